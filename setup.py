@@ -1,0 +1,65 @@
+import os
+from glob import glob
+from pathlib import Path
+
+from setuptools import Distribution, find_packages, setup
+
+NAME = 'liquid_pilot'
+
+
+class DataFilesWhenEditable(Distribution):
+    """`pip install -e` installs data files only if has_data() is there, which nobody defines."""
+
+    def has_data(self):
+        return self.has_data_files()
+
+
+def files_below(folder):
+    """One data_files entry for each folder below `folder`, to land in share/liquid_pilot."""
+    return [
+        (os.path.join('share', NAME, root), [os.path.join(root, name) for name in sorted(names)])
+        for root, _, names in os.walk(folder)
+        if names and not root.endswith('__pycache__')
+    ]
+
+
+ROS_WHEELS = "python_version<'3.14' and platform_machine=='x86_64' and sys_platform=='linux'"
+ROS = [
+    'ros-jazzy-rclpy', 'ros-jazzy-rmw-fastrtps-cpp', 'ros-jazzy-std-msgs',
+    'ros-jazzy-sensor-msgs', 'ros-jazzy-geometry-msgs', 'ros-jazzy-nav-msgs',
+    'ros-jazzy-diagnostic-msgs', 'ros-jazzy-trajectory-msgs', 'ros-jazzy-std-srvs',
+]
+SIM = ['mujoco>=3.3', 'gymnasium>=1.0', 'matplotlib>=3.7']
+TRAIN = [*SIM, 'torch>=2.4', 'onnx>=1.16', 'onnxscript>=0.3']
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='A liquid neural network in the cockpit of a drone or a rover, over ROS 2',
+    long_description=Path('README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    python_requires='>=3.10',
+    install_requires=[
+        'numpy>=1.26', 'numba>=0.60', 'onnxruntime>=1.18', 'opencv-python-headless>=4.9',
+        'safetensors>=0.4', 'rich>=13', 'pyyaml>=6', 'mcap>=1.1',
+    ],
+    extras_require={
+        'ros': [f'{name}; {ROS_WHEELS}' for name in ROS],
+        'sim': SIM,
+        'train': TRAIN,
+        'view': ['pygame-ce>=2.5'],
+        'test': [*TRAIN, 'pytest>=8,<9', 'hypothesis>=6.100', 'ncps>=1.0.1', 'ruff>=0.6',
+                 'mcap-ros2-support>=0.5'],
+    },
+    entry_points={'console_scripts': ['liquid-pilot = liquid_pilot.cli:main']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', ['resource/liquid_pilot']),
+        ('share/liquid_pilot', ['package.xml']),
+        *files_below('launch'), *files_below('config'), *files_below('pilots'),
+        ('lib/liquid_pilot', sorted(glob('scripts/*'))),
+    ],
+    distclass=DataFilesWhenEditable,
+)
