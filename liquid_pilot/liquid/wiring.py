@@ -1,0 +1,249 @@
+"""Which neuron feeds which: neural circuit policies (NCP) and the fully connected wiring.
+
+NCP follows Lechner et al. 2020, 'Neural circuit policies enabling auditable autonomy': sensory ->
+inter -> command -> motor, with recurrent synapses among the command neurons. Neurons are numbered
+as in ncps: motor first, then command, then inter. Arrays are [j, i]: j feeds i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from liquid_pilot.interfaces import LiquidPilotError
+
+_RECIPES = {
+    'ncp': ('inputs', 'inter', 'command', 'motor', 'sensory_fanout', 'inter_fanout',
+            'recurrent_command_synapses', 'motor_fanin', 'seed'),
+    'dense': ('inputs', 'neurons', 'motors', 'seed'),
+}
+_LARGEST = 4096
+"""Bound on every size of a recipe, which may come from a file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wiring:
+    """A directed, signed graph from inputs to neurons and among neurons."""
+
+    kind: str
+    """'ncp' or 'dense'."""
+    inputs: int
+    neurons: int
+    motors: int
+    command: int
+    """How many of the neurons are command neurons (0 when dense)."""
+    sensory_polarity: np.ndarray
+    """(inputs, neurons) int8 in {-1, 0, 1}; 0 = no synapse, -1 inhibitory, 1 excitatory."""
+    polarity: np.ndarray
+    """(neurons, neurons) int8, likewise."""
+    recipe: Mapping[str, Any] = field(repr=False)
+
+    def role(self, i: int) -> str:
+        """'motor', 'command' or 'inter' of neuron i."""
+        if not 0 <= i < self.neurons:
+            raise IndexError(f'there is no neuron {i}; there are {self.neurons}')
+        if i < self.motors:
+            return 'motor'
+        return 'command' if i < self.motors + self.command else 'inter'
+
+    @property
+    def synapses(self) -> int:
+        """Synapses between neurons."""
+        return int(np.count_nonzero(self.polarity))
+
+    @property
+    def sensory_synapses(self) -> int:
+        """Synapses from inputs to neurons."""
+        return int(np.count_nonzero(self.sensory_polarity))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe (kind, sizes, fan-outs, seed), from which `from_dict` builds the same."""
+        return dict(self.recipe)
+
+    @staticmethod
+    def from_dict(recipe: Mapping[str, Any]) -> Wiring:
+        """Build from a recipe; LiquidPilotError names the key that is missing, unknown or wrong."""
+        if not isinstance(recipe, Mapping):
+            raise LiquidPilotError(f'wiring must be an object, not {type(recipe).__name__}')
+        kind = recipe.get('kind')
+        if not isinstance(kind, str) or kind not in _RECIPES:
+            known = ', '.join(sorted(_RECIPES))
+            raise LiquidPilotError(f'wiring.kind must be one of {known}, not {kind!r}')
+        names = _RECIPES[kind]
+        for key in recipe:
+            if key != 'kind' and key not in names:
+                raise LiquidPilotError(f'wiring.{key} is not part of a wiring of kind {kind!r}')
+        for name in names:
+            if name not in recipe:
+                raise LiquidPilotError(f'wiring.{name} is missing')
+        arguments = {name: recipe[name] for name in names}
+        return ncp(**arguments) if kind == 'ncp' else dense(**arguments)
+
+
+def ncp(
+    inputs: int,
+    inter: int,
+    command: int,
+    motor: int,
+    sensory_fanout: int,
+    inter_fanout: int,
+    recurrent_command_synapses: int,
+    motor_fanin: int,
+    seed: int,
+) -> Wiring:
+    """Neural circuit policy; every polarity is -1 or 1 with equal chance.
+
+    Each input feeds `sensory_fanout` distinct inter neurons, each inter neuron `inter_fanout`
+    command neurons, each motor neuron is fed by `motor_fanin` command neurons, and
+    `recurrent_command_synapses` distinct pairs of command neurons (a neuron with itself included)
+    are connected. A neuron left without a synapse it needs then gets the mean number of them.
+    Same arguments, same wiring, on every machine and with every numpy.
+    """
+    sizes = {'inputs': inputs, 'inter': inter, 'command': command, 'motor': motor}
+    counts = {
+        'sensory_fanout': (sensory_fanout, 1, inter, 'inter neurons'),
+        'inter_fanout': (inter_fanout, 1, command, 'command neurons'),
+        'recurrent_command_synapses': (
+            recurrent_command_synapses, 0, _square(command), 'pairs of command neurons'),
+        'motor_fanin': (motor_fanin, 1, command, 'command neurons'),
+    }
+    _check_sizes(sizes, seed)
+    for name, (count, least, most, what) in counts.items():
+        if not _is_integer(count) or not least <= count <= most:
+            raise LiquidPilotError(
+                f'wiring.{name} must be an integer from {least} to {most} (the {what}), '
+                f'not {count!r}')
+    draw = _Draw(seed)
+    neurons = motor + command + inter
+    motors = list(range(motor))
+    commands = list(range(motor, motor + command))
+    inters = list(range(motor + command, neurons))
+    sensory = np.zeros((inputs, neurons), np.int8)
+    polarity = np.zeros((neurons, neurons), np.int8)
+    _fan_out(draw, sensory, list(range(inputs)), inters, sensory_fanout)
+    _fan_out(draw, polarity, inters, commands, inter_fanout)
+    for pair in draw.distinct(range(command * command), recurrent_command_synapses):
+        polarity[commands[pair // command], commands[pair % command]] = draw.sign()
+    _fan_out(draw, polarity.T, motors, commands, motor_fanin)
+    recipe = {'kind': 'ncp', **sizes, **{name: counts[name][0] for name in counts}, 'seed': seed}
+    return _freeze('ncp', inputs, neurons, motor, command, sensory, polarity, recipe)
+
+
+def dense(inputs: int, neurons: int, motors: int, seed: int) -> Wiring:
+    """Every input and every neuron feeds every neuron, itself included; two in three excite.
+
+    The chances are those of ncps' `FullyConnected`. Same arguments, same wiring everywhere.
+    """
+    _check_sizes({'inputs': inputs, 'neurons': neurons, 'motors': motors}, seed)
+    if motors > neurons:
+        raise LiquidPilotError(f'wiring.motors must be at most {neurons} (the neurons): {motors}')
+    draw = _Draw(seed)
+    signs = np.array([-1 if draw.below(3) == 0 else 1
+                      for _ in range((inputs + neurons) * neurons)], np.int8)
+    signs = signs.reshape(inputs + neurons, neurons)
+    recipe = {'kind': 'dense', 'inputs': inputs, 'neurons': neurons, 'motors': motors, 'seed': seed}
+    return _freeze('dense', inputs, neurons, motors, 0, signs[:inputs].copy(),
+                   signs[inputs:].copy(), recipe)
+
+
+def draw(wiring: Wiring) -> str:
+    """A picture of the wiring in plain text: layers, synapses between them, fan-in and fan-out."""
+    roles = np.array([wiring.role(i) for i in range(wiring.neurons)])
+    layers = [('sensory', wiring.inputs)]
+    names = ['inter', 'command', 'motor'] if wiring.kind == 'ncp' else ['inter', 'motor']
+    layers += [(name, int((roles == name).sum())) for name in names if (roles == name).any()]
+    lines = [
+        f'{wiring.kind} wiring: {wiring.inputs} inputs, {wiring.neurons} neurons, '
+        f'{wiring.sensory_synapses} sensory + {wiring.synapses} synapses',
+        '  ' + '  ->  '.join(f'[{name} {count}]' for name, count in layers),
+        '',
+        f'  {"from":<8} {"to":<8} {"synapses":>8} {"excite":>7} {"inhibit":>8} '
+        f'{"fan-out":>9} {"fan-in":>9}',
+    ]
+    for source in ['sensory', *names]:
+        for target in names:
+            block = (wiring.sensory_polarity if source == 'sensory'
+                     else wiring.polarity[roles == source])[:, roles == target]
+            if not np.any(block):
+                continue
+            excite, inhibit = int((block > 0).sum()), int((block < 0).sum())
+            lines.append(
+                f'  {source:<8} {target:<8} {excite + inhibit:>8} {excite:>7} {inhibit:>8} '
+                f'{_range(np.count_nonzero(block, axis=1)):>9} '
+                f'{_range(np.count_nonzero(block, axis=0)):>9}')
+    return '\n'.join(lines)
+
+
+class _Draw:
+    """Random choices from PCG64's raw bits.
+
+    numpy promises that the raw bits of a seed never change, and does not promise it of what its
+    Generator makes of them; a pilot file keeps only the seed, so the choices are made here.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._bits = np.random.PCG64(seed)
+
+    def below(self, bound: int) -> int:
+        """An integer in [0, bound), without bias."""
+        limit = (1 << 64) // bound * bound
+        while (raw := int(self._bits.random_raw())) >= limit:
+            pass
+        return raw % bound
+
+    def sign(self) -> int:
+        """-1 or 1."""
+        return 2 * self.below(2) - 1
+
+    def distinct(self, items: Any, count: int) -> list[int]:
+        """`count` different ones of items (partial Fisher-Yates shuffle)."""
+        pool = list(items)
+        for k in range(count):
+            other = k + self.below(len(pool) - k)
+            pool[k], pool[other] = pool[other], pool[k]
+        return pool[:count]
+
+
+def _fan_out(draw: _Draw, matrix: np.ndarray, sources: list[int], targets: list[int],
+             count: int) -> None:
+    """Give each source `count` targets, and each target left out the mean number of sources."""
+    for source in sources:
+        for target in draw.distinct(targets, count):
+            matrix[source, target] = draw.sign()
+    mean = min(max(len(sources) * count // len(targets), 1), len(sources))
+    for target in targets:
+        if not np.any(matrix[sources, target]):
+            for source in draw.distinct(sources, mean):
+                matrix[source, target] = draw.sign()
+
+
+def _freeze(kind: str, inputs: int, neurons: int, motors: int, command: int, sensory: np.ndarray,
+            polarity: np.ndarray, recipe: dict[str, Any]) -> Wiring:
+    sensory.flags.writeable = False
+    polarity.flags.writeable = False
+    return Wiring(kind, inputs, neurons, motors, command, sensory, polarity, recipe)
+
+
+def _check_sizes(sizes: dict[str, Any], seed: Any) -> None:
+    for name, size in sizes.items():
+        if not _is_integer(size) or not 1 <= size <= _LARGEST:
+            raise LiquidPilotError(
+                f'wiring.{name} must be an integer from 1 to {_LARGEST}, not {size!r}')
+    if not _is_integer(seed) or not 0 <= seed < 1 << 63:
+        raise LiquidPilotError(f'wiring.seed must be an integer >= 0, not {seed!r}')
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _square(value: Any) -> int:
+    return value * value if _is_integer(value) else 0
+
+
+def _range(counts: np.ndarray) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f'{low}' if low == high else f'{low}..{high}'

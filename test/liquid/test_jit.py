@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import liquid_pilot
+
+PACKAGE = Path(liquid_pilot.__file__).parent
+SCRIPT = """
+import numpy as np
+from liquid_pilot.liquid import _jit, _kernels, wiring
+from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
+one = {name: np.ones(1, np.float32) for name in ('gleak', 'vleak', 'cm', 'input_w', 'input_b',
+                                                 'output_w', 'output_b')}
+pair = {prefix + name: np.ones((1, 1), np.float32) for prefix in ('', 'sensory_')
+        for name in ('w', 'sigma', 'mu', 'erev')}
+core = LtcDynamics(LtcParameters.from_tensors({**one, **pair}), 6)
+core.warm_up()
+assert np.isfinite(core.step(np.zeros(1, np.float32), np.zeros(1, np.float32), 0.05)).all()
+print(_jit.cache_folder(), sum(_kernels.step.stats.cache_hits.values()))
+"""
+
+
+def _run(package_parent: Path, **environment: str | None) -> tuple[str, int]:
+    """Step a core in a new process; -> (cache folder, hits). None removes a variable."""
+    env = {**os.environ, 'PYTHONPATH': str(package_parent), 'PYTHONDONTWRITEBYTECODE': '1'}
+    for name, value in environment.items():
+        env.pop(name, None)
+        if value is not None:
+            env[name] = value
+    done = subprocess.run([sys.executable, '-c', SCRIPT], env=env, capture_output=True, text=True,
+                          cwd=package_parent, timeout=120)
+    assert done.returncode == 0, done.stderr
+    folder, hits = done.stdout.rsplit(maxsplit=1)
+    return folder.strip(), int(hits)
+
+
+def test_a_read_only_install_without_a_home_steps_without_a_cache(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / 'liquid_pilot', ignore=shutil.ignore_patterns('*.pyc'))
+    file = tmp_path / 'file'
+    file.touch()
+    folders = [tmp_path, *(path for path in tmp_path.rglob('*') if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        # A folder below a file cannot be made, by root neither.
+        nowhere = str(file / 'cache')
+        assert _run(tmp_path, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=nowhere, HOME=None)[0] == 'None'
+        assert not list(tmp_path.rglob('*.nbi'))
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+
+def test_without_home_and_cache_variables_it_still_steps(tmp_path):
+    # What is found then is the home in passwd, or nothing; a cache there is used, not required.
+    _run(PACKAGE.parent, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=None, HOME=None)
+
+
+def test_the_cache_is_used_and_a_damaged_one_is_made_anew(tmp_path):
+    chosen = tmp_path / 'chosen'
+    assert _run(PACKAGE.parent, NUMBA_CACHE_DIR=str(chosen)) == (str(chosen), 0)
+    assert _run(PACKAGE.parent, NUMBA_CACHE_DIR=str(chosen)) == (str(chosen), 1)
+    damaged = [path for path in chosen.rglob('*') if path.is_file()]
+    assert damaged
+    for path in damaged:
+        os.truncate(path, 100)
+    assert _run(PACKAGE.parent, NUMBA_CACHE_DIR=str(chosen)) == (str(chosen), 0)
+    assert _run(PACKAGE.parent, NUMBA_CACHE_DIR=str(chosen)) == (str(chosen), 1)
+
+
+def test_the_cache_is_looked_for_in_the_usual_places(tmp_path):
+    expected = tmp_path / 'xdg' / 'liquid_pilot' / 'numba'
+    found = _run(PACKAGE.parent, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=str(tmp_path / 'xdg'))
+    assert found[0] == str(expected)
+    assert list(expected.rglob('*.nbi'))
