@@ -1,0 +1,104 @@
+"""Which part of a camera's image shows what the pilot was trained to see.
+
+Pinhole geometry only: lens distortion is not undone, so a strongly distorted camera should be
+rectified before the pilot (image_proc does it).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from liquid_pilot.interfaces import CameraGeometry, ObservationError
+
+_SNAP = 0.02
+"""Relative change of field of view accepted to reach an integer scale (10x faster to resize)."""
+_MISSING = 0.03
+"""Share of the pilot's view, in width or height, that a camera may lack before it is refused.
+
+An axis a little off the centre, as every calibration finds it, must not ground a camera; the view
+is then moved by no more than this share.
+"""
+
+
+class Crop(NamedTuple):
+    """A rectangle of the source image, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def centre_crop(target: CameraGeometry, width: int, height: int) -> Crop:
+    """The largest centred rectangle of a width x height image with the target's aspect."""
+    scale = min(width / target.width, height / target.height)
+    left, cut_width = _span(0.5 * width, scale * target.width, target.width, width)
+    top, cut_height = _span(0.5 * height, scale * target.height, target.height, height)
+    return Crop(left, top, cut_width, cut_height)
+
+
+def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, height: int) -> Crop:
+    """The rectangle of a width x height image of `source` that has the target's field of view.
+
+    An image that is smaller or larger than `source` says, at the same aspect, is taken for a
+    scaled one. ObservationError when the aspect differs, when the source is not calibrated, or
+    when it lacks more than 3 % of the target's view; the message gives degrees.
+    """
+    check_calibrated(source)
+    x_scale, y_scale = width / source.width, height / source.height
+    if abs(x_scale / y_scale - 1.0) > 0.01:
+        raise ObservationError(
+            f'camera: the image is {width} x {height} but camera_info says {source.width} x '
+            f'{source.height}; make the driver publish the camera_info of this image'
+        )
+    # Along each axis a ray at tangent t falls on c + f * t; edges of the target give the span.
+    left = source.cx - source.fx * target.cx / target.fx
+    right = source.cx + source.fx * (target.width - target.cx) / target.fx
+    top = source.cy - source.fy * target.cy / target.fy
+    bottom = source.cy + source.fy * (target.height - target.cy) / target.fy
+    missing_x = (max(0.0, -left) + max(0.0, right - source.width)) / (right - left)
+    missing_y = (max(0.0, -top) + max(0.0, bottom - source.height)) / (bottom - top)
+    if missing_x > _MISSING or missing_y > _MISSING:
+        raise ObservationError(
+            f'camera: it sees {_degrees(source)}, and the pilot needs {_degrees(target)} about '
+            'its axis; use a wider lens or a pilot trained for this camera'
+        )
+    x, cut_width = _span(
+        0.5 * (left + right) * x_scale, (right - left) * x_scale, target.width, width
+    )
+    y, cut_height = _span(
+        0.5 * (top + bottom) * y_scale, (bottom - top) * y_scale, target.height, height
+    )
+    return Crop(x, y, cut_width, cut_height)
+
+
+def check_calibrated(source: CameraGeometry) -> None:
+    """ObservationError for an all-zero camera_info, as an uncalibrated driver publishes it."""
+    numbers = (source.fx, source.fy, source.cx, source.cy)
+    if (
+        source.width <= 0
+        or source.height <= 0
+        or not all(math.isfinite(number) for number in numbers)
+        or min(source.fx, source.fy) <= 0.0
+    ):
+        raise ObservationError(
+            f'camera: camera_info is not calibrated ({source}); calibrate the camera, or fly '
+            'without camera_info to use the centre of the image'
+        )
+
+
+def _span(centre: float, extent: float, target: int, size: int) -> tuple[int, int]:
+    """Start and length in whole pixels, a multiple of the target where that is near enough."""
+    factor = max(1, round(extent / target))
+    snapped = factor * target
+    if snapped <= size and abs(snapped / extent - 1.0) <= _SNAP:
+        return min(max(round(centre - 0.5 * snapped), 0), size - snapped), snapped
+    start = min(max(round(centre - 0.5 * extent), 0), size - 1)
+    end = min(max(round(centre + 0.5 * extent), start + 1), size)
+    return start, end - start
+
+
+def _degrees(camera: CameraGeometry) -> str:
+    across, down = math.degrees(camera.horizontal_fov_rad), math.degrees(camera.vertical_fov_rad)
+    return f'{across:.1f} x {down:.1f} degrees'

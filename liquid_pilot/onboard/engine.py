@@ -1,0 +1,180 @@
+"""One control tick: frame and IMU in, body velocity command out; the state passes through."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from liquid_pilot.interfaces import (
+    NANOSECONDS_PER_SECOND,
+    CameraGeometry,
+    Command,
+    ImageBuffer,
+    ImuSample,
+    LiquidPilotError,
+    Observation,
+    ObservationError,
+)
+from liquid_pilot.liquid.pilot_file import PilotFile
+from liquid_pilot.onboard.cores import CoreScales, make_core
+from liquid_pilot.onboard.encoder import Encoder
+from liquid_pilot.onboard.preprocess import Preprocessor
+
+
+class StampError(ObservationError):
+    """A frame that is not newer than the last one; `repeated` tells the same from an older one."""
+
+    def __init__(self, message: str, repeated: bool) -> None:
+        super().__init__(message)
+        self.repeated = repeated
+
+
+class EngineState(NamedTuple):
+    """All that one tick leaves to the next."""
+
+    core: np.ndarray
+    """(N,) float32."""
+    last_stamp_ns: int | None
+    """Stamp of the last frame; None before the first."""
+
+
+class Tick(NamedTuple):
+    """What one tick made; the arrays are its own."""
+
+    command: Command
+    state: EngineState
+    features: np.ndarray
+    """(F,) float32, the encoder's output."""
+    imu: np.ndarray
+    """(6,) float64: mean angular velocity (rad/s), then specific force (m/s^2), FLU."""
+    core_inputs: np.ndarray
+    """(F + 6,) float32: features, then the IMU normalised."""
+    dt_s: float
+    """Elapsed time that the core was stepped by."""
+
+
+class Engine:
+    """A loaded pilot. Two calls with the same state and observation give the same bits.
+
+    `source_camera` is the camera that flies (see set_camera). An object holds buffers: use it
+    from one thread. LiquidPilotError when the pilot's parts do not fit together.
+    """
+
+    def __init__(
+        self, pilot: PilotFile, source_camera: CameraGeometry | None = None, threads: int = 1
+    ) -> None:
+        specification = pilot.specification
+        self.pilot = pilot
+        self.core = make_core(pilot)
+        if self.core.inputs != specification.features + 6 or self.core.motors != 4:
+            raise LiquidPilotError(
+                f'{pilot.path}: the core takes {self.core.inputs} inputs and gives '
+                f'{self.core.motors} outputs; {specification.features} features and 6 IMU axes '
+                f'make {specification.features + 6}, and a command has 4'
+            )
+        camera = specification.camera
+        self._preprocess = Preprocessor(camera, source_camera)
+        self._encode = Encoder(
+            pilot.encoder, camera.height, camera.width, specification.features, threads,
+            f'{pilot.path}/encoder.onnx',
+        )
+        self._imu_mean = np.asarray(specification.imu_mean, np.float64)
+        self._imu_scale = np.asarray(specification.imu_scale, np.float64)
+        self._command_scale = tuple(float(scale) for scale in specification.command_scale)
+        self._dt_first_s = 1.0 / specification.rate_hz
+        self._dt_range_s = (specification.dt_min_s, specification.dt_max_s)
+
+    @property
+    def source_camera(self) -> CameraGeometry | None:
+        """The camera that flies, as last set."""
+        return self._preprocess.source
+
+    def set_camera(self, camera: CameraGeometry | None) -> None:
+        """Take the flying camera's intrinsics; None: unknown, the image's centre is used.
+
+        ObservationError, with both fields of view in degrees, when it sees too little.
+        """
+        self._preprocess.set_source(camera)
+
+    def warm_up(self) -> None:
+        """Compile or load everything, so that the first tick takes no longer than the others."""
+        camera = self.pilot.specification.camera
+        self.core.warm_up()
+        source = self._preprocess.source
+        self._preprocess.set_source(None)
+        black = bytes(3 * camera.width * camera.height)
+        image = ImageBuffer(black, camera.width, camera.height, 3 * camera.width, 'rgb8')
+        imu = ImuSample(0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+        self.tick(self.initial_state(), Observation(0, image, (imu,)))
+        self._preprocess.set_source(source)
+
+    def initial_state(self) -> EngineState:
+        """Before the first frame, or after a reset."""
+        return EngineState(self.core.initial_state(), None)
+
+    def tick(
+        self, state: EngineState, observation: Observation, scales: CoreScales | None = None
+    ) -> Tick:
+        """One frame and the IMU since the one before it -> the command that answers it.
+
+        dt is the stamps' difference within the pilot's bounds (first frame: one period of its
+        rate). ObservationError, and nothing changes, when the frame or the IMU must not be flown
+        on, and when the command is not finite; StampError when the stamp does not advance.
+        """
+        stamp_ns = observation.stamp_ns
+        dt_s = self._elapsed_s(state.last_stamp_ns, stamp_ns)
+        imu = _mean_imu(observation.imu)
+        features = self._encode(self._preprocess(observation.image))
+        inputs = np.empty(features.size + 6, np.float32)
+        inputs[:-6] = features
+        inputs[-6:] = (imu - self._imu_mean) / self._imu_scale
+        # An overflow is judged below, not warned about by numpy twenty times a second.
+        with np.errstate(over='ignore', invalid='ignore'):
+            core, output = self.core.step(state.core, inputs, dt_s, scales)
+            total = float(core.sum())
+        values = tuple(
+            value * scale for value, scale in zip(output.tolist(), self._command_scale, strict=True)
+        )
+        # The sum tells whether every neuron is finite: a command may still look well when not.
+        if not all(map(math.isfinite, (*values, total))):
+            raise ObservationError(
+                f'pilot: the network gave {values}, which is not finite; reset the pilot, and '
+                'check the IMU scale and the pilot file'
+            )
+        return Tick(
+            Command(stamp_ns, *values), EngineState(core, stamp_ns), features, imu, inputs, dt_s
+        )
+
+    def time_constants(self, tick: Tick, scales: CoreScales | None = None) -> np.ndarray:
+        """(N,) seconds: the core's at the end of that tick."""
+        return self.core.time_constants(tick.state.core, tick.core_inputs, scales)
+
+    def _elapsed_s(self, last_ns: int | None, now_ns: int) -> float:
+        if last_ns is None:
+            return self._dt_first_s
+        if now_ns <= last_ns:
+            gap_s = (last_ns - now_ns) / NANOSECONDS_PER_SECOND
+            what = f'{gap_s:.3f} s before' if gap_s else 'the same as'
+            raise StampError(
+                f"camera: the frame's stamp is {what} the last one's; if the clock was reset, "
+                'reset the pilot',
+                repeated=now_ns == last_ns,
+            )
+        least, most = self._dt_range_s
+        return min(max((now_ns - last_ns) / NANOSECONDS_PER_SECOND, least), most)
+
+
+def _mean_imu(samples: tuple[ImuSample, ...]) -> np.ndarray:
+    """(6,) float64 mean of gyroscope and accelerometer; ObservationError without a finite one."""
+    if not samples:
+        raise ObservationError(
+            'imu: no sample has come since the last frame; check the topic imu/data'
+        )
+    rows = [(*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2) for s in samples]
+    with np.errstate(over='ignore', invalid='ignore'):
+        mean = np.array(rows, np.float64).mean(axis=0)
+    if not np.isfinite(mean).all():
+        raise ObservationError('imu: a sample is not finite; check the IMU driver')
+    return mean
