@@ -1,0 +1,106 @@
+"""Missions in one process, in lock-step: the reference that the ROS graph must reproduce."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from liquid_pilot.interfaces import (
+    NANOSECONDS_PER_SECOND,
+    AttitudeThrust,
+    Command,
+    SensorPacket,
+    VehicleLimits,
+)
+from liquid_pilot.liquid.pilot_file import PilotFile, load
+from liquid_pilot.onboard.engine import Engine
+from liquid_pilot.onboard.guard import Guard
+from liquid_pilot.onboard.vehicles import make_adapter
+from liquid_pilot.simulation.mission import Mission, MissionResult, MissionRules
+from liquid_pilot.simulation.workers import spawned_pool
+from liquid_pilot.simulation.world import Simulation, SimulationSettings
+
+
+class InProcessPilot:
+    """Engine, guard and vehicle adapter in one process: what the ROS graph spreads over nodes."""
+
+    def __init__(self, pilot: PilotFile, simulation: Simulation, adapter: str = 'cmd_vel',
+                 limits: VehicleLimits | None = None) -> None:
+        self.engine = Engine(pilot, source_camera=simulation.camera)
+        self.adapter = make_adapter(adapter)
+        self._limits = limits or pilot.specification.limits
+        self.reset()
+
+    def reset(self) -> None:
+        """Before a mission: a fresh network, and a guard engaged anew."""
+        self._state = self.engine.initial_state()
+        self.guard = Guard(self._limits)
+        self.guard.engage(0.0)
+
+    def setpoint(self, packet: SensorPacket) -> Command | AttitudeThrust:
+        """One tick: what the vehicle is told in answer to a packet."""
+        tick = self.engine.tick(self._state, packet.observation)
+        self._state = tick.state
+        decision = self.guard.accept(tick.command, packet.stamp_ns / NANOSECONDS_PER_SECOND)
+        return self.adapter.convert(decision.command, packet.state)
+
+
+def fly_one(seed: int, simulation: Simulation, pilot: InProcessPilot,
+            rules: MissionRules | None = None,
+            on_packet: Callable[[SensorPacket], None] | None = None) -> MissionResult:
+    """Fly one mission in this process, in lock-step."""
+    packet = simulation.reset(seed)
+    pilot.reset()
+    mission = Mission(seed, simulation.layout, rules)
+    while mission.update(packet) is None:
+        if on_packet is not None:
+            on_packet(packet)
+        packet = simulation.advance(pilot.setpoint(packet))
+    return mission.result
+
+
+def fly(seeds: Iterable[int], pilot: PilotFile, adapter: str = 'cmd_vel', workers: int = 1,
+        rules: MissionRules | None = None, settings: SimulationSettings | None = None,
+        on_result: Callable[[MissionResult], None] | None = None) -> list[MissionResult]:
+    """Fly many missions, in this process or in several; results in the order of the seeds.
+
+    Args:
+        seeds: one mission each.
+        pilot: who flies.
+        adapter: a name of `onboard.vehicles`: 'cmd_vel' or 'attitude_thrust'.
+        workers: processes; with 1 everything happens in this one.
+        rules: what counts as success.
+        settings: the simulation's.
+        on_result: called with each result as it comes, in the order of the seeds.
+    """
+    seeds = list(seeds)
+    results = []
+    if workers <= 1:
+        with Simulation(settings) as simulation:
+            flier = InProcessPilot(pilot, simulation, adapter)
+            for seed in seeds:
+                results.append(fly_one(seed, simulation, flier, rules))
+                if on_result:
+                    on_result(results[-1])
+        return results
+    arguments = (str(pilot.path), adapter, rules, settings)
+    with spawned_pool(min(workers, len(seeds) or 1), _start_worker, arguments) as pool:
+        for result in pool.map(_fly_in_worker, seeds):
+            results.append(result)
+            if on_result:
+                on_result(result)
+    return results
+
+
+_worker: dict[str, object] = {}
+
+
+def _start_worker(path: str, adapter: str, rules: MissionRules | None,
+                  settings: SimulationSettings | None) -> None:
+    simulation = Simulation(settings)
+    _worker.update(
+        simulation=simulation, rules=rules, flier=InProcessPilot(load(path), simulation, adapter)
+    )
+
+
+def _fly_in_worker(seed: int) -> MissionResult:
+    return fly_one(seed, _worker['simulation'], _worker['flier'], _worker['rules'])

@@ -1,0 +1,35 @@
+"""Worker processes for many missions at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+from liquid_pilot.interfaces import LiquidPilotError
+
+
+@contextmanager
+def spawned_pool(workers: int, start: Callable[..., None], arguments: tuple
+                 ) -> Iterator[ProcessPoolExecutor]:
+    """A pool of freshly started processes, each of which runs `start(*arguments)` first.
+
+    Spawned, because an OpenGL context does not survive a fork. Leaving the context, by an error or
+    Ctrl-C too, drops the jobs that have not begun.
+
+    Raises:
+        LiquidPilotError: when a worker dies (killed for memory, or a fault in a driver).
+    """
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context('spawn'), initializer=start, initargs=arguments)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise LiquidPilotError(
+            'a worker process died (out of memory, or a fault in the OpenGL driver); what was '
+            'finished is kept, start again to go on'
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)

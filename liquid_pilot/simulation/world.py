@@ -1,0 +1,195 @@
+"""The embedded simulator: one forest, one vehicle, its camera and IMU, in steps of one frame.
+
+It knows nothing of ROS and nothing of the pilot. The same object serves the gymnasium
+environment, missions flown in-process, and the simulator node.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from liquid_pilot.interfaces import (
+    NANOSECONDS_PER_SECOND,
+    AttitudeThrust,
+    CameraGeometry,
+    Command,
+    ImageBuffer,
+    LiquidPilotError,
+    SensorPacket,
+    VehicleState,
+)
+from liquid_pilot.simulation import scene
+from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generate, generator
+from liquid_pilot.simulation.rendering import CameraRenderer, mujoco
+from liquid_pilot.simulation.sensors import Gusts, Imu
+from liquid_pilot.simulation.vehicles import VEHICLES
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """Rates, camera and world of a simulation."""
+
+    vehicle: str = 'quadrotor'
+    camera_width: int = 256
+    camera_height: int = 144
+    camera_vertical_fov_rad: float = math.radians(52.0)
+    physics_rate_hz: int = 200
+    imu_rate_hz: int = 100
+    camera_rate_hz: int = 20
+    command_timeout_s: float = 0.5
+    """Without a new setpoint for this long the vehicle's own failsafe hovers."""
+    forest: ForestSettings = field(default_factory=ForestSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse rates that do not divide each other: frames and samples must share instants."""
+        if self.physics_rate_hz % self.imu_rate_hz or self.imu_rate_hz % self.camera_rate_hz:
+            raise LiquidPilotError(
+                'simulation: physics_rate_hz must be a multiple of imu_rate_hz, and that of '
+                f'camera_rate_hz (got {self.physics_rate_hz}, {self.imu_rate_hz}, '
+                f'{self.camera_rate_hz})'
+            )
+        if self.vehicle not in VEHICLES:
+            raise LiquidPilotError(
+                f'no vehicle named {self.vehicle!r}; there is: {", ".join(sorted(VEHICLES))}'
+            )
+
+
+class Simulation:
+    """A vehicle in a seeded forest. Deterministic: seed and setpoints decide everything.
+
+    `reset` starts a flight, `advance` flies one control period and returns what was sensed at its
+    end. Use it as a context manager, or call `close`, to free the OpenGL context.
+    """
+
+    def __init__(self, settings: SimulationSettings | None = None) -> None:
+        self.settings = settings or SimulationSettings()
+        s = self.settings
+        self.camera = CameraGeometry.from_vertical_fov(
+            s.camera_width, s.camera_height, s.camera_vertical_fov_rad
+        )
+        self.control_period_ns = NANOSECONDS_PER_SECOND // s.camera_rate_hz
+        self.vehicle = VEHICLES[s.vehicle]()
+        self.layout: ForestLayout | None = None
+        self.model: mujoco.MjModel | None = None
+        self.data: mujoco.MjData | None = None
+        self._renderer: CameraRenderer | None = None
+
+    def reset(self, seed: int, stamp_ns: int = 0) -> SensorPacket:
+        """Build the forest of a seed, hover at its start, and sense for the first time.
+
+        Args:
+            seed: a whole number >= 0.
+            stamp_ns: the clock's reading at the start; later packets count on from it.
+        """
+        s = self.settings
+        self._free_renderer()
+        self.layout = generate(seed, s.forest)
+        xml, textures = scene.build(
+            self.layout, *self.vehicle.mjcf(s.camera_vertical_fov_rad),
+            timestep_s=1.0 / s.physics_rate_hz, offscreen=(s.camera_width, s.camera_height),
+        )
+        self.model = mujoco.MjModel.from_xml_string(xml, textures)
+        self.data = mujoco.MjData(self.model)
+        self._body = self.model.body(self.vehicle.body).id
+        self._renderer = CameraRenderer(self.model, 'forward', s.camera_width, s.camera_height)
+        self._imu = Imu(generator(seed, 'imu'))
+        self._wind = Gusts(generator(seed, 'wind'), 1.0 / s.physics_rate_hz)
+        self._stamp_ns, self._start_ns = stamp_ns, stamp_ns
+        self._setpoint: Command | AttitudeThrust = self._hover()
+        self._setpoint_age_steps = 0
+        self.vehicle.place(self.data, self.layout.start_enu_m, self.layout.start_yaw_rad)
+        mujoco.mj_forward(self.model, self.data)
+        return self._packet((self._imu.read(stamp_ns, self.data.sensordata),), None)
+
+    def advance(self, setpoint: Command | AttitudeThrust | None) -> SensorPacket:
+        """Fly one control period (1 / camera_rate_hz).
+
+        Args:
+            setpoint: the newest setpoint, or None when no new one came. The last one then holds
+                until `command_timeout_s`, after which the vehicle hovers by itself.
+
+        Raises:
+            LiquidPilotError: before `reset`, or for a setpoint that is not finite.
+        """
+        if self.data is None:
+            raise LiquidPilotError('call reset before advance')
+        if setpoint is not None:
+            self._setpoint, self._setpoint_age_steps = _checked(setpoint), 0
+        s, data = self.settings, self.data
+        step_ns = NANOSECONDS_PER_SECOND // s.physics_rate_hz
+        timeout_steps = round(s.command_timeout_s * s.physics_rate_hz)
+        imu, contact = [], None
+        for step in range(1, s.physics_rate_hz // s.camera_rate_hz + 1):
+            if self._setpoint_age_steps >= timeout_steps:
+                self._setpoint = self._hover()
+            state = self.vehicle.state(data, self._stamp_ns)
+            self.vehicle.actuate(data, self._setpoint, state)
+            self.vehicle.apply_wind(data, self._body, self._wind.step())
+            mujoco.mj_step(self.model, data)
+            self._stamp_ns += step_ns
+            self._setpoint_age_steps += 1
+            if step % (s.physics_rate_hz // s.imu_rate_hz) == 0:
+                imu.append(self._imu.read(self._stamp_ns, data.sensordata))
+            if data.ncon and contact is None:
+                contact = self._touched()
+        return self._packet(tuple(imu), contact)
+
+    @property
+    def flight_time_s(self) -> float:
+        """Seconds since the last reset."""
+        return (self._stamp_ns - self._start_ns) / NANOSECONDS_PER_SECOND
+
+    def close(self) -> None:
+        """Free the OpenGL context; the simulation can be reset again afterwards."""
+        self._free_renderer()
+
+    def __enter__(self) -> Simulation:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _hover(self) -> Command:
+        return Command(self._stamp_ns, 0.0, 0.0, 0.0, 0.0)
+
+    def _free_renderer(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _touched(self) -> str:
+        """Name of what the vehicle touches now."""
+        names = [
+            self.model.geom(geom).name or self.model.body(self.model.geom_bodyid[geom]).name
+            for geom in self.data.contact[0].geom
+        ]
+        others = [name for name in names if name != 'airframe']
+        return (others or ['something'])[0]
+
+    def _packet(self, imu: tuple, contact: str | None) -> SensorPacket:
+        # mj_step leaves positions of bodies and cameras one step behind the joints.
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+        s = self.settings
+        image = ImageBuffer(
+            self._renderer.render(self.data), s.camera_width, s.camera_height,
+            3 * s.camera_width, 'rgb8',
+        )
+        state: VehicleState = self.vehicle.state(self.data, self._stamp_ns)
+        x, y, _ = state.position_enu_m
+        target_x, target_y, _ = self.layout.target_enu_m
+        return SensorPacket(
+            self._stamp_ns, image, imu, state, math.hypot(target_x - x, target_y - y), contact
+        )
+
+
+def _checked(setpoint: Command | AttitudeThrust) -> Command | AttitudeThrust:
+    flat = [setpoint.yaw_rate_rad_s]
+    if isinstance(setpoint, Command):
+        flat += setpoint.values
+    else:
+        flat += [*setpoint.orientation_wxyz, setpoint.thrust_m_s2]
+    if not all(map(math.isfinite, flat)):
+        raise LiquidPilotError(f'setpoint is not finite: {setpoint}')
+    return setpoint
