@@ -1,0 +1,221 @@
+"""Demonstrations: what the expert would do at every frame of flights that were disturbed.
+
+The expert labels; who steers is the expert with noise injected into its commands (Laskey et al.
+2017, DART), so that the pilot learns to come back, or a pilot (Ross et al. 2011, DAgger), so that
+it learns from the states that it gets into. One `.npz` file an episode; nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from liquid_pilot.interfaces import (
+    NANOSECONDS_PER_SECOND,
+    CameraGeometry,
+    Command,
+    LiquidPilotError,
+    SensorPacket,
+)
+from liquid_pilot.onboard.preprocess import Preprocessor
+from liquid_pilot.simulation.expert import Expert
+from liquid_pilot.simulation.layout import generator
+from liquid_pilot.simulation.mission import Mission
+from liquid_pilot.simulation.workers import spawned_pool
+from liquid_pilot.simulation.world import Simulation
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """Noise on the executed command: bursts of an Ornstein-Uhlenbeck process.
+
+    Each episode draws a level in [0, level]; within it, bursts of `burst_s` alternate with calm
+    of the same mean length.
+    """
+
+    level: float = 1.3
+    sigma: tuple[float, float, float, float] = (0.5, 0.8, 0.4, 0.6)
+    """Forward, left, up in m/s, and yaw rate in rad/s."""
+    correlation_s: float = 0.6
+    burst_s: float = 1.2
+
+
+class _Injector:
+    def __init__(self, disturbance: Disturbance, rng: np.random.Generator, period_s: float):
+        self._rng, self._d = rng, disturbance
+        self._level = disturbance.level * rng.uniform()
+        self._decay = math.exp(-period_s / disturbance.correlation_s)
+        self._switch = period_s / disturbance.burst_s
+        self._noise, self._on = np.zeros(4), rng.random() < 0.5
+
+    def __call__(self, command: Command) -> Command:
+        if self._rng.random() < self._switch:
+            self._on = not self._on
+        kick = math.sqrt(1 - self._decay**2) * self._rng.standard_normal(4)
+        self._noise = self._decay * self._noise + kick
+        if not self._on:
+            return command
+        noisy = np.array(command.values) + self._level * np.array(self._d.sigma) * self._noise
+        return Command(command.stamp_ns, *noisy.tolist())
+
+
+@dataclass(frozen=True)
+class CollectionSettings:
+    """What a set of demonstrations is made with; part of a pilot's card."""
+
+    image_width: int = 128
+    image_height: int = 72
+    disturbance: Disturbance = field(default_factory=Disturbance)
+    pilot: str | None = None
+    """Path of the pilot that steers (DAgger); None lets the disturbed expert steer."""
+    mixing: float = 0.0
+    """DAgger: probability that the expert steers for an episode's next second."""
+
+
+@dataclass
+class Episode:
+    """One flight of T frames."""
+
+    seed: int
+    outcome: str
+    images: np.ndarray
+    """(T, H, W, 3) uint8 RGB, already of the encoder's size."""
+    imu: np.ndarray
+    """(T, 6) float32: mean body rates and specific force since the frame before."""
+    dt_s: np.ndarray
+    """(T,) float32: time since the frame before; the nominal period for the first."""
+    commands: np.ndarray
+    """(T, 4) float32: the expert's forward, left, up in m/s and yaw rate in rad/s."""
+
+    def save(self, path: Path) -> None:
+        """Write atomically, so that an interrupted collection leaves no half file."""
+        partial = path.with_suffix('.partial')
+        with open(partial, 'wb') as file:
+            np.savez(file, seed=self.seed, outcome=self.outcome, images=self.images,
+                     imu=self.imu, dt_s=self.dt_s, commands=self.commands)
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Episode:
+        """Read an episode; LiquidPilotError names a file that is broken."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                return cls(int(data['seed']), str(data['outcome']), data['images'], data['imu'],
+                           data['dt_s'], data['commands'])
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise LiquidPilotError(f'{path}: not an episode ({error}); delete it') from error
+
+
+class Demonstrator:
+    """Flies episodes one after another in one process."""
+
+    def __init__(self, settings: CollectionSettings) -> None:
+        self.settings = settings
+        self._simulation = Simulation()
+        camera = self._simulation.camera
+        scale = settings.image_width / camera.width
+        self._target = CameraGeometry(
+            settings.image_width, settings.image_height, camera.fx * scale, camera.fy * scale,
+            camera.cx * scale, camera.cy * scale,
+        )
+        self._preprocess = Preprocessor(self._target, camera)
+        self._pilot = None
+        if settings.pilot:
+            # Only DAgger needs an engine; plain demonstrations start without loading one.
+            from liquid_pilot.evaluation.missions import InProcessPilot
+            from liquid_pilot.liquid.pilot_file import load
+
+            self._pilot = InProcessPilot(load(settings.pilot), self._simulation)
+
+    @property
+    def camera(self) -> CameraGeometry:
+        """Geometry of the stored images."""
+        return self._target
+
+    def fly(self, seed: int) -> Episode:
+        """One episode, to its end by the missions' own rules."""
+        simulation, s = self._simulation, self.settings
+        rng = generator(seed, 'injector')
+        period_s = simulation.control_period_ns / NANOSECONDS_PER_SECOND
+        inject = _Injector(s.disturbance, rng, period_s)
+        packet = simulation.reset(seed)
+        if self._pilot is not None:
+            self._pilot.reset()
+        expert, mission = Expert(simulation.layout), Mission(seed, None)
+        rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...]]] = []
+        last_ns, expert_steers = packet.stamp_ns - simulation.control_period_ns, True
+        tick = 0
+        while mission.update(packet) is None:
+            label = expert.command(packet.state)
+            rows.append((self._image(packet), _mean_imu(packet),
+                         (packet.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND, label.values))
+            last_ns = packet.stamp_ns
+            if self._pilot is None:
+                setpoint = inject(label)
+            else:
+                answer = self._pilot.setpoint(packet)
+                if tick % 20 == 0:
+                    expert_steers = rng.random() < s.mixing
+                setpoint = inject(label if expert_steers else answer)
+            packet = simulation.advance(setpoint)
+            tick += 1
+        images, imu, dt_s, commands = zip(*rows, strict=True)
+        return Episode(seed, mission.outcome, np.stack(images), np.float32(imu), np.float32(dt_s),
+                       np.float32(commands))
+
+    def _image(self, packet: SensorPacket) -> np.ndarray:
+        """(H, W, 3) uint8: exactly what the encoder is shown in flight, before scaling."""
+        planes = self._preprocess(packet.image)[0]
+        return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
+
+
+def _mean_imu(packet: SensorPacket) -> np.ndarray:
+    return np.mean(
+        [(*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2) for s in packet.imu], axis=0
+    )
+
+
+_demonstrator: list[Demonstrator] = []
+
+
+def _start_worker(settings: CollectionSettings) -> None:
+    _demonstrator.append(Demonstrator(settings))
+
+
+def _collect_one(job: tuple[int, Path]) -> tuple[int, str, int]:
+    seed, path = job
+    episode = _demonstrator[0].fly(seed)
+    episode.save(path)
+    return seed, episode.outcome, len(episode.dt_s)
+
+
+def collect(seeds: Iterable[int], directory: Path, settings: CollectionSettings, workers: int = 2,
+            on_episode: Callable[[int, str, int], None] | None = None) -> list[Path]:
+    """Fly one episode a seed into `directory`; those already there are kept, so it resumes.
+
+    Args:
+        seeds: of the forests.
+        directory: made when missing; files are named by their seed.
+        settings: the same for all of them.
+        workers: processes.
+        on_episode: called with (seed, outcome, frames) as each is done.
+
+    Returns:
+        The paths of all episodes, in the order of the seeds.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = {seed: directory / f'episode_{seed:08d}.npz' for seed in seeds}
+    jobs = [(seed, path) for seed, path in paths.items() if not path.exists()]
+    if jobs:
+        with spawned_pool(min(workers, len(jobs)), _start_worker, (settings,)) as pool:
+            for done in as_completed([pool.submit(_collect_one, job) for job in jobs]):
+                if on_episode:
+                    on_episode(*done.result())
+    return list(paths.values())

@@ -1,0 +1,188 @@
+"""The trainable liquid core: torch parameters around `liquid.dynamics`.
+
+Parameters carry ncps' names. As in ncps' `LTC`, cm, gleak, w and sensory_w are kept positive by a
+softplus of what is trained, and absent synapses are masked. Time is in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from liquid_pilot.liquid import dynamics
+from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.wiring import Wiring
+
+_POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
+_IN_DYNAMICS = (
+    'gleak', 'vleak', 'cm', 'w', 'sigma', 'mu', 'erev',
+    'sensory_w', 'sensory_sigma', 'sensory_mu', 'sensory_erev', 'input_w', 'input_b')
+_RANGES = {
+    'gleak': (0.001, 1.0), 'vleak': (-0.2, 0.2),
+    'w': (0.001, 1.0), 'sigma': (3.0, 8.0), 'mu': (0.3, 0.8),
+}
+"""The initial ranges of ncps, without its cm, which is meant for steps of one second."""
+_TIME_CONSTANT_S = (0.02, 0.5)
+"""Range of the initial time constants, about, at rest and with inputs of unit variance."""
+_EPSILON = 1e-8
+
+
+class LiquidCore(nn.Module):
+    """An LTC network over a wiring: inputs (B,T,I) and elapsed times (B,T) to outputs (B,T,M)."""
+
+    def __init__(
+        self, wiring: Wiring, unfolds: int = 6, seed: int | torch.Generator = 0,
+        backend: str = 'numba',
+    ) -> None:
+        """`unfolds`: solver steps a tick; `seed`: of the initial values.
+
+        backend 'numba': float32 on the CPU, by `liquid.dynamics` with its analytic gradient;
+        'torch': the same numbers by torch alone, on any device and in float64 too, slower.
+        """
+        super().__init__()
+        if backend not in ('numba', 'torch'):
+            raise ValueError(f"backend must be 'numba' or 'torch', not {backend!r}")
+        if unfolds < 1:
+            raise ValueError(f'unfolds must be at least 1, not {unfolds}')
+        self.wiring = wiring
+        self.unfolds = unfolds
+        self.backend = backend
+        generator = seed if isinstance(seed, torch.Generator) else _generator(seed)
+        polarity = torch.tensor(wiring.polarity, dtype=torch.float32)
+        sensory_polarity = torch.tensor(wiring.sensory_polarity, dtype=torch.float32)
+        self.register_buffer('mask', polarity.abs(), persistent=False)
+        self.register_buffer('sensory_mask', sensory_polarity.abs(), persistent=False)
+        initial = _initial_values(self.mask, self.sensory_mask, generator)
+        initial.update(
+            erev=polarity, sensory_erev=sensory_polarity,
+            input_w=torch.ones(wiring.inputs), input_b=torch.zeros(wiring.inputs),
+            output_w=torch.ones(wiring.motors), output_b=torch.zeros(wiring.motors))
+        for name, value in initial.items():
+            raw = _inverse_softplus(value) if name in _POSITIVE else value
+            self.register_parameter(name, nn.Parameter(raw.clone()))
+
+    def effective(self) -> dict[str, torch.Tensor]:
+        """The parameters as the equations have them: positive, and zero where no synapse is."""
+        values = {name: getattr(self, name) for name in (*_IN_DYNAMICS, 'output_w', 'output_b')}
+        for name in _POSITIVE:
+            values[name] = functional.softplus(values[name])
+        values['w'] = values['w'] * self.mask
+        values['sensory_w'] = values['sensory_w'] * self.sensory_mask
+        return values
+
+    def forward(
+        self, x: torch.Tensor, dt_s: torch.Tensor, v0: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """X (B,T,I), dt_s (B,T) seconds, v0 (B,N) or None for rest -> outputs (B,T,M), v (B,T,N).
+
+        Gradients reach the parameters, x and v0, not dt_s.
+        """
+        values = self.effective()
+        if v0 is None:
+            v0 = x.new_zeros(x.shape[0], self.wiring.neurons)
+        if self.backend == 'numba':
+            v = _Sequence.apply(
+                self.unfolds, v0, x, dt_s, *(values[name] for name in _IN_DYNAMICS))
+        else:
+            v = _torch_sequence(values, self.unfolds, v0, x, dt_s)
+        outputs = v[..., :self.wiring.motors] * values['output_w'] + values['output_b']
+        return outputs, v
+
+    def export(self) -> LtcParameters:
+        """The effective parameters as float32 arrays; LiquidPilotError when training diverged."""
+        return LtcParameters.from_tensors({
+            name: value.detach().to('cpu', torch.float32).numpy()
+            for name, value in self.effective().items()})
+
+
+class _Sequence(torch.autograd.Function):
+    """`dynamics.forward_sequence` with its analytic backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, unfolds: int, v0: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor,
+                *values: torch.Tensor) -> torch.Tensor:
+        """-> v (B,T,N); `values` are those of _IN_DYNAMICS, in that order."""
+        for tensor in (v0, x, *values):
+            if tensor.dtype != torch.float32 or tensor.device.type != 'cpu':
+                raise ValueError("the numba backend takes float32 on the CPU, not "
+                                 f"{tensor.dtype} on {tensor.device}; use backend='torch'")
+        arrays = dict(zip(_IN_DYNAMICS, (value.detach().numpy() for value in values), strict=True))
+        # The output mapping is torch's part.
+        none = np.zeros(0, np.float32)
+        ctx.parameters = LtcParameters(**arrays, output_w=none, output_b=none)
+        ctx.unfolds = unfolds
+        v, ctx.cache = dynamics.forward_sequence(
+            ctx.parameters, unfolds, v0.detach().numpy(), x.detach().numpy(),
+            dt_s.detach().numpy())
+        return torch.from_numpy(v)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_v: torch.Tensor) -> tuple:
+        """Gradients in the order of forward's arguments."""
+        grads, grad_v0, grad_x = dynamics.backward_sequence(
+            ctx.parameters, ctx.unfolds, ctx.cache, grad_v.numpy())
+        return (None, torch.from_numpy(grad_v0), torch.from_numpy(grad_x), None,
+                *(torch.from_numpy(grads[name]) for name in _IN_DYNAMICS))
+
+
+def _torch_sequence(values: dict[str, torch.Tensor], unfolds: int, v0: torch.Tensor,
+                    x: torch.Tensor, dt_s: torch.Tensor) -> torch.Tensor:
+    """The equations of `dynamics` in torch: -> v (B,T,N)."""
+    u = x * values['input_w'] + values['input_b']
+    s = torch.sigmoid(values['sensory_sigma'] * (u[..., None] - values['sensory_mu']))
+    weighted = values['sensory_w'] * s
+    below = weighted.sum(-2) + values['gleak']
+    above = (weighted * values['sensory_erev']).sum(-2) + values['gleak'] * values['vleak']
+    v, states = v0, []
+    for t in range(x.shape[1]):
+        c = values['cm'] * (unfolds / dt_s[:, t, None])
+        for _ in range(unfolds):
+            s = torch.sigmoid(values['sigma'] * (v[..., None] - values['mu']))
+            weighted = values['w'] * s
+            numerator = c * v + above[:, t] + (weighted * values['erev']).sum(-2)
+            v = numerator / (c + below[:, t] + weighted.sum(-2) + _EPSILON)
+        states.append(v)
+    return torch.stack(states, 1)
+
+
+def _initial_values(mask: torch.Tensor, sensory_mask: torch.Tensor,
+                    generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """Effective initial values; cm such that time constants are spread over _TIME_CONSTANT_S."""
+    neurons, inputs = mask.shape[0], sensory_mask.shape[0]
+
+    def uniform(name: str, *shape: int) -> torch.Tensor:
+        low, high = _RANGES[name]
+        return low + (high - low) * torch.rand(*shape, generator=generator)
+
+    values = {name: uniform(name, neurons) for name in ('gleak', 'vleak')}
+    for prefix, rows in (('', neurons), ('sensory_', inputs)):
+        for name in ('w', 'sigma', 'mu'):
+            values[prefix + name] = uniform(name, rows, neurons)
+    # Mean opening of the synapses: at v = 0, and over a standard normal input (the usual probit
+    # approximation of a logistic averaged over a Gaussian).
+    resting = torch.sigmoid(-values['sigma'] * values['mu'])
+    slope = values['sensory_sigma']
+    seen = torch.sigmoid(
+        -slope * values['sensory_mu'] / torch.sqrt(1.0 + math.pi / 8.0 * slope**2))
+    conductance = (values['gleak'] + (mask * values['w'] * resting).sum(0)
+                   + (sensory_mask * values['sensory_w'] * seen).sum(0))
+    low, high = (math.log(bound) for bound in _TIME_CONSTANT_S)
+    tau_s = torch.exp(low + (high - low) * torch.rand(neurons, generator=generator))
+    values['cm'] = tau_s * conductance
+    return values
+
+
+def _inverse_softplus(value: torch.Tensor) -> torch.Tensor:
+    return value + torch.log(-torch.expm1(-value))
+
+
+def _generator(seed: int) -> torch.Generator:
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    return generator
