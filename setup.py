@@ -1,10 +1,9 @@
 import os
-from glob import glob
-from pathlib import Path
 
 from setuptools import Distribution, find_packages, setup
 
 NAME = 'liquid_pilot'
+NODES = ('pilot', 'guard', 'simulator', 'recorder', 'viewer')
 
 
 class DataFilesWhenEditable(Distribution):
@@ -36,8 +35,6 @@ setup(
     name=NAME,
     version='0.1.0',
     description='A liquid neural network in the cockpit of a drone or a rover, over ROS 2',
-    long_description=Path('README.md').read_text(encoding='utf-8'),
-    long_description_content_type='text/markdown',
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=[NAME, f'{NAME}.*']),
@@ -59,7 +56,7 @@ setup(
         ('share/ament_index/resource_index/packages', ['resource/liquid_pilot']),
         ('share/liquid_pilot', ['package.xml']),
         *files_below('launch'), *files_below('config'), *files_below('pilots'),
-        ('lib/liquid_pilot', sorted(glob('scripts/*'))),
+        ('lib/liquid_pilot', [f'scripts/{node}' for node in NODES]),
     ],
     distclass=DataFilesWhenEditable,
 )

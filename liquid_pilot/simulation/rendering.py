@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes.util
 import os
+import weakref
 
 from liquid_pilot.interfaces import LiquidPilotError
 
@@ -46,6 +47,8 @@ def select_backend() -> str:
             raise LiquidPilotError(INSTALL_HINT)
         chosen = backends[0]
         os.environ['MUJOCO_GL'] = chosen
+    # Where llvmpipe draws these small pictures, more threads cost more than they bring.
+    os.environ.setdefault('LP_NUM_THREADS', '1')
     if chosen in ('egl', 'osmesa'):
         os.environ.setdefault('PYOPENGL_PLATFORM', chosen)
     return chosen
@@ -79,6 +82,8 @@ class CameraRenderer:
                 f'the {os.environ["MUJOCO_GL"]} OpenGL backend does not start ({error}). '
                 'Set MUJOCO_GL to another of egl, osmesa, glfw. ' + INSTALL_HINT
             ) from error
+        # Freed at the latest before the interpreter takes PyOpenGL apart.
+        self._free = weakref.finalize(self, self._renderer.close)
 
     def render(self, data: mujoco.MjData) -> bytes:
         """Draw what the camera sees: height*width*3 bytes of rgb8, rows from the top."""
@@ -87,7 +92,7 @@ class CameraRenderer:
 
     def close(self) -> None:
         """Free the OpenGL context."""
-        self._renderer.close()
+        self._free()
 
     def __enter__(self) -> CameraRenderer:
         return self

@@ -1,0 +1,78 @@
+"""The package as ROS and pip see it: manifest, version, executables, pins."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NODES = ('pilot', 'guard', 'simulator', 'recorder', 'viewer')
+MANIFEST = ElementTree.parse(ROOT / 'package.xml').getroot()
+
+
+def setup_text():
+    return (ROOT / 'setup.py').read_text()
+
+
+def test_manifest_is_what_colcon_takes_for_an_ament_python_package():
+    assert MANIFEST.get('format') == '3'
+    assert MANIFEST.findtext('name') == 'liquid_pilot'
+    assert MANIFEST.findtext('export/build_type') == 'ament_python'
+    # An invalid e-mail makes colcon drop the package's environment hook without a word.
+    email = MANIFEST.find('maintainer').get('email')
+    assert re.fullmatch(r'[-\w.]+@[-\w]+(\.[-\w]+)+', email)
+    assert f"version='{MANIFEST.findtext('version')}'" in setup_text()
+
+
+def test_every_ros_package_imported_is_in_the_manifest_and_the_other_way_round():
+    declared = {element.text for element in MANIFEST.iter('exec_depend')
+                if not element.text.startswith('python3-')}
+    imported = set()
+    for folder in ('liquid_pilot', 'launch'):
+        for path in (ROOT / folder).rglob('*.py'):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.split('.')[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    imported.add(node.module.split('.')[0])
+    ros = {name for name in imported if name.endswith('_msgs')
+           or name in ('rclpy', 'std_srvs', 'rcl_interfaces', 'launch', 'launch_ros',
+                       'ament_index_python')}
+    assert declared - {'ros2launch'} == ros
+
+
+@pytest.mark.parametrize('node', NODES)
+def test_a_node_starts_from_where_ros2_run_looks(node, tmp_path):
+    """The script installed as lib/liquid_pilot/<node>, in a prefix that has this Python."""
+    script = ROOT / 'scripts' / node
+    assert os.access(script, os.X_OK)
+    place = tmp_path / 'lib' / 'liquid_pilot' / node
+    place.parent.mkdir(parents=True)
+    place.write_bytes(script.read_bytes())
+    place.chmod(0o755)
+    (tmp_path / 'bin').mkdir()
+    # A link would lose the virtual environment that the tests run in.
+    python = tmp_path / 'bin' / 'python3'
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT),
+                   'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    answer = subprocess.run([place, '--help'], env=environment, capture_output=True, text=True,
+                            timeout=60)
+    assert answer.returncode == 0, answer.stderr
+    assert node in answer.stdout and 'usage' in answer.stdout.lower()
+
+
+@pytest.mark.parametrize('file', ['constraints.txt', 'constraints-numpy1.txt'])
+def test_what_was_tested_is_pinned(file):
+    pins = dict(re.findall(r'^([-\w.]+)==(\S+)$', (ROOT / file).read_text(), re.MULTILINE))
+    known = {name.lower().replace('_', '-') for name in pins}
+    wanted = re.findall(r"'([a-zA-Z][-\w]*)(?:[<>=]=?[\d.]+[^']*)'", setup_text())
+    wanted += re.findall(r"'(ros-jazzy-[-\w]+)'", setup_text())
+    assert len(wanted) > 20
+    assert {name.lower() for name in wanted} <= known
