@@ -1,0 +1,159 @@
+"""The command line: `liquid-pilot VERB`, one verb per job.
+
+A verb imports what it needs when it runs, so that help is there at once and a machine that only
+flies needs no torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from liquid_pilot.evaluation import verb as evaluate
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.learning import verb as train
+from liquid_pilot.nodes import graph
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code. What is wrong by the user's doing is one line."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return parsed.run(parsed)
+    except LiquidPilotError as error:
+        print(f'liquid-pilot: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='liquid-pilot',
+        description='Flies a drone from its camera and IMU with a liquid neural network.',
+    )
+    parser.add_argument('--version', action='version', version=f'%(prog)s {_version()}')
+    verbs = parser.add_subparsers(title='verbs', metavar='VERB', required=True)
+    _add_fly(verbs)
+    _add(verbs, 'evaluate', 'fly many missions without ROS', evaluate,
+         'Flies missions in this process or several, without ROS, as fast as they go. The outcome '
+         'of a seed is the same as through ROS in lock-step.')
+    _add(verbs, 'train', 'make a pilot in the simulator', train,
+         'Trains a pilot in the simulator: demonstrations, encoder, liquid core, DAgger, and a '
+         'pilot file at the end.')
+    _add_inspect(verbs)
+    _add_doctor(verbs)
+    return parser
+
+
+def _add(verbs: argparse._SubParsersAction, name: str, brief: str, verb: ModuleType,
+         description: str) -> None:
+    """A verb that a module of a lower floor brings: add_arguments and run."""
+    parser = verbs.add_parser(name, help=brief, description=description)
+    verb.add_arguments(parser)
+    parser.set_defaults(run=verb.run)
+
+
+def _version() -> str:
+    try:
+        return metadata.version(graph.PACKAGE)
+    except metadata.PackageNotFoundError:
+        return '(not installed)'
+
+
+def _add_fly(verbs: argparse._SubParsersAction) -> None:
+    fly = verbs.add_parser(
+        'fly', help='fly missions over ROS 2',
+        description='Flies missions over ROS 2: pilot, guard and, unless --simulator none, the '
+        'embedded simulator, each as a process. The same graph as `ros2 launch liquid_pilot '
+        'fly.launch.py`, and needs no launch. Ctrl-C ends with the report of what was flown.',
+    )
+    for option in dataclasses.fields(graph.FlyOptions):
+        name = '--' + option.name.replace('_', '-')
+        text = option.metadata['description']
+        if isinstance(option.default, bool):
+            fly.add_argument(name, action='store_true', help=text)
+            continue
+        text += f' (default: {option.default})' if option.default != '' else ''
+        choices = option.metadata['choices']
+        fly.add_argument(
+            name, default=option.default, type=type(option.default), choices=choices or None,
+            metavar=None if choices else option.name.rpartition('_')[2].upper(), help=text,
+        )
+    fly.set_defaults(run=_fly)
+
+
+def fly_options(parsed: argparse.Namespace) -> graph.FlyOptions:
+    """The options of `fly` as parsed."""
+    return graph.FlyOptions(**{
+        option.name: getattr(parsed, option.name)
+        for option in dataclasses.fields(graph.FlyOptions)
+    })
+
+
+def _fly(parsed: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from liquid_pilot.nodes import process_runner
+
+    options = graph.with_run_folder(fly_options(parsed))
+    if find_spec('rclpy') is None:
+        raise LiquidPilotError(
+            'rclpy is not installed: source ROS 2 (/opt/ros/<distro>/setup.bash), or '
+            'pip install "liquid_pilot[ros]"')
+    return process_runner.run(
+        graph.nodes(options), graph.environment(options, os.environ),
+        lambda text: print(text, file=sys.stderr, flush=True),
+    )
+
+
+def _add_inspect(verbs: argparse._SubParsersAction) -> None:
+    inspect = verbs.add_parser(
+        'inspect', help='show what is in a pilot file',
+        description='Shows a pilot: its card, sizes, wiring, limits and digest.',
+    )
+    inspect.add_argument('pilot', help='name of a shipped pilot, or its folder')
+    inspect.add_argument('--json', action='store_true', help='as one JSON object')
+    inspect.set_defaults(run=_inspect)
+
+
+def _inspect(parsed: argparse.Namespace) -> int:
+    from liquid_pilot.liquid.inspection import describe, figures
+
+    folder = _pilot_folder(parsed.pilot)
+    print(json.dumps(figures(folder), indent=2) if parsed.json else describe(folder))
+    return 0
+
+
+def _pilot_folder(name: str) -> Path:
+    from liquid_pilot.liquid import pilot_file
+
+    return pilot_file.resolve(name)
+
+
+def _add_doctor(verbs: argparse._SubParsersAction) -> None:
+    doctor = verbs.add_parser(
+        'doctor', help='check whether this machine can fly',
+        description='Checks Python, ROS 2, OpenGL, the pilots and what else a flight needs, and '
+        'says what to do about what is missing. Exit code 1 when something needed is missing.',
+    )
+    doctor.set_defaults(run=_doctor)
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from liquid_pilot.nodes import doctor
+
+    checks = doctor.examine()
+    doctor.show(checks)
+    return 1 if any(check.level == doctor.FAIL for check in checks) else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""What a run leaves in its folder: report.json, paths.npz, paths.png and camera.png.
+
+Files are written beside their place and renamed, so that a folder never holds half of one.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from liquid_pilot.evaluation.statistics import wilson_interval
+from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
+from liquid_pilot.simulation.mission import OUTCOMES, MissionResult
+
+INTERRUPTED = 'interrupted by the user'
+"""The reason of a mission that says nothing about the pilot: it is not counted as a trial."""
+COLOURS = {'success': '#1a7f37', 'crash': '#cf222e', 'timeout': '#bf8700', 'aborted': '#6e7781'}
+_MOST_PANELS = 100
+_MOST_ROWS = 12
+
+
+class Shots(NamedTuple):
+    """What the camera saw in one mission: (seconds of flight, frame) now and then."""
+
+    seed: int
+    outcome: str
+    frames: Sequence[tuple[float, ImageBuffer]]
+
+
+def summarise(results: Sequence[MissionResult]) -> dict[str, Any]:
+    """Counts and the rate of success with its 95 % interval (Wilson).
+
+    A mission that the user interrupted is no trial; one that was aborted for any other reason
+    counts as not successful.
+    """
+    trials = [result for result in results if result.reason != INTERRUPTED]
+    counts = {outcome: sum(result.outcome == outcome for result in results)
+              for outcome in OUTCOMES}
+    low, high = wilson_interval(counts['success'], len(trials))
+    durations = [result.duration_s for result in results if result.outcome == 'success']
+    return {
+        'missions': len(results),
+        'trials': len(trials),
+        'successes': counts['success'],
+        'crashes': counts['crash'],
+        'timeouts': counts['timeout'],
+        'aborted': counts['aborted'],
+        'success_rate': round(counts['success'] / len(trials), 4) if trials else None,
+        'wilson_95': [round(low, 4), round(high, 4)],
+        'mean_success_duration_s':
+            round(sum(durations) / len(durations), 3) if durations else None,
+    }
+
+
+def write_report(
+    out_dir: Path, results: Sequence[MissionResult], meta: Mapping[str, Any],
+    shots: Sequence[Shots] = (), pictures: bool = True,
+) -> list[Path]:
+    """Write the report of a run into `out_dir` (made if need be); returns the files.
+
+    report.json is there first: a picture that fails does not take it along. LiquidPilotError when
+    the folder cannot be written.
+    """
+    content = {
+        'missions': [result.to_json() for result in results],
+        'summary': summarise(results),
+        'run': dict(meta),
+    }
+    text = json.dumps(content, indent=2, allow_nan=False, default=str) + '\n'
+    written = []
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        written.append(_place(out_dir / 'report.json', text.encode()))
+        if not pictures:
+            return written
+        if any(result.path for result in results):
+            written.append(_place(out_dir / 'paths.npz', _npz(results)))
+            written.append(_place(out_dir / 'paths.png', _png(draw_paths(results))))
+        if any(shot.frames for shot in shots):
+            written.append(_place(out_dir / 'camera.png', _png(contact_sheet(shots))))
+    except OSError as error:
+        raise LiquidPilotError(f'the report cannot be written into {out_dir}: {error}') from error
+    return written
+
+
+def _place(path: Path, data: bytes) -> Path:
+    beside = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _npz(results: Sequence[MissionResult]) -> bytes:
+    """One array a mission, 'seed_<seed>': (n, 4) of seconds of flight and x, y, z (ENU, m)."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{
+        f'seed_{result.seed}': np.array(result.path, np.float64).reshape(-1, 4)
+        for result in results
+    })
+    return buffer.getvalue()
+
+
+def _png(rgb: np.ndarray) -> bytes:
+    return cv2.imencode('.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def draw_paths(results: Sequence[MissionResult]) -> np.ndarray:
+    """The flights from above: (height, width, 3) uint8 RGB.
+
+    One panel a mission; of more than a hundred, those that failed come first.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    flown = [result for result in results if result.path]
+    if len(flown) > _MOST_PANELS:
+        flown.sort(key=lambda result: (result.outcome == 'success', result.seed))
+    shown = flown[:_MOST_PANELS]
+    columns = min(len(shown), 4 if len(shown) <= 12 else 10)
+    rows = -(-len(shown) // columns)
+    small = len(shown) > 12
+    side = 1.5 if small else 3.4
+    figure = Figure(figsize=(columns * side, rows * side + 0.6), dpi=110)
+    for index, result in enumerate(shown, start=1):
+        _draw_panel(figure.add_subplot(rows, columns, index), result, small)
+    note = '' if len(shown) == len(flown) else f' ({len(shown)} of {len(flown)}, failures first)'
+    counts = summarise(results)
+    figure.suptitle(
+        f'{counts["successes"]} of {counts["trials"]} missions succeeded{note}',
+        fontsize=11, y=1.0 - 0.12 / figure.get_figheight(), va='top',
+    )
+    figure.subplots_adjust(
+        left=0.02, right=0.98, bottom=0.02, top=1.0 - 0.55 / figure.get_figheight(),
+        wspace=0.06, hspace=0.18,
+    )
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+
+
+def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Circle
+
+    path = np.array(result.path)[:, 1:3]
+    corners = [path]
+    if result.layout is not None:
+        layout = result.layout
+        target = np.array(layout.target_enu_m[:2])
+        corners += [np.array([layout.start_enu_m[:2], target])]
+        trees = [tree for tree in layout.trees if not tree.backdrop]
+        for radius, colour in (('crown_radius_m', '#d5e8d4'), ('trunk_radius_m', '#7a5230')):
+            circles = [Circle((tree.x_m, tree.y_m), getattr(tree, radius)) for tree in trees]
+            axes.add_collection(PatchCollection(circles, facecolor=colour, edgecolor='none'))
+        axes.plot(*target, marker='*', color='#d1242f', markersize=7 if small else 14,
+                  markeredgecolor='white', zorder=4)
+    axes.plot(path[:, 0], path[:, 1], color=COLOURS[result.outcome], zorder=3,
+              linewidth=1.0 if small else 1.8)
+    axes.plot(*path[0], marker='o', color='#0969da', markersize=3 if small else 6, zorder=4)
+    if result.outcome == 'crash':
+        axes.plot(*path[-1], marker='x', color=COLOURS['crash'], zorder=5,
+                  markersize=4 if small else 9)
+    every = np.concatenate(corners)
+    middle = 0.5 * (every.min(axis=0) + every.max(axis=0))
+    half = 0.5 * float((every.max(axis=0) - every.min(axis=0)).max()) + 2.5
+    axes.set_xlim(middle[0] - half, middle[0] + half)
+    axes.set_ylim(middle[1] - half, middle[1] + half)
+    axes.set_aspect('equal')
+    axes.set_xticks([])
+    axes.set_yticks([])
+    title = f'{result.seed}: {result.outcome}'
+    if not small:
+        title = f'seed {title}, {result.duration_s:.1f} s'
+        axes.plot([middle[0] - half + 0.5, middle[0] - half + 5.5],
+                  [middle[1] - half + 0.5] * 2, color='black', linewidth=2)
+        axes.text(middle[0] - half + 3.0, middle[1] - half + 0.8, '5 m', ha='center', fontsize=7)
+    axes.set_title(title, fontsize=6 if small else 9, color=COLOURS[result.outcome], pad=2)
+
+
+def contact_sheet(shots: Sequence[Shots], columns: int = 6) -> np.ndarray:
+    """A row a mission (at most twelve), frames evenly spread over its flight: (h, w, 3) RGB."""
+    rows = [shot for shot in shots if shot.frames][:_MOST_ROWS]
+    first = rows[0].frames[0][1]
+    width = 256
+    height = max(1, round(width * first.height / first.width))
+    margin, label = 4, 18
+    sheet = np.full(
+        (len(rows) * (height + label + margin) + margin, columns * (width + margin) + margin, 3),
+        255, np.uint8,
+    )
+    for row, shot in enumerate(rows):
+        top = margin + row * (height + label + margin)
+        colour = COLOURS[shot.outcome]
+        rgb = tuple(int(colour[i:i + 2], 16) for i in (1, 3, 5))
+        picks = np.linspace(0, len(shot.frames) - 1, min(columns, len(shot.frames)))
+        for column, pick in enumerate(np.round(picks).astype(int)):
+            time_s, image = shot.frames[pick]
+            left = margin + column * (width + margin)
+            text = f'{time_s:.1f} s' if column else f'seed {shot.seed}: {shot.outcome}'
+            cv2.putText(sheet, text, (left, top + label - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42,
+                        rgb if column == 0 else (60, 60, 60), 1, cv2.LINE_AA)
+            rgb8 = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
+            sheet[top + label:top + label + height, left:left + width] = cv2.resize(
+                rgb8, (width, height), interpolation=cv2.INTER_AREA)
+    return sheet
+
+
+def duration_text(seconds: float) -> str:
+    """A duration for people: '12.3 s', '4 min 05 s'."""
+    if math.isnan(seconds):
+        return '-'
+    if seconds < 100.0:
+        return f'{seconds:.1f} s'
+    return f'{int(seconds) // 60} min {int(seconds) % 60:02d} s'

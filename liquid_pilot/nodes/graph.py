@@ -1,0 +1,246 @@
+"""Which nodes run, with which parameters and remappings, as data.
+
+`launch/fly.launch.py` and `liquid-pilot fly` only translate it: both take their arguments from the
+fields of FlyOptions, and start what `nodes` returns in the environment that `environment` adds to.
+Only the standard library is needed here, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+import time
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.onboard.vehicles.classes import LIMITS, limits_of
+
+PACKAGE = 'liquid_pilot'
+IMAGE_TOPIC = 'camera/image_raw'
+_NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?')
+_TOPIC = re.compile(r'[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*')
+
+
+def share(relative: str) -> Path:
+    """A file that comes with the package: in the checkout, else in an ament share folder."""
+    places = [Path(__file__).resolve().parents[2]]
+    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    places += [Path(prefix) / 'share' / PACKAGE for prefix in (*prefixes, sys.prefix) if prefix]
+    for place in places:
+        if (place / relative).exists():
+            return place / relative
+    raise LiquidPilotError(
+        f'{relative} of {PACKAGE} is not found in {", ".join(map(str, places))}; install again'
+    )
+
+
+def _option(default: Any, description: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={'description': description, 'choices': choices})
+
+
+@dataclass(frozen=True)
+class FlyOptions:
+    """Arguments of a flight: of the launch file by these names, of the CLI with dashes."""
+
+    simulator: str = _option(
+        'mujoco', 'mujoco: the embedded simulator; none: camera, IMU and vehicle are elsewhere',
+        ('mujoco', 'none'))
+    pilot: str = _option('forest-ltc', 'pilot that flies: name of a shipped one, or its folder')
+    vehicle: str = _option('quadrotor', 'class of vehicle: its limits and safe command',
+                           tuple(LIMITS))
+    adapter: str = _option(
+        'cmd_vel', 'what the guard sends: cmd_vel (body velocity), or attitude_thrust, which '
+        'needs odometry', ('cmd_vel', 'attitude_thrust'))
+    missions: int = _option(3, 'how many missions the simulator flies')
+    seed: int = _option(0, 'forest of the first mission; the next ones follow it')
+    realtime: bool = _option(
+        False, 'fly on the wall clock, as on a vehicle; otherwise in lock-step, as fast as it goes '
+        'and with the same outcome every time')
+    headless: bool = _option(False, 'without the window that shows what the camera sees')
+    record: bool = _option(False, 'record the topics as recording.mcap in the run folder')
+    out: str = _option('', 'run folder for report and pictures; empty: runs/<date and time>')
+    camera_topic: str = _option(
+        IMAGE_TOPIC, 'image topic that the pilot flies on; a node of your own between camera and '
+        'pilot publishes it')
+    camera_info_topic: str = _option(
+        '', 'camera_info that goes with it; empty: camera/camera_info, or, without a simulator, '
+        'the one beside camera_topic')
+    namespace: str = _option('', 'namespace of all nodes and topics')
+    use_sim_time: str = _option(
+        'auto', 'time from /clock; auto: true exactly when the embedded simulator runs',
+        ('auto', 'true', 'false'))
+    params_file: str = _option(
+        '', 'YAML file with node parameters; empty: config/fly.yaml, which lists them all')
+    log_level: str = _option('warn', 'what the nodes print',
+                             ('debug', 'info', 'warn', 'error'))
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be flown, before anything starts."""
+        for option in dataclasses.fields(self):
+            choices, value = option.metadata['choices'], getattr(self, option.name)
+            if choices and value not in choices:
+                raise LiquidPilotError(
+                    f'{option.name} must be one of {", ".join(choices)}, not {value!r}')
+        if self.missions < 1:
+            raise LiquidPilotError(f'missions must be at least 1, not {self.missions}')
+        if self.seed < 0:
+            raise LiquidPilotError(f'seed must be at least 0, not {self.seed}')
+        if self.namespace and not _NAMESPACE.fullmatch(self.namespace):
+            raise LiquidPilotError(
+                f'namespace {self.namespace!r} is not one: letters, digits and _, parts joined '
+                'by /, none beginning with a digit')
+        for name in ('camera_topic', 'camera_info_topic'):
+            topic = getattr(self, name)
+            if not _TOPIC.fullmatch(topic) and (topic or name == 'camera_topic'):
+                raise LiquidPilotError(f'{name} {topic!r} is not the name of a topic')
+        if self.params_file and not Path(self.params_file).expanduser().is_file():
+            raise LiquidPilotError(f'params_file {self.params_file!r} is not a file')
+
+    @classmethod
+    def from_strings(cls, values: Mapping[str, str]) -> FlyOptions:
+        """From texts, as launch has them; LiquidPilotError names what cannot be read."""
+        kinds = typing.get_type_hints(cls)
+        read: dict[str, Any] = {}
+        for name, text in values.items():
+            kind = kinds[name]
+            try:
+                read[name] = _boolean(text) if kind is bool else kind(text)
+            except ValueError:
+                words = {bool: 'true or false', int: 'a whole number'}
+                raise LiquidPilotError(f'{name} must be {words[kind]}, not {text!r}') from None
+        return cls(**read)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the embedded simulator runs."""
+        return self.simulator != 'none'
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether the simulator waits for each command."""
+        return self.simulated and not self.realtime
+
+    @property
+    def sim_time(self) -> bool:
+        """Whether nodes take their time from /clock."""
+        if self.use_sim_time == 'auto':
+            return self.simulated
+        return self.use_sim_time == 'true'
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One process of the graph."""
+
+    executable: str
+    """As `ros2 run liquid_pilot` has it; module `liquid_pilot.nodes.<executable>`."""
+    name: str
+    namespace: str = ''
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Values that go over those of the parameter file."""
+    parameter_files: tuple[Path, ...] = ()
+    remappings: tuple[tuple[str, str], ...] = ()
+    log_level: str = 'warn'
+    required: bool = True
+    """When it ends before the run does, the run has failed."""
+    ends_run: bool = False
+    """When it ends, the run ends, with its exit code."""
+
+
+def with_run_folder(options: FlyOptions) -> FlyOptions:
+    """The options with `out` made absolute; LiquidPilotError when it holds a run already."""
+    if options.out:
+        folder = Path(options.out).expanduser().resolve()
+    else:
+        first = Path('runs') / time.strftime('%Y-%m-%d_%H-%M-%S')
+        folder, count = first.resolve(), 1
+        while folder.exists():
+            count += 1
+            folder = first.with_name(f'{first.name}_{count}').resolve()
+    if folder.exists() and not folder.is_dir():
+        raise LiquidPilotError(f'out: {folder} is not a folder')
+    for name in ('report.json', 'recording.mcap'):
+        if (folder / name).exists():
+            raise LiquidPilotError(
+                f'out: {folder} holds a run already ({name}); choose another folder')
+    return dataclasses.replace(options, out=str(folder))
+
+
+def nodes(options: FlyOptions) -> list[NodeSpec]:
+    """The processes of a flight. `options.out` should come from `with_run_folder`."""
+    config = Path(options.params_file).expanduser().resolve() if options.params_file \
+        else share('config/fly.yaml')
+    common = {'namespace': options.namespace.strip('/'), 'parameter_files': (config,),
+              'log_level': options.log_level}
+    clock = {'use_sim_time': options.sim_time}
+    lockstep = {'lockstep': options.lockstep}
+    limits = limits_of(options.vehicle)
+    defaults = FlyOptions()
+
+    def given(**values: Any) -> dict[str, Any]:
+        """An option left at its default leaves the parameter file its say."""
+        return {name: value for name, value in values.items()
+                if getattr(options, name) != getattr(defaults, name)}
+
+    camera = () if options.camera_topic == IMAGE_TOPIC else ((IMAGE_TOPIC, options.camera_topic),)
+    info_topic = options.camera_info_topic
+    if not info_topic and camera and not options.simulated:
+        info_topic = options.camera_topic.rpartition('/')[0] + '/camera_info'
+        info_topic = info_topic if '/' in options.camera_topic else 'camera_info'
+    info = (('camera/camera_info', info_topic),) if info_topic else ()
+    vehicle_limits = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in dataclasses.asdict(limits).items()
+    } if options.vehicle != defaults.vehicle else {}
+
+    specs = [
+        NodeSpec('guard', 'guard', parameters={
+            **clock, **lockstep, **given(adapter=options.adapter), **vehicle_limits}, **common),
+        NodeSpec('pilot', 'pilot', parameters={
+            **clock, **lockstep, **given(pilot=options.pilot), 'vehicle': options.vehicle},
+            remappings=camera + info, **common),
+    ]
+    if options.simulated:
+        specs.append(NodeSpec('simulator', 'simulator', parameters={
+            **given(missions=options.missions, seed=options.seed, adapter=options.adapter,
+                    vehicle=options.vehicle, realtime=options.realtime, pilot=options.pilot),
+            'publish_clock': options.sim_time, 'out': options.out}, ends_run=True, **common))
+    if options.record:
+        specs.append(NodeSpec('recorder', 'recorder', parameters={
+            **clock, 'path': str(Path(options.out) / 'recording.mcap'),
+            'image_topic': options.camera_topic}, required=False, **common))
+    if not options.headless:
+        specs.append(NodeSpec('viewer', 'viewer', parameters={**clock}, remappings=camera,
+                              required=False, **common))
+    return specs
+
+
+def environment(options: FlyOptions, present: Mapping[str, str]) -> dict[str, str]:
+    """What to add to the environment `present` of the nodes; nothing that is set is changed."""
+    added = {name: '1' for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')}
+    # glibc otherwise gives each image's memory back and asks for it again.
+    added['MALLOC_MMAP_THRESHOLD_'] = '33554432'
+    if options.simulated:
+        # Simulated drones stay on this machine unless the user wants them elsewhere.
+        added['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+        stays = present.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST') == 'LOCALHOST'
+        fast_dds = present.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') == 'rmw_fastrtps_cpp'
+        profiles = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+        if stays and fast_dds and not any(name in present for name in profiles):
+            added.update(dict.fromkeys(profiles, str(share('config/fastdds.xml'))))
+    return {name: value for name, value in added.items() if name not in present}
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ('true', '1', 'yes', 'on'):
+        return True
+    if lowered in ('false', '0', 'no', 'off'):
+        return False
+    raise ValueError(text)

@@ -1,0 +1,370 @@
+"""The only place where ROS messages are packed and unpacked.
+
+Every scalar is wrapped in `float()`, `int()` or `bool()`: rclpy writes a numpy scalar into a field
+as another number without a word. Images are filled with `bytes`, which is 50 times faster than a
+list. Vectors are FLU in `base_link` and ENU in `odom` (REP-103).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Quaternion, Transform, Twist, TwistStamped, Vector3
+from nav_msgs.msg import Odometry
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+from std_msgs.msg import Float64MultiArray, MultiArrayDimension
+from trajectory_msgs.msg import MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
+
+from liquid_pilot.interfaces import (
+    NANOSECONDS_PER_SECOND,
+    AttitudeThrust,
+    CameraGeometry,
+    Command,
+    ImageBuffer,
+    ImuSample,
+    LiquidPilotError,
+    ObservationError,
+    VehicleState,
+)
+
+BASE_FRAME = 'base_link'
+CAMERA_FRAME = 'camera_link_optical'
+WORLD_FRAME = 'odom'
+
+TRACE_SCHEMA = 'liquid_pilot/trace'
+TRACE_VERSION = 1
+
+
+def to_nanoseconds(stamp: Time) -> int:
+    """A stamp as integer nanoseconds."""
+    return stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec
+
+
+def to_time(stamp_ns: int) -> Time:
+    """Integer nanoseconds as a stamp."""
+    seconds, nanoseconds = divmod(int(stamp_ns), NANOSECONDS_PER_SECOND)
+    return Time(sec=seconds, nanosec=nanoseconds)
+
+
+def _vector(values: Sequence[float]) -> Vector3:
+    return Vector3(x=float(values[0]), y=float(values[1]), z=float(values[2]))
+
+
+def _triple(vector: Vector3) -> tuple[float, float, float]:
+    return vector.x, vector.y, vector.z
+
+
+def _quaternion(wxyz: Sequence[float]) -> Quaternion:
+    w, x, y, z = (float(value) for value in wxyz)
+    return Quaternion(w=w, x=x, y=y, z=z)
+
+
+def _wxyz(quaternion: Quaternion) -> tuple[float, float, float, float]:
+    return quaternion.w, quaternion.x, quaternion.y, quaternion.z
+
+
+# Camera
+
+
+def pack_image(image: ImageBuffer, stamp_ns: int) -> Image:
+    """ImageBuffer -> sensor_msgs/Image."""
+    message = Image(
+        height=int(image.height), width=int(image.width), step=int(image.step),
+        encoding=image.encoding, is_bigendian=int(bool(image.is_bigendian)),
+    )
+    message.header.stamp = to_time(stamp_ns)
+    message.header.frame_id = CAMERA_FRAME
+    data = image.data
+    message.data = data if isinstance(data, bytes) else bytes(memoryview(data).cast('B'))
+    return message
+
+
+def unpack_image(message: Image) -> tuple[int, ImageBuffer]:
+    """sensor_msgs/Image -> (stamp in ns, ImageBuffer over the message's own memory)."""
+    return to_nanoseconds(message.header.stamp), ImageBuffer(
+        message.data, message.width, message.height, message.step, message.encoding,
+        bool(message.is_bigendian),
+    )
+
+
+def unpack_compressed(message: CompressedImage) -> tuple[int, bytes, str]:
+    """sensor_msgs/CompressedImage -> (stamp in ns, data, format)."""
+    return to_nanoseconds(message.header.stamp), bytes(message.data), message.format
+
+
+def pack_camera_info(camera: CameraGeometry, stamp_ns: int) -> CameraInfo:
+    """CameraGeometry -> sensor_msgs/CameraInfo of a rectified camera."""
+    fx, fy, cx, cy = (float(value) for value in (camera.fx, camera.fy, camera.cx, camera.cy))
+    message = CameraInfo(
+        height=int(camera.height), width=int(camera.width), distortion_model='plumb_bob',
+        d=[0.0] * 5,
+        k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+    message.header.stamp = to_time(stamp_ns)
+    message.header.frame_id = CAMERA_FRAME
+    return message
+
+
+def unpack_camera_info(message: CameraInfo) -> CameraGeometry:
+    """sensor_msgs/CameraInfo -> CameraGeometry; nothing is checked (the engine does that)."""
+    k = [float(value) for value in message.k]
+    return CameraGeometry(message.width, message.height, k[0], k[4], k[2], k[5])
+
+
+# IMU and odometry
+
+
+def pack_imu(sample: ImuSample) -> Imu:
+    """ImuSample -> sensor_msgs/Imu without an orientation (REP-145)."""
+    message = Imu(
+        angular_velocity=_vector(sample.angular_velocity_flu_rad_s),
+        linear_acceleration=_vector(sample.specific_force_flu_m_s2),
+        orientation_covariance=[-1.0] + [0.0] * 8,
+    )
+    message.header.stamp = to_time(sample.stamp_ns)
+    message.header.frame_id = BASE_FRAME
+    return message
+
+
+def unpack_imu(message: Imu) -> ImuSample:
+    """sensor_msgs/Imu -> ImuSample; ObservationError when it says that a reading is missing."""
+    for name in ('angular_velocity', 'linear_acceleration'):
+        if getattr(message, f'{name}_covariance')[0] == -1.0:
+            raise ObservationError(
+                f'imu: the messages say that they hold no {name} (covariance[0] is -1); '
+                'remap imu/data to a topic that has gyroscope and accelerometer'
+            )
+    return ImuSample(
+        to_nanoseconds(message.header.stamp),
+        _triple(message.angular_velocity),
+        _triple(message.linear_acceleration),
+    )
+
+
+def pack_odometry(state: VehicleState) -> Odometry:
+    """VehicleState -> nav_msgs/Odometry: pose in `odom`, twist in `base_link`."""
+    message = Odometry(child_frame_id=BASE_FRAME)
+    message.header.stamp = to_time(state.stamp_ns)
+    message.header.frame_id = WORLD_FRAME
+    position = message.pose.pose.position
+    position.x, position.y, position.z = (float(value) for value in state.position_enu_m)
+    message.pose.pose.orientation = _quaternion(state.orientation_wxyz)
+    message.twist.twist.linear = _vector(state.velocity_flu_m_s)
+    message.twist.twist.angular = _vector(state.angular_velocity_flu_rad_s)
+    return message
+
+
+def unpack_odometry(message: Odometry) -> VehicleState:
+    """nav_msgs/Odometry -> VehicleState."""
+    position = message.pose.pose.position
+    return VehicleState(
+        to_nanoseconds(message.header.stamp),
+        (position.x, position.y, position.z),
+        _wxyz(message.pose.pose.orientation),
+        _triple(message.twist.twist.linear),
+        _triple(message.twist.twist.angular),
+    )
+
+
+# Commands
+
+
+def pack_twist(command: Command) -> Twist:
+    """Command -> geometry_msgs/Twist."""
+    forward, left, up, yaw = (float(value) for value in command.values)
+    return Twist(linear=Vector3(x=forward, y=left, z=up), angular=Vector3(z=yaw))
+
+
+def pack_command(command: Command) -> TwistStamped:
+    """Command -> geometry_msgs/TwistStamped in `base_link`."""
+    message = TwistStamped(twist=pack_twist(command))
+    message.header.stamp = to_time(command.stamp_ns)
+    message.header.frame_id = BASE_FRAME
+    return message
+
+
+def unpack_twist(message: Twist, stamp_ns: int) -> Command:
+    """geometry_msgs/Twist -> Command; roll and pitch rates are not used."""
+    return Command(
+        stamp_ns, message.linear.x, message.linear.y, message.linear.z, message.angular.z
+    )
+
+
+def unpack_command(message: TwistStamped) -> Command:
+    """geometry_msgs/TwistStamped -> Command."""
+    return unpack_twist(message.twist, to_nanoseconds(message.header.stamp))
+
+
+def pack_attitude_thrust(setpoint: AttitudeThrust) -> MultiDOFJointTrajectory:
+    """AttitudeThrust -> trajectory_msgs/MultiDOFJointTrajectory with one point.
+
+    Attitude in transforms[0].rotation, yaw rate (rad/s) in velocities[0].angular.z, thrust (m/s^2
+    along body z) in accelerations[0].linear.z.
+    """
+    point = MultiDOFJointTrajectoryPoint(
+        transforms=[Transform(rotation=_quaternion(setpoint.orientation_wxyz))],
+        velocities=[Twist(angular=Vector3(z=float(setpoint.yaw_rate_rad_s)))],
+        accelerations=[Twist(linear=Vector3(z=float(setpoint.thrust_m_s2)))],
+    )
+    message = MultiDOFJointTrajectory(joint_names=[BASE_FRAME], points=[point])
+    message.header.stamp = to_time(setpoint.stamp_ns)
+    message.header.frame_id = WORLD_FRAME
+    return message
+
+
+def unpack_attitude_thrust(message: MultiDOFJointTrajectory) -> AttitudeThrust:
+    """trajectory_msgs/MultiDOFJointTrajectory -> AttitudeThrust; LiquidPilotError if it is not."""
+    point = message.points[0] if message.points else None
+    if point is None or not (point.transforms and point.velocities and point.accelerations):
+        raise LiquidPilotError(
+            'attitude_thrust: a message must have one point with a transform, a velocity and an '
+            'acceleration'
+        )
+    return AttitudeThrust(
+        to_nanoseconds(message.header.stamp),
+        _wxyz(point.transforms[0].rotation),
+        point.velocities[0].angular.z,
+        point.accelerations[0].linear.z,
+    )
+
+
+def pack_clock(stamp_ns: int) -> Clock:
+    """Simulated time."""
+    return Clock(clock=to_time(stamp_ns))
+
+
+# Trace
+
+
+class Trace(NamedTuple):
+    """All that one tick saw and made."""
+
+    digest: str
+    """Of the pilot file."""
+    stamp_ns: int
+    sequence: int
+    """Ticks since the pilot started."""
+    dt_s: float
+    features: np.ndarray
+    """(F,)"""
+    imu: np.ndarray
+    """(6,) mean angular velocity (rad/s) and specific force (m/s^2), FLU."""
+    state: np.ndarray
+    """(N,) of the core, after the tick."""
+    tau: np.ndarray
+    """(N,) seconds."""
+    command: np.ndarray
+    """(4,) forward, left, up (m/s), yaw rate (rad/s), before the guard."""
+
+
+_SCALARS = ('stamp_sec', 'stamp_nanosec', 'sequence', 'dt')
+_ARRAYS = ('features', 'imu', 'state', 'tau', 'command')
+
+
+def pack_trace(trace: Trace) -> Float64MultiArray:
+    """Trace -> std_msgs/Float64MultiArray.
+
+    layout.dim[0] is labelled 'liquid_pilot/trace', with the schema's version as its size, and
+    dim[1] 'pilot:<sha256>'. Every further one is a section of `data`: label, size (how many
+    numbers) and stride (where it starts).
+    """
+    seconds, nanoseconds = divmod(trace.stamp_ns, NANOSECONDS_PER_SECOND)
+    sections = [(name, (value,)) for name, value in zip(
+        _SCALARS, (seconds, nanoseconds, trace.sequence, trace.dt_s), strict=True
+    )]
+    sections += [(name, np.ravel(getattr(trace, name))) for name in _ARRAYS]
+    message = Float64MultiArray()
+    dim = [
+        MultiArrayDimension(label=TRACE_SCHEMA, size=TRACE_VERSION),
+        MultiArrayDimension(label=f'pilot:{trace.digest}'),
+    ]
+    start = 0
+    for name, values in sections:
+        dim.append(MultiArrayDimension(label=name, size=len(values), stride=start))
+        start += len(values)
+    message.layout.dim = dim
+    message.data = np.concatenate([values for _, values in sections], dtype=np.float64).tolist()
+    return message
+
+
+def unpack_trace(message: Float64MultiArray, digest: str | None = None) -> Trace:
+    """std_msgs/Float64MultiArray -> Trace.
+
+    LiquidPilotError when it is not a trace of this version, is cut short or lacks a section, and,
+    with a `digest`, when it comes from another pilot.
+    """
+    dim = message.layout.dim
+    if len(dim) < 2 or dim[0].label != TRACE_SCHEMA or dim[0].size != TRACE_VERSION:
+        found = f'{dim[0].label!r} version {dim[0].size}' if dim else 'nothing'
+        raise LiquidPilotError(
+            f'trace: expected {TRACE_SCHEMA!r} version {TRACE_VERSION}, got {found}; run the same '
+            'version of liquid_pilot on both sides'
+        )
+    source = dim[1].label.partition(':')[2]
+    if digest is not None and source != digest:
+        raise LiquidPilotError(
+            f'trace: it comes from the pilot {source[:12]}, not from {digest[:12]}; load the same '
+            'pilot file on both sides'
+        )
+    data = np.array(message.data, np.float64)
+    sections = {}
+    for section in dim[2:]:
+        if section.stride + section.size > data.size:
+            raise LiquidPilotError(f'trace: section {section.label!r} is cut short')
+        sections[section.label] = data[section.stride:section.stride + section.size]
+    for name in (*_SCALARS, *_ARRAYS):
+        if name not in sections or (name in _SCALARS and sections[name].size != 1):
+            raise LiquidPilotError(f'trace: section {name!r} is missing')
+    seconds, nanoseconds, sequence, dt_s = (float(sections[name][0]) for name in _SCALARS)
+    return Trace(
+        source, int(seconds) * NANOSECONDS_PER_SECOND + int(nanoseconds), int(sequence), dt_s,
+        *(sections[name] for name in _ARRAYS),
+    )
+
+
+# Diagnostics
+
+
+class Status(NamedTuple):
+    """One line of /diagnostics."""
+
+    name: str
+    level: int
+    """0 ok, 1 warning, 2 error."""
+    message: str
+    values: dict[str, str]
+    hardware_id: str = ''
+
+
+def pack_diagnostics(status: Status, stamp_ns: int) -> DiagnosticArray:
+    """Status -> diagnostic_msgs/DiagnosticArray."""
+    entry = DiagnosticStatus(
+        level=bytes([int(status.level)]), name=status.name, message=status.message,
+        hardware_id=status.hardware_id,
+        values=[KeyValue(key=str(key), value=str(value)) for key, value in status.values.items()],
+    )
+    message = DiagnosticArray(status=[entry])
+    message.header.stamp = to_time(stamp_ns)
+    return message
+
+
+def unpack_diagnostics(message: DiagnosticArray) -> list[Status]:
+    """diagnostic_msgs/DiagnosticArray -> its lines."""
+    return [
+        Status(entry.name, entry.level[0], entry.message,
+               {item.key: item.value for item in entry.values}, entry.hardware_id)
+        for entry in message.status
+    ]
+
+
+def format_number(value: float, digits: int = 1) -> str:
+    """A measured number for people: '-' when there is none."""
+    return '-' if math.isnan(value) else f'{value:.{digits}f}'

@@ -1,0 +1,302 @@
+"""The pilot node: camera and IMU in, `pilot/command` and `pilot/trace` out.
+
+It decides nothing about flying (onboard/engine.py does) and sends nothing to a vehicle (the guard
+does). When a frame or the IMU must not be flown on it says so and publishes no command.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from geometry_msgs.msg import TwistStamped
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import Trigger
+
+from liquid_pilot.interfaces import (
+    CameraGeometry,
+    Command,
+    ImageBuffer,
+    LiquidPilotError,
+    ObservationError,
+)
+from liquid_pilot.liquid import pilot_file
+from liquid_pilot.nodes import messages, qos, runtime
+from liquid_pilot.nodes.diagnostics import Reporter
+from liquid_pilot.nodes.intake import Intake, SilentImuError
+from liquid_pilot.nodes.parameters import parameter
+from liquid_pilot.onboard.engine import Engine, Tick
+from liquid_pilot.onboard.preprocess import decode_compressed
+
+IMAGE_TOPIC = 'camera/image_raw'
+_LOOK_PERIOD_S = 0.2
+_GRACE_S = 3.0
+"""After a start or a reset, the first frame may take this long to come."""
+
+
+@dataclass(frozen=True)
+class PilotParameters:
+    """Parameters of the pilot node."""
+
+    pilot: str = parameter(
+        'forest-ltc', 'pilot to fly: the name of a shipped one, or its folder')
+    vehicle: str = parameter(
+        '', 'class of vehicle that the pilot must be trained for; empty: any')
+    image_transport: str = parameter(
+        'raw', 'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage on '
+        'camera/image_raw/compressed', choices=('raw', 'compressed'))
+    use_camera_info: bool = parameter(
+        True, 'wait for camera/camera_info and cut out the field of view that the pilot was '
+        "trained with; false: fly on the image's centre, whatever it shows")
+    lockstep: bool = parameter(
+        False, 'for lock-step simulation only: wait for the IMU sample of each frame, and answer '
+        'a repeated frame with the same command')
+    imu_timeout_s: float = parameter(
+        0.2, 'IMU samples older than this are not flown on', 's', low=0.01, high=5.0, live=True)
+    camera_timeout_s: float = parameter(
+        0.5, 'without a frame for this long the camera is reported as silent', 's',
+        low=0.05, high=60.0, live=True)
+    time_jump_s: float = parameter(
+        0.5, 'when frames have come with old stamps for this long, time is taken to have jumped '
+        'back and the network starts anew', 's', low=0.0, high=60.0, live=True)
+    publish_trace: bool = parameter(
+        True, 'publish pilot/trace (all that a tick saw and made)', live=True)
+    threads: int = parameter(
+        1, 'threads of the encoder', low=1, high=64)
+
+
+class Pilot(runtime.LiquidNode):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__('pilot', PilotParameters)
+        now = self.settings.now
+        self._reporter = Reporter(self, self._describe)
+        self.get_logger().info('loading the pilot (the first start compiles the network)')
+        pilot = pilot_file.load(pilot_file.resolve(now.pilot))
+        if now.vehicle and pilot.specification.vehicle != now.vehicle:
+            raise LiquidPilotError(
+                f'the pilot {pilot.specification.name} is trained for a '
+                f'{pilot.specification.vehicle}, not for a {now.vehicle}; choose another pilot'
+            )
+        self._engine = Engine(pilot, threads=now.threads)
+        # Everything is compiled before the first frame can come.
+        self._engine.warm_up()
+        self._intake = Intake(now.lockstep)
+        self._camera: CameraGeometry | None = None
+        self._camera_fits = False
+        self._waiting_since_s: float | None = None
+        self._restart()
+
+        self._commands = self.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
+        self._traces = self.create_publisher(Float64MultiArray, 'pilot/trace', qos.TRACE)
+        self.create_subscription(Imu, 'imu/data', self._on_imu, qos.sensor(now.lockstep))
+        self.create_subscription(
+            CameraInfo, 'camera/camera_info', self._on_camera_info, qos.sensor(now.lockstep))
+        self._image_topic = self.resolve_topic_name(IMAGE_TOPIC)
+        if now.image_transport == 'raw':
+            self.create_subscription(Image, self._image_topic, self._on_image, qos.IMAGE)
+        else:
+            self._image_topic += '/compressed'
+            self.create_subscription(
+                CompressedImage, self._image_topic, self._on_compressed, qos.IMAGE)
+        self.create_service(Trigger, 'pilot/reset', self._on_reset)
+        self.every(_LOOK_PERIOD_S, self._look)
+        self.get_logger().info(
+            f'{pilot.specification.name} is ready: camera {self._image_topic}, '
+            f'imu {self.resolve_topic_name("imu/data")}'
+        )
+
+    # Inputs
+
+    def _on_imu(self, message: Imu) -> None:
+        now_s = self.steady_s()
+        try:
+            self._intake.add_imu(messages.unpack_imu(message), now_s)
+        except ObservationError as error:
+            self._refuse('imu', str(error))
+            return
+        if self._intake.lockstep and self._intake.waiting:
+            self._fly(now_s)
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        camera = messages.unpack_camera_info(message)
+        if not self.settings.now.use_camera_info or camera == self._camera:
+            return
+        self._camera = camera
+        try:
+            self._engine.set_camera(camera)
+        except ObservationError as error:
+            self._camera_fits = False
+            self._refuse('camera_info', str(error))
+            return
+        self._camera_fits = True
+        self._reporter.solved('camera_info')
+        if self._intake.lockstep and self._intake.waiting:
+            self._fly(self.steady_s())
+
+    def _on_image(self, message: Image) -> None:
+        self._on_frame(*messages.unpack_image(message))
+
+    def _on_compressed(self, message: CompressedImage) -> None:
+        stamp_ns, data, form = messages.unpack_compressed(message)
+        try:
+            image = decode_compressed(data, form)
+        except ObservationError as error:
+            self._frame_s = self.steady_s()
+            self._refuse('image', str(error))
+            return
+        self._on_frame(stamp_ns, image)
+
+    def _on_frame(self, stamp_ns: int, image: ImageBuffer) -> None:
+        now_s = self._frame_s = self.steady_s()
+        self._reporter.solved('camera')
+        if self._intake.lockstep and self._answer is not None \
+                and stamp_ns == self._answer.stamp_ns:
+            # The frame was sent again, because it or its answer was lost.
+            self._commands.publish(messages.pack_command(self._answer))
+            return
+        if not self._in_time(stamp_ns, now_s):
+            return
+        if not self._intake.waiting:
+            self._waiting_since_s = now_s
+        self._intake.add_frame(stamp_ns, image)
+        self._fly(now_s)
+
+    def _in_time(self, stamp_ns: int, now_s: float) -> bool:
+        """Whether the frame is newer than the last one; starts anew when time has jumped back."""
+        if stamp_ns <= 0:
+            self._refuse('time', 'camera: the frames carry no time stamp; make the driver set '
+                                 'header.stamp')
+            return False
+        last_ns = self._state.last_stamp_ns
+        if last_ns is None or stamp_ns > last_ns:
+            self._old_since_s = None
+            return True
+        if stamp_ns == last_ns:
+            self._refuse('time', 'camera: a frame has the same stamp as the one before it; make '
+                                 'the driver set header.stamp')
+            return False
+        if self._old_since_s is None:
+            self._old_since_s = now_s
+        back_s = (last_ns - stamp_ns) * 1e-9
+        if now_s - self._old_since_s < self.settings.now.time_jump_s:
+            self._refuse('time', f'camera: time jumped back by {back_s:.3f} s; if it stays so, the '
+                                 'network starts anew')
+            return False
+        self.get_logger().warning(
+            f'camera: time jumped back by {back_s:.3f} s and stayed there: the network starts anew'
+        )
+        self._restart()
+        self._frame_s = now_s
+        return True
+
+    # The tick
+
+    def _fly(self, now_s: float) -> None:
+        """Answer the frame that waits, if it can be answered now."""
+        settings = self.settings.now
+        if settings.use_camera_info and not self._camera_fits:
+            if self._camera is None:
+                topic = self.resolve_topic_name('camera/camera_info')
+                self._refuse('camera_info', (
+                    f'camera: nothing has come on {topic} '
+                    f'({self.count_publishers(topic)} publishers), so its field of view is not '
+                    "known; start it, or set use_camera_info to false to fly on the image's centre"
+                ))
+            return
+        try:
+            observation = self._intake.take(now_s, settings.imu_timeout_s)
+            if observation is None:
+                return
+            tick = self._engine.tick(self._state, observation)
+        except SilentImuError as error:
+            self._refuse('imu', self._silence('imu', 'imu/data', str(error)))
+            return
+        except ObservationError as error:
+            self._refuse(str(error).partition(':')[0], str(error))
+            return
+        self._state = tick.state
+        self._answer = tick.command
+        self._intake.flown(observation.stamp_ns)
+        self._commands.publish(messages.pack_command(tick.command))
+        self._sequence += 1
+        self._refusing = False
+        self._reporter.solved()
+        done_s = self.steady_s()
+        self._reporter.health.tick(done_s, done_s - self._frame_s)
+        if settings.publish_trace:
+            self._traces.publish(messages.pack_trace(self._trace(tick)))
+
+    def _trace(self, tick: Tick) -> messages.Trace:
+        return messages.Trace(
+            self._engine.pilot.digest, tick.command.stamp_ns, self._sequence, tick.dt_s,
+            tick.features, tick.imu, tick.state.core, self._engine.time_constants(tick),
+            tick.command.values,
+        )
+
+    def _restart(self) -> None:
+        """As before the first frame."""
+        self._began_s = self.steady_s()
+        self._frame_s: float | None = None
+        self._state = self._engine.initial_state()
+        self._answer: Command | None = None
+        self._sequence = 0
+        self._refusing = False
+        self._old_since_s: float | None = None
+        self._intake.reset()
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._restart()
+        self._reporter.solved()
+        response.success, response.message = True, 'the network starts anew'
+        return response
+
+    # What is wrong
+
+    def _refuse(self, kind: str, message: str) -> None:
+        self._refusing = True
+        self._reporter.problem(kind, message)
+
+    def _silence(self, what: str, topic: str, since: str) -> str:
+        topic = self.resolve_topic_name(topic)
+        return (f'{what}: {since} on {topic} ({self.count_publishers(topic)} publishers); start '
+                'the driver or remap the topic')
+
+    def _look(self) -> None:
+        """Notice what does not come."""
+        settings, now_s = self.settings.now, self.steady_s()
+        if self._intake.lockstep:
+            sees = self._camera_fits or not settings.use_camera_info
+            if self._intake.waiting and sees and now_s - self._waiting_since_s > 1.0:
+                self._refuse('imu', self._silence(
+                    'imu', 'imu/data', 'a frame waits for a sample of its time or later'))
+            return
+        if self._frame_s is None:
+            if now_s - self._began_s < _GRACE_S:
+                return
+            since = 'no frame has ever come'
+        elif now_s - self._frame_s > settings.camera_timeout_s:
+            since = f'no frame for {now_s - self._frame_s:.1f} s'
+        else:
+            return
+        self._refuse('camera', self._silence('camera', self._image_topic, since))
+
+    def _describe(self) -> tuple[str, dict[str, str]]:
+        if not hasattr(self, '_commands'):
+            return 'loading', {}
+        extras = {'pilot': self._engine.pilot.specification.name,
+                  'digest': self._engine.pilot.digest[:12]}
+        if self._refusing:
+            return 'refusing', extras
+        return ('waiting' if self._answer is None else 'flying'), extras
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return runtime.run('pilot', Pilot)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
