@@ -45,6 +45,10 @@ class Health:
         self._said[kind] = now_s
         return True
 
+    def has(self, kind: str) -> bool:
+        """Whether there is such a problem now."""
+        return kind in self._problems
+
     def solved(self, *kinds: str) -> list[str]:
         """Forget problems; returns the kinds there were. Without a kind: all of them."""
         gone = [kind for kind in (kinds or tuple(self._problems)) if kind in self._problems]
@@ -98,13 +102,16 @@ class Reporter:
 
     def problem(self, kind: str, message: str, level: int = ERROR) -> None:
         """Something is wrong: it is logged now and then, and stays in /diagnostics until solved."""
-        if self.health.problem(kind, message, self._node.steady_s(), level):
+        new = not self.health.has(kind)
+        aloud = self.health.problem(kind, message, self._node.steady_s(), level)
+        if aloud:
             logger = self._node.get_logger()
             # rclpy remembers the severity of a line of code and refuses another there.
             if level == WARNING:
                 logger.warning(message)
             else:
                 logger.error(message)
+        if new or aloud:
             self.publish()
 
     def solved(self, *kinds: str) -> None:

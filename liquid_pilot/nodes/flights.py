@@ -93,6 +93,7 @@ class Flights:
     def _fly_one(self, index: int, seed: int) -> MissionResult:
         """One mission, whatever comes: an aborted one has a reason too."""
         self._node.state = f'mission {index + 1}: seed {seed}'
+        self._node.intruder = ''
         self._frames = []
         self._progress.building(index, seed)
         mission = Mission(seed, None, self._rules)
@@ -169,6 +170,8 @@ class Flights:
         """Take a packet into the mission, the pictures and the progress line."""
         self._next_ns = packet.stamp_ns + self._simulation.control_period_ns
         self._ticks += 1
+        if self._node.intruder:
+            raise UnansweredError(self._node.intruder)
         outcome = mission.update(packet)
         now_s = mission.flight_time_s
         due = not self._frames or now_s - self._frames[-1][0] >= _SHOT_PERIOD_S - 1e-9

@@ -73,8 +73,10 @@ class GuardParameters:
 class GuardNode(runtime.LiquidNode):
     """See the module."""
 
+    parameters = GuardParameters
+
     def __init__(self) -> None:
-        super().__init__('guard', GuardParameters)
+        super().__init__('guard')
         settings = self.settings.now
         self._guard = Guard(settings.limits())
         self._adapter = make_adapter(settings.adapter)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import textwrap
 import typing
 from typing import Any, Generic, TypeVar
 
@@ -107,6 +108,26 @@ def descriptor(field: dataclasses.Field, kind: Any) -> ParameterDescriptor:
             from_value=int(meta['low']), to_value=int(meta['high']), step=1)]
         if bounded and kind is int else [],
     )
+
+
+def summary(cls: type) -> str:
+    """The fields of a parameter dataclass as text: default, range, choices, description."""
+    lines = []
+    for field in dataclasses.fields(cls):
+        meta = field.metadata
+        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        remarks = [f'default {default!r}']
+        if meta['low'] is not None or meta['high'] is not None:
+            low, high = (math.inf * sign if bound is None else bound
+                         for sign, bound in ((-1, meta['low']), (1, meta['high'])))
+            remarks.append(f'{low:g} to {high:g}')
+        remarks += [' | '.join(meta['choices'])] if meta['choices'] else []
+        remarks += [meta['unit']] if meta['unit'] else []
+        remarks += ['may be set in flight'] if meta['live'] else []
+        text = textwrap.fill(f'{meta["description"]} ({"; ".join(remarks)})', 96,
+                             initial_indent='      ', subsequent_indent='      ')
+        lines.append(f'  {field.name}\n{text}')
+    return '\n'.join(lines)
 
 
 class Settings(Generic[T]):

@@ -69,8 +69,10 @@ class PilotParameters:
 class Pilot(runtime.LiquidNode):
     """See the module."""
 
+    parameters = PilotParameters
+
     def __init__(self) -> None:
-        super().__init__('pilot', PilotParameters)
+        super().__init__('pilot')
         now = self.settings.now
         self._reporter = Reporter(self, self._describe)
         self.get_logger().info('loading the pilot (the first start compiles the network)')
@@ -188,7 +190,9 @@ class Pilot(runtime.LiquidNode):
         self.get_logger().warning(
             f'camera: time jumped back by {back_s:.3f} s and stayed there: the network starts anew'
         )
-        self._restart()
+        self._start_anew()
+        if self._intake.lockstep:
+            self._intake.reset()
         self._frame_s = now_s
         return True
 
@@ -237,7 +241,12 @@ class Pilot(runtime.LiquidNode):
         )
 
     def _restart(self) -> None:
-        """As before the first frame."""
+        """As before anything came."""
+        self._start_anew()
+        self._intake.reset()
+
+    def _start_anew(self) -> None:
+        """The network as before its first frame."""
         self._began_s = self.steady_s()
         self._frame_s: float | None = None
         self._state = self._engine.initial_state()
@@ -245,7 +254,6 @@ class Pilot(runtime.LiquidNode):
         self._sequence = 0
         self._refusing = False
         self._old_since_s: float | None = None
-        self._intake.reset()
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._restart()

@@ -117,10 +117,11 @@ class Progress:
         for name in ('seed', 'outcome', 'duration', 'flown', 'to target', 'reason'):
             table.add_column(name, justify='left' if name in ('outcome', 'reason') else 'right')
         for result in results:
+            away_m = result.target_distance_m
             table.add_row(
                 str(result.seed), f'[{COLOURS[result.outcome]}]{result.outcome}[/]',
                 duration_text(result.duration_s), f'{result.distance_flown_m:.1f} m',
-                '-' if math.isnan(result.target_distance_m) else f'{result.target_distance_m:.1f} m',
+                '-' if math.isnan(away_m) else f'{away_m:.1f} m',
                 escape(result.reason),
             )
         summary = summarise(results)

@@ -94,8 +94,10 @@ def find_message(package: str, name: str) -> str:
 class RecorderNode(runtime.LiquidNode):
     """See the module."""
 
+    parameters = RecorderParameters
+
     def __init__(self) -> None:
-        super().__init__('recorder', RecorderParameters)
+        super().__init__('recorder')
         settings = self.settings.now
         path = Path(settings.path)
         try:

@@ -10,7 +10,7 @@ import signal
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -21,22 +21,23 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.parameters import Settings, declare
+from liquid_pilot.nodes.parameters import Settings, declare, summary
 
 INTERRUPTED = 130
 """Exit code after SIGINT, as shells have it."""
 _SIGNAL_PERIOD_S = 0.1
 _FOREVER_S = 1e9
 
-P = TypeVar('P')
-
 
 class LiquidNode(Node):
     """A node whose parameters are one dataclass."""
 
-    def __init__(self, name: str, parameters: type[P]) -> None:
+    parameters: type
+    """The dataclass, of fields made by `parameters.parameter`."""
+
+    def __init__(self, name: str) -> None:
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
-        self.settings: Settings[P] = declare(self, parameters)
+        self.settings: Settings = declare(self, self.parameters)
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
 
     def steady_s(self) -> float:
@@ -95,6 +96,15 @@ class Spinner:
         self._executor.shutdown()
 
 
+def usage(name: str, node: type[LiquidNode]) -> str:
+    """What `ros2 run liquid_pilot NAME --help` prints: what the node does, and its parameters."""
+    about = (sys.modules[node.__module__].__doc__ or '').strip()
+    return (
+        f'usage: ros2 run liquid_pilot {name} [--ros-args -p NAME:=VALUE ... -r FROM:=TO ... '
+        f'--params-file FILE]\n\n{about}\n\nparameters:\n{summary(node.parameters)}'
+    )
+
+
 def _executor() -> Executor:
     """The events executor (14 times cheaper a callback) where rclpy has one."""
     try:
@@ -105,7 +115,7 @@ def _executor() -> Executor:
 
 
 def run(
-    name: str, make: Callable[[], Node], work: Callable[[Any, Spinner], int] | None = None,
+    name: str, make: type[LiquidNode], work: Callable[[Any, Spinner], int] | None = None,
     args: list[str] | None = None,
 ) -> int:
     """Make a node and spin it until a signal comes, or do `work(node, spinner)`; the exit code.
@@ -113,6 +123,9 @@ def run(
     `name` stands before an error that prevents the node from being made. A node may have a method
     `close`, called at the end whatever happened.
     """
+    if {'-h', '--help'} & set(sys.argv[1:] if args is None else args):
+        print(usage(name, make))
+        return 0
     node = spinner = None
     early: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):

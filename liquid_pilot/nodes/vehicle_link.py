@@ -26,6 +26,7 @@ from liquid_pilot.nodes.diagnostics import Reporter
 from liquid_pilot.nodes.parameters import parameter
 
 _LOOK_PERIOD_S = 0.05
+_LOOK_AROUND_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,19 @@ class UnansweredError(LiquidPilotError):
 class SimulatorNode(runtime.LiquidNode):
     """The ROS side of the simulator; times out, resends and asks, but does not simulate."""
 
+    parameters = SimulatorParameters
+
     spinner: runtime.Spinner
     """Set by whoever runs the node, before the first wait."""
 
     def __init__(self) -> None:
-        super().__init__('simulator', SimulatorParameters)
+        super().__init__('simulator')
         settings = self.settings.now
         self.state = 'starting'
         self.figures: dict[str, str] = {}
         """Shown in /diagnostics."""
+        self.intruder = ''
+        """Who disturbs this run, once somebody has; the flight under way is then worth nothing."""
         self._problems: dict[str, str] = {}
         self._awaited_ns: int | None = None
         self._setpoint: Command | AttitudeThrust | None = None
@@ -245,11 +250,18 @@ class SimulatorNode(runtime.LiquidNode):
             if self.steady_s() > until_s:
                 raise LiquidPilotError(f'after {limit_s:g} s the graph is not complete; {missing}')
             self.wait(_LOOK_PERIOD_S)
+        self._look_around()
+        if self.intruder:
+            raise LiquidPilotError(self.intruder)
+        self.every(_LOOK_AROUND_S, self._look_around)
+
+    def _look_around(self) -> None:
+        """A second guard would answer our frames, and its answers look like our guard's."""
         for topic in (self._setpoint_topic, '/clock', 'camera/image_raw'):
             if self.count_publishers(topic) > 1:
-                raise LiquidPilotError(
+                self.intruder = (
                     f'somebody else publishes {topic} too: another run is going on. End it, or '
-                    'set ROS_DOMAIN_ID to another number for this one'
+                    'set ROS_DOMAIN_ID to another number for one of them'
                 )
 
 

@@ -59,8 +59,10 @@ def open_display() -> ModuleType:
 class ViewerNode(runtime.LiquidNode):
     """See the module."""
 
+    parameters = ViewerParameters
+
     def __init__(self) -> None:
-        super().__init__('viewer', ViewerParameters)
+        super().__init__('viewer')
         self._pygame = open_display()
         self._window = None
         self._preprocess: Preprocessor | None = None

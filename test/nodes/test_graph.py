@@ -1,0 +1,163 @@
+"""The graph as data, and that the CLI and the launch file are translations of it."""
+
+import ast
+import dataclasses
+import os
+import xml.etree.ElementTree
+from pathlib import Path
+
+import pytest
+
+from liquid_pilot import cli
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes import graph
+from liquid_pilot.nodes.graph import FlyOptions
+from liquid_pilot.nodes.process_runner import command_line
+
+OTHERS = {
+    'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
+    'realtime': True, 'headless': True, 'record': True, 'out': '/o', 'camera_topic': '/cam/image',
+    'camera_info_topic': '/cam/info', 'namespace': 'uav/one', 'use_sim_time': 'false',
+    'log_level': 'debug',
+}
+
+
+def specs(**options):
+    return {spec.name: spec for spec in graph.nodes(FlyOptions(out='/run', **options))}
+
+
+def test_the_default_graph():
+    found = specs()
+    assert list(found) == ['guard', 'pilot', 'simulator', 'viewer']
+    assert {name: spec.required for name, spec in found.items()} == {
+        'guard': True, 'pilot': True, 'simulator': True, 'viewer': False}
+    assert [name for name, spec in found.items() if spec.ends_run] == ['simulator']
+    for name in ('guard', 'pilot'):
+        assert found[name].parameters['lockstep'] is True
+        assert found[name].parameters['use_sim_time'] is True
+    assert 'use_sim_time' not in found['simulator'].parameters
+    assert all(spec.remappings == () for spec in found.values())
+
+
+def test_an_option_left_at_its_default_leaves_the_parameter_file_its_say():
+    simulator = specs()['simulator'].parameters
+    assert set(simulator) == {'publish_clock', 'out'}
+    assert specs(missions=9, seed=4)['simulator'].parameters['missions'] == 9
+    assert 'pilot' not in specs()['pilot'].parameters
+    assert specs(pilot='/p')['pilot'].parameters['pilot'] == '/p'
+
+
+def test_real_time_and_a_vehicle_elsewhere():
+    real = specs(realtime=True)
+    assert real['pilot'].parameters['lockstep'] is False
+    assert real['simulator'].parameters['realtime'] is True
+    elsewhere = specs(simulator='none', camera_topic='/front/image_raw', headless=True)
+    assert list(elsewhere) == ['guard', 'pilot']
+    assert elsewhere['guard'].parameters == {'use_sim_time': False, 'lockstep': False}
+    assert elsewhere['pilot'].remappings == (
+        ('camera/image_raw', '/front/image_raw'), ('camera/camera_info', '/front/camera_info'))
+
+
+def test_a_users_node_between_camera_and_pilot_is_a_remapping_of_the_pilot_alone():
+    found = specs(camera_topic='my/image', record=True)
+    assert found['pilot'].remappings == (('camera/image_raw', 'my/image'),)
+    assert found['simulator'].remappings == ()
+    assert found['recorder'].parameters['image_topic'] == 'my/image'
+    assert found['recorder'].parameters['path'] == '/run/recording.mcap'
+
+
+@pytest.mark.parametrize(('changes', 'words'), [
+    ({'missions': 0}, 'missions must be at least 1'), ({'seed': -1}, 'seed must be at least 0'),
+    ({'simulator': 'gazebo'}, 'simulator must be one of mujoco, none'),
+    ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
+    ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
+    ({'params_file': '/nowhere.yaml'}, 'is not a file'), ({'vehicle': 'boat'}, 'vehicle must be'),
+])
+def test_what_cannot_be_flown_is_refused_at_once(changes, words):
+    with pytest.raises(LiquidPilotError, match=words):
+        FlyOptions(**changes)
+
+
+def test_the_command_line_gives_the_options():
+    parse = cli._parser().parse_args
+    assert cli.fly_options(parse(['fly'])) == FlyOptions()
+    arguments = ['fly']
+    for name, value in OTHERS.items():
+        flag = '--' + name.replace('_', '-')
+        arguments += [flag] if value is True else [flag, str(value)]
+    assert cli.fly_options(parse(arguments)) == FlyOptions(**OTHERS)
+
+
+def test_launch_arguments_give_the_same_options():
+    assert set(OTHERS) | {'vehicle', 'params_file'} == {
+        field.name for field in dataclasses.fields(FlyOptions)}
+    texts = {name: str(value).lower() if value is True else str(value)
+             for name, value in OTHERS.items()}
+    assert FlyOptions.from_strings(texts) == FlyOptions(**OTHERS)
+    with pytest.raises(LiquidPilotError, match='missions must be a whole number'):
+        FlyOptions.from_strings({'missions': 'two'})
+    with pytest.raises(LiquidPilotError, match='realtime must be true or false'):
+        FlyOptions.from_strings({'realtime': 'maybe'})
+
+
+def test_the_launch_file_names_no_node_and_no_option_of_its_own():
+    """launch is not everywhere, so its file is read here; it has to come from the graph."""
+    text = (Path(__file__).resolve().parents[2] / 'launch' / 'fly.launch.py').read_text()
+    strings = {node.value for node in ast.walk(ast.parse(text))
+               if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    names = {field.name for field in dataclasses.fields(FlyOptions)}
+    assert not strings & (names | {'guard', 'simulator', 'recorder', 'viewer', 'cmd_vel'})
+    assert 'graph.nodes(options)' in text
+    assert 'graph.environment(options' in text
+
+
+def test_the_command_of_a_node():
+    spec = specs(namespace='/uav/', camera_topic='my/image', pilot='12')['pilot']
+    line = command_line(spec)
+    assert line[1:3] == ['-m', 'liquid_pilot.nodes.pilot']
+    assert '__ns:=/uav' in line
+    assert 'camera/image_raw:=my/image' in line
+    # A text that looks like a number stays a text.
+    assert 'pilot:="12"' in line
+    assert 'use_sim_time:=true' in line
+    assert line[line.index('--params-file') + 1].endswith('config/fly.yaml')
+
+
+def test_run_folders_are_never_written_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = Path(graph.with_run_folder(FlyOptions()).out)
+    assert first.parent == tmp_path / 'runs'
+    first.mkdir(parents=True)
+    second = Path(graph.with_run_folder(FlyOptions()).out)
+    assert second != first
+    assert graph.with_run_folder(FlyOptions(out='mine')).out == str(tmp_path / 'mine')
+    (tmp_path / 'mine').mkdir()
+    graph.with_run_folder(FlyOptions(out='mine'))
+    (tmp_path / 'mine' / 'report.json').write_text('{}')
+    with pytest.raises(LiquidPilotError, match='holds a run already'):
+        graph.with_run_folder(FlyOptions(out='mine'))
+    with pytest.raises(LiquidPilotError, match='is not a folder'):
+        graph.with_run_folder(FlyOptions(out='mine/report.json'))
+
+
+def test_simulation_stays_on_this_machine_unless_the_user_says_otherwise():
+    added = graph.environment(FlyOptions(), {})
+    assert added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    profile = added['FASTRTPS_DEFAULT_PROFILES_FILE']
+    assert profile == added['FASTDDS_DEFAULT_PROFILES_FILE']
+    assert os.path.isfile(profile)
+    wide = graph.environment(FlyOptions(), {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'})
+    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in wide
+    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in wide
+    own = graph.environment(FlyOptions(), {'FASTDDS_DEFAULT_PROFILES_FILE': '/x'})
+    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in own
+    real = graph.environment(FlyOptions(simulator='none'), {'OMP_NUM_THREADS': '4'})
+    assert set(real) == {'MALLOC_MMAP_THRESHOLD_', 'OPENBLAS_NUM_THREADS'}
+
+
+def test_the_fast_dds_profile_whitelists_the_loopback():
+    tree = xml.etree.ElementTree.parse(graph.share('config/fastdds.xml'))
+    space = {'d': 'http://www.eprosima.com'}
+    addresses = [node.text for node in tree.iterfind('.//d:interfaceWhiteList/d:address', space)]
+    assert addresses == ['127.0.0.1']
+    assert tree.find('.//d:useBuiltinTransports', space).text == 'false'

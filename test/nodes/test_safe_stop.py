@@ -1,0 +1,250 @@
+"""Whatever comes in: no command from the pilot, the safe command from the guard, and then on again.
+
+Real pilot and guard as processes, over DDS; this test is camera and IMU. They are started once.
+"""
+
+import math
+import re
+import shutil
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CameraInfo, Image, Imu
+from std_srvs.srv import SetBool, Trigger
+
+from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample
+from liquid_pilot.nodes import messages, qos
+
+TIMEOUT_S = 0.3
+IMU_TIMEOUT_S = 0.2
+PERIOD_S = 0.05
+SAFE = (0.0, 0.0, 0.0, 0.0)
+CAMERA = CameraGeometry.from_vertical_fov(128, 72, math.radians(52.0))
+
+
+def good_image():
+    pixels = np.random.default_rng(0).integers(0, 256, (72, 128, 3), dtype=np.uint8)
+    return ImageBuffer(pixels.tobytes(), 128, 72, 384, 'rgb8')
+
+
+class Rig:
+    """Camera, IMU, and ears."""
+
+    def __init__(self, start_node, pilot, folder):
+        self.start_node, self.folder, self.path = start_node, folder, pilot.path
+        self.guard = start_node('guard', folder / 'guard.log', command_timeout_s=TIMEOUT_S)
+        self.pilot = self.start_pilot(pilot.path)
+        self.node = rclpy.create_node('rig')
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        publish, hear = self.node.create_publisher, self.node.create_subscription
+        self._images = publish(Image, 'camera/image_raw', qos.IMAGE)
+        self._infos = publish(CameraInfo, 'camera/camera_info', qos.SENSOR_RELIABLE)
+        self._imus = publish(Imu, 'imu/data', qos.SENSOR_RELIABLE)
+        self.said, self.commands, self.outputs = {}, [], []
+        hear(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
+        hear(TwistStamped, 'pilot/command', lambda m: self._keep(self.commands, m), qos.COMMAND)
+        hear(TwistStamped, 'cmd_vel', lambda m: self._keep(self.outputs, m), qos.COMMAND)
+        self.engage_client = self.node.create_client(SetBool, 'guard/engage')
+        self.stop_client = self.node.create_client(Trigger, 'guard/stop')
+        self.reset_client = self.node.create_client(Trigger, 'pilot/reset')
+
+    def start_pilot(self, path):
+        return self.start_node('pilot', self.folder / 'pilot.log', pilot=str(path),
+                               time_jump_s=0.4, vehicle='quadrotor')
+
+    def _on_diagnostics(self, message):
+        for status in messages.unpack_diagnostics(message):
+            self.said.setdefault(status.hardware_id, []).append(status)
+
+    def _keep(self, where, message):
+        where.append((time.monotonic(), messages.unpack_command(message)))
+
+    def spin(self, seconds):
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0.0:
+            self.executor.spin_once(timeout_sec=left_s)
+
+    def call(self, client, request):
+        assert client.wait_for_service(10.0)
+        future = client.call_async(request)
+        self.executor.spin_until_future_complete(future, 10.0)
+        return future.result()
+
+    def fly(self, seconds, image=good_image, imu=(0.1, 0.0, 0.0), shift_ns=0, camera=CAMERA):
+        """Be camera and IMU for that long; what came meanwhile is in commands and outputs."""
+        self.commands.clear()
+        self.outputs.clear()
+        self.said.clear()
+        self.began_s = time.monotonic()
+        for _ in range(round(seconds / PERIOD_S)):
+            stamp_ns = max(0, self.node.get_clock().now().nanoseconds + shift_ns)
+            if imu is not None:
+                self._imus.publish(messages.pack_imu(ImuSample(stamp_ns, imu, (0.0, 0.0, 9.8))))
+            if camera is not None:
+                self._infos.publish(messages.pack_camera_info(camera, stamp_ns))
+            if image is not None:
+                self._images.publish(messages.pack_image(image(), stamp_ns))
+            self.spin(PERIOD_S)
+
+    def settle(self, **inputs):
+        """Fly until what the pilot wants reaches the vehicle; False when it does not."""
+        for _ in range(40):
+            self.fly(0.25, **inputs)
+            if self.outputs and self.commands and self.outputs[-1][1].values != SAFE:
+                return True
+        return False
+
+    def last_live(self):
+        """When the last command left that was not the safe one, seconds into this flight."""
+        live = [at for at, command in self.outputs if command.values != SAFE]
+        return live[-1] - self.began_s if live else 0.0
+
+    def problems(self, name):
+        return ' | '.join(
+            status.message for status in self.said.get(f'/{name}', []) if status.level)
+
+
+@pytest.fixture(scope='module')
+def rig(ros, start_node, pilot, tmp_path_factory):
+    made = Rig(start_node, pilot, tmp_path_factory.mktemp('logs'))
+    yield made
+    made.executor.shutdown()
+    made.node.destroy_node()
+
+
+@pytest.fixture
+def flying(rig):
+    """The rig with a pilot that steers and a guard that lets it."""
+    deadline_s = time.monotonic() + 60.0
+    while True:
+        rig.fly(0.2)
+        if rig.commands and rig.call(rig.engage_client, SetBool.Request(data=True)).success:
+            break
+        assert time.monotonic() < deadline_s, rig.pilot.output + rig.guard.output
+    assert rig.settle()
+    return rig
+
+
+def test_the_guard_refuses_to_engage_while_nobody_steers(rig):
+    rig.fly(0.4, image=None)
+    answer = rig.call(rig.engage_client, SetBool.Request(data=True))
+    assert not answer.success
+    assert 'no command on /pilot/command' in answer.message
+    assert not rig.outputs
+
+
+def with_changes(**changes):
+    return lambda: good_image()._replace(**changes)
+
+
+FAULTS = {
+    'camera stops': ({'image': None}, r'camera: no frame for \d\.\d s on /camera/image_raw'),
+    'IMU stops': ({'imu': None}, r'imu: no message for \d\.\d s on /imu/data \(1 publishers\)'),
+    'IMU is NaN': ({'imu': (0.0, math.nan, 0.0)}, 'imu: a sample is not finite'),
+    'IMU is infinite': ({'imu': (math.inf, 0.0, 0.0)}, 'imu: a sample is not finite'),
+    'frame is empty': ({'image': with_changes(data=b'', width=0, height=0, step=0)},
+                       'image: 0 x 0 pixels are too few'),
+    'frame has no data': ({'image': with_changes(data=b'')}, 'image: 0 bytes of data'),
+    'encoding is unknown': ({'image': with_changes(encoding='32FC3')},
+                            "image: encoding '32FC3' is not known; known: rgb8"),
+    'step is wrong': ({'image': with_changes(step=100)}, 'image: step 100 is less than the 384'),
+    'time jumps back': ({'shift_ns': -10**10}, r'camera: time jumped back by 9\.\d+ s'),
+    'frames have no stamp': ({'shift_ns': -10**19}, 'camera: the frames carry no time stamp'),
+    'camera sees too little': (
+        {'camera': CameraGeometry.from_vertical_fov(128, 72, 0.4)}, 'camera: it sees'),
+}
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_a_fault_stops_the_pilot_says_why_and_ends_with_the_safe_command(flying, fault):
+    inputs, words = FAULTS[fault]
+    flying.fly(1.0, **inputs)
+    # One command may have been under way when the fault began, and the last IMU sample serves a
+    # little longer.
+    held_s = IMU_TIMEOUT_S if fault == 'IMU stops' else PERIOD_S
+    assert flying.last_live() < held_s + PERIOD_S
+    after = [command.values for at, command in flying.outputs
+             if at - flying.began_s > held_s + TIMEOUT_S + 2 * PERIOD_S]
+    assert len(after) > 5
+    assert set(after) == {SAFE}
+    if fault != 'time jumps back':
+        assert len(flying.commands) <= 1 + held_s / PERIOD_S
+    assert re.search(words, flying.problems('pilot'))
+    assert 'safe command' in flying.problems('guard') or 'older' in flying.problems('guard')
+    assert flying.settle(), 'did not fly on'
+    assert flying.pilot.popen.poll() is None
+    assert flying.guard.popen.poll() is None
+
+
+def test_an_imu_that_never_came(flying):
+    flying.call(flying.reset_client, Trigger.Request())
+    flying.fly(1.0, imu=None)
+    assert not flying.commands
+    assert flying.outputs[-1][1].values == SAFE
+    assert 'imu: no message has ever come on /imu/data' in flying.problems('pilot')
+    assert flying.settle()
+
+
+def test_messages_are_throttled_and_there_is_no_traceback(flying):
+    before = flying.pilot.output.count('32FC3')
+    flying.fly(1.2, image=with_changes(encoding='32FC3'))
+    assert flying.pilot.output.count('32FC3') - before <= 1
+    assert 'Traceback' not in flying.pilot.output + flying.guard.output
+    assert flying.settle()
+
+
+def test_a_stop_holds_until_engaged_again(flying):
+    assert flying.call(flying.stop_client, Trigger.Request()).success
+    flying.fly(0.6)
+    assert {command.values for _, command in flying.outputs} == {SAFE}
+    assert flying.commands
+    assert flying.call(flying.engage_client, SetBool.Request(data=True)).success
+    assert flying.settle()
+
+
+def test_disengaged_the_guard_gives_the_safe_command_once_and_is_silent(flying):
+    flying.outputs.clear()
+    assert flying.call(flying.engage_client, SetBool.Request(data=False)).success
+    flying.spin(0.2)
+    assert flying.outputs[-1][1].values == SAFE
+    flying.fly(0.5)
+    assert flying.commands
+    assert not flying.outputs
+
+
+@pytest.mark.parametrize(('damage', 'words'), [
+    (None, 'there is no pilot'),
+    ('encoder.onnx', r'encoder\.onnx: the content does not match'),
+    ('pilot.json', r'pilot\.json: not valid JSON'),
+])
+def test_a_pilot_that_dies_and_comes_back_broken(flying, tmp_path, damage, words):
+    """The guard holds the vehicle; a good pilot later flies on without engaging again."""
+    folder = tmp_path / 'broken'
+    if damage:
+        shutil.copytree(flying.path, folder)
+        (folder / damage).write_bytes((folder / damage).read_bytes()[:-100])
+    flying.pilot.popen.kill()
+    flying.pilot.popen.wait()
+    broken = flying.start_node('pilot', tmp_path / 'broken.log', pilot=str(folder))
+    flying.fly(1.0)
+    assert flying.last_live() < PERIOD_S + TIMEOUT_S
+    assert flying.outputs[-1][1].values == SAFE
+    assert broken.popen.wait(20) == 1
+    assert re.search(words, broken.output)
+    assert broken.output.count('\n') == 1
+    flying.pilot = flying.start_pilot(flying.path)
+    assert flying.settle()
+
+
+def test_a_guard_that_ends_leaves_the_safe_command(flying):
+    flying.outputs.clear()
+    assert flying.guard.end() == 0
+    flying.spin(0.3)
+    assert flying.outputs[-1][1].values == SAFE
+    assert 'Traceback' not in flying.pilot.output + flying.guard.output

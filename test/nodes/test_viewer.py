@@ -1,0 +1,79 @@
+"""The window, drawn by SDL's own dummy driver, and flying on without one."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+
+from liquid_pilot.interfaces import Command, ImageBuffer
+from liquid_pilot.nodes import messages
+from liquid_pilot.nodes.viewer import ViewerNode, WindowClosedError
+
+
+@pytest.fixture
+def viewer(ros, monkeypatch):
+    monkeypatch.setenv('SDL_VIDEODRIVER', 'dummy')
+    node = ViewerNode()
+    yield node
+    node.close()
+    node.destroy_node()
+
+
+def pixels(viewer):
+    return viewer._pygame.surfarray.array3d(viewer._pygame.display.get_surface())
+
+
+def test_the_image_is_enlarged_and_the_bars_follow_the_command(viewer):
+    viewer.draw()
+    picture = np.zeros((72, 128, 3), np.uint8)
+    picture[:36] = (255, 0, 0)
+    picture[36:] = (0, 0, 255)
+    image = ImageBuffer(picture.tobytes(), 128, 72, 384, 'rgb8')
+    viewer._on_image(messages.pack_image(image, 1))
+    viewer.draw()
+    shown = pixels(viewer)
+    assert shown.shape[0] == 768
+    assert tuple(shown[400, 100]) == (255, 0, 0)
+    assert tuple(shown[400, 400]) == (0, 0, 255)
+    still = shown[:, 432:].copy()
+    viewer._on_command(messages.pack_command(Command(1, 2.5, -1.5, 0.0, 0.0)))
+    viewer.draw()
+    assert (pixels(viewer)[:, 432:] != still).any()
+
+
+def test_the_state_and_the_distance_are_written(viewer):
+    message = DiagnosticArray()
+    for status in (
+        messages.Status('simulator', 0, '', {
+            'state': 'mission 1: seed 7', 'target_distance_m': '8.5', 'flight_s': '3.0'},
+            '/simulator'),
+        messages.Status('pilot', 2, 'imu: silent', {'rate_hz': '0.0'}, '/pilot'),
+        messages.Status('pilot', 0, 'of another vehicle', {}, 'elsewhere'),
+    ):
+        message.status += messages.pack_diagnostics(status, 0).status
+    viewer._on_diagnostics(message)
+    assert viewer.lines() == [
+        'mission 1: seed 7', '8.5 m to go, 3.0 s', 'pilot: imu: silent, 0.0 Hz']
+    viewer._on_image(messages.pack_image(ImageBuffer(b'', 4, 4, 12, 'odd'), 1))
+    assert "encoding 'odd'" in viewer.lines()[-1]
+    viewer.draw()
+
+
+def test_closing_the_window_ends_the_viewer(viewer):
+    viewer.draw()
+    viewer._pygame.event.post(viewer._pygame.event.Event(viewer._pygame.QUIT))
+    with pytest.raises(WindowClosedError):
+        viewer.draw()
+
+
+def test_without_a_display_it_says_so_and_ends_well():
+    without = {name: value for name, value in os.environ.items()
+               if name not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')}
+    done = subprocess.run([sys.executable, '-m', 'liquid_pilot.nodes.viewer'], env=without,
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0
+    assert done.stderr.startswith('[viewer] no window: there is no display.')
+    assert done.stderr.count('\n') == 1

@@ -1,0 +1,70 @@
+"""The command line: help, inspect, doctor, and one line for what is wrong."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from liquid_pilot import cli
+from liquid_pilot.nodes import doctor
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def run(*arguments, **environment):
+    path = os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')])
+    return subprocess.run(
+        [sys.executable, '-m', 'liquid_pilot.cli', *arguments], capture_output=True, text=True,
+        timeout=60, env={**os.environ, 'PYTHONPATH': path, **environment})
+
+
+@pytest.mark.parametrize('verb', ['fly', 'inspect', 'doctor'])
+def test_every_verb_has_help(verb, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([verb, '--help'])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f'liquid-pilot {verb}' in text
+    assert len(text) > 200
+
+
+@pytest.mark.parametrize(('arguments', 'words'), [
+    (['inspect', 'no-such-pilot'], "there is no pilot 'no-such-pilot'"),
+    (['fly', '--missions', '0'], 'missions must be at least 1'),
+    (['fly', '--params-file', '/none.yaml'], 'is not a file'),
+])
+def test_what_is_wrong_is_one_line(arguments, words, capsys):
+    assert cli.main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err.startswith('liquid-pilot: ')
+    assert words in captured.err
+    assert captured.err.count('\n') == 1
+
+
+def test_the_doctor_finds_this_machine_fit_to_simulate(monkeypatch):
+    checks = {check.name: check for check in doctor.examine()}
+    for name in ('Python', 'ROS 2', 'middleware', 'camera rendering', 'compiler cache',
+                 'ONNX Runtime', 'launch'):
+        assert checks[name].level == doctor.OK, checks[name]
+    assert checks['window'].level in (doctor.OK, doctor.WARN)
+
+
+def test_the_doctor_says_what_to_do_and_fails(tmp_path):
+    done = run('doctor', MUJOCO_GL='nonsense', ROS_AUTOMATIC_DISCOVERY_RANGE='SUBNET')
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stdout + done.stderr
+    lines = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()
+             if line.startswith(('ok', 'warn', 'fail'))}
+    assert lines['camera'] == 'fail'
+    assert lines['discovery'] == 'warn'
+    assert lines['Python'] == 'ok'
+
+
+def test_a_check_that_breaks_is_a_failure_and_no_traceback():
+    def check():
+        raise RuntimeError('first line\nsecond line')
+
+    assert doctor._guarded('x', check) == ('x', doctor.FAIL, 'RuntimeError: first line', '')
