@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.progress import Progress
 
 from liquid_pilot.evaluation.missions import fly
 from liquid_pilot.evaluation.statistics import wilson_interval
@@ -51,8 +53,10 @@ def compare(pilot: str, adapter: str, missions: int, seed: int, out: Path, worke
     ros_s = time.monotonic() - started
     ros = {mission['seed']: mission['outcome'] for mission in report['missions']}
     started = time.monotonic()
-    here = fly(range(seed, seed + missions), pilot_file.load(pilot_file.resolve(pilot)), adapter,
-               workers=workers)
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task(f'{adapter}, in process', total=missions)
+        here = fly(range(seed, seed + missions), pilot_file.load(pilot_file.resolve(pilot)),
+                   adapter, workers=workers, on_result=lambda result: progress.advance(task))
     successes = sum(outcome == 'success' for outcome in ros.values())
     return {
         'missions': missions,
