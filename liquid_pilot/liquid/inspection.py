@@ -61,7 +61,7 @@ def describe(folder: Path) -> str:
         f'within {found["dt_s"][0]:g} to {found["dt_s"][1]:g} s',
         f'  camera    {camera["width"]} x {camera["height"]} pixels, '
         f'{camera["horizontal_fov_deg"]:g} x {camera["vertical_fov_deg"]:g} degrees',
-        f'  network   {count["encoder"]} parameters in the encoder, {count["core"]} in the liquid '
+        f'  network   {count["encoder"]} constants in the encoder, {count["core"]} in the liquid '
         f'core, {count["total"]} in all; {size:.0f} KiB on disk',
         f'            {found["features"]} features, {found["neurons"]} neurons, '
         f'{found["unfolds"]} solver steps a tick',
