@@ -40,6 +40,13 @@ def cache_folder() -> Path | None:
     return folder
 
 
+@functools.lru_cache(maxsize=1)
+def _source_stamp() -> tuple:
+    """Changes whenever a file of kernels does, so that what the old one gave is dropped."""
+    files = sorted(Path(__file__).parent.glob('_*.py'))
+    return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
+
+
 class _ForgivingCache:
     """A numba function cache whose unreadable or unwritable files mean 'not cached'."""
 
@@ -87,6 +94,10 @@ def compiled(**options: Any) -> Callable[[Callable], Callable]:
             return numba.njit(**options)(function)
         finally:
             numba.config.CACHE_DIR = before
+        # numba looks only at the file of the function, not at those that it calls into.
+        file = getattr(dispatcher._cache, '_cache_file', None)
+        if file is not None:
+            file._source_stamp = _source_stamp()
         dispatcher._cache = _ForgivingCache(dispatcher._cache)
         return dispatcher
 

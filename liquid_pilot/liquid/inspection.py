@@ -12,6 +12,8 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import pilot_file, wiring
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_CORES = {'ltc': 'liquid', 'cfc': 'CfC', 'gru': 'GRU', 'lstm': 'LSTM',
+          'feedforward': 'feed-forward'}
 _MODEL_GRAPH, _GRAPH_INITIALIZER, _TENSOR_DIMS = 7, 5, 1
 """Field numbers of onnx.proto3: ModelProto.graph, GraphProto.initializer, TensorProto.dims."""
 
@@ -20,12 +22,17 @@ def figures(folder: Path) -> dict[str, Any]:
     """Sizes, counts, limits, card and digest of a pilot as plain values; validates the pilot."""
     pilot = pilot_file.load(folder)
     specification, wired = pilot.specification, pilot.wiring
-    neurons, inputs, motors = wired.neurons, wired.inputs, wired.motors
-    synapses, sensory = wired.synapses, wired.sensory_synapses
-    # Four numbers a synapse that is there; erev is +-1 and counts, as it is learnt.
-    core = 3 * neurons + 4 * (synapses + sensory) + 2 * inputs + 2 * motors
+    if wired is None:
+        network = {'neurons': specification.core['state_size']}
+        core = encoder_parameters(pilot.core_graph)
+    else:
+        network = {'wiring': wired.to_dict(), 'neurons': wired.neurons,
+                   'synapses': wired.synapses, 'sensory_synapses': wired.sensory_synapses}
+        # Four numbers a synapse that is there; erev is +-1 and counts, as it is learnt.
+        core = (3 * wired.neurons + 4 * (wired.synapses + wired.sensory_synapses)
+                + 2 * wired.inputs + 2 * wired.motors)
     encoder = encoder_parameters(pilot.encoder)
-    files = ('pilot.json', 'core.safetensors', 'encoder.onnx')
+    files = ('pilot.json', 'core.safetensors' if wired else 'core.onnx', 'encoder.onnx')
     return {
         'name': specification.name,
         'path': str(folder),
@@ -39,9 +46,9 @@ def figures(folder: Path) -> dict[str, Any]:
             'vertical_fov_deg': round(math.degrees(specification.camera.vertical_fov_rad), 2),
         },
         'features': specification.features,
+        'core': specification.core['type'],
         'unfolds': specification.unfolds,
-        'wiring': wired.to_dict(),
-        'neurons': neurons, 'synapses': synapses, 'sensory_synapses': sensory,
+        **network,
         'parameters': {'encoder': encoder, 'core': core, 'total': encoder + core},
         'bytes': {name: (folder / name).stat().st_size for name in files},
         'limits': dataclasses.asdict(specification.limits),
@@ -61,8 +68,9 @@ def describe(folder: Path) -> str:
         f'within {found["dt_s"][0]:g} to {found["dt_s"][1]:g} s',
         f'  camera    {camera["width"]} x {camera["height"]} pixels, '
         f'{camera["horizontal_fov_deg"]:g} x {camera["vertical_fov_deg"]:g} degrees',
-        f'  network   {count["encoder"]} constants in the encoder, {count["core"]} in the liquid '
-        f'core, {count["total"]} in all; {size:.0f} KiB on disk',
+        f'  network   {count["encoder"]} constants in the encoder, {count["core"]} in the '
+        f'{_CORES.get(found["core"], found["core"])} core, {count["total"]} in all; '
+        f'{size:.0f} KiB on disk',
         f'            {found["features"]} features, {found["neurons"]} neurons, '
         f'{found["unfolds"]} solver steps a tick',
         '  limits    forward, left, up, yaw rate:',
@@ -70,8 +78,10 @@ def describe(folder: Path) -> str:
         f'            change   {_four(limits["slew"])}  m/s^2 and rad/s^2',
         f'            safe     {_four(limits["safe_command"])}  after '
         f'{limits["command_timeout_s"]:g} s without a command',
-        '', wiring.draw(pilot_file.load(folder).wiring), '', 'card',
     ]
+    wired = pilot_file.load(folder).wiring
+    lines += ['', wiring.draw(wired)] if wired else []
+    lines += ['', 'card']
     return '\n'.join([*lines, *_indented(found['card'], 2)])
 
 

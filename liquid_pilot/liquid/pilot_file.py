@@ -1,7 +1,9 @@
 """A trained pilot on disk: a folder with `pilot.json`, `core.safetensors` and `encoder.onnx`.
 
-Nothing in it is ever executed or unpickled. `load` checks all of it and raises LiquidPilotError
-with the file and the field in the message; `pilot.json` holds the sha256 of the other two.
+A core that is not liquid (core type 'cfc', 'gru', 'lstm', 'feedforward') is a one-step graph in
+`core.onnx`, which then stands where `core.safetensors` would. Nothing in a pilot is ever executed
+as code or unpickled. `load` checks all of it and raises LiquidPilotError with the file and the
+field in the message; `pilot.json` holds the sha256 of the other two.
 """
 
 from __future__ import annotations
@@ -23,13 +25,18 @@ from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
 
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError, VehicleLimits
+from liquid_pilot.liquid import onnx_bytes
 from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.fields import Fields, one_line, parse_json
 from liquid_pilot.liquid.wiring import Wiring
 
 FORMAT = 'liquid_pilot'
 VERSION = 1
 _SETTINGS, _CORE, _ENCODER = 'pilot.json', 'core.safetensors', 'encoder.onnx'
-_LARGEST_BYTES = {_SETTINGS: 1 << 20, _CORE: 64 << 20, _ENCODER: 64 << 20}
+_GRAPH = 'core.onnx'
+_LARGEST_BYTES = {_SETTINGS: 1 << 20, _CORE: 64 << 20, _ENCODER: 64 << 20, _GRAPH: 64 << 20}
+GRAPH_CORES = ('cfc', 'gru', 'lstm', 'feedforward')
+"""Core types that are a one-step ONNX graph with explicit state."""
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 _IMU_VALUES = 6
 _COMMAND_VALUES = 4
@@ -50,7 +57,8 @@ class PilotSpecification:
     camera: CameraGeometry
     """The camera the encoder was trained with; its size is the encoder's input."""
     core: dict[str, Any]
-    """{'type': 'ltc', 'unfolds': int, 'wiring': recipe as `Wiring.to_dict`}."""
+    """{'type': 'ltc', 'unfolds': int, 'wiring': recipe as `Wiring.to_dict`}, or
+    {'type': one of GRAPH_CORES, 'state_size': int}, of an LSTM hidden and cell state together."""
     features: int
     """Outputs of the encoder, F; the core's inputs are the F features, then the 6 IMU values."""
     imu_mean: tuple[float, ...]
@@ -66,8 +74,8 @@ class PilotSpecification:
 
     @property
     def unfolds(self) -> int:
-        """Solver steps a tick."""
-        return self.core['unfolds']
+        """Solver steps a tick; of a core that is a graph there is one."""
+        return self.core.get('unfolds', 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +84,16 @@ class PilotFile:
 
     path: Path
     specification: PilotSpecification
-    wiring: Wiring
-    parameters: LtcParameters
+    wiring: Wiring | None
+    parameters: LtcParameters | None
+    """Of a liquid core; None for a core that is a graph."""
     encoder: bytes
     """ONNX: 'image' float32 (1,3,H,W) RGB in [0,1] -> 'features' float32 (1,F)."""
     digest: str
     """sha256 of pilot.json, which holds those of the other two: it names the whole content."""
+    core_graph: bytes | None = None
+    """ONNX, float32: 'state' (1,N), 'inputs' (1,F+6), 'dt' (1,1) seconds -> 'state_after' (1,N),
+    'output' (1,4); None for a liquid core."""
 
 
 def load(path: str | os.PathLike[str]) -> PilotFile:
@@ -91,37 +103,47 @@ def load(path: str | os.PathLike[str]) -> PilotFile:
         raise LiquidPilotError(f'{folder} is not a folder; a pilot is a folder with {_SETTINGS}, '
                                f'{_CORE} and {_ENCODER}')
     settings = _read(folder, _SETTINGS)
-    content = _Fields(_parse_json(settings, folder / _SETTINGS), f'{folder / _SETTINGS}: ')
+    where = str(folder / _SETTINGS)
+    content = Fields(parse_json(settings, where), f'{where}: ', VERSION)
     if content.string('format') != FORMAT:
         raise content.error('format', f'must be {FORMAT!r}')
     if content.integer('version', 0) != VERSION:
         raise content.error('version', f'must be {VERSION}; this file was written for another '
                                        'version of liquid_pilot')
     hashes = content.fields('sha256')
+    core = content.peek('core')
+    graph = isinstance(core, dict) and core.get('type') in GRAPH_CORES
+    core_name = _GRAPH if graph else _CORE
     data = {}
-    for name in (_CORE, _ENCODER):
+    for name in (core_name, _ENCODER):
         expected = hashes.string(name)
         data[name] = _read(folder, name)
         if hashlib.sha256(data[name]).hexdigest() != expected:
             raise LiquidPilotError(f'{folder / name}: the content does not match sha256.{name} of '
                                    f'{_SETTINGS}; the file was damaged or exchanged')
     hashes.close()
-    specification, wiring = _specification(content)
-    parameters = _parameters(data[_CORE], folder / _CORE, wiring)
-    if not data[_ENCODER]:
-        raise LiquidPilotError(f'{folder / _ENCODER}: is empty')
+    specification, wiring = _specification(content, len(data[core_name]))
+    parameters = None
+    if wiring is None:
+        onnx_bytes.check(data[_GRAPH], str(folder / _GRAPH))
+    else:
+        parameters = _parameters(data[_CORE], folder / _CORE, wiring)
+    onnx_bytes.check(data[_ENCODER], str(folder / _ENCODER))
     return PilotFile(folder, specification, wiring, parameters, data[_ENCODER],
-                     hashlib.sha256(settings).hexdigest())
+                     hashlib.sha256(settings).hexdigest(), data.get(_GRAPH))
 
 
 def save(
     path: str | os.PathLike[str],
     specification: PilotSpecification,
-    wiring: Wiring,
-    parameters: LtcParameters,
+    wiring: Wiring | None,
+    parameters: LtcParameters | None,
     encoder: bytes,
+    core_graph: bytes | None = None,
 ) -> PilotFile:
     """Write a pilot folder, checked as by `load`; `path` never holds half of one.
+
+    A liquid core is given by `wiring` and `parameters`, another one by `core_graph` alone.
 
     An existing pilot is replaced and other files in its folder are kept; a folder that holds
     something else is refused. `specification.core['wiring']` must be the recipe of `wiring`.
@@ -132,9 +154,19 @@ def save(
             raise LiquidPilotError(f'{folder} is in the way: not a folder')
         if any(folder.iterdir()) and not (folder / _SETTINGS).is_file():
             raise LiquidPilotError(f'{folder} holds something other than a pilot; choose another')
-    if specification.core.get('wiring') != wiring.to_dict():
-        raise LiquidPilotError("core.wiring of the specification is not the given wiring's recipe")
-    data = {_CORE: tensors_to_bytes(parameters.to_tensors()), _ENCODER: bytes(encoder)}
+    graph = specification.core.get('type') in GRAPH_CORES
+    given = (wiring is not None, parameters is not None, core_graph is not None)
+    if given != (not graph, not graph, graph):
+        raise LiquidPilotError(f'core.type {specification.core.get("type")!r} needs '
+                               f'{"core_graph alone" if graph else "wiring and parameters alone"}')
+    if graph:
+        core = {_GRAPH: bytes(core_graph)}
+    else:
+        if specification.core.get('wiring') != wiring.to_dict():
+            raise LiquidPilotError(
+                "core.wiring of the specification is not the given wiring's recipe")
+        core = {_CORE: tensors_to_bytes(parameters.to_tensors())}
+    data = {**core, _ENCODER: bytes(encoder)}
     content = {'format': FORMAT, 'version': VERSION, **dataclasses.asdict(specification),
                'sha256': {name: hashlib.sha256(data[name]).hexdigest() for name in data}}
     try:
@@ -158,7 +190,7 @@ def save(
             raise LiquidPilotError(str(error).replace(str(fresh), str(folder))) from None
         if folder.exists():
             for entry in folder.iterdir():
-                if entry.name not in data:
+                if entry.name not in (*data, _CORE, _GRAPH):
                     copy = shutil.copytree if entry.is_dir() else shutil.copy2
                     copy(entry, fresh / entry.name)
             folder.rename(old)
@@ -204,7 +236,9 @@ def shipped() -> dict[str, Path]:
     return found
 
 
-def _specification(content: _Fields) -> tuple[PilotSpecification, Wiring]:
+def _specification(
+    content: Fields, core_bytes: int
+) -> tuple[PilotSpecification, Wiring | None]:
     name = content.string('name')
     if not _NAME.fullmatch(name):
         raise content.error('name', 'may have letters, digits, ".", "_" and "-" only')
@@ -221,21 +255,8 @@ def _specification(content: _Fields) -> tuple[PilotSpecification, Wiring]:
         *(camera.number(key, -1e6, 1e6) for key in ('cx', 'cy')))
     camera.close()
     core = content.fields('core')
-    if core.string('type') != 'ltc':
-        raise core.error('type', "must be 'ltc'")
-    unfolds = core.integer('unfolds', 1, 64)
-    try:
-        wiring = Wiring.from_dict(core.take('wiring', dict, 'an object'))
-    except LiquidPilotError as error:
-        raise LiquidPilotError(f'{core.prefix}{error}') from None
-    core.close()
     features = content.integer('features', 1, 4096)
-    if wiring.inputs != features + _IMU_VALUES:
-        raise core.error('wiring.inputs', f'must be features + {_IMU_VALUES} = '
-                                          f'{features + _IMU_VALUES}, not {wiring.inputs}')
-    if wiring.motors != _COMMAND_VALUES:
-        raise core.error('wiring', f'must have {_COMMAND_VALUES} motor neurons, '
-                                   f'not {wiring.motors}')
+    core_content, wiring = _core(core, features, core_bytes)
     imu_mean = content.numbers('imu_mean', _IMU_VALUES, -1e6, 1e6)
     imu_scale = content.numbers('imu_scale', _IMU_VALUES, 1e-6, 1e6)
     command_scale = content.numbers('command_scale', _COMMAND_VALUES, 1e-6, 1e6)
@@ -250,10 +271,42 @@ def _specification(content: _Fields) -> tuple[PilotSpecification, Wiring]:
         raise LiquidPilotError(f'{content.prefix}{error}') from None
     card = content.take('card', dict, 'an object')
     content.close()
-    core_content = {'type': 'ltc', 'unfolds': unfolds, 'wiring': wiring.to_dict()}
     return PilotSpecification(
         name, vehicle, rate_hz, dt_min_s, dt_max_s, geometry, core_content, features, imu_mean,
         imu_scale, command_scale, limits, card), wiring
+
+
+def _core(
+    core: Fields, features: int, core_bytes: int
+) -> tuple[dict[str, Any], Wiring | None]:
+    """The checked object `core`, and its wiring where it is liquid."""
+    kind = core.string('type')
+    if kind in GRAPH_CORES:
+        size = core.integer('state_size', 1, 1 << 16)
+        core.close()
+        return {'type': kind, 'state_size': size}, None
+    if kind != 'ltc':
+        raise core.error('type', f"must be 'ltc' or one of {', '.join(GRAPH_CORES)}")
+    unfolds = core.integer('unfolds', 1, 64)
+    recipe = core.take('wiring', dict, 'an object')
+    sizes = [recipe.get(name, 0) for name in ('inputs', 'neurons', 'inter', 'command', 'motor')]
+    if all(isinstance(size, int) for size in sizes):
+        # To draw a large wiring takes minutes; one that the tensors cannot have is not drawn.
+        neurons = max(0, *sizes[1:]) if sizes[1] else sum(sizes[2:])
+        if 16 * neurons * (neurons + sizes[0]) > 2 * core_bytes + (1 << 20):
+            raise core.error('wiring', f'is too large for the {core_bytes} bytes of {_CORE}')
+    try:
+        wiring = Wiring.from_dict(recipe)
+    except LiquidPilotError as error:
+        raise LiquidPilotError(f'{core.prefix}{one_line(error)}') from None
+    core.close()
+    if wiring.inputs != features + _IMU_VALUES:
+        raise core.error('wiring.inputs', f'must be features + {_IMU_VALUES} = '
+                                          f'{features + _IMU_VALUES}, not {wiring.inputs}')
+    if wiring.motors != _COMMAND_VALUES:
+        raise core.error('wiring', f'must have {_COMMAND_VALUES} motor neurons, '
+                                   f'not {wiring.motors}')
+    return {'type': 'ltc', 'unfolds': unfolds, 'wiring': wiring.to_dict()}, wiring
 
 
 def _parameters(data: bytes, file: Path, wiring: Wiring) -> LtcParameters:
@@ -261,7 +314,8 @@ def _parameters(data: bytes, file: Path, wiring: Wiring) -> LtcParameters:
         tensors = tensors_from_bytes(data)
     # Besides its own error, the reader lets through what numpy says of an unusual dtype.
     except (SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
-        raise LiquidPilotError(f'{file}: not a readable safetensors file ({error})') from None
+        raise LiquidPilotError(f'{file}: not a readable safetensors file ({one_line(error)})'
+                               ) from None
     try:
         parameters = LtcParameters.from_tensors(tensors)
         sizes = (parameters.inputs, parameters.neurons, parameters.motors)
@@ -273,7 +327,7 @@ def _parameters(data: bytes, file: Path, wiring: Wiring) -> LtcParameters:
             if (getattr(parameters, name)[polarity == 0] != 0.0).any():
                 raise LiquidPilotError(f'tensor {name!r} has synapses that core.wiring has not')
     except LiquidPilotError as error:
-        raise LiquidPilotError(f'{file}: {error}') from None
+        raise LiquidPilotError(f'{file}: {one_line(error)}') from None
     return parameters
 
 
@@ -296,84 +350,3 @@ def _read(folder: Path, name: str) -> bytes:
     if len(data) > _LARGEST_BYTES[name]:
         raise LiquidPilotError(f'{file}: is larger than {_LARGEST_BYTES[name] >> 20} MiB')
     return data
-
-
-def _parse_json(data: bytes, file: Path) -> dict[str, Any]:
-    def refuse(constant: str) -> None:
-        raise ValueError(f'{constant} is not JSON')
-
-    try:
-        content = json.loads(data.decode(), parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise LiquidPilotError(f'{file}: not valid JSON ({error})') from None
-    if not isinstance(content, dict):
-        raise LiquidPilotError(f'{file}: must hold a JSON object')
-    return content
-
-
-class _Fields:
-    """A JSON object that is read field by field; every error says which field, by dotted name."""
-
-    def __init__(self, content: dict[str, Any], prefix: str) -> None:
-        self._left = dict(content)
-        self.prefix = prefix
-
-    def error(self, name: str, what: str) -> LiquidPilotError:
-        """An error about one field."""
-        return LiquidPilotError(f'{self.prefix}{name} {what}')
-
-    def take(self, name: str, kind: type | tuple[type, ...], words: str) -> Any:
-        """The value of a field that must be there and of that type."""
-        if name not in self._left:
-            raise self.error(name, 'is missing')
-        value = self._left.pop(name)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(name, f'must be {words}, not {_short(value)}')
-        return value
-
-    def string(self, name: str) -> str:
-        """A string that is not empty."""
-        value = self.take(name, str, 'a string')
-        if not value:
-            raise self.error(name, 'must not be empty')
-        return value
-
-    def integer(self, name: str, low: int, high: int = 1 << 31) -> int:
-        """An integer in [low, high]."""
-        value = self.take(name, int, 'an integer')
-        if not low <= value <= high:
-            raise self.error(name, f'must lie in [{low}, {high}], not {_short(value)}')
-        return value
-
-    def number(self, name: str, low: float, high: float) -> float:
-        """A finite number in [low, high]."""
-        return self._bounded(name, self.take(name, (int, float), 'a number'), low, high)
-
-    def numbers(self, name: str, count: int, low: float, high: float) -> tuple[float, ...]:
-        """A list of `count` finite numbers in [low, high]."""
-        values = self.take(name, list, f'a list of {count} numbers')
-        if len(values) != count:
-            raise self.error(name, f'must have {count} entries, not {len(values)}')
-        for value in values:
-            if not isinstance(value, (int, float)) or isinstance(value, bool):
-                raise self.error(name, f'must hold numbers, not {_short(value)}')
-        return tuple(self._bounded(name, value, low, high) for value in values)
-
-    def fields(self, name: str) -> _Fields:
-        """An object within."""
-        return _Fields(self.take(name, dict, 'an object'), f'{self.prefix}{name}.')
-
-    def close(self) -> None:
-        """Refuse what was not read: a misspelt field must not pass for a default."""
-        for name in self._left:
-            raise self.error(name, f'is not a field of version {VERSION}')
-
-    def _bounded(self, name: str, value: float, low: float, high: float) -> float:
-        if not low <= value <= high:
-            raise self.error(name, f'must lie in [{low:g}, {high:g}], not {_short(value)}')
-        return float(value)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + '...'

@@ -1,4 +1,4 @@
-"""Which neuron feeds which: neural circuit policies (NCP) and the fully connected wiring.
+"""Which neuron feeds which: neural circuit policies (NCP), fully connected, and any other wiring.
 
 NCP follows Lechner et al. 2020, 'Neural circuit policies enabling auditable autonomy': sensory ->
 inter -> command -> motor, with recurrent synapses among the command neurons. Neurons are numbered
@@ -19,7 +19,10 @@ _RECIPES = {
     'ncp': ('inputs', 'inter', 'command', 'motor', 'sensory_fanout', 'inter_fanout',
             'recurrent_command_synapses', 'motor_fanin', 'seed'),
     'dense': ('inputs', 'neurons', 'motors', 'seed'),
+    'explicit': ('motors', 'command', 'sensory_polarity', 'polarity'),
 }
+_SIGNS = '-.+'
+"""A synapse of polarity -1, none, and one of polarity 1, in the rows of an explicit recipe."""
 _LARGEST = 4096
 """Bound on every size of a recipe, which may come from a file."""
 
@@ -29,12 +32,12 @@ class Wiring:
     """A directed, signed graph from inputs to neurons and among neurons."""
 
     kind: str
-    """'ncp' or 'dense'."""
+    """'ncp', 'dense' or 'explicit'."""
     inputs: int
     neurons: int
     motors: int
     command: int
-    """How many of the neurons are command neurons (0 when dense)."""
+    """How many of the neurons are command neurons (0 when dense, or not known)."""
     sensory_polarity: np.ndarray
     """(inputs, neurons) int8 in {-1, 0, 1}; 0 = no synapse, -1 inhibitory, 1 excitatory."""
     polarity: np.ndarray
@@ -60,7 +63,11 @@ class Wiring:
         return int(np.count_nonzero(self.sensory_polarity))
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe (kind, sizes, fan-outs, seed), from which `from_dict` builds the same."""
+        """The recipe, from which `from_dict` builds the same: kind, sizes, fan-outs and seed.
+
+        Or, of kind 'explicit', motors, command and the polarities, a string of '-', '.' and '+' by
+        source with a character by target.
+        """
         return dict(self.recipe)
 
     @staticmethod
@@ -80,7 +87,10 @@ class Wiring:
             if name not in recipe:
                 raise LiquidPilotError(f'wiring.{name} is missing')
         arguments = {name: recipe[name] for name in names}
-        return ncp(**arguments) if kind == 'ncp' else dense(**arguments)
+        if kind == 'explicit':
+            for name in ('sensory_polarity', 'polarity'):
+                arguments[name] = _polarity_from_rows(name, arguments[name])
+        return {'ncp': ncp, 'dense': dense, 'explicit': explicit}[kind](**arguments)
 
 
 def ncp(
@@ -149,11 +159,41 @@ def dense(inputs: int, neurons: int, motors: int, seed: int) -> Wiring:
                    signs[inputs:].copy(), recipe)
 
 
+def explicit(
+    sensory_polarity: np.ndarray, polarity: np.ndarray, motors: int, command: int = 0
+) -> Wiring:
+    """Any wiring, by its polarities (inputs, neurons) and (neurons, neurons) in {-1, 0, 1}.
+
+    Motor neurons come first, then `command` command neurons. The recipe holds every synapse.
+    """
+    sensory = np.array(sensory_polarity)
+    recurrent = np.array(polarity)
+    if sensory.ndim != 2 or recurrent.shape != (sensory.shape[1],) * 2:
+        raise LiquidPilotError(
+            'wiring.sensory_polarity and wiring.polarity must have the shapes (inputs, neurons) '
+            f'and (neurons, neurons), not {sensory.shape} and {recurrent.shape}')
+    for name, matrix in (('sensory_polarity', sensory), ('polarity', recurrent)):
+        if not np.isin(matrix, (-1, 0, 1)).all():
+            raise LiquidPilotError(f'wiring.{name} may hold -1, 0 and 1 only')
+    sensory, recurrent = sensory.astype(np.int8), recurrent.astype(np.int8)
+    inputs, neurons = sensory.shape
+    _check_sizes({'inputs': inputs, 'neurons': neurons, 'motors': motors}, 0)
+    if not _is_integer(command) or command < 0 or motors + command > neurons:
+        raise LiquidPilotError(
+            'wiring.motors and wiring.command must be counts of at most '
+            f'{neurons} neurons together, not {motors!r} and {command!r}')
+    recipe = {
+        'kind': 'explicit', 'motors': motors, 'command': command,
+        **{name: [''.join(_SIGNS[sign + 1] for sign in row) for row in matrix.tolist()]
+           for name, matrix in (('sensory_polarity', sensory), ('polarity', recurrent))}}
+    return _freeze('explicit', inputs, neurons, motors, command, sensory, recurrent, recipe)
+
+
 def draw(wiring: Wiring) -> str:
     """A picture of the wiring in plain text: layers, synapses between them, fan-in and fan-out."""
     roles = np.array([wiring.role(i) for i in range(wiring.neurons)])
     layers = [('sensory', wiring.inputs)]
-    names = ['inter', 'command', 'motor'] if wiring.kind == 'ncp' else ['inter', 'motor']
+    names = ['inter', 'command', 'motor'] if wiring.command else ['inter', 'motor']
     layers += [(name, int((roles == name).sum())) for name in names if (roles == name).any()]
     lines = [
         f'{wiring.kind} wiring: {wiring.inputs} inputs, {wiring.neurons} neurons, '
@@ -218,6 +258,16 @@ def _fan_out(draw: _Draw, matrix: np.ndarray, sources: list[int], targets: list[
         if not np.any(matrix[sources, target]):
             for source in draw.distinct(sources, mean):
                 matrix[source, target] = draw.sign()
+
+
+def _polarity_from_rows(name: str, rows: Any) -> np.ndarray:
+    """The matrix of an explicit recipe's list of strings."""
+    if (not isinstance(rows, list) or not 1 <= len(rows) <= _LARGEST
+            or not all(isinstance(row, str) and 1 <= len(row) <= _LARGEST for row in rows)
+            or len({len(row) for row in rows}) != 1 or not set(_SIGNS) >= set().union(*rows)):
+        raise LiquidPilotError(
+            f'wiring.{name} must be a list of strings of equal length, of the signs {_SIGNS!r}')
+    return np.array([[_SIGNS.index(sign) - 1 for sign in row] for row in rows], np.int8)
 
 
 def _freeze(kind: str, inputs: int, neurons: int, motors: int, command: int, sensory: np.ndarray,

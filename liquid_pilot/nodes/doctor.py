@@ -145,7 +145,8 @@ def _cache() -> tuple[str, ...]:
 
 
 def _onnxruntime() -> tuple[str, ...]:
-    import onnxruntime
+    # As in flight: with its telemetry switched off.
+    from liquid_pilot.onboard.onnx_graph import onnxruntime
 
     return OK, onnxruntime.__version__
 

@@ -77,3 +77,13 @@ def test_the_cache_is_looked_for_in_the_usual_places(tmp_path):
     found = _run(PACKAGE.parent, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=str(tmp_path / 'xdg'))
     assert found[0] == str(expected)
     assert list(expected.rglob('*.nbi'))
+
+
+def test_a_change_in_one_file_of_kernels_drops_what_others_compiled(tmp_path):
+    # Kernels call each other across files, and numba compares the file of the caller only.
+    shutil.copytree(PACKAGE, tmp_path / 'liquid_pilot', ignore=shutil.ignore_patterns('*.pyc'))
+    cache = str(tmp_path / 'cache')
+    assert [_run(tmp_path, NUMBA_CACHE_DIR=cache)[1] for _ in range(2)] == [0, 1]
+    with open(tmp_path / 'liquid_pilot' / 'liquid' / '_sensitivity_kernels.py', 'a') as file:
+        file.write('# changed\n')
+    assert _run(tmp_path, NUMBA_CACHE_DIR=cache)[1] == 0

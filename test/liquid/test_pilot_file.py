@@ -18,7 +18,8 @@ from liquid_pilot.liquid import pilot_file, wiring
 from liquid_pilot.liquid.pilot_file import PilotFile, PilotSpecification
 
 NET = wiring.ncp(14, 6, 5, 4, 3, 2, 4, 2, seed=11)
-ENCODER = b'stands for an ONNX graph, which only the engine reads'
+ENCODER = b'\x08\x0a\x3a\x06\x12\x04none'  # an ONNX model with a graph named 'none', of no nodes
+OTHER_ENCODER = ENCODER.replace(b'none', b'mine')
 SPECIFICATION = PilotSpecification(
     name='test-ltc', vehicle='quadrotor', rate_hz=20.0, dt_min_s=0.005, dt_max_s=0.5,
     camera=CameraGeometry.from_vertical_fov(128, 72, 1.0),
@@ -74,7 +75,7 @@ def test_what_is_saved_is_what_is_loaded(saved, parameters_for):
 def test_the_digest_follows_every_part(saved, parameters_for, tmp_path):
     others = [
         pilot_file.save(tmp_path / 'a', SPECIFICATION, NET, parameters_for(NET, 1), ENCODER),
-        pilot_file.save(tmp_path / 'b', SPECIFICATION, NET, parameters_for(NET), ENCODER + b'!'),
+        pilot_file.save(tmp_path / 'b', SPECIFICATION, NET, parameters_for(NET), OTHER_ENCODER),
     ]
     same = pilot_file.save(tmp_path / 'c', SPECIFICATION, NET, parameters_for(NET), ENCODER)
     assert len({saved.digest, *(other.digest for other in others)}) == 3
@@ -85,8 +86,8 @@ def test_saving_again_replaces_the_pilot_and_keeps_other_files(saved, parameters
     (saved.path / 'README.md').write_text('mine')
     (saved.path / 'figures').mkdir()
     (saved.path / 'figures' / 'paths.png').write_bytes(b'png')
-    again = pilot_file.save(saved.path, SPECIFICATION, NET, parameters_for(NET, 1), b'new')
-    assert again.encoder == pilot_file.load(saved.path).encoder == b'new'
+    again = pilot_file.save(saved.path, SPECIFICATION, NET, parameters_for(NET, 1), OTHER_ENCODER)
+    assert again.encoder == pilot_file.load(saved.path).encoder == OTHER_ENCODER
     assert (saved.path / 'README.md').read_text() == 'mine'
     assert (saved.path / 'figures' / 'paths.png').read_bytes() == b'png'
     assert [path.name for path in saved.path.parent.iterdir()] == ['pilot']
@@ -276,7 +277,7 @@ def _at(*keys_and_value):
     (_at('camera', 'height', 0), 'camera.height must lie in'),
     (_at('camera', 'width', 128.0), 'camera.width must be an integer'),
     (_at('camera', 'lens', 1), 'camera.lens is not a field'),
-    (_at('core', 'type', 'gru'), "core.type must be 'ltc'"),
+    (_at('core', 'type', 'rnn'), "core.type must be 'ltc' or one of cfc, gru"),
     (_at('core', 'unfolds', 0), 'core.unfolds must lie in'),
     (_at('core', 'wiring', 'inputs', 15), 'core.wiring.inputs must be features + 6'),
     (_at('core', 'wiring', 'motor', 3), 'core.wiring must have 4 motor neurons'),
@@ -328,3 +329,42 @@ def test_a_shipped_pilot_installed_as_links_is_found_where_its_files_are(
         (share / file.name).symlink_to(file)
     monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'prefix'))
     assert pilot_file.load(pilot_file.resolve('linked')).digest == saved.digest
+
+
+def _graph_pilot(path: Path, **core) -> PilotFile:
+    specification = dataclasses.replace(
+        SPECIFICATION, core={'type': 'gru', 'state_size': 12, **core})
+    return pilot_file.save(path, specification, None, None, ENCODER, OTHER_ENCODER)
+
+
+def test_a_core_that_is_a_graph_is_saved_and_loaded(tmp_path, parameters_for):
+    saved = _graph_pilot(tmp_path / 'p')
+    assert (saved.core_graph, saved.encoder) == (OTHER_ENCODER, ENCODER)
+    assert saved.wiring is None and saved.parameters is None
+    assert saved.specification.core == {'type': 'gru', 'state_size': 12}
+    (saved.path / 'core.onnx').write_bytes(ENCODER)
+    _refused(saved.path, 'p/core.onnx:', 'sha256.core.onnx')
+    _put(saved.path, 'core.onnx', b'no graph')
+    _refused(saved.path, 'p/core.onnx: is not a readable ONNX file')
+    # A liquid pilot in its place leaves nothing of it.
+    pilot_file.save(tmp_path / 'p', SPECIFICATION, NET, parameters_for(NET), ENCODER)
+    assert not (tmp_path / 'p' / 'core.onnx').exists()
+
+
+def test_a_core_that_is_a_graph_has_fields_of_its_own(tmp_path):
+    for core, message in (({'state_size': 0}, 'core.state_size must lie in'),
+                          ({'unfolds': 6}, 'core.unfolds is not a field')):
+        with pytest.raises(LiquidPilotError) as caught:
+            _graph_pilot(tmp_path / 'p', **core)
+        assert message in str(caught.value)
+    assert not (tmp_path / 'p').exists()
+
+
+def test_a_core_is_either_a_graph_or_liquid(tmp_path, parameters_for):
+    graph = dataclasses.replace(SPECIFICATION, core={'type': 'lstm', 'state_size': 12})
+    for specification, given in (
+            (SPECIFICATION, (None, None, ENCODER, ENCODER)),
+            (SPECIFICATION, (NET, parameters_for(NET), ENCODER, ENCODER)),
+            (graph, (NET, parameters_for(NET), ENCODER)), (graph, (None, None, ENCODER))):
+        with pytest.raises(LiquidPilotError, match=r'core\.type .* needs .* alone'):
+            pilot_file.save(tmp_path / 'p', specification, *given)

@@ -99,14 +99,24 @@ def test_seeds_differ():
 
 
 @pytest.mark.parametrize('net', [
-    wiring.ncp(10, 6, 5, 3, 2, 2, 4, 3, seed=12), wiring.dense(4, 5, 2, seed=9)],
-    ids=['ncp', 'dense'])
+    wiring.ncp(10, 6, 5, 3, 2, 2, 4, 3, seed=12), wiring.dense(4, 5, 2, seed=9),
+    wiring.explicit([[0, 1, -1], [1, 0, 0]], [[0, 0, 1], [-1, 1, 1], [0, 1, 0]], 1, 1)],
+    ids=['ncp', 'dense', 'explicit'])
 def test_a_recipe_goes_through_json_and_builds_the_same(net):
     again = Wiring.from_dict(json.loads(json.dumps(net.to_dict())))
     assert np.array_equal(again.polarity, net.polarity)
     assert np.array_equal(again.sensory_polarity, net.sensory_polarity)
     assert again.to_dict() == net.to_dict()
     assert _roles(again).tolist() == _roles(net).tolist()
+
+
+def test_an_explicit_wiring_holds_any_synapses():
+    ncp = wiring.ncp(10, 6, 5, 3, 2, 2, 4, 3, seed=12)
+    same = wiring.explicit(ncp.sensory_polarity, ncp.polarity, 3, 5)
+    assert wiring.draw(same).splitlines()[1:] == wiring.draw(ncp).splitlines()[1:]
+    assert same.to_dict()['sensory_polarity'][0] == '...........+-+'
+    with pytest.raises(LiquidPilotError, match='-1, 0 and 1 only'):
+        wiring.explicit([[2, 0]], [[0, 0], [0, 0]], 1)
 
 
 def test_a_wiring_cannot_be_changed():
@@ -116,12 +126,13 @@ def test_a_wiring_cannot_be_changed():
 
 NCP = wiring.ncp(10, 6, 5, 3, 2, 2, 4, 3, seed=12).to_dict()
 DENSE = wiring.dense(4, 5, 2, seed=9).to_dict()
+EXPLICIT = wiring.explicit([[1, -1]], [[0, 1], [0, 0]], 1).to_dict()
 
 
 @pytest.mark.parametrize(('recipe', 'field'), [
     ([], 'wiring must be an object'),
     ({}, 'wiring.kind'),
-    ({**NCP, 'kind': 'random'}, 'wiring.kind must be one of dense, ncp'),
+    ({**NCP, 'kind': 'random'}, 'wiring.kind must be one of dense, explicit, ncp'),
     ({**NCP, 'kind': ['ncp']}, 'wiring.kind'),
     ({key: value for key, value in NCP.items() if key != 'seed'}, 'wiring.seed is missing'),
     ({**NCP, 'neurons': 5}, 'wiring.neurons is not part'),
@@ -137,6 +148,18 @@ DENSE = wiring.dense(4, 5, 2, seed=9).to_dict()
     ({**NCP, 'seed': -1}, 'wiring.seed'),
     ({**DENSE, 'motors': 6}, 'wiring.motors must be at most 5'),
     ({**DENSE, 'seed': 1.5}, 'wiring.seed'),
+    ({**EXPLICIT, 'motors': 0}, 'wiring.motors must be an integer from 1'),
+    ({**EXPLICIT, 'motors': 2, 'command': 1}, 'wiring.motors and wiring.command'),
+    ({**EXPLICIT, 'command': -1}, 'wiring.command'),
+    ({**EXPLICIT, 'seed': 1}, 'wiring.seed is not part'),
+    ({**EXPLICIT, 'polarity': ['+.', '.']}, 'wiring.polarity must be a list of strings'),
+    ({**EXPLICIT, 'polarity': ['+0', '..']}, 'wiring.polarity must be a list of strings'),
+    ({**EXPLICIT, 'polarity': 'ab'}, 'wiring.polarity must be a list of strings'),
+    ({**EXPLICIT, 'polarity': []}, 'wiring.polarity must be a list of strings'),
+    ({**EXPLICIT, 'polarity': ['', '']}, 'wiring.polarity must be a list of strings'),
+    ({**EXPLICIT, 'polarity': [1, 2]}, 'wiring.polarity must be a list of strings'),
+    ({**EXPLICIT, 'polarity': ['+..', '...', '...']}, 'must have the shapes'),
+    ({**EXPLICIT, 'sensory_polarity': ['+' * 5000]}, 'wiring.sensory_polarity'),
 ])
 def test_a_wrong_recipe_is_refused_by_field(recipe, field):
     with pytest.raises(LiquidPilotError, match=field):

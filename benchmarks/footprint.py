@@ -1,0 +1,133 @@
+"""What the pilot node costs a small computer: memory, start, disk.
+
+    python benchmarks/footprint.py [--frames 200] [--quick]
+
+The pilot node runs as in flight, in a process of its own, on 640 x 480 frames at 20 Hz from here.
+`first_command_s` is from the start of its process to the arrival of its first command, frames
+being sent from the start; `rss_mb` its resident memory (VmRSS, 10^6 bytes) at the end, shared
+libraries and shared memory of the middleware included. The first run, `cold`, begins with no
+compiled kernels on disk, as after an installation; the figures at the top are of the second, which
+finds them. `torch_loaded` looks for torch among the files that the process has mapped.
+`installed_mb` is what pip puts on disk for the node: this package with its pilots, and its
+requirements with theirs; ROS is not counted. The last line printed is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.metadata
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import node_process
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+_PERIOD_S = 0.05
+_START_LIMIT_S = 120.0
+_SHIPPED = ('liquid_pilot', 'pilots', 'config', 'launch', 'scripts')
+
+
+def fly(pilot: str, frames: int, cache: str) -> dict:
+    """Start a node, fly it for some frames, and look at its process; the cache is numba's."""
+    from rclpy.node import Node
+
+    from liquid_pilot.nodes import runtime
+
+    found: dict = {}
+
+    def work(node: Node, spinner: runtime.Spinner) -> int:
+        camera = node_process.Camera(node, spinner, 'measured')
+        command = node_process.pilot_command(pilot, 'measured')
+        started_s = time.perf_counter()
+        with node_process.running(command, {'NUMBA_CACHE_DIR': cache}) as process:
+            while camera.ask(_PERIOD_S) is None:
+                if spinner.stopping:
+                    return 130
+                if process.poll() is not None or time.perf_counter() - started_s > _START_LIMIT_S:
+                    raise RuntimeError('the pilot node does not answer')
+            found['first_command_s'] = round(time.perf_counter() - started_s, 2)
+            answered = 0
+            for _ in range(frames):
+                answered += camera.ask(_PERIOD_S) is not None
+                spinner.wait(_PERIOD_S)
+                if spinner.stopping:
+                    return 130
+            found['answered'] = f'{answered}/{frames}'
+            found['rss_mb'] = round(resident_bytes(process.pid) * 1e-6, 1)
+            mapped = Path(f'/proc/{process.pid}/maps').read_text()
+            found['torch_loaded'] = '/torch/' in mapped or 'libtorch' in mapped
+        return 0
+
+    code = runtime.run('camera', lambda: Node('camera'), work)
+    if code:
+        sys.exit(code)
+    return found
+
+
+def resident_bytes(pid: int) -> int:
+    """VmRSS of a process."""
+    for line in Path(f'/proc/{pid}/status').read_text().splitlines():
+        if line.startswith('VmRSS:'):
+            return 1024 * int(line.split()[1])
+    raise RuntimeError(f'process {pid} has no VmRSS')
+
+
+def requirements() -> set[str]:
+    """Distributions that the package needs without any extra, and that those need."""
+    for node in ast.walk(ast.parse((ROOT / 'setup.py').read_text())):
+        if isinstance(node, ast.keyword) and node.arg == 'install_requires':
+            left = [Requirement(text) for text in ast.literal_eval(node.value)]
+    found: set[str] = set()
+    while left:
+        name = left.pop().name.lower().replace('_', '-')
+        if name in found:
+            continue
+        found.add(name)
+        for text in importlib.metadata.requires(name) or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({'extra': ''}):
+                left.append(requirement)
+    return found
+
+
+def installed_bytes() -> dict[str, int]:
+    """Bytes on disk by distribution."""
+    sizes = {'liquid_pilot': sum(
+        path.stat().st_size for folder in _SHIPPED for path in (ROOT / folder).rglob('*')
+        if path.is_file() and '__pycache__' not in path.parts)}
+    for name in requirements():
+        files = importlib.metadata.files(name) or ()
+        sizes[name] = sum(path.stat().st_size for path in map(Path, {
+            str(file.locate()) for file in files}) if path.is_file())
+    return sizes
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('--pilot', default='forest-ltc')
+    parser.add_argument('--frames', type=int, default=200, help='frames before memory is read')
+    parser.add_argument('--quick', action='store_true', help='few frames, for a look')
+    parsed = parser.parse_args(arguments)
+    node_process.prepare()
+    frames = 10 if parsed.quick else parsed.frames
+    with tempfile.TemporaryDirectory() as cache:
+        print('cold start', file=sys.stderr, flush=True)
+        cold = fly(parsed.pilot, frames, cache)
+        print('warm start', file=sys.stderr, flush=True)
+        warm = fly(parsed.pilot, frames, cache)
+    sizes = installed_bytes()
+    largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:6]
+    print(json.dumps({
+        **warm, 'installed_mb': round(sum(sizes.values()) * 1e-6, 1), 'cold': cold,
+        'largest_mb': {name: round(sizes[name] * 1e-6, 1) for name in largest},
+    }))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,116 @@
+"""Real nodes in processes of their own, and a camera with an IMU to fly them with.
+
+Shared by the benchmarks that measure the pilot node. `prepare` must come before anything starts
+ROS: traffic stays on this machine's loopback, on a domain of the run's own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+WIDTH, HEIGHT = 640, 480
+
+
+def prepare() -> None:
+    """Set this process's environment as the graph sets that of its nodes; children inherit it."""
+    from liquid_pilot.nodes import graph
+
+    for name in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
+        os.environ.setdefault(f'{name}_NUM_THREADS', '1')
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ.setdefault('ROS_DOMAIN_ID', str(40 + os.getpid() % 60))
+    os.environ.update(graph.environment(graph.FlyOptions(), os.environ))
+
+
+@contextmanager
+def running(command: list[str], added: Mapping[str, str] | None = None
+            ) -> Iterator[subprocess.Popen]:
+    """A process while the block runs; RuntimeError when it has ended before its end."""
+    process = subprocess.Popen(
+        command, env={**os.environ, **(added or {})}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL)
+    try:
+        yield process
+        if process.poll() is not None:
+            raise RuntimeError(f'{command[2]} ended early, with exit code {process.returncode}')
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is None:
+                process.send_signal(number)
+                try:
+                    process.wait(5.0)
+                except subprocess.TimeoutExpired:
+                    continue
+
+
+def pilot_command(pilot: str, namespace: str) -> list[str]:
+    """The command line that starts a pilot node as a flight on a vehicle does."""
+    from liquid_pilot.nodes.graph import NodeSpec, share
+    from liquid_pilot.nodes.process_runner import command_line
+
+    return command_line(NodeSpec(
+        'pilot', 'pilot', namespace, {'pilot': pilot},
+        parameter_files=(share('config/fly.yaml'),), log_level='error'))
+
+
+class Camera:
+    """Publishes VGA frames with IMU and camera_info in a namespace, and takes the commands."""
+
+    def __init__(self, node, spinner, namespace: str) -> None:
+        from geometry_msgs.msg import TwistStamped
+        from sensor_msgs.msg import CameraInfo, Image, Imu
+
+        from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample
+        from liquid_pilot.liquid import pilot_file
+        from liquid_pilot.nodes import messages, qos
+
+        target = pilot_file.load(pilot_file.resolve('forest-ltc')).specification.camera
+        scale = WIDTH / target.width
+        self._spinner = spinner
+        self._to_time = messages.to_time
+        rng = np.random.default_rng(0)
+        coarse = rng.integers(0, 256, (HEIGHT // 20, WIDTH // 20, 3), dtype=np.uint8)
+        rgb = np.ascontiguousarray(coarse.repeat(20, axis=0).repeat(20, axis=1))
+        self._image = messages.pack_image(
+            ImageBuffer(rgb.tobytes(), WIDTH, HEIGHT, 3 * WIDTH, 'rgb8'), 1)
+        self._imu = messages.pack_imu(ImuSample(1, (0.0, 0.0, 0.0), (0.0, 0.0, 9.81)))
+        # The pilot's own view, in a camera that sees more above and below.
+        self._info = messages.pack_camera_info(CameraGeometry(
+            WIDTH, HEIGHT, scale * target.fx, scale * target.fy, WIDTH / 2, HEIGHT / 2), 1)
+        self._images = node.create_publisher(Image, f'/{namespace}/camera/image_raw', qos.IMAGE)
+        self._imus = node.create_publisher(Imu, f'/{namespace}/imu/data', qos.SENSOR)
+        self._infos = node.create_publisher(
+            CameraInfo, f'/{namespace}/camera/camera_info', qos.SENSOR)
+        node.create_subscription(
+            TwistStamped, f'/{namespace}/pilot/command', self._on_command, qos.COMMAND)
+        self._asked, self._answered_s = None, None
+
+    def _on_command(self, message) -> None:
+        if message.header.stamp == self._asked:
+            self._answered_s = time.perf_counter()
+            self._spinner.wake()
+
+    def ask(self, limit_s: float, imu_ahead_s: float = 0.003) -> float | None:
+        """Send the IMU, then a frame; seconds from the frame's publication to its command."""
+        stamp = self._to_time(time.time_ns())
+        self._imu.header.stamp = self._info.header.stamp = stamp
+        self._infos.publish(self._info)
+        self._imus.publish(self._imu)
+        self._spinner.wait(imu_ahead_s)
+        self._image.header.stamp = self._asked = stamp
+        self._answered_s = None
+        before_s = time.perf_counter()
+        self._images.publish(self._image)
+        while self._answered_s is None and not self._spinner.stopping:
+            left_s = before_s + limit_s - time.perf_counter()
+            if left_s <= 0.0:
+                return None
+            self._spinner.wait(left_s)
+        return None if self._answered_s is None else self._answered_s - before_s

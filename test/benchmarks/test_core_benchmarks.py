@@ -1,0 +1,43 @@
+"""The benchmarks of the core run and print what they promise; their figures are not judged here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def _figures(script: str) -> dict:
+    """The JSON object on the last line of a quick run."""
+    done = subprocess.run([sys.executable, str(ROOT / 'benchmarks' / script), '--quick'],
+                          capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_ltc_step():
+    figures = _figures('ltc_step.py')
+    for key in ('ratio_vs_ncps', 'floor_ratio', 'step_us', 'ncps_us', 'floor_us'):
+        assert set(figures[key]) == {'19', '34', '64'}
+        assert all(value > 0 for value in figures[key].values())
+    # A step cannot be cheaper than its sigmoids.
+    assert all(ratio > 1 for ratio in figures['floor_ratio'].values())
+    assert figures['sparse']['ratio_vs_ncps'] > 1
+
+
+def test_sensitivity():
+    figures = _figures('sensitivity.py')
+    assert set(figures['ratio_vs_ncps_forward']) == {'19', '34', '64', '34_ncp'}
+    assert all(error < 1e-4 for error in figures['error'].values())
+    assert all(ratio > 1 for ratio in figures['times_a_step'].values())
+
+
+def test_core_training():
+    figures = _figures('core_training.py')
+    assert figures['ratio_vs_ncps'] > 1 and figures['ratio_vs_ncps_sparse'] > 1
+    for kind in ('dense', 'sparse'):
+        assert figures[kind]['output_difference'] < 1e-5
+        assert figures[kind]['gradient_difference'] < 1e-4

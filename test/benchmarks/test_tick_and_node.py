@@ -1,0 +1,46 @@
+"""The benchmarks of the tick and of the pilot node run, and say what they promise to say."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def figures(script: str) -> dict:
+    """The JSON object on the last line of a quick run."""
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1',
+                   'ROS_DOMAIN_ID': str(40 + os.getpid() % 60)}
+    answer = subprocess.run(
+        [sys.executable, ROOT / 'benchmarks' / script, '--quick'], env=environment,
+        capture_output=True, text=True, timeout=120)
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def test_control_tick():
+    found = figures('control_tick.py')
+    assert found['ratio_vs_torch_ncps'] > 1.0
+    assert 0.0 < found['p50_us'] <= found['p99_us'] < 1e6
+    assert found['cold_p50_us'] > 0.0
+    assert found['largest_command_difference'] < 1e-4
+
+
+def test_ros_latency():
+    found = figures('ros_latency.py')
+    assert found['p50_ratio'] > 0.5 and found['p99_ratio'] > 0.0
+    assert 0.0 < found['passthrough_p50_ms'] <= found['passthrough_p99_ms'] < 500.0
+    assert found['lost'] + found['passthrough_lost'] < found['frames']
+
+
+def test_footprint():
+    found = figures('footprint.py')
+    assert found['torch_loaded'] is False and found['cold']['torch_loaded'] is False
+    assert 50.0 < found['rss_mb'] < 260.0
+    # Compiling is the difference.
+    assert 0.0 < found['first_command_s'] < found['cold']['first_command_s']
+    assert 100.0 < found['installed_mb'] < 1500.0
