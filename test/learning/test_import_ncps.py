@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.learning import import_ncps
+from liquid_pilot.learning import import_ncps, import_verb
 from liquid_pilot.liquid import pilot_file
 from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
@@ -34,8 +34,8 @@ def _layer(wiring=None, inputs=INPUTS, **options) -> LTC:
 
 def _run(*words) -> int:
     parser = argparse.ArgumentParser()
-    import_ncps.add_arguments(parser)
-    return import_ncps.run(parser.parse_args([str(word) for word in words]))
+    import_verb.add_arguments(parser)
+    return import_verb.run(parser.parse_args([str(word) for word in words]))
 
 
 def _agree(layer: LTC, core: LtcDynamics, time_unit_s=1.0) -> None:
