@@ -27,7 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code. What is wrong by the user's doing is one line."""
     parsed = _parser().parse_args(arguments)
     try:
-        return parsed.run(parsed)
+        code = parsed.run(parsed)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # `liquid-pilot inspect ... | head`: the reader has gone, and Python must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except LiquidPilotError as error:
         print(f'liquid-pilot: {error}', file=sys.stderr)
         return 1

@@ -20,7 +20,8 @@ def run(*arguments, **environment):
         timeout=60, env={**os.environ, 'PYTHONPATH': path, **environment})
 
 
-@pytest.mark.parametrize('verb', ['fly', 'inspect', 'doctor'])
+@pytest.mark.parametrize(
+    'verb', ['fly', 'evaluate', 'train', 'import-ncps', 'inspect', 'doctor'])
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([verb, '--help'])
@@ -42,6 +43,16 @@ def test_what_is_wrong_is_one_line(arguments, words, capsys):
     assert captured.err.startswith('liquid-pilot: ')
     assert words in captured.err
     assert captured.err.count('\n') == 1
+
+
+def test_a_reader_that_has_gone_is_no_error_to_speak_of():
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, '-m', 'liquid_pilot.cli', 'inspect', 'forest-ltc'], stdout=writer,
+        stderr=subprocess.PIPE, text=True, timeout=60, cwd=REPOSITORY)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, '')
 
 
 def test_the_doctor_finds_this_machine_fit_to_simulate(monkeypatch):
@@ -68,3 +79,28 @@ def test_a_check_that_breaks_is_a_failure_and_no_traceback():
         raise RuntimeError('first line\nsecond line')
 
     assert doctor._guarded('x', check) == ('x', doctor.FAIL, 'RuntimeError: first line', '')
+
+
+def test_evaluate_flies_without_ros_and_writes_a_report(tmp_path, capsys):
+    import json
+
+    out = tmp_path / 'run'
+    assert cli.main(['evaluate', 'forest-ltc', '--missions', '1', '--seed', '21', '--workers', '1',
+                     '--out', str(out)]) == 0
+    report = json.loads((out / 'report.json').read_text())
+    assert [mission['seed'] for mission in report['missions']] == [21]
+    assert report['run']['mode'] == 'in process'
+    assert {'paths.npz', 'paths.png', 'report.json'} <= {path.name for path in out.iterdir()}
+    assert '1 missions succeeded' in capsys.readouterr().err
+
+
+def test_training_shows_its_settings_and_refuses_what_it_does_not_know(tmp_path, capsys):
+    config = str(REPOSITORY / 'config' / 'train_forest.yaml')
+    common = ['train', '--out', str(tmp_path), '--config', config]
+    assert cli.main([*common, '--set', 'episodes=7', '--show-settings']) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert 'episodes: 7' in shown and 'name: forest-ltc' in shown
+    for words, said in ((['--set', 'epsodes=7'], 'epsodes'), (['--set', 'episodes'], 'KEY=VALUE')):
+        assert cli.main([*common, *words]) == 1
+        assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
