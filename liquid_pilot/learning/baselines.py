@@ -7,11 +7,10 @@ training. `to_onnx` gives one step as a graph with explicit state, which `onboar
 
 from __future__ import annotations
 
-import io
-import warnings
-
 import torch
 from torch import nn
+
+from liquid_pilot.learning.onnx_export import export
 
 CFC_MODES = ('default', 'no_gate', 'pure')
 
@@ -67,18 +66,9 @@ class Baseline(nn.Module):
 
     def to_onnx(self) -> bytes:
         """One step for `onboard.cores.OnnxCore`; see there for names and shapes."""
-        step = _Step(self).eval()
         example = (torch.zeros(1, self.state_size), torch.zeros(1, self.inputs),
                    torch.full((1, 1), 0.05))
-        buffer = io.BytesIO()
-        with warnings.catch_warnings():
-            # Deprecations inside the exporter are nothing that a reader could act on.
-            warnings.simplefilter('ignore')
-            torch.onnx.export(
-                step, example, input_names=['state', 'inputs', 'dt'],
-                output_names=['state_after', 'output'], dynamo=True, optimize=True, verbose=False,
-            ).save(buffer)
-        return buffer.getvalue()
+        return export(_Step(self), example, ['state', 'inputs', 'dt'], ['state_after', 'output'])
 
 
 class _Step(nn.Module):

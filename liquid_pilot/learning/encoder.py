@@ -6,10 +6,10 @@ where in the image each channel fires most; beside it each channel's mean says h
 
 from __future__ import annotations
 
-import io
-
 import torch
 from torch import nn
+
+from liquid_pilot.learning.onnx_export import export
 
 CHANNELS = (16, 24, 32, 32)
 
@@ -51,12 +51,5 @@ class Encoder(nn.Module):
 
     def to_onnx(self) -> bytes:
         """The encoder as ONNX: input `image` (1, 3, H, W), output `features` (1, F)."""
-        buffer = io.BytesIO()
-        self.eval()
         example = torch.zeros(1, 3, self.height, self.width)
-        program = torch.onnx.export(
-            self, (example,), input_names=['image'], output_names=['features'], dynamo=True,
-            optimize=True, verbose=False,
-        )
-        program.save(buffer)
-        return buffer.getvalue()
+        return export(self, (example,), ['image'], ['features'])

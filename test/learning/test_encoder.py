@@ -1,5 +1,7 @@
 """The encoder: one-frame determinism, ONNX parity, and what the spatial softmax must see."""
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -21,6 +23,12 @@ def test_onnx_gives_the_same_features(encoder):
     wanted = encoder(torch.from_numpy(image)).detach().numpy()
     assert found.shape == (1, 12)
     np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+def test_the_file_says_nothing_of_the_machine_that_made_it(encoder):
+    model = encoder.to_onnx()
+    for word in (b'site-packages', b'.py', str(Path(__file__).parents[2]).encode()):
+        assert word not in model
 
 
 def test_features_tell_where_a_thing_is(encoder):
