@@ -9,7 +9,7 @@ elapsed time is exact and the same in one process as across the network.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -159,7 +159,6 @@ class SensorPacket:
     target_distance_m: float
     contact: str | None = None
     """Name of what was hit, or None."""
-    extras: dict[str, float] = field(default_factory=dict)
 
     @property
     def observation(self) -> Observation:

@@ -24,6 +24,7 @@ from liquid_pilot.interfaces import (
     LiquidPilotError,
     SensorPacket,
 )
+from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.preprocess import Preprocessor
 from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.layout import generator
@@ -154,7 +155,7 @@ class Demonstrator:
         tick = 0
         while mission.update(packet) is None:
             label = expert.command(packet.state)
-            rows.append((self._image(packet), _mean_imu(packet),
+            rows.append((self._image(packet), mean_imu(packet.imu),
                          (packet.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND, label.values))
             last_ns = packet.stamp_ns
             if self._pilot is None:
@@ -174,12 +175,6 @@ class Demonstrator:
         """(H, W, 3) uint8: exactly what the encoder is shown in flight, before scaling."""
         planes = self._preprocess(packet.image)[0]
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
-
-
-def _mean_imu(packet: SensorPacket) -> np.ndarray:
-    return np.mean(
-        [(*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2) for s in packet.imu], axis=0
-    )
 
 
 _demonstrator: list[Demonstrator] = []

@@ -20,6 +20,7 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.liquid.pilot_file import PilotFile
 from liquid_pilot.onboard.cores import CoreScales, make_core
 from liquid_pilot.onboard.encoder import Encoder
+from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.preprocess import Preprocessor
 
 
@@ -125,7 +126,7 @@ class Engine:
         """
         stamp_ns = observation.stamp_ns
         dt_s = self._elapsed_s(state.last_stamp_ns, stamp_ns)
-        imu = _mean_imu(observation.imu)
+        imu = mean_imu(observation.imu)
         features = self._encode(self._preprocess(observation.image))
         inputs = np.empty(features.size + 6, np.float32)
         inputs[:-6] = features
@@ -164,17 +165,3 @@ class Engine:
             )
         least, most = self._dt_range_s
         return min(max((now_ns - last_ns) / NANOSECONDS_PER_SECOND, least), most)
-
-
-def _mean_imu(samples: tuple[ImuSample, ...]) -> np.ndarray:
-    """(6,) float64 mean of gyroscope and accelerometer; ObservationError without a finite one."""
-    if not samples:
-        raise ObservationError(
-            'imu: no sample has come since the last frame; check the topic imu/data'
-        )
-    rows = [(*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2) for s in samples]
-    with np.errstate(over='ignore', invalid='ignore'):
-        mean = np.array(rows, np.float64).mean(axis=0)
-    if not np.isfinite(mean).all():
-        raise ObservationError('imu: a sample is not finite; check the IMU driver')
-    return mean

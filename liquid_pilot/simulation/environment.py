@@ -18,6 +18,7 @@ import numpy as np
 from gymnasium import spaces
 
 from liquid_pilot.interfaces import Command, LiquidPilotError, SensorPacket
+from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.vehicles.classes import LIMITS
 from liquid_pilot.simulation.mission import Mission, MissionRules
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
@@ -94,9 +95,7 @@ class ForestEnv(gymnasium.Env):
         return np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3).copy()
 
     def _observation(self) -> dict[str, np.ndarray]:
-        imu = [(*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2)
-               for s in self._packet.imu]
-        return {'image': self._image(), 'imu': np.mean(imu, axis=0).astype(np.float32)}
+        return {'image': self._image(), 'imu': mean_imu(self._packet.imu).astype(np.float32)}
 
     def _info(self) -> dict[str, Any]:
         return {

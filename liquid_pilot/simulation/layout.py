@@ -104,13 +104,6 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([int(seed), key])))
 
 
-def _segment_distance(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Distance (n,) from points (n, 2) to the segment from start (2,) to end (2,)."""
-    along = end - start
-    t = np.clip((points - start) @ along / (along @ along), 0.0, 1.0)
-    return np.linalg.norm(points - (start + t[:, None] * along), axis=1)
-
-
 def _blocks_the_view(x: float, y: float, radius: float, distance: float, margin: float) -> bool:
     """Whether a trunk hides part of the target from the start; x along the way, y across."""
     if not 0.0 < x < distance:
