@@ -20,6 +20,7 @@ from liquid_pilot.interfaces import (
     VehicleState,
 )
 from liquid_pilot.simulation import scene
+from liquid_pilot.simulation.conditions import Condition
 from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generate, generator
 from liquid_pilot.simulation.rendering import CameraRenderer, mujoco
 from liquid_pilot.simulation.sensors import Gusts, Imu
@@ -40,6 +41,8 @@ class SimulationSettings:
     command_timeout_s: float = 0.5
     """Without a new setpoint for this long the vehicle's own failsafe hovers."""
     forest: ForestSettings = field(default_factory=ForestSettings)
+    conditions: tuple[Condition, ...] = ()
+    """Of every flight, unless `Simulation.reset` is given others."""
 
     def __post_init__(self) -> None:
         """Refuse rates that do not divide each other: frames and samples must share instants."""
@@ -75,12 +78,14 @@ class Simulation:
         self.data: mujoco.MjData | None = None
         self._renderer: CameraRenderer | None = None
 
-    def reset(self, seed: int, stamp_ns: int = 0) -> SensorPacket:
+    def reset(self, seed: int, stamp_ns: int = 0,
+              conditions: tuple[Condition, ...] | None = None) -> SensorPacket:
         """Build the forest of a seed, hover at its start, and sense for the first time.
 
         Args:
             seed: a whole number >= 0.
             stamp_ns: the clock's reading at the start; later packets count on from it.
+            conditions: of this flight; None for those of the settings.
         """
         s = self.settings
         self._free_renderer()
