@@ -1,0 +1,201 @@
+"""The robustness record: cores on equal terms, flown through every condition.
+
+    python benchmarks/robustness/run.py [train] [fly] [report] [--smoke] [--workers 2]
+
+`study.yaml` says what. `train` demonstrates once, trains an encoder for each training seed and
+augmentation, and behind each encoder every core; `fly` flies all of them, every core of a training
+seed through the same forests and conditions; `report` writes docs/robustness.md,
+docs/robustness.json and docs/images/robustness.png from what has been flown so far. Without words
+it does all three. Everything is resumable: what is done is not done again. Pilots and flights are
+kept in this folder (`pilots/`, `flights/`), demonstrations and checkpoints under runs/robustness.
+The last line printed is one JSON object. --smoke does a tiny study into runs/robustness-smoke.
+"""
+
+# ruff: noqa: E402 -- thread pools read the environment when their library is imported
+from __future__ import annotations
+
+import os
+
+for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
+    os.environ.setdefault(f'{_pool}_NUM_THREADS', '2')
+
+import argparse
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.progress import Progress
+
+from liquid_pilot.liquid import pilot_file
+from liquid_pilot.liquid.pilot_file import PilotFile
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+STEPS = ('train', 'fly', 'report')
+
+
+@dataclass(frozen=True)
+class Study:
+    """study.yaml, and where its parts are kept."""
+
+    content: dict[str, Any]
+    work: Path
+    """Demonstrations and checkpoints: large, and cheap to make again."""
+    record: Path
+    """Pilots and flights."""
+
+    @classmethod
+    def read(cls, smoke: bool) -> Study:
+        """The study, or its smoke version in a folder of its own."""
+        content = yaml.safe_load((HERE / 'study.yaml').read_text())
+        tiny = content.pop('smoke')
+        if smoke:
+            work = ROOT / 'runs' / 'robustness-smoke'
+            return cls({**content, **tiny}, work, work)
+        return cls(content, ROOT / 'runs' / 'robustness', HERE)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Training seeds."""
+        return self.content['training_seeds']
+
+    @property
+    def arms(self) -> list[str]:
+        """Names such as 'gru-plain'; the first is what the others are compared with."""
+        return [f'{core}-{training}' for training in self.content['trainings']
+                for core in self.content['cores']]
+
+    @property
+    def conditions(self) -> list[str]:
+        """Labels."""
+        from liquid_pilot.evaluation.cells import expand
+
+        return expand(self.content['flights']['conditions'])
+
+    def forests(self, seed: int) -> range:
+        """Those that the pilots of a training seed fly through."""
+        flights = self.content['flights']
+        first = flights['first_forest'] + 1000 * (seed - 1)
+        return range(first, first + flights['forests'])
+
+    def pilot(self, arm: str, seed: int) -> Path:
+        """Where a pilot is kept."""
+        return self.record / 'pilots' / f'{arm}-{seed}'
+
+    def flights(self, seed: int) -> Path:
+        """The folder of the flights of a training seed."""
+        return self.record / 'flights' / str(seed)
+
+    def trained(self, seed: int) -> dict[str, PilotFile]:
+        """The pilots of a training seed that are there, by arm."""
+        return {arm: pilot_file.load(self.pilot(arm, seed)) for arm in self.arms
+                if self.pilot(arm, seed).is_dir()}
+
+
+def train(study: Study, workers: int, progress: Progress) -> None:
+    """Train whatever is missing."""
+    from liquid_pilot.learning import demonstrations, source
+    from liquid_pilot.learning.settings import TrainingSettings
+    from liquid_pilot.learning.train import Beginning
+    from liquid_pilot.learning.train import train as learn
+
+    tasks: dict[str, Any] = {}
+    label = ''
+
+    def announce(stage: str, done: int, of: int, loss: float) -> None:
+        name = f'{label}{stage}'
+        if name not in tasks:
+            tasks[name] = progress.add_task(name, total=of)
+        progress.update(tasks[name], completed=done, total=of, visible=done < of)
+
+    content = study.content
+    shown, budget = content['demonstrations'], content['budget']
+    folder = study.work / 'demonstrations'
+    seeds = range(shown['first_seed'], shown['first_seed'] + shown['episodes'])
+    demonstrations.collect(
+        seeds, folder,
+        demonstrations.CollectionSettings(
+            disturbance=demonstrations.Disturbance(level=shown['disturbance'])),
+        workers,
+        lambda outcome, frames, done, of: announce('demonstrations', done, of, math.nan))
+    data = source.read(folder, shown['held_out_share'])
+    for seed in study.seeds:
+        for training, augmentation in content['trainings'].items():
+            encoder_run = None
+            for core, kind in content['cores'].items():
+                arm = f'{core}-{training}'
+                label = f'{arm}-{seed} '
+                run = study.work / 'training' / f'{arm}-{seed}'
+                encoder_run = encoder_run or run
+                if study.pilot(arm, seed).is_dir():
+                    continue
+                settings = TrainingSettings.from_mapping(
+                    {**budget, **kind, **augmentation, 'name': f'{arm}-{seed}', 'seed': seed},
+                    'study.yaml')
+                beginning = Beginning(encoder_run=None if encoder_run == run else encoder_run)
+                pilot = learn(settings, run, announce, workers, data=data, beginning=beginning)
+                study.pilot(arm, seed).parent.mkdir(parents=True, exist_ok=True)
+                pilot_file.save(study.pilot(arm, seed), pilot.specification, pilot.wiring,
+                                pilot.parameters, pilot.encoder, pilot.core_graph)
+
+
+def fly(study: Study, workers: int, progress: Progress) -> dict[str, float]:
+    """Fly whatever is missing of the pilots that are there; how fast it went."""
+    from liquid_pilot.evaluation.cells import evaluate
+
+    speed: dict[str, float] = {}
+    for seed in study.seeds:
+        pilots = list(study.trained(seed).values())
+        if not pilots:
+            continue
+        task = progress.add_task(f'flights, training seed {seed}', total=None)
+
+        def on_progress(done: int, total: int, *rest: Any, task: Any = task) -> None:
+            progress.update(task, completed=done, total=total)
+
+        results = evaluate(pilots, study.conditions, study.forests(seed), study.flights(seed),
+                           workers, on_progress, progress.console.print)
+        if results.flown:
+            speed = results.throughput.to_json()
+        if results.interrupted:
+            raise KeyboardInterrupt
+    return speed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('steps', nargs='*', help=f'of {", ".join(STEPS)}; default: all')
+    parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
+    parser.add_argument('--smoke', action='store_true', help='a tiny study, for a look')
+    parsed = parser.parse_args(arguments)
+    unknown = set(parsed.steps) - set(STEPS)
+    if unknown:
+        parser.error(f'no step named {", ".join(sorted(unknown))}; there is: {", ".join(STEPS)}')
+    steps = parsed.steps or STEPS
+    study = Study.read(parsed.smoke)
+    closing: dict[str, Any] = {}
+    try:
+        with Progress(console=Console(stderr=True)) as progress:
+            if 'train' in steps:
+                train(study, parsed.workers, progress)
+            if 'fly' in steps:
+                closing['throughput'] = fly(study, parsed.workers, progress)
+    except KeyboardInterrupt:
+        print('stopped; the same command goes on from here', file=sys.stderr)
+        return 130
+    if 'report' in steps:
+        import record
+
+        closing.update(record.write(study, ROOT / 'docs' if not parsed.smoke else study.work))
+    print(json.dumps(closing))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
