@@ -54,9 +54,11 @@ class Packing:
 
     def pack(self, *pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         """(E, len(pairs), LANES) float32 of pairs of (I, N) and (N, N)."""
-        return np.ascontiguousarray(np.stack(
-            [_in_blocks(np.concatenate(pair))[self.rows, self.blocks] for pair in pairs], axis=1),
-            np.float32)
+        entries = np.stack(
+            [_in_blocks(np.concatenate(pair))[self.rows, self.blocks] for pair in pairs], axis=1)
+        # What is too large becomes infinite, and its output refused as not finite.
+        with np.errstate(over='ignore'):
+            return np.ascontiguousarray(entries, np.float32)
 
     def unpack(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(E, LANES) -> (I, N) and (N, N), zero where no entry is."""
