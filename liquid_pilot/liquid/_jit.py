@@ -73,8 +73,21 @@ class _ForgivingCache:
             except Exception:
                 return
 
+    def holds_any(self) -> bool:
+        """Whether anything is kept that the sources of today gave."""
+        try:
+            return bool(self._inner._cache_file._load_index())
+        except Exception:
+            return False
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def is_kept(function: Any) -> bool:
+    """Whether a `compiled` function will be loaded rather than compiled, as far as can be told."""
+    cache = getattr(function, '_cache', None)
+    return isinstance(cache, _ForgivingCache) and cache.holds_any()
 
 
 def compiled(**options: Any) -> Callable[[Callable], Callable]:

@@ -1,80 +1,87 @@
-"""The compiled loops of `sensitivity`, over those of `_kernels`.
+"""The compiled loops of `sensitivity`, over those of `_kernels`; arrays as there.
 
-Nearly all of the time goes into products of small matrices. numba's loops keep a running row in
-memory, which costs half of the speed here (measured: 14 against 32 thousand million products a
-second), so the innermost loop is written for LLVM directly, with the row in registers.
+Nearly all of the time goes into products of small matrices, whose innermost loop is written for
+LLVM with the running row in registers: numba's loops keep it in memory, which costs half of the
+speed (measured: 14 against 32 thousand million products a second).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 from liquid_pilot.liquid._jit import compiled
-from liquid_pilot.liquid._kernels import _FAST, sigmoid, step
+from liquid_pilot.liquid._kernels import _FAST, step
+from liquid_pilot.liquid._lanes import LANES, Sum, each, further, logistic, numbered, unpacked
 
-LANES = 8
-"""Columns in a block: what one vector instruction takes, two on CPUs of lesser width."""
 _LARGEST = 5
 """Pairs of blocks that one pass keeps in registers; with 16 registers ten vectors still fit."""
 
-_f = np.float32
-_ONE = _f(1.0)
+_ONE = np.float32(1.0)
 # Unsigned, as all indices here are, or numba adds tests for negative ones.
 _U1, _U2, _U3, _U4, _U5 = (np.uint64(k) for k in range(1, 6))
 _LANES, _PAIR = np.uint64(LANES), np.uint64(2 * LANES)
 
 
-def _accumulator(vectors: int) -> Callable:
-    """accumulate(weights, begin, end, rows, at, out), for `vectors` blocks of LANES columns.
+@intrinsic
+def open_synapses(_typing: Any, table: Any, sources: Any, begin: Any, end: Any, before: Any,
+                  after: Any, denominator: Any, at: Any, current: Any, weights: Any) -> tuple:
+    """How a block's next potentials depend on its sources': G/d, and the current that flows in.
 
-    Adds sum_j weights[j]*rows[j, at:at + vectors*LANES], j in [begin, end), to the same columns of
-    out; weights (N,), rows (N, K) and out (K,) are float32 with contiguous columns.
+    before, after and denominator (P,): of the unfold. For every entry weights (E, LANES) receives
+    w*sigma*s*(1 - s)*(erev - v')/d of its targets; w*(erev - v)*s is added to
+    current[at:at + LANES].
     """
-    vector = ir.VectorType(ir.FloatType(), LANES)
-    undefined = ir.Constant(vector, ir.Undefined)
-    first_lane = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
+        (table, sources, begin, end, before, after, denominator, at, current,
+         weights) = unpacked(context, builder, signature, arguments)
+        start, ends, inverse = before.row(at), after.row(at), 1.0 / denominator.row(at)
+        flowing = Sum(current.row(at))
+        with each(builder, begin, end) as entry:
+            value = before.everywhere(sources.scalar(entry))
+            slope, offset, w, pull = (
+                table.row(numbered(builder, entry, row)) for row in range(4))
+            s = logistic(slope * value + offset)
+            flowing.add((pull - w * start) * s)
+            weights.put(numbered(builder, entry, 0, rows=1),
+                        slope * (pull - w * ends) * (s - s * s) * inverse)
+        current.put(at, flowing.value)
+        return context.get_dummy_value()
 
+    return types.void(table, sources, begin, end, before, after, denominator, at, current,
+                      weights), generate
+
+
+def _accumulator(vectors: int) -> Callable:
+    """accumulate(weights, lane, begin, end, sources, rows, columns, at, out, to): `vectors` blocks.
+
+    Adds sum_e weights[e, lane]*rows[sources[e], at:at + vectors*LANES], e in [begin, end), to as
+    many entries of `out` from the index `to` on; weights (E, LANES), rows (N, columns), out (N, K).
+    """
     @intrinsic
-    def accumulate(_typing, weights, begin, end, rows, at, out):
-        signature = types.void(weights, begin, end, rows, at, out)
-
-        def generate(context, builder, signature, arguments):
-            weights, rows, out = (
-                context.make_array(signature.args[n])(context, builder, arguments[n])
-                for n in (0, 3, 5))
-            begin, end, at = (arguments[n] for n in (1, 2, 4))
-
-            def block(row, n):
-                column = builder.add(at, ir.Constant(at.type, n * LANES))
-                return builder.bitcast(builder.gep(row, [column]), vector.as_pointer())
-
-            # LLVM turns these slots into registers.
-            sums = [cgutils.alloca_once(builder, vector) for _ in range(vectors)]
-            for n, slot in enumerate(sums):
-                builder.store(builder.load(block(out.data, n), align=4), slot)
-            stride = builder.extract_value(rows.strides, 0)
-            one = ir.Constant(begin.type, 1)
-            with cgutils.for_range_slice(builder, begin, end, one, begin.type) as (j, _):
-                weight = builder.insert_element(
-                    undefined, builder.load(builder.gep(weights.data, [j])),
-                    ir.Constant(ir.IntType(32), 0))
-                weight = builder.shuffle_vector(weight, undefined, first_lane)
-                row = cgutils.pointer_add(builder, rows.data, builder.mul(j, stride))
-                for n, slot in enumerate(sums):
-                    source = builder.load(block(row, n), align=4)
-                    product = builder.fmul(weight, source, flags=('contract',))
-                    total = builder.fadd(builder.load(slot), product, flags=('contract',))
-                    builder.store(total, slot)
-            for n, slot in enumerate(sums):
-                builder.store(builder.load(slot), block(out.data, n), align=4)
+    def accumulate(_typing: Any, weights: Any, lane: Any, begin: Any, end: Any, sources: Any,
+                   rows: Any, columns: Any, at: Any, out: Any, to: Any) -> tuple:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
+            weights, lane, begin, end, sources, rows, columns, at, out, to = unpacked(
+                context, builder, signature, arguments)
+            places = [further(builder, to, n * LANES) for n in range(vectors)]
+            sums = [Sum(out.row(place)) for place in places]
+            with each(builder, begin, end) as entry:
+                weight = weights.everywhere(
+                    builder.add(numbered(builder, entry, 0, rows=1), lane))
+                row = builder.add(builder.mul(sources.scalar(entry), columns), at)
+                for n, total in enumerate(sums):
+                    total.add(weight * rows.row(further(builder, row, n * LANES)))
+            for place, total in zip(places, sums, strict=True):
+                out.put(place, total.value)
             return context.get_dummy_value()
 
-        return signature, generate
+        return types.void(weights, lane, begin, end, sources, rows, columns, at, out, to), generate
 
     return accumulate
 
@@ -83,22 +90,27 @@ _one, _two, _three, _four, _five = (_accumulator(2 * pairs) for pairs in range(1
 
 
 @compiled(fastmath=_FAST)
-def combine(weights, begin, end, low, high, rows, out):
-    """Add sum_j weights[j]*rows[j], j in [begin, end), to out, in pairs of blocks low to high."""
+def combine(weights, lane, begin, end, sources, low, high, rows, out, i):
+    """Add sum_e weights[e, lane]*rows[sources[e]], e in [begin, end), to out[i].
+
+    Of the columns only the pairs of blocks from `low` to `high`.
+    """
+    columns = np.uint64(rows.shape[1])
     while low < high:
         # As equal parts as can be: a short one leaves the arithmetic units waiting.
         parts = (high - low + _U4) // _U5
         pairs = (high - low + parts - _U1) // parts
+        at, to = low * _PAIR, i * columns + low * _PAIR
         if pairs == _U5:
-            _five(weights, begin, end, rows, low * _PAIR, out)
+            _five(weights, lane, begin, end, sources, rows, columns, at, out, to)
         elif pairs == _U4:
-            _four(weights, begin, end, rows, low * _PAIR, out)
+            _four(weights, lane, begin, end, sources, rows, columns, at, out, to)
         elif pairs == _U3:
-            _three(weights, begin, end, rows, low * _PAIR, out)
+            _three(weights, lane, begin, end, sources, rows, columns, at, out, to)
         elif pairs == _U2:
-            _two(weights, begin, end, rows, low * _PAIR, out)
+            _two(weights, lane, begin, end, sources, rows, columns, at, out, to)
         else:
-            _one(weights, begin, end, rows, low * _PAIR, out)
+            _one(weights, lane, begin, end, sources, rows, columns, at, out, to)
         low += pairs
 
 
@@ -119,49 +131,43 @@ def _repack(reach, by_cm, by_gleak, rows, inward):
 
 
 @compiled(fastmath=_FAST)
-def step_sensitivity(folded, spans, reach, neuron, scales, scaled, values, sums, trace, dt_s,
-                     by_cm, by_gleak, by_source, rows, fresh):
+def step_sensitivity(table, sources, bounds, reach, neuron, scaled, x, sums, trace, dt_s,
+                     by_cm, by_gleak, weights, rows, fresh):
     """`_kernels.step`, to the bit, and the derivatives of the state by log cm and log gleak.
 
     by_cm and by_gleak (N, N), in place: [i, k], the derivative of v_i by that of neuron k. reach
-    (N, 2): the first pair of blocks that can differ from zero, and one past the last. by_source
-    (2, R), rows and fresh (N, 2*LANES*pairs) are scratch, zero at first.
+    (N, 2): the first pair of blocks that can differ from zero, and one past the last. sums (6, P);
+    weights (E, LANES), rows and fresh (N, 2*LANES*pairs) are scratch, zero at first.
 
     With c = cm*L/dt, d the denominator and G_ij = w_ij*sigma_ij*s*(1 - s)*(erev_ij - v'_i), an
     unfold takes S to (c*S + G*S + direct)/d; direct is diagonal, c*(v - v') for log cm and
     gleak*(vleak - v') for log gleak. v - v' is summed from the currents: as a difference it would
     lose its digits where a neuron is slow.
     """
-    step(folded, spans, neuron, scales, scaled, values, sums, trace, dt_s)
-    neurons = np.uint64(sums.shape[1])
-    inputs = np.uint64(values.shape[0]) - neurons
-    unfolds = trace.shape[0]
-    rate = np.float32(unfolds / dt_s)
-    cm, gleak = (sums[4], sums[5]) if scaled else (neuron[0], neuron[1])
-    potentials, weights = by_source[0], by_source[1]
+    step(table, sources, bounds, neuron, scaled, x, sums, trace, dt_s)
+    neurons = np.uint64(reach.shape[0])
+    gleak = sums[4] if scaled else neuron[1]
+    current = sums[5]
     _repack(reach, by_cm, by_gleak, rows, True)
-    for n in range(unfolds):
-        before = trace[n, 0]
-        ends = trace[n + 1, 0] if n + 1 < unfolds else values[inputs:]
-        potentials[inputs:] = before
-        for i in range(neurons):
-            begin, end = spans[i, 1, 0], spans[i, 1, 1]
-            inverse = _ONE / trace[n, 1, i]
-            start, after = before[i], ends[i]
-            current = sums[0, i] - start * sums[1, i]
-            for k in range(begin, end):
-                slope, w, pull = folded[i, 0, k], folded[i, 2, k], folded[i, 3, k]
-                s = sigmoid(slope * potentials[k] + folded[i, 1, k])
-                current += (pull - w * start) * s
-                weights[k] = slope * (pull - w * after) * (s - s * s) * inverse
-            kept = cm[i] * rate * inverse
-            for k in range(reach[i, 0] * _PAIR, reach[i, 1] * _PAIR):
-                fresh[i, k] = kept * rows[i, k]
-            if begin < end:
-                combine(weights[inputs:], begin - inputs, end - inputs, reach[i, 0], reach[i, 1],
-                        rows, fresh[i])
-            at = i // _LANES * _PAIR + i % _LANES
-            fresh[i, at] -= kept * current * inverse
-            fresh[i, at + _LANES] += gleak[i] * (neuron[2, i] - after) * inverse
+    for n in range(trace.shape[0] - 1):
+        before, denominator, after = trace[n, 0], trace[n, 1], trace[n + 1, 0]
+        for i in range(current.shape[0]):
+            current[i] = sums[0, i] - before[i] * sums[1, i]
+        for b in range(np.uint64(bounds.shape[0])):
+            begin, end = bounds[b, 1, 0], bounds[b, 1, 1]
+            open_synapses(table, sources, begin, end, before, after, denominator, b * _LANES,
+                          current, weights)
+            for lane in range(min(_LANES, neurons - b * _LANES)):
+                i = b * _LANES + lane
+                inverse = _ONE / denominator[i]
+                kept = sums[2, i] * inverse
+                for k in range(reach[i, 0] * _PAIR, reach[i, 1] * _PAIR):
+                    fresh[i, k] = kept * rows[i, k]
+                if begin < end:
+                    combine(weights, lane, begin, end, sources, reach[i, 0], reach[i, 1], rows,
+                            fresh, i)
+                at = b * _PAIR + lane
+                fresh[i, at] -= kept * current[i] * inverse
+                fresh[i, at + _LANES] += gleak[i] * (neuron[2, i] - after[i]) * inverse
         rows, fresh = fresh, rows
     _repack(reach, by_cm, by_gleak, rows, False)

@@ -25,6 +25,8 @@ import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import _kernels
+from liquid_pilot.liquid._synapses import EPSILON
+from liquid_pilot.liquid.packing import Packing
 
 _GROUPS = 16
 """Gradients are summed in this many groups of samples whatever the threads: the same bits."""
@@ -141,13 +143,15 @@ class LtcDynamics:
         self.parameters = parameters
         self.unfolds = int(unfolds)
         neurons, inputs = parameters.neurons, parameters.inputs
-        self._folded, self._spans = _fold(parameters)
-        self._neuron = _neuron(parameters)
-        self._scales = np.zeros((2, neurons), np.float32)
-        self._sums = np.zeros((6, neurons), np.float32)
-        self._trace = np.zeros((self.unfolds, 2, neurons), np.float32)
-        self._values = np.zeros(inputs + neurons, np.float32)
-        self._x, self._v = self._values[:inputs], self._values[inputs:]
+        packing, self._table = _fold(parameters)
+        self._sources, self._bounds = packing.sources, packing.bounds
+        # Rows 3 and 4: the logarithms of the scales of the ticks that have some.
+        self._neuron = np.concatenate(
+            [_neuron(parameters, packing), np.zeros((2, packing.padded), np.float32)])
+        self._sums = np.zeros((5, packing.padded), np.float32)
+        self._trace = np.zeros((self.unfolds + 1, 2, packing.padded), np.float32)
+        self._x = np.zeros(inputs, np.float32)
+        self._before, self._after = self._trace[0, 0, :neurons], self._trace[-1, 0, :neurons]
         self._v_shape, self._x_shape = (neurons,), (inputs,)
         self._output_w = parameters.output_w.astype(np.float32)
         self._output_b = parameters.output_b.astype(np.float32)
@@ -185,11 +189,11 @@ class LtcDynamics:
         if not 0.0 < dt_s < math.inf:
             raise ValueError(f'dt_s must be positive and finite, not {dt_s}')
         scaled = self._load(v, x, log_cm, log_gleak)
-        _kernels.step(self._folded, self._spans, self._neuron, self._scales, scaled, self._values,
+        _kernels.step(self._table, self._sources, self._bounds, self._neuron, scaled, self._x,
                       self._sums, self._trace, float(dt_s))
         if out is None:
-            return self._v.copy()
-        out[...] = self._v
+            return self._after.copy()
+        out[...] = self._after
         return out
 
     def output(self, v: np.ndarray) -> np.ndarray:
@@ -207,12 +211,13 @@ class LtcDynamics:
         self._load(v, x, log_cm, log_gleak)
         cm, gleak = self._neuron[0], self._neuron[1]
         if log_cm is not None:
-            cm = cm * np.exp(self._scales[0])
+            cm = cm * np.exp(self._neuron[3])
         if log_gleak is not None:
-            gleak = gleak * np.exp(self._scales[1])
-        _kernels.conductance(self._folded, self._spans, gleak, self._values, self._sums)
+            gleak = gleak * np.exp(self._neuron[4])
+        _kernels.conductance(self._table, self._sources, self._bounds, gleak, self._x,
+                             self._trace[0, 0], self._sums)
         # The solver's epsilon, so that an isolated neuron without leak has a large tau, not inf.
-        return cm / (self._sums[1] + np.float32(1e-8))
+        return (cm / (self._sums[1] + np.float32(EPSILON)))[:self.neurons]
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, all that this object calls."""
@@ -226,14 +231,14 @@ class LtcDynamics:
         if v.shape != self._v_shape or x.shape != self._x_shape:
             raise ValueError(f'v and x must have the shapes {self._v_shape} and {self._x_shape}, '
                              f'not {v.shape} and {x.shape}')
-        self._v[:] = v
+        self._before[:] = v
         self._x[:] = x
         if log_cm is None and log_gleak is None:
             return False
-        for row, name, scale in ((0, 'log_cm', log_cm), (1, 'log_gleak', log_gleak)):
+        for row, name, scale in ((3, 'log_cm', log_cm), (4, 'log_gleak', log_gleak)):
             if scale is not None and scale.shape != self._v_shape:
                 raise ValueError(f'{name} must have the shape {self._v_shape}, not {scale.shape}')
-            self._scales[row] = 0.0 if scale is None else scale
+            self._neuron[row, :self.neurons] = 0.0 if scale is None else scale
         return True
 
 
@@ -242,9 +247,8 @@ class SequenceCache(NamedTuple):
 
     x: np.ndarray
     dt_s: np.ndarray
-    v: np.ndarray
     traces: np.ndarray
-    """(B, T, L, 2, N): at each unfold the state it starts from and its denominator."""
+    """(B, T, L + 1, 2, P): the state before each unfold and after the last; its denominator."""
 
 
 def forward_sequence(
@@ -261,14 +265,14 @@ def forward_sequence(
     if v0.shape != (batch, neurons) or x.shape != (batch, ticks, inputs):
         raise ValueError(f'v0 {v0.shape}, x {x.shape} and dt_s {dt_s.shape} do not fit a core of '
                          f'{neurons} neurons and {inputs} inputs')
-    folded, spans = _fold(parameters)
-    neuron = _neuron(parameters)
+    packing, table = _fold(parameters)
+    neuron = _neuron(parameters, packing)
     v = np.empty((batch, ticks, neurons), np.float32)
-    traces = np.empty((batch, ticks, unfolds, 2, neurons), np.float32)
+    traces = np.empty((batch, ticks, unfolds + 1, 2, packing.padded), np.float32)
     groups = max(1, min(_GROUPS, batch))
     _in_threads(groups, lambda group: _kernels.forward_group(
-        folded, spans, neuron, v0, x, dt_s, v, traces, group, groups))
-    return v, SequenceCache(x, dt_s, v, traces)
+        table, packing.sources, packing.bounds, neuron, v0, x, dt_s, v, traces, group, groups))
+    return v, SequenceCache(x, dt_s, traces)
 
 
 def backward_sequence(
@@ -280,93 +284,65 @@ def backward_sequence(
     have none. The same bits for any number of threads.
     """
     grad_v = np.ascontiguousarray(grad_v, np.float32)
-    if grad_v.shape != cache.v.shape or cache.traces.shape[2] != unfolds:
+    p, (batch, ticks) = parameters, cache.dt_s.shape
+    if grad_v.shape != (batch, ticks, p.neurons) or cache.traces.shape[2] != unfolds + 1:
         raise ValueError(f'grad_v {grad_v.shape} and {unfolds} unfolds do not fit a forward pass '
-                         f'of shape {cache.v.shape} and {cache.traces.shape[2]} unfolds')
-    neurons, inputs = parameters.neurons, parameters.inputs
-    flat, rows, sources, targets = _list(parameters)
-    sensory_end = np.uint64(rows[:, 0, 2].sum())
-    neuron = _neuron(parameters)
-    affine = np.stack([parameters.input_w, parameters.input_b]).astype(np.float32)
-    groups = max(1, min(_GROUPS, len(grad_v)))
-    sums = np.zeros((groups, 4, flat.shape[1]), np.float32)
-    grad_neuron = np.zeros((groups, 3, neurons), np.float32)
-    grad_affine = np.zeros((groups, 2, inputs), np.float32)
-    grad_v0, grad_x = np.zeros_like(cache.v[:, 0]), np.zeros_like(cache.x)
+                         f'of shape {(batch, ticks, p.neurons)} and {cache.traces.shape[2] - 1} '
+                         'unfolds')
+    packing = _packing(p)
+    table = packing.pack((p.sensory_sigma, p.sigma), (p.sensory_mu, p.mu),
+                         (p.sensory_erev, p.erev), (p.sensory_w * p.sensory_sigma, p.w * p.sigma))
+    neuron = _neuron(p, packing)
+    affine = np.stack([p.input_w, p.input_b]).astype(np.float32)
+    groups = max(1, min(_GROUPS, batch))
+    sums = np.zeros((groups, *table.shape), np.float32)
+    grad_neuron = np.zeros((groups, *neuron.shape), np.float32)
+    grad_affine = np.zeros((groups, *affine.shape), np.float32)
+    grad_v0, grad_x = np.zeros((batch, p.neurons), np.float32), np.zeros_like(cache.x)
     _in_threads(groups, lambda group: _kernels.backward_group(
-        flat, rows, sensory_end, neuron, affine, cache.x, cache.dt_s, cache.v, cache.traces,
+        table, packing.sources, packing.bounds, neuron, affine, cache.x, cache.dt_s, cache.traces,
         grad_v, group, groups, sums[group], grad_neuron[group], grad_affine[group], grad_v0,
         grad_x))
-    sigma, mu, w = flat[:3]
     # In float64, because sum(dz*u) - mu*sum(dz) loses digits.
-    slope, moment, weight, reversal = sums.sum(0, dtype=np.float64) * (w != 0.0)
-    by_synapse = {'sigma': w * (moment - mu * slope), 'mu': -w * sigma * slope, 'w': weight,
-                  'erev': w * reversal}
-    grads = dict(zip(('cm', 'gleak', 'vleak'), grad_neuron.sum(0), strict=True))
+    by_kind = zip(*(packing.unpack(part)
+                    for part in sums.sum(0, dtype=np.float64).swapaxes(0, 1)), strict=True)
+    grads = dict(zip(('cm', 'gleak', 'vleak'), grad_neuron.sum(0)[:, :p.neurons], strict=True))
     grads.update(zip(('input_w', 'input_b'), grad_affine.sum(0), strict=True))
-    for name, gradient in by_synapse.items():
-        matrix = np.zeros((inputs + neurons, neurons), np.float32)
-        matrix[sources, targets] = gradient
-        grads['sensory_' + name], grads[name] = matrix[:inputs], matrix[inputs:]
+    for prefix, (slope, moment, weight, reversal) in zip(('sensory_', ''), by_kind, strict=True):
+        sigma, mu, w = (getattr(p, prefix + name) for name in ('sigma', 'mu', 'w'))
+        for name, gradient in (('sigma', w * (moment - mu * slope)), ('mu', -w * sigma * slope),
+                               ('w', weight * (w != 0.0)), ('erev', w * reversal)):
+            grads[prefix + name] = gradient.astype(np.float32)
     return grads, grad_v0, grad_x
 
 
-def _stack(parameters: LtcParameters) -> tuple[np.ndarray, np.ndarray]:
-    """By target, sensory sources first: (N, 4, R) of sigma, mu, w, erev; (N, R) which exist."""
-    p = parameters
-    synapses = np.stack([
-        np.concatenate([sensory, recurrent]).T for sensory, recurrent in (
-            (p.sensory_sigma, p.sigma), (p.sensory_mu, p.mu), (p.sensory_w, p.w),
-            (p.sensory_erev, p.erev))
-    ], axis=1)
-    synapses = np.ascontiguousarray(synapses, np.float32)
-    return synapses, synapses[:, 2] != 0.0
+def _packing(parameters: LtcParameters) -> Packing:
+    return Packing.of(parameters.sensory_w != 0.0, parameters.w != 0.0)
 
 
-def _spans(present: np.ndarray, inputs: int) -> np.ndarray:
-    """(N, 2, 2): for sensory and recurrent sources, the first and one past the last of a target."""
-    # Unsigned, or numba adds a test for negative indices that keeps the loops scalar.
-    spans = np.zeros((len(present), 2, 2), np.uint64)
-    for kind, part in enumerate((present[:, :inputs], present[:, inputs:])):
-        some = part.any(axis=1)
-        start = kind * inputs
-        spans[some, kind, 0] = start + part[some].argmax(axis=1)
-        spans[some, kind, 1] = start + part.shape[1] - part[some, ::-1].argmax(axis=1)
-    return spans
+def _fold(p: LtcParameters) -> tuple[Packing, np.ndarray]:
+    """What `_kernels.step` reads: (E, 4, LANES) of a, b, w, w*erev, input mapping folded."""
+    gain, offset = (mapping.astype(np.float64)[:, None] for mapping in (p.input_w, p.input_b))
+    sensory = _foldings(p.sensory_sigma, p.sensory_mu, p.sensory_w, p.sensory_erev, gain, offset)
+    recurrent = _foldings(p.sigma, p.mu, p.w, p.erev)
+    packing = _packing(p)
+    return packing, packing.pack(*zip(sensory, recurrent, strict=True))
 
 
-def _fold(parameters: LtcParameters) -> tuple[np.ndarray, np.ndarray]:
-    """What `_kernels.step` reads: (N, 4, R) of a, b, w, w*erev, input mapping folded; spans."""
-    synapses, present = _stack(parameters)
-    sigma, mu, w, erev = (synapses.astype(np.float64) * present[:, None]).transpose(1, 0, 2)
-    inputs = parameters.inputs
-    gain, offset = np.ones(present.shape[1]), np.zeros(present.shape[1])
-    gain[:inputs], offset[:inputs] = parameters.input_w, parameters.input_b
-    folded = np.stack([sigma * gain, sigma * (offset - mu), w, w * erev], axis=1)
-    return np.ascontiguousarray(folded, np.float32), _spans(present, inputs)
+def _foldings(sigma: np.ndarray, mu: np.ndarray, w: np.ndarray, erev: np.ndarray,
+              gain: np.ndarray | float = 1.0, offset: np.ndarray | float = 0.0) -> list[np.ndarray]:
+    """a, b, w and w*erev of [j, i], zero without a synapse: s = sigmoid(a*value + b)."""
+    sigma, mu, w, erev = (np.where(w != 0.0, part.astype(np.float64), 0.0)
+                          for part in (sigma, mu, w, erev))
+    return [sigma * gain, sigma * (offset - mu), w, w * erev]
 
 
-def _list(
-    parameters: LtcParameters
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What `_kernels.backward_group` reads: flat, rows; and source and target of every entry."""
-    synapses, present = _stack(parameters)
-    spans = _spans(present, parameters.inputs).astype(np.int64)
-    counts = spans[..., 1] - spans[..., 0]
-    ends = np.cumsum(counts.T.ravel()).reshape(2, -1).T
-    rows = np.stack([ends - counts, spans[..., 0], counts], axis=-1)
-    columns = np.arange(present.shape[1])
-    parts = [np.nonzero((columns >= spans[:, kind, :1]) & (columns < spans[:, kind, 1:]))
-             for kind in (0, 1)]
-    targets, sources = np.concatenate(parts, axis=1)
-    sigma, mu, w, erev = synapses[targets, :, sources].T
-    flat = np.stack([sigma, mu, w, erev, w * sigma])
-    return flat, np.ascontiguousarray(rows, np.uint64), sources, targets
-
-
-def _neuron(parameters: LtcParameters) -> np.ndarray:
-    """(3, N): cm, gleak, vleak."""
-    return np.stack([parameters.cm, parameters.gleak, parameters.vleak]).astype(np.float32)
+def _neuron(parameters: LtcParameters, packing: Packing) -> np.ndarray:
+    """(3, P): cm, gleak, vleak."""
+    # A positive cm keeps the neurons that fill up the last block at rest.
+    return np.concatenate([
+        packing.fill_up(parameters.cm[None], 1.0),
+        packing.fill_up(np.stack([parameters.gleak, parameters.vleak]))])
 
 
 def _in_threads(groups: int, run: Callable[[int], None]) -> None:

@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from liquid_pilot.liquid import _sensitivity_kernels
+from liquid_pilot.liquid._lanes import LANES
 from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
-
-_LANES = _sensitivity_kernels.LANES
 
 
 class SensitiveState(NamedTuple):
@@ -39,8 +38,9 @@ class LtcSensitivity(LtcDynamics):
         neurons = parameters.neurons
         self._reach = _reach(parameters.w != 0.0)
         self._by_cm, self._by_gleak = np.zeros((2, neurons, neurons), np.float32)
-        columns = 2 * _LANES * -(-neurons // _LANES)
-        self._by_source = np.zeros((2, parameters.inputs + neurons), np.float32)
+        columns = 2 * LANES * -(-neurons // LANES)
+        self._sums = np.zeros((len(self._sums) + 1, self._sums.shape[1]), np.float32)
+        self._weights = np.zeros((len(self._sources), LANES), np.float32)
         self._rows, self._fresh = np.zeros((2, neurons, columns), np.float32)
 
     def initial_state(self, v: np.ndarray | None = None) -> SensitiveState:
@@ -76,12 +76,12 @@ class LtcSensitivity(LtcDynamics):
         self._by_cm[:] = state.by_log_cm
         self._by_gleak[:] = state.by_log_gleak
         _sensitivity_kernels.step_sensitivity(
-            self._folded, self._spans, self._reach, self._neuron, self._scales, scaled,
-            self._values, self._sums, self._trace, float(dt_s), self._by_cm, self._by_gleak,
-            self._by_source, self._rows, self._fresh)
+            self._table, self._sources, self._bounds, self._reach, self._neuron, scaled, self._x,
+            self._sums, self._trace, float(dt_s), self._by_cm, self._by_gleak, self._weights,
+            self._rows, self._fresh)
         if out is None:
-            return SensitiveState(self._v.copy(), self._by_cm.copy(), self._by_gleak.copy())
-        out.v[...] = self._v
+            return SensitiveState(self._after.copy(), self._by_cm.copy(), self._by_gleak.copy())
+        out.v[...] = self._after
         out.by_log_cm[...] = self._by_cm
         out.by_log_gleak[...] = self._by_gleak
         return out
@@ -107,4 +107,4 @@ def _reach(present: np.ndarray) -> np.ndarray:
         matters = wider
     first = matters.argmax(axis=1)
     last = neurons - 1 - matters[:, ::-1].argmax(axis=1)
-    return np.stack([first // _LANES, last // _LANES + 1], axis=1).astype(np.uint64)
+    return np.stack([first // LANES, last // LANES + 1], axis=1).astype(np.uint64)

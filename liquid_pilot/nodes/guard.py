@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
+from rclpy.duration import Duration
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
@@ -29,6 +30,8 @@ from liquid_pilot.nodes.parameters import parameter
 from liquid_pilot.onboard.guard import DISENGAGED, SAFE, STOPPED, Decision, Guard
 from liquid_pilot.onboard.vehicles import ADAPTERS, LIMITS, make_adapter
 
+_LAST_WORD_NS = 500_000_000
+"""How long the end waits for the vehicle to have the safe command."""
 _QUADROTOR = LIMITS['quadrotor']
 
 
@@ -232,6 +235,8 @@ class GuardNode(runtime.LiquidNode):
         if self._guard.state != DISENGAGED and not self.settings.now.lockstep:
             self._guard.disengage(self._now_s())
             self._send_safe()
+            # A message is lost with its publisher while nobody has read it.
+            self._output.wait_for_all_acked(Duration(nanoseconds=_LAST_WORD_NS))
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid.ahead import compile_ahead
 from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
 from liquid_pilot.liquid.pilot_file import GRAPH_CORES, PilotFile
 from liquid_pilot.onboard.memory import release_code
@@ -82,7 +83,8 @@ class LtcCore:
         return self._dynamics.time_constants(state, inputs, *(scales or (None, None)))
 
     def warm_up(self) -> None:
-        """See Core; the compiler, no longer needed, gives back the memory of its code."""
+        """See Core; the compiler runs elsewhere, and gives back the memory of its code here."""
+        compile_ahead()
         self._dynamics.warm_up()
         release_code('libllvmlite')
 

@@ -87,3 +87,35 @@ def test_a_change_in_one_file_of_kernels_drops_what_others_compiled(tmp_path):
     with open(tmp_path / 'liquid_pilot' / 'liquid' / '_sensitivity_kernels.py', 'a') as file:
         file.write('# changed\n')
     assert _run(tmp_path, NUMBA_CACHE_DIR=cache)[1] == 0
+
+
+AHEAD = """
+import sys
+import numpy as np
+from liquid_pilot.liquid import _kernels, ahead
+if len(sys.argv) > 1:
+    sys.executable = sys.argv[1]
+ahead.compile_ahead()
+ahead.main()
+hits = [sum(kernel.stats.cache_hits.values()) for kernel in (_kernels.step, _kernels.conductance)]
+print('hits', hits)
+"""
+
+
+def _ahead(*arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, '-c', AHEAD, *arguments], env={**os.environ, **environment},
+        capture_output=True, text=True, cwd=PACKAGE.parent, timeout=120)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout.strip()
+
+
+def test_another_process_compiles_what_a_flight_then_loads(tmp_path):
+    assert _ahead(NUMBA_CACHE_DIR=str(tmp_path)) == 'hits [1, 1]'
+    # Nothing is left to compile: a compiler that fails is not even asked.
+    assert _ahead('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path)) == 'hits [1, 1]'
+
+
+def test_where_the_other_process_fails_this_one_compiles(tmp_path):
+    assert _ahead('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path / 'a')) == 'hits [0, 0]'
+    assert _ahead('/bin/false', NUMBA_CACHE_DIR=str(tmp_path / 'b')) == 'hits [0, 0]'

@@ -1,0 +1,49 @@
+"""Compiling in a process of its own, whose memory goes with it.
+
+LLVM keeps some 15 MB after it has compiled the kernels, which a small computer can use better. A
+process that finds them in the cache never starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+from liquid_pilot.liquid import _kernels
+from liquid_pilot.liquid._jit import cache_folder, is_kept
+from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
+
+_LIMIT_S = 120.0
+
+
+def compile_ahead() -> None:
+    """See to it that what a flight calls is in the cache, where there is one; never fails.
+
+    What went wrong in the other process only means that this one compiles for itself.
+    """
+    if cache_folder() is None or all(map(is_kept, (_kernels.step, _kernels.conductance))):
+        return
+    paths = os.pathsep.join(path for path in sys.path if path)
+    try:
+        subprocess.run(
+            [sys.executable, '-m', __name__], env={**os.environ, 'PYTHONPATH': paths},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            timeout=_LIMIT_S, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return
+
+
+def main() -> None:
+    """Compile into the cache; the kernels are the same for a core of any size."""
+    one = {name: np.ones(1, np.float32) for name in (
+        'gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')}
+    pairs = {prefix + name: np.ones((1, 1), np.float32)
+             for prefix in ('', 'sensory_') for name in ('w', 'sigma', 'mu', 'erev')}
+    LtcDynamics(LtcParameters(**one, **pairs), 1).warm_up()
+
+
+if __name__ == '__main__':
+    main()
