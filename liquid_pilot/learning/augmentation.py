@@ -75,7 +75,8 @@ class Augmentation:
         count = self.subset(shape[1], rng) if self.dropped_frames else shape[1]
         if count == shape[1]:
             return None
-        return np.sort(rng.permuted(np.tile(np.arange(shape[1]), (shape[0], 1)), 1)[:, :count], 1)
+        every = np.tile(np.arange(shape[1]), (shape[0], 1))
+        return np.sort(rng.permuted(every, axis=1)[:, :count], 1)
 
     def times(self, dt_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Elapsed times (B, T) with jitter, as of stamps that are not quite right."""

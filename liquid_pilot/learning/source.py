@@ -21,6 +21,10 @@ from liquid_pilot.liquid.fields import Fields, one_line, parse_json
 
 INDEX = 'dataset.json'
 VERSION = 1
+_FORMAT = 'liquid_pilot.episodes'
+"""Simulated demonstrations: which of them are held out is for who trains to say."""
+_RECORDED = 'liquid_pilot/dataset/1'
+"""Recorded flights as `learning.bags` prepares them, which names the held-out ones."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,9 @@ class DataSource:
     vehicle: str
     """Vehicle class, such as 'quadrotor'."""
     name: str
-    """For the pilot's card: what these episodes are."""
+    """What these episodes are, for messages and, its last part, for the pilot's card."""
+    simulated: bool
+    """Whether the simulator can fly more of them (DAgger)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learned from, or would be judged by what it has learned."""
@@ -49,14 +55,10 @@ class DataSource:
 
 
 def write_index(folder: Path, camera: CameraGeometry, rate_hz: float, vehicle: str,
-                made_with: dict[str, Any], validation: list[str] | None = None) -> None:
-    """Write `dataset.json`, or check that the one there was made with the same.
-
-    `validation` names the held-out files; None leaves the choice to who trains.
-    """
-    content = {'format': 'liquid_pilot.episodes', 'version': VERSION, 'camera': asdict(camera),
-               'rate_hz': rate_hz, 'vehicle': vehicle, 'made_with': made_with,
-               'validation': validation}
+                made_with: dict[str, Any]) -> None:
+    """Write `dataset.json` of demonstrations, or check that the one there says the same."""
+    content = {'format': _FORMAT, 'version': VERSION, 'camera': asdict(camera),
+               'rate_hz': rate_hz, 'vehicle': vehicle, 'made_with': made_with}
     text = json.dumps(content, indent=2, sort_keys=True) + '\n'
     index = folder / INDEX
     if index.exists():
@@ -71,17 +73,17 @@ def write_index(folder: Path, camera: CameraGeometry, rate_hz: float, vehicle: s
 def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
     """The episodes of a folder with `dataset.json`.
 
-    Where that names no held-out episodes, they are spread evenly over the others, so that the same
-    files are always divided in the same way.
+    Of demonstrations `held_out_share`, evenly spread, are kept for validation, so that the same
+    files are always divided in the same way; a recorded dataset says which it holds out.
     """
     index = folder / INDEX
     if not index.is_file():
         raise LiquidPilotError(f'{folder}: has no {INDEX}; make one with `liquid-pilot demonstrate '
                                f'--out {folder}` or `liquid-pilot dataset`')
     content = Fields(parse_json(index.read_bytes(), str(index)), f'{index}: ', VERSION)
-    if content.string('format') != 'liquid_pilot.episodes':
-        raise content.error('format', "must be 'liquid_pilot.episodes'")
-    content.integer('version', VERSION, VERSION)
+    form = content.string('format')
+    if form not in (_FORMAT, _RECORDED):
+        raise content.error('format', f'must be {_FORMAT!r} or {_RECORDED!r}, not {form!r}')
     sizes = content.fields('camera')
     camera = CameraGeometry(
         sizes.integer('width', 1, 8192), sizes.integer('height', 1, 8192),
@@ -89,15 +91,19 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         *(sizes.number(key, -1e6, 1e6) for key in ('cx', 'cy')))
     rate_hz = content.number('rate_hz', 0.1, 1000.0)
     vehicle = content.string('vehicle')
-    named = content.peek('validation')
-    paths = sorted(folder.glob('*.npz'))
-    if named is None:
-        validation = _spread(paths, held_out_share)
+    if form == _RECORDED:
+        training, validation = (
+            [folder / 'episodes' / f'episode_{number:08d}.npz'
+             for number in content.take(side, list, 'a list of numbers')]
+            for side in ('training', 'validation'))
     else:
-        validation = [path for path in paths if path.name in set(named)]
-    held_out = set(validation)
-    return DataSource([path for path in paths if path not in held_out], validation, camera,
-                      rate_hz, vehicle, str(folder))
+        content.integer('version', VERSION, VERSION)
+        paths = sorted(folder.glob('*.npz'))
+        validation = _spread(paths, held_out_share)
+        held_out = set(validation)
+        training = [path for path in paths if path not in held_out]
+    return DataSource(training, validation, camera, rate_hz, vehicle, str(folder),
+                      simulated=form == _FORMAT)
 
 
 def _spread(paths: list[Path], share: float) -> list[Path]:
@@ -132,6 +138,6 @@ def of_bags(mapping: Path, bags: list[Path], cache: Path, image_size: tuple[int,
     from liquid_pilot.learning.bags import prepare
 
     found = prepare(mapping, bags, cache, image_size,
-                    lambda done, of: announce('bags', done, of, math.nan))
+                    lambda bag, done, of: announce(bag, done, of, math.nan))
     return DataSource(found.training, found.validation, found.camera, found.rate_hz,
-                      found.vehicle, f'bags by {mapping.name}')
+                      found.vehicle, mapping.name, simulated=False)

@@ -218,9 +218,10 @@ class _Round:
             features=encoder.features, imu_mean=features.IMU_MEAN, imu_scale=features.IMU_SCALE,
             command_scale=features.COMMAND_SCALE, limits=limits_of(data.vehicle), card=card)
         encoder, core = encoder.cpu(), core.cpu()
+        graph = begun.pilot.encoder if begun.pilot and self._frozen else encoder.to_onnx()
         return pilot_file.save(
             self._out / f'round_{self._turn}', specification, core.wiring if liquid else None,
-            core.export() if liquid else None, encoder.to_onnx(),
+            core.export() if liquid else None, graph,
             None if liquid else core.to_onnx())
 
 
@@ -249,8 +250,9 @@ def _check(settings: TrainingSettings, data: DataSource, beginning: Beginning) -
         if had.vehicle != data.vehicle:
             raise LiquidPilotError(f'{beginning.pilot.path} flies a {had.vehicle}, {data.name} is '
                                    f'of a {data.vehicle}')
-    if settings.dagger_rounds and (data.vehicle != 'quadrotor' or data.name.startswith('bags')):
-        raise LiquidPilotError('dagger_rounds needs the simulator: it cannot fly what bags are of')
+    if settings.dagger_rounds and not data.simulated:
+        raise LiquidPilotError(f'{data.name}: dagger_rounds must be 0 for recorded flights, which '
+                               'no expert can fly again')
 
 
 def _encoder_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
