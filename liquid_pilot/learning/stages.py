@@ -20,6 +20,7 @@ from torch import nn
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.files import replacing
+from liquid_pilot.learning.interrupts import held_back
 from liquid_pilot.learning.progress import Announce
 from liquid_pilot.liquid.fields import one_line
 
@@ -87,34 +88,22 @@ def run(stage: Stage, checkpoint: Path, running: Running, announce: Announce) ->
             optimiser.load_state_dict(state['optimiser'])
     taken_up_finished = state['finished']
     last_saved, saved_step = time.monotonic(), state['step']
-    while state['step'] < stage.steps and not state['finished']:
-        step = state['step']
-        for group in optimiser.param_groups:
-            group['lr'] = stage.rate * rate_factor(step, stage.steps)
-        for module in stage.modules.values():
-            module.train()
-        optimiser.zero_grad(set_to_none=True)
-        loss = stage.loss(step)
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise LiquidPilotError(f'{stage.name}: the loss is not finite at step {step}; '
-                                   'lower the learning rate')
-        state['smooth'] = value if step == 0 else 0.97 * state['smooth'] + 0.03 * value
-        state['step'] = step + 1
-        if state['step'] % stage.every == 0 or state['step'] == stage.steps:
-            _judge(stage, state)
-            state['finished'] = state['stale'] >= running.patience
-        announce(stage.name, state['step'], stage.steps, state['smooth'])
-        by_step = 0 < running.checkpoint_steps <= state['step'] - saved_step
-        due = by_step or time.monotonic() - last_saved >= running.checkpoint_s
-        if due and state['step'] < stage.steps and not state['finished']:
-            _save(checkpoint, {**state, 'modules': _weights(stage.modules),
-                               'optimiser': optimiser.state_dict()})
-            taken_up_finished = state['finished']
-    last_saved, saved_step = time.monotonic(), state['step']
+    with held_back() as interrupts:
+        while state['step'] < stage.steps and not state['finished']:
+            _step(stage, state, optimiser, parameters)
+            if state['step'] % stage.every == 0 or state['step'] == stage.steps:
+                _judge(stage, state)
+                state['finished'] = state['stale'] >= running.patience
+            announce(stage.name, state['step'], stage.steps, state['smooth'])
+            due = (0 < running.checkpoint_steps <= state['step'] - saved_step
+                   or time.monotonic() - last_saved >= running.checkpoint_s
+                   or interrupts.pressed)
+            if due and state['step'] < stage.steps and not state['finished']:
+                _save(checkpoint, {**state, 'modules': _weights(stage.modules),
+                                   'optimiser': optimiser.state_dict()})
+                last_saved, saved_step = time.monotonic(), state['step']
+            if interrupts.pressed:
+                raise KeyboardInterrupt
     if state['best_modules'] is None:
         state['best_modules'] = _weights(stage.modules)
     _restore(stage.modules, state['best_modules'])
@@ -146,6 +135,27 @@ def load(checkpoint: Path, key: str | None = None) -> dict[str, Any]:
         raise LiquidPilotError(f'{checkpoint} was trained with other settings or other episodes; '
                                'choose another --out')
     return state
+
+
+def _step(stage: Stage, state: dict[str, Any], optimiser: torch.optim.Optimizer,
+          parameters: list[nn.Parameter]) -> None:
+    """One step of the optimiser; all that it draws and its rate follow from the step's number."""
+    step = state['step']
+    for group in optimiser.param_groups:
+        group['lr'] = stage.rate * rate_factor(step, stage.steps)
+    for module in stage.modules.values():
+        module.train()
+    optimiser.zero_grad(set_to_none=True)
+    loss = stage.loss(step)
+    loss.backward()
+    nn.utils.clip_grad_norm_(parameters, 1.0)
+    optimiser.step()
+    value = loss.item()
+    if not math.isfinite(value):
+        raise LiquidPilotError(f'{stage.name}: the loss is not finite at step {step}; '
+                               'lower the learning rate')
+    state['smooth'] = value if step == 0 else 0.97 * state['smooth'] + 0.03 * value
+    state['step'] = step + 1
 
 
 def _judge(stage: Stage, state: dict[str, Any]) -> None:

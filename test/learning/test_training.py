@@ -98,6 +98,24 @@ def test_a_training_killed_in_every_stage_ends_with_the_same_bits(episodes, tmp_
     assert again.digest == whole.digest
 
 
+def test_ctrl_c_keeps_the_step_that_was_done(tmp_path):
+    """The signal comes in the middle of step 3, which is ended and saved."""
+    module = torch.nn.Linear(1, 1)
+
+    def loss(step):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return module.weight.sum()**2
+
+    stage = stages.Stage('toy', {'toy': module}, 10, 0.01, loss, lambda: 1.0, 100, 'key')
+    with pytest.raises(KeyboardInterrupt):
+        stages.run(stage, tmp_path / 'toy.ckpt', stages.Running(), quiet)
+    state = stages.load(tmp_path / 'toy.ckpt', 'key')
+    assert (state['step'], state['finished']) == (3, False)
+    assert torch.equal(state['modules']['toy']['weight'], module.weight.detach())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_finished_training_is_not_done_again_and_of_other_settings_refused(trained, episodes):
     out, pilot = trained
     seen = []
