@@ -18,6 +18,7 @@ from types import ModuleType
 
 from liquid_pilot.evaluation import verb as evaluate
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.learning import demonstrate_verb as demonstrate
 from liquid_pilot.learning import import_verb
 from liquid_pilot.learning import verb as train
 from liquid_pilot.nodes import graph
@@ -52,9 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     _add(verbs, 'evaluate', 'fly many missions without ROS', evaluate,
          'Flies missions in this process or several, without ROS, as fast as they go. The outcome '
          'of a seed is the same as through ROS in lock-step.')
-    _add(verbs, 'train', 'make a pilot in the simulator', train,
-         'Trains a pilot in the simulator: demonstrations, encoder, liquid core, DAgger, and a '
-         'pilot file at the end.')
+    _add(verbs, 'demonstrate', 'fly demonstrations to learn from', demonstrate,
+         'An expert that knows the map flies the simulated forest with noise in its commands, and '
+         'what it would have done is written down for every frame.')
+    _add(verbs, 'train', 'make a pilot from demonstrations', train,
+         'Trains a pilot: encoder, core, perhaps DAgger, and a pilot file at the end; from '
+         'demonstrations, from recorded flights, or from nothing.')
     _add(verbs, 'import-ncps', 'take the core of an ncps network', import_verb,
          'Turns the state dict of an ncps LTC (safetensors, or a weights-only torch file) into '
          'the core of a pilot.')

@@ -21,7 +21,7 @@ def run(*arguments, **environment):
 
 
 @pytest.mark.parametrize(
-    'verb', ['fly', 'evaluate', 'train', 'import-ncps', 'inspect', 'doctor'])
+    'verb', ['fly', 'evaluate', 'demonstrate', 'train', 'import-ncps', 'inspect', 'doctor'])
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([verb, '--help'])
@@ -99,7 +99,8 @@ def test_training_shows_its_settings_and_refuses_what_it_does_not_know(tmp_path,
     common = ['train', '--out', str(tmp_path), '--config', config]
     assert cli.main([*common, '--set', 'episodes=7', '--show-settings']) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert 'episodes: 7' in shown and 'name: forest-ltc' in shown
+    assert any(line.startswith('episodes: 7 ') for line in shown)
+    assert any(line.startswith('name: forest-ltc ') for line in shown)
     for words, said in ((['--set', 'epsodes=7'], 'epsodes'), (['--set', 'episodes'], 'KEY=VALUE')):
         assert cli.main([*common, *words]) == 1
         assert said in capsys.readouterr().err

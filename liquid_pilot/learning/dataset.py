@@ -7,7 +7,7 @@ signs of what a mirror changes (lateral velocity, yaw rate, roll and yaw rates, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +35,14 @@ class Frames:
     outcomes: list[str]
 
     @classmethod
-    def load(cls, paths: list[Path]) -> Frames:
-        """Read episodes; LiquidPilotError when there are none or their sizes differ."""
-        episodes = [Episode.load(path) for path in paths]
+    def load(cls, paths: list[Path], on_episode: Callable[[int, int], None] | None = None
+             ) -> Frames:
+        """Read episodes, telling how many are done; LiquidPilotError when their sizes differ."""
+        episodes = []
+        for path in paths:
+            episodes.append(Episode.load(path))
+            if on_episode:
+                on_episode(len(episodes), len(paths))
         if len({episode.images.shape[1:] for episode in episodes}) != 1:
             raise LiquidPilotError('the episodes have no common image size; collect them anew')
         lengths = [len(episode.dt_s) for episode in episodes]
@@ -57,47 +62,6 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.dt_s)
-
-
-@dataclass(frozen=True)
-class Photometric:
-    """Random changes of light and sensor, each drawn once a frame; shares of full scale."""
-
-    brightness: float = 0.12
-    contrast: float = 0.25
-    channel_gain: float = 0.10
-    noise: float = 0.03
-
-    def __call__(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """(B, 3, H, W) float in [0, 1], changed and clipped."""
-        n = len(images)
-
-        def draw(*shape: int) -> torch.Tensor:
-            return torch.rand(*shape, generator=rng) * 2 - 1
-
-        gain = 1 + self.contrast * draw(n, 1, 1, 1) + self.channel_gain * draw(n, 3, 1, 1)
-        images = (images - 0.5) * gain + 0.5 + self.brightness * draw(n, 1, 1, 1)
-        # One picture's worth of noise, at another phase and strength in each image: drawing fresh
-        # noise for all of them would cost as much as the convolutions.
-        grain = torch.randn(1, *images.shape[1:], generator=rng)
-        turns = torch.randint(images.shape[3], (n,), generator=rng)
-        for image, turn, sigma in zip(images, turns, torch.rand(n, generator=rng), strict=True):
-            image.add_(grain[0].roll(int(turn), 2), alpha=float(self.noise * sigma))
-        return images.clamp_(0, 1)
-
-
-def frame_batches(frames: Frames, size: int, rng: np.random.Generator
-                  ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """One epoch of shuffled (images float, imu, commands), each frame mirrored by a coin toss."""
-    for chosen in np.array_split(rng.permutation(len(frames)), max(len(frames) // size, 1)):
-        mirrored = rng.random(len(chosen)) < 0.5
-        images = frames.images[torch.from_numpy(chosen)].float() / 255
-        flip = torch.from_numpy(mirrored)
-        images[flip] = images[flip].flip(3)
-        imu = np.where(mirrored[:, None], MIRROR_IMU, 1) * frames.imu[chosen]
-        commands = np.where(mirrored[:, None], MIRROR_COMMAND, 1) * frames.commands[chosen]
-        yield images, torch.from_numpy(imu.astype(np.float32)), torch.from_numpy(
-            commands.astype(np.float32))
 
 
 def windows(starts: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,11 +8,11 @@ it learns from the states that it gets into. One `.npz` file an episode; nothing
 from __future__ import annotations
 
 import math
-import os
+import signal
 import zipfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import as_completed
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,15 @@ from liquid_pilot.interfaces import (
     LiquidPilotError,
     SensorPacket,
 )
+from liquid_pilot.learning import source
+from liquid_pilot.learning.files import replacing
 from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.preprocess import Preprocessor
 from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.workers import spawned_pool
-from liquid_pilot.simulation.world import Simulation
+from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,9 @@ class Episode:
 
     def save(self, path: Path) -> None:
         """Write atomically, so that an interrupted collection leaves no half file."""
-        partial = path.with_suffix('.partial')
-        with open(partial, 'wb') as file:
+        with replacing(path) as file:
             np.savez(file, seed=self.seed, outcome=self.outcome, images=self.images,
                      imu=self.imu, dt_s=self.dt_s, commands=self.commands)
-        os.replace(partial, path)
 
     @classmethod
     def load(cls, path: Path) -> Episode:
@@ -114,19 +114,19 @@ class Episode:
             raise LiquidPilotError(f'{path}: not an episode ({error}); delete it') from error
 
 
+def stored_camera(settings: CollectionSettings) -> CameraGeometry:
+    """Geometry of the stored images: the simulator's view, in the size that the encoder sees."""
+    return CameraGeometry.from_vertical_fov(
+        settings.image_width, settings.image_height, SimulationSettings().camera_vertical_fov_rad)
+
+
 class Demonstrator:
     """Flies episodes one after another in one process."""
 
     def __init__(self, settings: CollectionSettings) -> None:
         self.settings = settings
         self._simulation = Simulation()
-        camera = self._simulation.camera
-        scale = settings.image_width / camera.width
-        self._target = CameraGeometry(
-            settings.image_width, settings.image_height, camera.fx * scale, camera.fy * scale,
-            camera.cx * scale, camera.cy * scale,
-        )
-        self._preprocess = Preprocessor(self._target, camera)
+        self._preprocess = Preprocessor(stored_camera(settings), self._simulation.camera)
         self._pilot = None
         if settings.pilot:
             # Only DAgger needs an engine; plain demonstrations start without loading one.
@@ -134,11 +134,6 @@ class Demonstrator:
             from liquid_pilot.liquid.pilot_file import load
 
             self._pilot = InProcessPilot(load(settings.pilot), self._simulation)
-
-    @property
-    def camera(self) -> CameraGeometry:
-        """Geometry of the stored images."""
-        return self._target
 
     def fly(self, seed: int) -> Episode:
         """One episode, to its end by the missions' own rules."""
@@ -181,18 +176,20 @@ _demonstrator: list[Demonstrator] = []
 
 
 def _start_worker(settings: CollectionSettings) -> None:
+    # Ctrl-C reaches every process of the terminal; who collects decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _demonstrator.append(Demonstrator(settings))
 
 
-def _collect_one(job: tuple[int, Path]) -> tuple[int, str, int]:
+def _collect_one(job: tuple[int, Path]) -> tuple[str, int]:
     seed, path = job
     episode = _demonstrator[0].fly(seed)
     episode.save(path)
-    return seed, episode.outcome, len(episode.dt_s)
+    return episode.outcome, len(episode.dt_s)
 
 
 def collect(seeds: Iterable[int], directory: Path, settings: CollectionSettings, workers: int = 2,
-            on_episode: Callable[[int, str, int], None] | None = None) -> list[Path]:
+            on_episode: Callable[[str, int, int, int], None] | None = None) -> list[Path]:
     """Fly one episode a seed into `directory`; those already there are kept, so it resumes.
 
     Args:
@@ -200,17 +197,21 @@ def collect(seeds: Iterable[int], directory: Path, settings: CollectionSettings,
         directory: made when missing; files are named by their seed.
         settings: the same for all of them.
         workers: processes.
-        on_episode: called with (seed, outcome, frames) as each is done.
+        on_episode: called with (outcome, frames, done, of) as each is done.
 
     Returns:
         The paths of all episodes, in the order of the seeds.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    simulation = SimulationSettings()
+    source.write_index(directory, stored_camera(settings), float(simulation.camera_rate_hz),
+                       simulation.vehicle, asdict(settings))
     paths = {seed: directory / f'episode_{seed:08d}.npz' for seed in seeds}
     jobs = [(seed, path) for seed, path in paths.items() if not path.exists()]
     if jobs:
         with spawned_pool(min(workers, len(jobs)), _start_worker, (settings,)) as pool:
-            for done in as_completed([pool.submit(_collect_one, job) for job in jobs]):
+            flown = as_completed([pool.submit(_collect_one, job) for job in jobs])
+            for done, future in enumerate(flown, 1 + len(paths) - len(jobs)):
+                outcome, frames = future.result()
                 if on_episode:
-                    on_episode(*done.result())
+                    on_episode(outcome, frames, done, len(paths))
     return list(paths.values())

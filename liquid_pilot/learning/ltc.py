@@ -18,7 +18,8 @@ from liquid_pilot.liquid import dynamics
 from liquid_pilot.liquid.dynamics import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 
-_POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
+POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
+"""Parameters that a softplus of what is trained keeps positive."""
 _IN_DYNAMICS = (
     'gleak', 'vleak', 'cm', 'w', 'sigma', 'mu', 'erev',
     'sensory_w', 'sensory_sigma', 'sensory_mu', 'sensory_erev', 'input_w', 'input_b')
@@ -63,13 +64,13 @@ class LiquidCore(nn.Module):
             input_w=torch.ones(wiring.inputs), input_b=torch.zeros(wiring.inputs),
             output_w=torch.ones(wiring.motors), output_b=torch.zeros(wiring.motors))
         for name, value in initial.items():
-            raw = _inverse_softplus(value) if name in _POSITIVE else value
+            raw = inverse_softplus(value) if name in POSITIVE else value
             self.register_parameter(name, nn.Parameter(raw.clone()))
 
     def effective(self) -> dict[str, torch.Tensor]:
         """The parameters as the equations have them: positive, and zero where no synapse is."""
         values = {name: getattr(self, name) for name in (*_IN_DYNAMICS, 'output_w', 'output_b')}
-        for name in _POSITIVE:
+        for name in POSITIVE:
             values[name] = functional.softplus(values[name])
         values['w'] = values['w'] * self.mask
         values['sensory_w'] = values['sensory_w'] * self.sensory_mask
@@ -178,7 +179,8 @@ def _initial_values(mask: torch.Tensor, sensory_mask: torch.Tensor,
     return values
 
 
-def _inverse_softplus(value: torch.Tensor) -> torch.Tensor:
+def inverse_softplus(value: torch.Tensor) -> torch.Tensor:
+    """What softplus makes `value` > 0 of."""
     return value + torch.log(-torch.expm1(-value))
 
 

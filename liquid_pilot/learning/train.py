@@ -1,93 +1,287 @@
-"""From a configuration to a pilot file: collect, learn, export, and say what came of it."""
+"""From episodes to a pilot file: learn in stages, export, and say what came of it."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import math
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from torch import nn
 
-from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
-from liquid_pilot.learning import demonstrations, imitation
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.learning import demonstrations, features, source, stages, warm_start
+from liquid_pilot.learning.augmentation import Augmentation
+from liquid_pilot.learning.core_choice import make_core, parameters_of
+from liquid_pilot.learning.curves import draw_curves
 from liquid_pilot.learning.dataset import Frames
 from liquid_pilot.learning.encoder import Encoder
+from liquid_pilot.learning.features import Sequences
+from liquid_pilot.learning.imitation import Learner, fit_input_scale
 from liquid_pilot.learning.ltc import LiquidCore
-from liquid_pilot.liquid import pilot_file, wiring
+from liquid_pilot.learning.progress import Announce
+from liquid_pilot.learning.settings import TrainingSettings
+from liquid_pilot.learning.source import DataSource
+from liquid_pilot.liquid import pilot_file
 from liquid_pilot.liquid.pilot_file import PilotFile, PilotSpecification
-from liquid_pilot.onboard.vehicles.classes import LIMITS
-from liquid_pilot.simulation.world import SimulationSettings
+from liquid_pilot.onboard.vehicles.classes import limits_of
+
+_OF_NO_WEIGHT = ('name', 'tuning', 'checkpoint_s', 'checkpoint_steps')
+"""Settings that no weight depends on."""
+_OF_THE_ENCODER = ('seed', 'features', 'mirror', 'encoder_epochs', 'encoder_batch', 'encoder_rate',
+                   'patience')
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """All that a training run depends on; a YAML file may set any of it."""
+class Beginning:
+    """What a training does not learn itself."""
 
-    name: str = 'pilot'
-    vehicle: str = 'quadrotor'
-    seed: int = 1
-    first_seed: int = 1_000_000
-    episodes: int = 500
-    validation_seed: int = 2_000_000
-    validation_episodes: int = 40
-    disturbance: float = 1.3
-    image_width: int = 128
-    image_height: int = 72
-    features: int = 32
-    inter: int = 18
-    command: int = 12
-    sensory_fanout: int = 10
-    inter_fanout: int = 8
-    recurrent_command_synapses: int = 12
-    motor_fanin: int = 8
-    unfolds: int = 6
-    sequence_length: int = 64
-    encoder_epochs: int = 8
-    core_epochs: int = 60
-    joint_steps: int = 0
-    dagger_rounds: int = 0
-    dagger_episodes: int = 150
-
-    @classmethod
-    def from_mapping(cls, values: dict[str, Any] | None, source: str) -> TrainingSettings:
-        """Settings from a mapping; unknown keys and wrong types are refused by name."""
-        known = {field.name: field for field in fields(cls)}
-        if values is not None and not isinstance(values, dict):
-            raise LiquidPilotError(f'{source}: expected `key: value` lines')
-        checked: dict[str, Any] = {}
-        for key, value in (values or {}).items():
-            if key not in known:
-                raise LiquidPilotError(
-                    f'{source}: unknown key {key!r}; known: {", ".join(sorted(known))}')
-            kind = type(known[key].default)
-            if kind is float and isinstance(value, int) and not isinstance(value, bool):
-                value = float(value)
-            if type(value) is not kind:
-                raise LiquidPilotError(
-                    f'{source}: {key} must be {kind.__name__}, not {value!r}')
-            if kind is not str and (value < 0 or not math.isfinite(value)):
-                raise LiquidPilotError(f'{source}: {key} must be >= 0, not {value!r}')
-            checked[key] = value
-        return cls(**checked)
-
-    @classmethod
-    def from_yaml(cls, path: Path) -> TrainingSettings:
-        """Settings from a YAML file."""
-        import yaml
-
-        try:
-            return cls.from_mapping(yaml.safe_load(path.read_text()), str(path))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise LiquidPilotError(f'{path}: cannot be read as YAML ({error})') from error
+    pilot: PilotFile | None = None
+    """Fine-tuning: the pilot whose weights it starts from."""
+    encoder_run: Path | None = None
+    """Folder of a training whose encoder is taken as it is."""
 
 
-Announce = Callable[[str, int, int, float], None]
-"""(stage, done, of, loss or NaN): called often; the caller draws the progress."""
+def train(settings: TrainingSettings, out: Path, announce: Announce, workers: int = 2,
+          threads: int | None = None, data: DataSource | None = None,
+          beginning: Beginning | None = None, device: str = 'cpu') -> PilotFile:
+    """Learn from `data`, or from demonstrations collected into `out`, and write `out`/pilot.
+
+    Demonstrations, finished rounds, finished stages and checkpoints that are already in `out` are
+    used again, so an interrupted run goes on where it was and, on a CPU with the same `threads`,
+    ends with the same bits.
+    """
+    beginning = beginning or Beginning()
+    check_device(device)
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    data = data or _demonstrated(settings, out, workers, announce)
+    _check(settings, data, beginning)
+    curves: dict[str, stages.History] = {}
+    added: list[Path] = []
+    for turn in range(settings.dagger_rounds + 1):
+        if turn:
+            added += _collect(settings, out / f'dagger_{turn}',
+                              settings.first_seed + 100_000 * turn, settings.dagger_episodes,
+                              workers, announce, f'dagger {turn}', out / f'round_{turn - 1}')
+        episodes = replace(data, training=[*data.training, *added])
+        one = _Round(settings, out, turn, episodes, beginning, device, announce)
+        pilot = one.finished()
+        if pilot is None:
+            pilot = one.learn(curves)
+    saved = pilot_file.save(out / 'pilot', pilot.specification, pilot.wiring, pilot.parameters,
+                            pilot.encoder, pilot.core_graph)
+    if curves:
+        draw_curves(curves, out)
+    return saved
+
+
+class _Round:
+    """One round: encoder, features, core, and, in the last round, both together."""
+
+    def __init__(self, settings: TrainingSettings, out: Path, turn: int, data: DataSource,
+                 beginning: Beginning, device: str, announce: Announce) -> None:
+        self._s, self._out, self._turn, self._data = settings, out, turn, data
+        self._beginning, self._device, self._announce = beginning, device, announce
+        self._training = functools.cache(lambda: self._read(data.training))
+        self._held_out = functools.cache(lambda: self._read(data.validation))
+        self._running = stages.Running(settings.patience, settings.checkpoint_s,
+                                       settings.checkpoint_steps)
+        self._learner = Learner(
+            settings, self._training, self._held_out, device,
+            settings.fine_tune_rate if beginning.pilot else 1.0)
+        prints = source.fingerprint(data.training), source.fingerprint(data.validation)
+        self._episodes = prints[0]
+        chosen = {name: value for name, value in asdict(settings).items()
+                  if name not in _OF_NO_WEIGHT}
+        for name in ('episodes', 'first_seed', 'validation_episodes', 'validation_seed',
+                     'held_out_share'):  # what the fingerprints say better
+            del chosen[name]
+        begun = {'pilot': beginning.pilot.digest if beginning.pilot else None,
+                 'encoder': _encoder_checkpoint(beginning.encoder_run)[1]['key']
+                 if beginning.encoder_run else None}
+        self._key = json.dumps([chosen, begun, prints, turn, device], sort_keys=True)
+        self._digest = hashlib.sha256(self._key.encode()).hexdigest()
+        self._encoder_key = json.dumps(
+            [{name: chosen[name] for name in _OF_THE_ENCODER}, asdict(Augmentation.of(settings)),
+             prints, device], sort_keys=True)
+
+    def finished(self) -> PilotFile | None:
+        """The pilot of this round, if it was finished before."""
+        path = self._out / f'round_{self._turn}'
+        if not path.exists():
+            return None
+        pilot = pilot_file.load(path)
+        if pilot.specification.card.get('key') != self._digest:
+            raise LiquidPilotError(f'{path} was trained with other settings or other episodes; '
+                                   'choose another --out')
+        return pilot
+
+    def learn(self, curves: dict[str, stages.History]) -> PilotFile:
+        """All stages of the round, and its pilot file."""
+        s, turn = self._s, self._turn
+        last = turn == s.dagger_rounds
+        encoder = self._encoder(curves)
+        borrowed = self._beginning.encoder_run
+        sequences = features.cached(
+            self._out / 'stages' / f'{turn}_features.npz', encoder, self._training(),
+            self._episodes, self._device, Augmentation.of(s), s.mirror, s.seed, self._announce,
+            _features_beside(_encoder_checkpoint(borrowed)[0]) if borrowed else None)
+        held_out = Sequences.of(features.encode(encoder, self._held_out(), self._device),
+                                self._held_out())
+        core = self._core()
+        if self._beginning.pilot is None:
+            fit_input_scale(core, sequences.inputs)
+        self._run(self._learner.core(core, sequences, held_out, self._key), curves)
+        if s.joint_steps and last and not self._frozen:
+            self._run(self._learner.joint(encoder, core, self._key), curves)
+            held_out = Sequences.of(features.encode(encoder, self._held_out(), self._device),
+                                    self._held_out())
+        loss = self._learner.flown_loss(core, held_out)
+        return self._export(encoder, core, loss, curves)
+
+    @property
+    def _frozen(self) -> bool:
+        begun = self._beginning.pilot is not None or self._beginning.encoder_run is not None
+        return begun and self._s.encoder_frozen
+
+    def _encoder(self, curves: dict[str, stages.History]) -> Encoder:
+        if self._beginning.pilot is not None:
+            return warm_start.encoder_of(self._beginning.pilot).to(self._device).eval()
+        camera = self._data.camera
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._s.seed)
+            encoder = Encoder(camera.height, camera.width, self._s.features)
+        encoder = encoder.to(self._device, memory_format=torch.channels_last)
+        if self._beginning.encoder_run is not None:
+            path, state = _encoder_checkpoint(self._beginning.encoder_run)
+            try:
+                encoder.load_state_dict(state['best_modules']['encoder'])
+            except RuntimeError:
+                raise LiquidPilotError(f'{path}: an encoder of other sizes; train with the same '
+                                       'features and image size') from None
+            return encoder.eval()
+        self._run(self._learner.encoder(encoder, self._encoder_key), curves)
+        return encoder
+
+    def _core(self) -> nn.Module:
+        s, pilot = self._s, self._beginning.pilot
+        if pilot is None:
+            return make_core(s, self._data.rate_hz, self._device)
+        backend = 'numba' if self._device == 'cpu' and s.backend != 'torch' else 'torch'
+        return warm_start.core_of(pilot, backend).to(self._device)
+
+    def _run(self, stage: stages.Stage, curves: dict[str, stages.History]) -> None:
+        checkpoint = self._out / 'stages' / f'{self._turn}_{stage.name}.ckpt'
+        name = f'{stage.name} {self._turn}' if self._s.dagger_rounds else stage.name
+        curves[name] = stages.run(stage, checkpoint, self._running, self._announce)
+
+    def _read(self, paths: list[Path]) -> Frames:
+        return Frames.load(
+            paths, lambda done, of: self._announce('reading', done, of, math.nan))
+
+    def _export(self, encoder: Encoder, core: nn.Module, loss: float,
+                curves: dict[str, stages.History]) -> PilotFile:
+        s, data = self._s, self._data
+        outcomes = self._training().outcomes
+        sizes = {'encoder': sum(p.numel() for p in encoder.parameters()),
+                 'core': parameters_of(core)}
+        begun = self._beginning
+        card: dict[str, Any] = {
+            'settings': asdict(s),
+            'key': self._digest,
+            'tuning': s.tuning or 'not stated',
+            'episodes': Path(data.name).name,
+            'frames': len(self._training()),
+            'demonstration_outcomes': {o: outcomes.count(o) for o in sorted(set(outcomes))},
+            'stages': {name: {'best_step': one.best_step, 'validation_loss': round(one.best, 5)}
+                       for name, one in curves.items()},
+            'validation_loss': round(loss, 5),
+            'parameters': {**sizes, 'total': sum(sizes.values())},
+        }
+        if begun.pilot is not None:
+            card['started_from'] = {'pilot': begun.pilot.specification.name,
+                                    'digest': begun.pilot.digest}
+        if begun.encoder_run is not None:
+            card['encoder_of'] = begun.encoder_run.name
+        liquid = isinstance(core, LiquidCore)
+        period_s = 1.0 / data.rate_hz
+        specification = PilotSpecification(
+            name=s.name, vehicle=data.vehicle, rate_hz=data.rate_hz, dt_min_s=0.1 * period_s,
+            dt_max_s=20 * period_s, camera=data.camera,
+            core={'type': 'ltc', 'unfolds': core.unfolds, 'wiring': core.wiring.to_dict()}
+            if liquid else core.specification,
+            features=encoder.features, imu_mean=features.IMU_MEAN, imu_scale=features.IMU_SCALE,
+            command_scale=features.COMMAND_SCALE, limits=limits_of(data.vehicle), card=card)
+        encoder, core = encoder.cpu(), core.cpu()
+        graph = begun.pilot.encoder if begun.pilot and self._frozen else encoder.to_onnx()
+        return pilot_file.save(
+            self._out / f'round_{self._turn}', specification, core.wiring if liquid else None,
+            core.export() if liquid else None, graph,
+            None if liquid else core.to_onnx())
+
+
+def check_device(device: str) -> None:
+    """LiquidPilotError when torch cannot use it here."""
+    if device == 'cpu':
+        return
+    if device.partition(':')[0] != 'cuda':
+        raise LiquidPilotError(f'--device must be cpu or cuda, not {device!r}')
+    if not torch.cuda.is_available():
+        raise LiquidPilotError(f'--device {device}: this torch ({torch.__version__}) finds no CUDA '
+                               'GPU here; use --device cpu, or install a CUDA build of torch')
+
+
+def _check(settings: TrainingSettings, data: DataSource, beginning: Beginning) -> None:
+    limits_of(data.vehicle)
+    if beginning.pilot is not None:
+        had = beginning.pilot.specification
+        if beginning.encoder_run is not None:
+            raise LiquidPilotError('--from brings an encoder of its own: leave --encoder out')
+        if (had.camera.width, had.camera.height) != (data.camera.width, data.camera.height):
+            raise LiquidPilotError(
+                f'{beginning.pilot.path} sees {had.camera.width}x{had.camera.height} pixels, '
+                f'{data.name} holds {data.camera.width}x{data.camera.height}; prepare the episodes '
+                'in the size of the pilot')
+        if had.vehicle != data.vehicle:
+            raise LiquidPilotError(f'{beginning.pilot.path} flies a {had.vehicle}, {data.name} is '
+                                   f'of a {data.vehicle}')
+    if settings.dagger_rounds and not data.simulated:
+        raise LiquidPilotError(f'{data.name}: dagger_rounds must be 0 for recorded flights, which '
+                               'no expert can fly again')
+
+
+def _encoder_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
+    """The encoder of the last round of a training, finished."""
+    found = sorted((run / 'stages').glob('*_encoder.ckpt'),
+                   key=lambda path: int(path.name.split('_')[0]))
+    if not found:
+        raise LiquidPilotError(f'{run}: holds no encoder; give the --out of a `liquid-pilot train`')
+    state = stages.load(found[-1])
+    if not state['finished']:
+        raise LiquidPilotError(f'{found[-1]}: its encoder is not finished; end that training first')
+    return found[-1], state
+
+
+def _features_beside(checkpoint: Path) -> Path:
+    """Where the run of an encoder keeps its features."""
+    return checkpoint.with_name(checkpoint.name.replace('encoder.ckpt', 'features.npz'))
+
+
+def _demonstrated(settings: TrainingSettings, out: Path, workers: int, announce: Announce
+                  ) -> DataSource:
+    """The simulator's demonstrations of the settings, collected into `out`."""
+    s = settings
+    paths = _collect(s, out / 'demonstrations', s.first_seed, s.episodes, workers, announce,
+                     'demonstrations')
+    held_out = _collect(s, out / 'validation', s.validation_seed, s.validation_episodes, workers,
+                        announce, 'validation')
+    found = source.read(out / 'demonstrations')
+    return replace(found, training=paths, validation=held_out)
 
 
 def _collect(settings: TrainingSettings, folder: Path, first_seed: int, count: int, workers: int,
@@ -97,136 +291,6 @@ def _collect(settings: TrainingSettings, folder: Path, first_seed: int, count: i
         demonstrations.Disturbance(level=settings.disturbance * (0.5 if pilot else 1.0)),
         str(pilot.resolve()) if pilot else None,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    note, made_with = folder / 'settings.json', json.dumps(asdict(collection), sort_keys=True)
-    if note.exists() and note.read_text() != made_with:
-        raise LiquidPilotError(f'{folder} holds demonstrations of other settings; '
-                               'choose another --out, or delete it')
-    note.write_text(made_with)
-    done = 0
-
-    def on_episode(seed: int, outcome: str, frames: int) -> None:
-        nonlocal done
-        done += 1
-        announce(stage, done, count, math.nan)
-
-    return demonstrations.collect(range(first_seed, first_seed + count), folder, collection,
-                                  workers, on_episode)
-
-
-def _finished_round(path: Path, settings: TrainingSettings) -> PilotFile | None:
-    """The pilot of a round that was finished before, or None."""
-    if not path.exists():
-        return None
-    pilot = pilot_file.load(path)
-    if pilot.specification.card.get('settings') != asdict(settings):
-        raise LiquidPilotError(f'{path} was trained with other settings; choose another --out')
-    return pilot
-
-
-def make_core(settings: TrainingSettings) -> LiquidCore:
-    """The untrained NCP-wired core of a configuration."""
-    return LiquidCore(
-        wiring.ncp(settings.features + 6, settings.inter, settings.command, 4,
-                   settings.sensory_fanout, settings.inter_fanout,
-                   settings.recurrent_command_synapses, settings.motor_fanin, settings.seed),
-        settings.unfolds, seed=settings.seed)
-
-
-def export(path: Path, encoder: Encoder, core: LiquidCore, settings: TrainingSettings,
-           card: dict[str, Any]) -> PilotFile:
-    """Write encoder and core as a pilot file."""
-    simulation = SimulationSettings()
-    camera = CameraGeometry.from_vertical_fov(
-        settings.image_width, settings.image_height, simulation.camera_vertical_fov_rad)
-    period_s = 1.0 / simulation.camera_rate_hz
-    specification = PilotSpecification(
-        name=settings.name, vehicle=settings.vehicle, rate_hz=float(simulation.camera_rate_hz),
-        dt_min_s=0.1 * period_s, dt_max_s=20 * period_s, camera=camera,
-        core={'type': 'ltc', 'unfolds': settings.unfolds, 'wiring': core.wiring.to_dict()},
-        features=settings.features, imu_mean=imitation.IMU_MEAN, imu_scale=imitation.IMU_SCALE,
-        command_scale=imitation.COMMAND_SCALE, limits=LIMITS[settings.vehicle], card=card)
-    return pilot_file.save(path, specification, core.wiring, core.export(), encoder.to_onnx())
-
-
-def train(settings: TrainingSettings, out: Path, announce: Announce, workers: int = 2,
-          threads: int | None = None) -> PilotFile:
-    """Collect demonstrations into `out`/demonstrations, learn, and write `out`/pilot.
-
-    Demonstrations and finished rounds that are already in `out` are used again, so an interrupted
-    run goes on where it was.
-    """
-    torch.set_num_threads(threads or os.cpu_count() or 1)
-    curves: list[tuple[str, int, float]] = []
-
-    def report(stage: str, done: int, of: int, loss: float) -> None:
-        if not math.isnan(loss) and (done % 10 == 0 or done == of):
-            curves.append((stage, done, loss))
-        announce(stage, done, of, loss)
-
-    s = settings
-    paths = _collect(s, out / 'demonstrations', s.first_seed, s.episodes, workers, report,
-                     'demonstrations')
-    held_out = _collect(s, out / 'validation', s.validation_seed, s.validation_episodes, workers,
-                        report, 'validation')
-    optimisation = imitation.Optimisation(
-        seed=s.seed, encoder_epochs=s.encoder_epochs, core_epochs=s.core_epochs,
-        sequence_length=s.sequence_length, joint_steps=s.joint_steps)
-    validation = Frames.load(held_out)
-    for turn in range(s.dagger_rounds + 1):
-        if turn:
-            paths += _collect(s, out / f'dagger_{turn}', s.first_seed + 100_000 * turn,
-                              s.dagger_episodes, workers, report, f'dagger {turn}',
-                              out / f'round_{turn - 1}')
-        pilot = _finished_round(out / f'round_{turn}', s)
-        if pilot is not None:
-            continue
-        frames = Frames.load(paths)
-        encoder = imitation.train_encoder(frames, s.features, optimisation, report)
-        core = make_core(s)
-        data = imitation.Sequences.of(encoder, frames, report, augment_seed=s.seed + 7)
-        imitation.fit_input_scale(core, data.inputs)
-        imitation.train_core(core, data, optimisation, report)
-        if s.joint_steps and turn == s.dagger_rounds:
-            imitation.train_jointly(encoder.train(), core, frames, optimisation, report)
-        loss = imitation.validation_loss(encoder, core, validation, report)
-        outcomes = {o: frames.outcomes.count(o) for o in sorted(set(frames.outcomes))}
-        card = {
-            'settings': asdict(s),
-            'frames': len(frames),
-            'demonstration_outcomes': outcomes,
-            'validation_loss': round(loss, 5),
-            'parameters': count_parameters(encoder, core),
-        }
-        pilot = export(out / f'round_{turn}', encoder, core, s, card)
-    pilot = pilot_file.save(out / 'pilot', pilot.specification, pilot.wiring, pilot.parameters,
-                            pilot.encoder)
-    _draw_curves(curves, out / 'curves.png')
-    return pilot
-
-
-def count_parameters(encoder: Encoder, core: LiquidCore) -> dict[str, int]:
-    """Numbers of trained parameters; of the core's synapses only those that the wiring has."""
-    of_encoder = sum(p.numel() for p in encoder.parameters())
-    w = core.wiring
-    of_core = (4 * (w.synapses + w.sensory_synapses) + 3 * w.neurons + 2 * w.inputs + 2 * w.motors)
-    return {'encoder': of_encoder, 'core': of_core, 'total': of_encoder + of_core}
-
-
-def _draw_curves(curves: list[tuple[str, int, float]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
-
-    stages = list(dict.fromkeys(stage for stage, _, _ in curves))
-    figure, axes = pyplot.subplots(1, max(len(stages), 1), figsize=(4.5 * len(stages), 3.2),
-                                   squeeze=False)
-    for axis, stage in zip(axes[0], stages, strict=False):
-        steps, losses = np.array([(d, v) for name, d, v in curves if name == stage]).T
-        axis.plot(steps, losses)
-        axis.set(title=stage, xlabel='step', ylabel='loss', yscale='log')
-        axis.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    return demonstrations.collect(
+        range(first_seed, first_seed + count), folder, collection, workers,
+        lambda outcome, frames, done, of: announce(stage, done, of, math.nan))

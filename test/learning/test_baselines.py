@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, LiquidPilotError, Observation
-from liquid_pilot.learning import imitation
+from liquid_pilot.learning import imitation, stages
 from liquid_pilot.learning.baselines import CFC_MODES, Cfc, FeedForward, Gru, Lstm
 from liquid_pilot.learning.encoder import Encoder
+from liquid_pilot.learning.features import Sequences
+from liquid_pilot.learning.settings import TrainingSettings
 from liquid_pilot.liquid import inspection, pilot_file
 from liquid_pilot.onboard.cores import CoreScales, OnnxCore
 from liquid_pilot.onboard.engine import Engine
@@ -125,20 +127,22 @@ def test_a_feedforward_core_has_no_memory(cores, graphs):
 
 
 @pytest.mark.parametrize('name', ['cfc', 'gru with dt', 'lstm', 'feedforward'])
-def test_a_core_learns_by_the_training_of_the_liquid_one(name):
+def test_a_core_learns_by_the_training_of_the_liquid_one(name, tmp_path):
     torch.manual_seed(7)
     core = MAKERS[name]()
     rng = np.random.default_rng(0)
     frames = 640
     inputs = rng.normal(3.0, 2.0, (frames, INPUTS)).astype(np.float32)
     wanted = np.tanh(inputs[:, :MOTORS] - 3.0).astype(np.float32)
-    data = imitation.Sequences(
+    data = Sequences(
         inputs, np.full(frames, 0.05, np.float32), wanted, np.array([0, 320, 640]))
     imitation.fit_input_scale(core, inputs)
+    settings = TrainingSettings(core_epochs=30, core_batch=8, core_rate=0.01, sequence_length=16,
+                                patience=100)
+    learner = imitation.Learner(settings, None, None, 'cpu')
     losses = []
-    settings = imitation.Optimisation(
-        seed=1, core_epochs=30, core_batch=8, core_rate=0.01, sequence_length=16)
-    imitation.train_core(core, data, settings, lambda *row: losses.append(row[-1]))
+    stages.run(learner.core(core, data, data, 'key'), tmp_path / 'core.ckpt', stages.Running(),
+               lambda *row: losses.append(row[-1]))
     assert losses[-1] < 0.7 * losses[0]
 
 

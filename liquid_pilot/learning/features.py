@@ -1,0 +1,137 @@
+"""What the core learns from: the encoder's features of every frame, computed once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.learning.augmentation import Augmentation
+from liquid_pilot.learning.dataset import MIRROR_COMMAND, MIRROR_IMU, Frames
+from liquid_pilot.learning.encoder import Encoder
+from liquid_pilot.learning.files import replacing
+from liquid_pilot.learning.progress import Announce
+from liquid_pilot.learning.randomness import torch_generator
+
+COMMAND_SCALE = (2.0, 1.0, 0.6, 1.0)
+"""Forward, left, up in m/s and yaw rate in rad/s that a motor output of one stands for."""
+IMU_MEAN = (0.0, 0.0, 0.0, 0.0, 0.0, 9.81)
+IMU_SCALE = (1.0, 1.0, 1.0, 4.0, 4.0, 4.0)
+_BATCH = 256
+
+
+def normalised_imu(imu: np.ndarray) -> np.ndarray:
+    """IMU as the core sees it: (..., 6), minus IMU_MEAN, divided by IMU_SCALE."""
+    return ((imu - np.float32(IMU_MEAN)) / np.float32(IMU_SCALE)).astype(np.float32)
+
+
+def scaled(commands: np.ndarray) -> np.ndarray:
+    """Commands (..., 4) as motor outputs."""
+    return (commands / np.float32(COMMAND_SCALE)).astype(np.float32)
+
+
+@dataclass
+class Sequences:
+    """Inputs of the core and their labels, of one or several copies of the same frames."""
+
+    inputs: np.ndarray
+    """(N, F + 6) float32."""
+    dt_s: np.ndarray
+    commands: np.ndarray
+    """(N, 4) float32, as motor outputs."""
+    starts: np.ndarray
+    """First frames of the episodes, and N."""
+
+    @property
+    def features(self) -> int:
+        """F."""
+        return self.inputs.shape[1] - 6
+
+    @classmethod
+    def of(cls, features: np.ndarray, frames: Frames, mirrored: tuple[bool, ...] = (False,)
+           ) -> Sequences:
+        """From features (copies * N, F) of the frames, each copy mirrored or not."""
+        n, copies = len(frames), len(mirrored)
+        imu = [frames.imu * (MIRROR_IMU if side else 1) for side in mirrored]
+        commands = [frames.commands * (MIRROR_COMMAND if side else 1) for side in mirrored]
+        return cls(
+            np.concatenate([features, normalised_imu(np.concatenate(imu))], 1),
+            np.tile(frames.dt_s, copies), scaled(np.concatenate(commands)),
+            np.concatenate([[0]] + [frames.starts[1:] + k * n for k in range(copies)]))
+
+    def window(self, first: np.ndarray, length: int) -> tuple[np.ndarray, ...]:
+        """(B, T, ...) inputs, dt and commands that begin at the frames given."""
+        index = first[:, None] + np.arange(length)
+        return self.inputs[index], self.dt_s[index], self.commands[index]
+
+    def padded(self) -> tuple[np.ndarray, ...]:
+        """All episodes (E, T, ...) as long as the longest, and (E, T) what of it was flown."""
+        lengths = np.diff(self.starts)
+        steps = np.arange(lengths.max())
+        flown = steps < lengths[:, None]
+        index = np.minimum(self.starts[:-1, None] + steps, self.starts[1:, None] - 1)
+        return self.inputs[index], self.dt_s[index], self.commands[index], flown
+
+
+@torch.no_grad()
+def encode(encoder: Encoder, frames: Frames, device: str, mirrored: bool = False,
+           augment: Augmentation | None = None, seed: int = 0, announce: Announce | None = None
+           ) -> np.ndarray:
+    """(N, F) float32: features of every frame."""
+    found = np.empty((len(frames), encoder.features), np.float32)
+    for start in range(0, len(frames), _BATCH):
+        images = frames.images[start:start + _BATCH].to(device).float().div_(255)
+        if mirrored:
+            images = images.flip(3)
+        if augment is not None:
+            images = augment.images(images, torch_generator(seed, f'features {mirrored}', start))
+        found[start:start + _BATCH] = encoder(images).cpu().numpy()
+        if announce:
+            announce('features', min(start + _BATCH, len(frames)), len(frames), math.nan)
+    return found
+
+
+def cached(cache: Path, encoder: Encoder, frames: Frames, episodes: str, device: str,
+           augment: Augmentation, mirror: bool, seed: int, announce: Announce,
+           borrowed: Path | None = None) -> Sequences:
+    """Features of all frames, plain and augmented, and of their mirror images.
+
+    They are kept in `cache`; those there, or in `borrowed`, are used again when they are of the
+    same encoder, episodes (by their fingerprint) and augmentation.
+    """
+    sides = (False, True) if mirror else (False,)
+    changed = any((augment.brightness, augment.contrast, augment.channel_gain, augment.noise,
+                   augment.blur, augment.erasing))
+    copies = [(side, None) for side in sides]
+    copies += [(side, augment) for side in sides] if changed else []
+    weights = hashlib.sha256()
+    for tensor in encoder.state_dict().values():
+        weights.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    key = repr((weights.hexdigest(), episodes, augment, mirror, seed))
+    for path in (cache, borrowed):
+        found = _read(path, key) if path is not None else None
+        if found is not None:
+            break
+    else:
+        found = np.concatenate([
+            encode(encoder, frames, device, side, changes, seed, announce)
+            for side, changes in copies])
+        with replacing(cache) as file:
+            np.savez(file, key=key, features=found)
+    return Sequences.of(found, frames, tuple(side for side, _ in copies))
+
+
+def _read(path: Path, key: str) -> np.ndarray | None:
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return data['features'] if str(data['key']) == key else None
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise LiquidPilotError(f'{path}: broken ({error}); delete it, it is made anew') from None

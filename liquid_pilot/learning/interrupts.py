@@ -1,0 +1,35 @@
+"""Ctrl-C that waits for the end of a step, so that what is saved then is whole."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupts:
+    """Whether Ctrl-C was pressed."""
+
+    pressed = False
+
+    def press(self, number: int, frame: FrameType | None) -> None:
+        """The signal's handler; a second Ctrl-C does not wait."""
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
+
+
+@contextmanager
+def held_back() -> Iterator[Interrupts]:
+    """Within, Ctrl-C is only noted; outside of the main thread nothing is changed."""
+    interrupts = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+    before = signal.signal(signal.SIGINT, interrupts.press)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,55 @@
+"""`liquid-pilot demonstrate`: what it writes, how it stops and goes on, and what it refuses."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from liquid_pilot import cli
+from liquid_pilot.learning import source
+from liquid_pilot.learning.demonstrations import Episode
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, capsys):
+    command = ['demonstrate', '--out', str(tmp_path / 'd'), '--workers', '1',
+               '--disturbance', '0.5']
+    child = subprocess.Popen(
+        [sys.executable, '-m', 'liquid_pilot.cli', *command, '--episodes', '500'],
+        cwd=REPOSITORY, env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+        stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / 'd').glob('*.npz')) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130 and 'Traceback' not in errors, errors
+    assert 'takes up what is in' in ' '.join(errors.split())
+    left = {path.name for path in (tmp_path / 'd').iterdir()}
+    before = sorted(name for name in left if name.endswith('.npz'))
+    assert left == {*before, 'dataset.json'} and before
+    count = len(before) + 1
+    assert cli.main([*command, '--episodes', str(count)]) == 0
+    assert 'flown now: 1 ' in ' '.join(capsys.readouterr().err.split())
+    found = source.read(tmp_path / 'd')
+    assert len(found.training) + len(found.validation) == count
+    assert (found.camera.width, found.rate_hz, found.vehicle) == (128, 20.0, 'quadrotor')
+    assert Episode.load(found.training[0]).images.shape[1:] == (72, 128, 3)
+    assert cli.main([*command[:-1], '1.3', '--episodes', '9']) == 1
+    assert 'other settings' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('words', 'said'), [
+    (['--episodes', '1'], 'at least 2'), (['--disturbance', 'nan'], 'in [0, 10]'),
+    (['--image-size', '128'], 'WxH'), (['--image-size', '4x4'], 'WxH'),
+    (['--workers', '0'], 'at least 1')])
+def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
+    assert cli.main(['demonstrate', '--out', str(tmp_path / 'd'), *words]) == 1
+    captured = capsys.readouterr().err
+    assert said in captured and captured.count('\n') == 1
+    assert not (tmp_path / 'd').exists()
