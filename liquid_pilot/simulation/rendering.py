@@ -11,6 +11,7 @@ import ctypes.util
 import math
 import os
 import threading
+import time
 
 import numpy as np
 
@@ -135,9 +136,12 @@ class CameraRenderer:
         self._option.geomgroup[_HIDDEN_GROUP] = 0
         self._rectangle = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
+        self.spent_s = 0.0
+        """Wall time of all calls of `render` so far."""
 
     def render(self, data: mujoco.MjData) -> bytes:
         """Draw what the camera sees: height*width*3 bytes of rgb8, rows from the top."""
+        began = time.perf_counter()
         _contexts.current(*self._size)
         # Of another renderer's buffer there may be one bound in the same context.
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
@@ -151,7 +155,9 @@ class CameraRenderer:
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rectangle, self._context)
         # OpenGL counts rows from the bottom.
-        return self._pixels[::-1].tobytes()
+        picture = self._pixels[::-1].tobytes()
+        self.spent_s += time.perf_counter() - began
+        return picture
 
     def _in_view(self, data: mujoco.MjData) -> np.ndarray:
         """(ngeom,) bool: whose bounding sphere reaches into the camera's view.
