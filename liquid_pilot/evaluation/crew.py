@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -119,24 +119,30 @@ def fly_all(jobs: Sequence[Job], terms: Terms, workers: int, on_flight: OnFlight
         return []
     waiting, suspects, given_up = deque(jobs), deque(), []
     while waiting:
-        under_way = _fly_until_death(waiting, terms, min(workers, len(waiting)), on_flight)
+        count = min(workers, len(waiting))
+        # One job more than workers, so that none of them waits for this process.
+        under_way = _fly_until_death(waiting, terms, count, count + 1, on_flight)
         if under_way:
             on_event(f'a worker process died; {len(under_way)} missions are flown again')
             suspects.extend(under_way)
-    for job in suspects:
-        for _ in range(_ALONE):
-            alone = deque([job])
-            if not _fly_until_death(alone, terms, 1, on_flight):
-                break
+    deaths: Counter[Cell] = Counter()
+    while suspects:
+        for job in _fly_until_death(suspects, terms, 1, 1, on_flight):
+            deaths[job.cell] += 1
             on_event(f'a worker process died on {job.cell.condition}, seed {job.cell.seed}')
-        else:
-            given_up.append(job.cell)
+            if deaths[job.cell] < _ALONE:
+                suspects.append(job)
+            else:
+                given_up.append(job.cell)
     return given_up
 
 
-def _fly_until_death(waiting: deque[Job], terms: Terms, workers: int, on_flight: OnFlight
-                     ) -> list[Job]:
-    """Take jobs from `waiting` until there is none or a worker dies; what was then under way."""
+def _fly_until_death(waiting: deque[Job], terms: Terms, workers: int, most: int,
+                     on_flight: OnFlight) -> list[Job]:
+    """Take jobs from `waiting` until there is none or a worker dies; what was then under way.
+
+    No more than `most` of them are under way at a time.
+    """
     stop = multiprocessing.get_context('spawn').Event()
     under_way: dict[Future, Job] = {}
     try:
@@ -145,7 +151,7 @@ def _fly_until_death(waiting: deque[Job], terms: Terms, workers: int, on_flight:
                 with _workers_ignore_ctrl_c():
                     _submit(pool, waiting, under_way, workers)
                 while under_way:
-                    _submit(pool, waiting, under_way, workers + 1)
+                    _submit(pool, waiting, under_way, most)
                     done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                     # A dead worker breaks all futures at once: what is finished comes first.
                     for future in sorted(done, key=lambda one: one.exception() is not None):

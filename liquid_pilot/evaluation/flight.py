@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,16 @@ class Flight:
     path: Path | None = None
     """(time s, x, y, z) of each tick, ENU metres, when it was asked for."""
 
+    def __post_init__(self) -> None:
+        """Four decimals: what was read back equals what was flown."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, float):
+                object.__setattr__(self, each.name, round(value, 4))
+
     def to_json(self) -> dict[str, Any]:
-        """For one line of a file; lengths to a tenth of a millimetre."""
-        content = {key: round(value, 4) if isinstance(value, float) else value
-                   for key, value in asdict(self).items()}
+        """For one line of a file."""
+        content = asdict(self)
         if self.path is None:
             del content['path']
         return content

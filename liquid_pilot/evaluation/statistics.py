@@ -44,8 +44,11 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     if min(only_first, only_second) < 0:
         raise ValueError(f'{only_first} and {only_second} pairs')
     tosses = only_first + only_second
-    tail = sum(math.comb(tosses, k) for k in range(min(only_first, only_second) + 1))
-    # A ratio of integers: no power of one half underflows.
+    # Integers: no power of one half underflows.
+    tail, ways = 0, 1
+    for k in range(min(only_first, only_second) + 1):
+        tail += ways
+        ways = ways * (tosses - k) // (k + 1)
     return min(1.0, 2 * tail / 2**tosses)
 
 
