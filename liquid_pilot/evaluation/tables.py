@@ -16,8 +16,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 
 COLUMNS = ('condition', 'pilot', 'flown', 'success', '95 % interval', 'crash', 'time-out',
            'time s', 'path ratio', 'clearance m', 'change m/s²', 'p (Holm)')
-TERMINAL_COLUMNS = ('condition', 'pilot', 'flown', 'success', '95 % interval', 'crash',
-                    'time-out', 'time s', 'p (Holm)')
+TERMINAL_COLUMNS = ('condition', 'pilot', 'won', 'rate', '95 %', 'crash', 'late', 'time s', 'p')
 _COLOURS = ('#0969da', '#d1242f', '#1a7f37', '#8250df', '#bf8700', '#6e7781')
 
 
@@ -56,13 +55,18 @@ def _p_text(test: dict[str, Any] | None) -> str:
 
 def terminal_table(content: dict[str, Any]) -> Table:
     """What fits 80 columns of it; report.md has the rest."""
-    shown = [COLUMNS.index(name) for name in TERMINAL_COLUMNS]
     table = Table(box=SIMPLE, pad_edge=False)
     for name in TERMINAL_COLUMNS:
         left = name in ('condition', 'pilot')
-        table.add_column(name, justify='left' if left else 'right', overflow='fold')
-    for row in rows(content):
-        table.add_row(*(row[index] for index in shown))
+        table.add_column(name, justify='left' if left else 'right',
+                         overflow='fold' if left else 'ellipsis', no_wrap=not left)
+    for cell, row in zip(content['cells'], rows(content), strict=True):
+        text = dict(zip(COLUMNS, row, strict=True))
+        low, high = cell['wilson_95']
+        table.add_row(
+            text['condition'], text['pilot'], f'{cell["successes"]}/{cell["flown"]}',
+            text['success'], f'{100 * low:.0f}-{100 * high:.0f}', text['crash'],
+            text['time-out'], text['time s'], text['p (Holm)'])
     return table
 
 

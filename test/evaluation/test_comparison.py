@@ -1,9 +1,11 @@
 """Comparison and tables from flights whose outcomes are known."""
 
+import io
 import json
 
 import cv2
 import pytest
+from rich.console import Console
 
 from liquid_pilot.evaluation import tables
 from liquid_pilot.evaluation.cells import Results, Throughput
@@ -67,6 +69,15 @@ def test_the_tables_say_it_and_the_files_are_whole(tmp_path):
     assert json.loads(files[0].read_text()) == made
     assert cv2.imread(str(files[2])).std() > 5
     assert len(tables.rows(made)[0]) == len(tables.COLUMNS)
+
+
+def test_the_table_on_the_terminal_fits_eighty_columns():
+    made = compare(results(forest_clear='s' * 99 + 'c', other_clear='c' * 60 + 's' * 40))
+    console = Console(width=80, file=io.StringIO())
+    console.print(tables.terminal_table(made))
+    text = console.file.getvalue()
+    for words in ('99/100', '95-100', '40.0 %', '31-50', '< 0.0001'):
+        assert words in text
 
 
 def test_seeds_as_people_write_them():
