@@ -105,3 +105,48 @@ def test_training_shows_its_settings_and_refuses_what_it_does_not_know(tmp_path,
         assert cli.main([*common, *words]) == 1
         assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def alive_in_group(group):
+    """Process ids of a process group; those that only wait to be reaped do not count."""
+    found = []
+    for stat in Path('/proc').glob('[0-9]*/stat'):
+        try:
+            state, _, its_group = stat.read_text().rpartition(')')[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if int(its_group) == group and state != 'Z':
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_ctrl_c_leaves_a_report_of_what_was_flown_and_no_process(tmp_path):
+    import signal
+    import time
+
+    out = tmp_path / 'run'
+    path = os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')])
+    started = subprocess.Popen(
+        [sys.executable, '-m', 'liquid_pilot.cli', 'evaluate', 'forest-ltc', '--missions', '200',
+         '--seed', '21', '--out', str(out)], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, 'PYTHONPATH': path}, start_new_session=True)
+    file, deadline = out / 'missions.jsonl', time.monotonic() + 60
+    while not (file.exists() and file.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(started.pid, signal.SIGINT)  # as a terminal does: to all of them
+    said = started.communicate(timeout=60)[1]
+    assert started.returncode == 130, said
+    assert 'Traceback' not in said and 'missions are missing' in said
+    flown = len(file.read_text().splitlines())
+    assert f'{200 - flown} missions are missing' in (out / 'report.md').read_text()
+    deadline = time.monotonic() + 10
+    while alive_in_group(started.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)  # the last ends when it sees its parent gone
+    assert alive_in_group(started.pid) == []
+
+
+def test_what_cannot_be_evaluated_is_one_line(capsys):
+    for arguments, words in ((['--missions', '0'], 'at least 1'),
+                             (['--conditions', 'hail:3'], "no condition named 'hail'")):
+        assert cli.main(['evaluate', 'forest-ltc', *arguments]) == 1
+        assert words in capsys.readouterr().err

@@ -15,6 +15,7 @@ from liquid_pilot.liquid.pilot_file import PilotFile, load
 from liquid_pilot.onboard.engine import Engine
 from liquid_pilot.onboard.guard import Guard
 from liquid_pilot.onboard.vehicles import make_adapter
+from liquid_pilot.simulation.conditions import Condition
 from liquid_pilot.simulation.mission import Mission, MissionResult, MissionRules
 from liquid_pilot.simulation.workers import spawned_pool
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
@@ -33,6 +34,8 @@ class InProcessPilot:
     def reset(self) -> None:
         """Before a mission: a fresh network, and a guard engaged anew."""
         self._state = self.engine.initial_state()
+        self.command: Command | None = None
+        """What left the guard last."""
         self.guard = Guard(self._limits)
         self.guard.engage(0.0)
 
@@ -41,20 +44,36 @@ class InProcessPilot:
         tick = self.engine.tick(self._state, packet.observation)
         self._state = tick.state
         decision = self.guard.accept(tick.command, packet.stamp_ns / NANOSECONDS_PER_SECOND)
+        self.command = decision.command
         return self.adapter.convert(decision.command, packet.state)
 
 
 def fly_one(seed: int, simulation: Simulation, pilot: InProcessPilot,
             rules: MissionRules | None = None,
-            on_packet: Callable[[SensorPacket], None] | None = None) -> MissionResult:
-    """Fly one mission in this process, in lock-step."""
-    packet = simulation.reset(seed)
+            on_packet: Callable[[SensorPacket], None] | None = None,
+            conditions: tuple[Condition, ...] | None = None,
+            on_command: Callable[[Command], None] | None = None) -> MissionResult:
+    """Fly one mission in this process, in lock-step.
+
+    Args:
+        seed: of the forest and of all that is drawn at random in the flight.
+        simulation: is reset first.
+        pilot: likewise.
+        rules: what counts as success.
+        on_packet: sees each packet before it is answered.
+        conditions: of this flight; None for those of the simulation's settings.
+        on_command: sees each command as it left the guard.
+    """
+    packet = simulation.reset(seed, conditions=conditions)
     pilot.reset()
     mission = Mission(seed, simulation.layout, rules)
     while mission.update(packet) is None:
         if on_packet is not None:
             on_packet(packet)
-        packet = simulation.advance(pilot.setpoint(packet))
+        setpoint = pilot.setpoint(packet)
+        if on_command is not None:
+            on_command(pilot.command)
+        packet = simulation.advance(setpoint)
     return mission.result
 
 

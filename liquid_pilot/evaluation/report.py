@@ -78,20 +78,21 @@ def write_report(
     written = []
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        written.append(_place(out_dir / 'report.json', text.encode()))
+        written.append(place(out_dir / 'report.json', text.encode()))
         if not pictures:
             return written
         if any(result.path for result in results):
-            written.append(_place(out_dir / 'paths.npz', _npz(results)))
-            written.append(_place(out_dir / 'paths.png', _png(draw_paths(results))))
+            written.append(place(out_dir / 'paths.npz', _npz(results)))
+            written.append(place(out_dir / 'paths.png', encode_png(draw_paths(results))))
         if any(shot.frames for shot in shots):
-            written.append(_place(out_dir / 'camera.png', _png(contact_sheet(shots))))
+            written.append(place(out_dir / 'camera.png', encode_png(contact_sheet(shots))))
     except OSError as error:
         raise LiquidPilotError(f'the report cannot be written into {out_dir}: {error}') from error
     return written
 
 
-def _place(path: Path, data: bytes) -> Path:
+def place(path: Path, data: bytes) -> Path:
+    """Write a file beside its place and rename it; returns `path`."""
     beside = path.with_name(f'.{path.name}.{os.getpid()}')
     try:
         beside.write_bytes(data)
@@ -111,7 +112,8 @@ def _npz(results: Sequence[MissionResult]) -> bytes:
     return buffer.getvalue()
 
 
-def _png(rgb: np.ndarray) -> bytes:
+def encode_png(rgb: np.ndarray) -> bytes:
+    """(h, w, 3) uint8 RGB as the bytes of a PNG file."""
     return cv2.imencode('.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
@@ -25,3 +26,46 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[f
     half = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """Two-sided exact conditional p-value of McNemar's test (McNemar 1947).
+
+    Of paired trials only those count in which one succeeded and the other did not; if the two
+    are equally good, each of these is a toss of a fair coin.
+
+    Args:
+        only_first: pairs in which only the first succeeded.
+        only_second: pairs in which only the second did.
+
+    Raises:
+        ValueError: when a count is negative.
+    """
+    if min(only_first, only_second) < 0:
+        raise ValueError(f'{only_first} and {only_second} pairs')
+    tosses = only_first + only_second
+    # Integers: no power of one half underflows.
+    tail, ways = 0, 1
+    for k in range(min(only_first, only_second) + 1):
+        tail += ways
+        ways = ways * (tosses - k) // (k + 1)
+    return min(1.0, 2 * tail / 2**tosses)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for having been looked at together (Holm 1979), in the order given.
+
+    Whoever calls those at most `a` significant is wrong about any of them with a probability of
+    at most `a`, whatever the dependence between them.
+
+    Raises:
+        ValueError: when one lies outside [0, 1].
+    """
+    if not all(0.0 <= p <= 1.0 for p in p_values):
+        raise ValueError(f'p-values must lie in [0, 1]: {p_values}')
+    adjusted, running = [0.0] * len(p_values), 0.0
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    for rank, index in enumerate(order):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = running
+    return adjusted

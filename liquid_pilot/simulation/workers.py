@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from liquid_pilot.interfaces import LiquidPilotError
 
 
+class WorkerDiedError(LiquidPilotError):
+    """A worker process ended without being asked to."""
+
+
 @contextmanager
 def spawned_pool(workers: int, start: Callable[..., None], arguments: tuple
                  ) -> Iterator[ProcessPoolExecutor]:
@@ -20,14 +24,14 @@ def spawned_pool(workers: int, start: Callable[..., None], arguments: tuple
     Ctrl-C too, drops the jobs that have not begun.
 
     Raises:
-        LiquidPilotError: when a worker dies (killed for memory, or a fault in a driver).
+        WorkerDiedError: when a worker dies (killed for memory, or a fault in a driver).
     """
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context('spawn'), initializer=start, initargs=arguments)
     try:
         yield pool
     except BrokenProcessPool as error:
-        raise LiquidPilotError(
+        raise WorkerDiedError(
             'a worker process died (out of memory, or a fault in the OpenGL driver); what was '
             'finished is kept, start again to go on'
         ) from error

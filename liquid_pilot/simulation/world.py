@@ -145,6 +145,11 @@ class Simulation:
         """Seconds since the last reset."""
         return (self._stamp_ns - self._start_ns) / NANOSECONDS_PER_SECOND
 
+    @property
+    def render_time_s(self) -> float:
+        """Wall time spent on drawing since the last reset."""
+        return self._renderer.spent_s if self._renderer else 0.0
+
     def close(self) -> None:
         """Free the OpenGL context; the simulation can be reset again afterwards."""
         self._free_renderer()

@@ -1,8 +1,12 @@
-"""Wilson's interval against values published for it."""
+"""Wilson's interval, McNemar's test and Holm's correction against values published for them."""
+
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from liquid_pilot.evaluation.statistics import wilson_interval
+from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
 
 
 @pytest.mark.parametrize(('successes', 'trials', 'low', 'high'), [
@@ -21,3 +25,49 @@ def test_no_trials_say_nothing():
 def test_impossible_counts_are_refused(successes, trials):
     with pytest.raises(ValueError):
         wilson_interval(successes, trials)
+
+
+@pytest.mark.parametrize(('only_first', 'only_second', 'p'), [
+    (1, 7, 0.0703),  # Fagerland, Lydersen and Laake 2013, airway hyper-responsiveness
+    (0, 0, 1.0), (5, 5, 1.0), (0, 1, 1.0), (0, 5, 0.0625), (10, 1, 0.0117),
+    (86, 150, 3.716e-05),  # Agresti's approval of the prime minister; scipy.stats.binomtest
+])
+def test_mcnemars_exact_test(only_first, only_second, p):
+    assert mcnemar_exact(only_first, only_second) == pytest.approx(p, rel=1e-2)
+    assert mcnemar_exact(only_second, only_first) == mcnemar_exact(only_first, only_second)
+
+
+def test_very_many_pairs_do_not_underflow():
+    assert mcnemar_exact(3000, 3000) == 1.0
+    assert 0.0 < mcnemar_exact(2900, 3100) < 0.02
+    with pytest.raises(ValueError):
+        mcnemar_exact(-1, 2)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_is_a_level_of_significance(only_first, only_second):
+    """Under equality the chance of a p-value of at most p is at most p."""
+    p, tosses = mcnemar_exact(only_first, only_second), only_first + only_second
+    chance = sum(math.comb(tosses, k) for k in range(tosses + 1)
+                 if mcnemar_exact(k, tosses - k) <= p) / 2**tosses
+    assert chance <= p * (1 + 1e-9)
+
+
+def test_holms_correction():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    # R: p.adjust(c(.01, .02, .03, .04, .05), 'holm')
+    assert holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])
+    assert holm([]) == [] and holm([0.2]) == [0.2] and holm([0.9, 0.8]) == [1.0, 1.0]
+    with pytest.raises(ValueError):
+        holm([0.5, 1.5])
+
+
+@given(st.lists(st.floats(0.0, 1.0), max_size=12))
+def test_holm_keeps_the_order_and_lies_between_p_and_bonferroni(values):
+    adjusted = holm(values)
+    for p, one in zip(values, adjusted, strict=True):
+        assert p <= one <= 1.0
+    ranked = sorted(range(len(values)), key=values.__getitem__)
+    assert [adjusted[k] for k in ranked] == sorted(adjusted)
+    if values:
+        assert min(adjusted) == min(1.0, len(values) * min(values))

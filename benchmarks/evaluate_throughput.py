@@ -1,0 +1,53 @@
+"""How fast missions are evaluated, against how fast their pictures alone could be drawn.
+
+    python benchmarks/evaluate_throughput.py           # 40 missions, 2 workers, under a minute
+    python benchmarks/evaluate_throughput.py --quick
+
+The render bound is the rate at which the same workers would have drawn the same pictures, as fast
+as they drew them in this very run, if they had done nothing else: workers * ticks / (seconds that
+all workers together spent in CameraRenderer.render). The clock runs from the beginning of the
+first mission to the end of the last. The last line printed is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from rich.console import Console
+from rich.progress import Progress
+
+from liquid_pilot.evaluation.cells import evaluate
+from liquid_pilot.liquid import pilot_file
+from liquid_pilot.simulation.mission import MissionRules
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('--pilot', default='forest-ltc')
+    parser.add_argument('--missions', type=int, default=40)
+    parser.add_argument('--seed', type=int, default=10_000)
+    parser.add_argument('--workers', type=int, default=2)
+    parser.add_argument('--quick', action='store_true', help='two short missions in one process')
+    arguments = parser.parse_args()
+    rules = None
+    if arguments.quick:
+        arguments.missions, arguments.workers = 2, 1
+        rules = MissionRules(time_limit_s=1.5)
+    pilot = pilot_file.load(pilot_file.resolve(arguments.pilot))
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task('missions', total=arguments.missions)
+        results = evaluate(
+            [pilot], ['clear'], range(arguments.seed, arguments.seed + arguments.missions),
+            workers=arguments.workers, rules=rules, on_event=progress.print,
+            on_progress=lambda *news: progress.advance(task))
+    if results.interrupted:
+        raise SystemExit(130)
+    print(json.dumps({
+        **results.throughput.to_json(), 'workers': results.throughput.workers,
+        'missions': results.flown, 'ticks': results.throughput.ticks}))
+
+
+if __name__ == '__main__':
+    main()

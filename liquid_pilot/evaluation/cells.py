@@ -1,0 +1,189 @@
+"""Several pilots, conditions and seeds: every combination flown once, and kept.
+
+    results = evaluate([pilot_a, pilot_b], ['clear', 'snow:3'], range(100), out=Path('runs/x'))
+
+A second call with the same folder flies only what is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from liquid_pilot.evaluation.crew import Job, Terms, fly_all
+from liquid_pilot.evaluation.flight import Effort, Flight
+from liquid_pilot.evaluation.ledger import Cell, Ledger, code_digest
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid.pilot_file import PilotFile
+from liquid_pilot.simulation import conditions as weather
+from liquid_pilot.simulation.mission import MissionRules
+from liquid_pilot.simulation.world import SimulationSettings
+
+_MANY = re.compile(r'(?P<family>[a-z_]+):(?P<low>\d+)(-(?P<high>\d+))?(?P<onset>@[^+]*)?')
+
+
+@dataclass
+class Throughput:
+    """How fast a run flew, and how fast it could have if drawing were all there is to do."""
+
+    workers: int
+    ticks: int = 0
+    render_s: float = 0.0
+    """Summed over the workers."""
+    began_s: float = float('inf')
+    ended_s: float = float('-inf')
+    """Of the first and the last mission, in wall time: the start of the workers is left out."""
+
+    def add(self, effort: Effort) -> None:
+        """Count one flight."""
+        self.ticks += effort.ticks
+        self.render_s += effort.render_s
+        self.began_s = min(self.began_s, effort.began_s)
+        self.ended_s = max(self.ended_s, effort.ended_s)
+
+    @property
+    def ticks_per_s(self) -> float:
+        """Ticks of all workers together by wall time."""
+        return self.ticks / (self.ended_s - self.began_s) if self.ticks else 0.0
+
+    @property
+    def render_bound_per_s(self) -> float:
+        """Ticks per second if the workers did nothing but draw, as fast as they drew here."""
+        return self.workers * self.ticks / self.render_s if self.ticks else 0.0
+
+    def to_json(self) -> dict[str, float]:
+        """{'ticks_per_s', 'render_bound_per_s', 'share'}."""
+        bound = self.render_bound_per_s
+        return {'ticks_per_s': round(self.ticks_per_s, 1), 'render_bound_per_s': round(bound, 1),
+                'share': round(self.ticks_per_s / bound, 3) if bound else 0.0}
+
+
+@dataclass
+class Results:
+    """What is known of each combination."""
+
+    pilots: dict[str, str]
+    """Name to digest; the first is the one that the others are compared with."""
+    conditions: list[str]
+    seeds: list[int]
+    adapter: str
+    code: str
+    flights: dict[Cell, Flight]
+    """Of these combinations only, whenever they were flown."""
+    throughput: Throughput
+    """Of what was flown just now."""
+    flown: int = 0
+    """Missions flown just now; the others were known."""
+    given_up: list[Cell] = field(default_factory=list)
+    interrupted: bool = False
+
+    def cell(self, pilot: str, condition: str, seed: int) -> Cell:
+        """The key of one combination; `pilot` is a name."""
+        return Cell(self.code, self.pilots[pilot], condition, self.adapter, seed)
+
+    def of(self, pilot: str, condition: str) -> dict[int, Flight]:
+        """Seed to flight, where it is known."""
+        found = ((seed, self.flights.get(self.cell(pilot, condition, seed)))
+                 for seed in self.seeds)
+        return {seed: flight for seed, flight in found if flight is not None}
+
+
+def expand(text: str) -> list[str]:
+    """Labels of a comma-separated list of conditions, each once, in its order.
+
+    Besides what `conditions.parse` reads: 'snow:1-5' for a range of severities, 'all:3' for every
+    family. LiquidPilotError says what is wrong.
+    """
+    labels: dict[str, None] = {}
+    for part in text.split(','):
+        match = _MANY.fullmatch(part.strip())
+        single = match is None or (match['family'] != 'all' and match['high'] is None)
+        for one in [part] if single else _several(match):
+            labels[weather.label(weather.parse(one))] = None
+    return list(labels)
+
+
+def _several(match: re.Match[str]) -> list[str]:
+    low, high = int(match['low']), int(match['high'] or match['low'])
+    if low > high or high - low >= len(weather.SEVERITIES):
+        raise LiquidPilotError(
+            f'{match.group()!r}: write the severities as LOW-HIGH within 1 to 5, such as snow:1-5')
+    families = [match['family']] if match['family'] != 'all' else list(weather.FAMILIES)
+    return [f'{family}:{severity}{match["onset"] or ""}'
+            for family in families for severity in range(low, high + 1)]
+
+
+def names(pilots: Sequence[PilotFile]) -> dict[str, str]:
+    """A name for each pilot, told apart by digest where two have the same; to the digest."""
+    if not pilots:
+        raise LiquidPilotError('name at least one pilot')
+    short = [pilot.specification.name for pilot in pilots]
+    named = {name if short.count(name) == 1 else f'{name}-{pilot.digest[:6]}': pilot.digest
+             for name, pilot in zip(short, pilots, strict=True)}
+    if len({pilot.digest for pilot in pilots}) < len(pilots):
+        raise LiquidPilotError('a pilot is named twice; name each once')
+    return named
+
+
+def evaluate(
+    pilots: Sequence[PilotFile], conditions: Sequence[str], seeds: Sequence[int],
+    out: Path | None = None, workers: int = 2,
+    on_progress: Callable[[int, int, Cell, Flight, Throughput], None] | None = None,
+    on_event: Callable[[str], None] | None = None, adapter: str = 'cmd_vel',
+    rules: MissionRules | None = None, settings: SimulationSettings | None = None,
+    keep_paths: bool = False,
+) -> Results:
+    """Fly every pilot in every condition on every seed.
+
+    Ctrl-C ends it early, with `interrupted` set in what is returned.
+
+    Args:
+        pilots: the first is what the others are compared with.
+        conditions: labels as `conditions.parse` reads them; see `expand`.
+        seeds: of the forests; all pilots meet the same.
+        out: folder of the file that keeps finished missions; None keeps nothing.
+        workers: processes; with 1 everything happens in this one.
+        on_progress: called after each mission with (done, total) of what there is to fly, and
+            what was flown.
+        on_event: called with a line for the user, when a worker died.
+        adapter: a name of `onboard.vehicles`.
+        rules: what counts as success.
+        settings: the simulation's.
+        keep_paths: keep every path too (12 kB a mission).
+    """
+    labels = list(dict.fromkeys(weather.label(weather.parse(one)) for one in conditions))
+    seeds = list(dict.fromkeys(seeds))
+    code = code_digest((rules or MissionRules(), settings or SimulationSettings()))
+    named = names(pilots)
+    with Ledger(out) as ledger:
+        # Pilot by pilot on the same seed: pairs are complete early, whenever the run ends.
+        every = [Job(Cell(code, pilot.digest, label, adapter, seed), str(pilot.path),
+                     weather.parse(label))
+                 for seed in seeds for label in labels for pilot in pilots]
+        jobs = [job for job in every if not _known(ledger, job.cell, keep_paths)]
+        results = Results(named, labels, seeds, adapter, code, {},
+                          Throughput(max(1, min(workers, len(jobs)))))
+
+        def on_flight(cell: Cell, flight: Flight, effort: Effort) -> None:
+            ledger.add(cell, flight)
+            results.flown += 1
+            results.throughput.add(effort)
+            if on_progress:
+                on_progress(results.flown, len(jobs), cell, flight, results.throughput)
+
+        try:
+            results.given_up = fly_all(jobs, Terms(rules, settings, keep_paths), workers,
+                                       on_flight, on_event or (lambda text: None))
+        except KeyboardInterrupt:
+            results.interrupted = True
+        wanted = {job.cell for job in every}
+        results.flights = {cell: flight for cell, flight in ledger.flights.items()
+                           if cell in wanted}
+    return results
+
+
+def _known(ledger: Ledger, cell: Cell, with_path: bool) -> bool:
+    flight = ledger.flights.get(cell)
+    return flight is not None and (flight.path is not None or not with_path)
