@@ -38,6 +38,7 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={f'{NAME}.simulation': ['severities.yaml']},
     python_requires='>=3.10',
     install_requires=[
         'numpy>=1.26', 'numba>=0.60', 'onnxruntime>=1.18', 'opencv-python-headless>=4.9',

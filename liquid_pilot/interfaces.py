@@ -152,15 +152,13 @@ class SensorPacket:
     """All that a simulator's vehicle senses at the end of one control period."""
 
     stamp_ns: int
-    image: ImageBuffer
+    observation: Observation | None
+    """What the pilot sees of it: the frame that has arrived, of now or of earlier, and the samples
+    that belong to it. None when no frame has."""
     imu: tuple[ImuSample, ...]
+    """All samples of this period."""
     state: VehicleState
     """Ground truth: for odometry and for scoring, never for the pilot."""
     target_distance_m: float
     contact: str | None = None
     """Name of what was hit, or None."""
-
-    @property
-    def observation(self) -> Observation:
-        """What the pilot may see of it."""
-        return Observation(self.stamp_ns, self.image, self.imu)

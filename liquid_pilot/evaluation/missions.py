@@ -39,11 +39,14 @@ class InProcessPilot:
         self.guard = Guard(self._limits)
         self.guard.engage(0.0)
 
-    def setpoint(self, packet: SensorPacket) -> Command | AttitudeThrust:
-        """One tick: what the vehicle is told in answer to a packet."""
+    def setpoint(self, packet: SensorPacket) -> Command | AttitudeThrust | None:
+        """One tick: what the vehicle is told in answer to a packet; None when it has no frame."""
+        if packet.observation is None:
+            return None
         tick = self.engine.tick(self._state, packet.observation)
         self._state = tick.state
-        decision = self.guard.accept(tick.command, packet.stamp_ns / NANOSECONDS_PER_SECOND)
+        stamp_ns = tick.command.stamp_ns
+        decision = self.guard.accept(tick.command, stamp_ns / NANOSECONDS_PER_SECOND)
         self.command = decision.command
         return self.adapter.convert(decision.command, packet.state)
 
@@ -71,7 +74,7 @@ def fly_one(seed: int, simulation: Simulation, pilot: InProcessPilot,
         if on_packet is not None:
             on_packet(packet)
         setpoint = pilot.setpoint(packet)
-        if on_command is not None:
+        if on_command is not None and setpoint is not None:
             on_command(pilot.command)
         packet = simulation.advance(setpoint)
     return mission.result

@@ -168,7 +168,7 @@ class Demonstrator:
 
     def _image(self, packet: SensorPacket) -> np.ndarray:
         """(H, W, 3) uint8: exactly what the encoder is shown in flight, before scaling."""
-        planes = self._preprocess(packet.image)[0]
+        planes = self._preprocess(packet.observation.image)[0]
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
 
 

@@ -20,6 +20,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.nodes.progress import Progress
 from liquid_pilot.nodes.vehicle_link import SimulatorNode, StoppedError, UnansweredError, shifted
+from liquid_pilot.simulation.conditions import label, parse
 from liquid_pilot.simulation.mission import Mission, MissionResult, MissionRules
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
@@ -42,7 +43,7 @@ class Flights:
         self._rules = MissionRules(time_limit_s=settings.time_limit_s)
         self._simulation = Simulation(SimulationSettings(
             vehicle=settings.vehicle, camera_width=settings.camera_width,
-            camera_height=settings.camera_height,
+            camera_height=settings.camera_height, conditions=parse(settings.condition),
         ))
         self._next_ns = _FIRST_STAMP_NS if settings.publish_clock else time.time_ns()
         self._results: list[MissionResult] = []
@@ -175,8 +176,8 @@ class Flights:
         outcome = mission.update(packet)
         now_s = mission.flight_time_s
         due = not self._frames or now_s - self._frames[-1][0] >= _SHOT_PERIOD_S - 1e-9
-        if due or outcome is not None:
-            self._frames.append((now_s, packet.image))
+        if packet.observation is not None and (due or outcome is not None):
+            self._frames.append((now_s, packet.observation.image))
         self._node.figures = {'target_distance_m': f'{packet.target_distance_m:.1f}',
                               'flight_s': f'{now_s:.1f}'}
         self._progress.flying(now_s, packet.target_distance_m, self._node.problems)
@@ -195,6 +196,7 @@ class Flights:
         meta: dict[str, Any] = {
             'pilot': settings.pilot, 'vehicle': settings.vehicle, 'adapter': settings.adapter,
             'mode': 'realtime' if settings.realtime else 'lockstep',
+            'condition': label(parse(settings.condition)),
             'first_seed': settings.seed, 'missions_asked_for': settings.missions,
             'started': self._started, 'wall_s': round(self._wall_s, 2), 'ticks': self._ticks,
             'ticks_per_s': round(self._ticks / self._wall_s, 1) if self._wall_s else None,

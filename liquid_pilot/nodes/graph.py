@@ -20,6 +20,7 @@ from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.vehicles.classes import LIMITS, limits_of
+from liquid_pilot.simulation.conditions import parse
 
 PACKAGE = 'liquid_pilot'
 IMAGE_TOPIC = 'camera/image_raw'
@@ -59,6 +60,9 @@ class FlyOptions:
         'needs odometry', ('cmd_vel', 'attitude_thrust'))
     missions: int = _option(3, 'how many missions the simulator flies')
     seed: int = _option(0, 'forest of the first mission; the next ones follow it')
+    condition: str = _option(
+        'clear', "what makes the flights harder, such as 'snow:4@3s+wind:2': snow of severity 4 "
+        'from 3 s on, and wind; docs/conditions.md lists them')
     realtime: bool = _option(
         False, 'fly on the wall clock, as on a vehicle; otherwise in lock-step, as fast as it goes '
         'and with the same outcome every time')
@@ -91,6 +95,7 @@ class FlyOptions:
             raise LiquidPilotError(f'missions must be at least 1, not {self.missions}')
         if self.seed < 0:
             raise LiquidPilotError(f'seed must be at least 0, not {self.seed}')
+        parse(self.condition)
         if self.namespace and not _NAMESPACE.fullmatch(self.namespace):
             raise LiquidPilotError(
                 f'namespace {self.namespace!r} is not one: letters, digits and _, parts joined '
@@ -209,7 +214,8 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
     if options.simulated:
         specs.append(NodeSpec('simulator', 'simulator', parameters={
             **given(missions=options.missions, seed=options.seed, adapter=options.adapter,
-                    vehicle=options.vehicle, realtime=options.realtime, pilot=options.pilot),
+                    vehicle=options.vehicle, realtime=options.realtime, pilot=options.pilot,
+                    condition=options.condition),
             'publish_clock': options.sim_time, 'out': options.out}, ends_run=True, **common))
     if options.record:
         specs.append(NodeSpec('recorder', 'recorder', parameters={

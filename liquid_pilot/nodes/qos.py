@@ -23,8 +23,8 @@ IMAGE = _profile(reliable=False, depth=1)
 """Frames: a late one is worth nothing, so only the newest is kept."""
 SENSOR = _profile(reliable=False, depth=100)
 """IMU and odometry as drivers publish them."""
-SENSOR_RELIABLE = _profile(reliable=True, depth=100)
-"""IMU and odometry in lock-step, where every sample counts."""
+SENSOR_RELIABLE = _profile(reliable=True, depth=500)
+"""IMU and odometry in lock-step, where every sample counts, a slow camera's second of them too."""
 COMMAND = _profile(reliable=True, depth=1)
 """Commands: the newest, and surely."""
 COMMAND_ANY = _profile(reliable=False, depth=1)

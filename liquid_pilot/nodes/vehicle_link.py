@@ -18,7 +18,9 @@ from liquid_pilot.interfaces import (
     AttitudeThrust,
     CameraGeometry,
     Command,
+    ImuSample,
     LiquidPilotError,
+    Observation,
     SensorPacket,
 )
 from liquid_pilot.nodes import messages, qos, runtime
@@ -36,6 +38,8 @@ class SimulatorParameters:
     missions: int = parameter(3, 'how many missions to fly', low=1, high=1_000_000)
     seed: int = parameter(
         0, 'forest of the first mission; the next ones follow it', low=0, high=2**53)
+    condition: str = parameter(
+        'clear', "what makes the flights harder, such as 'snow:4@3s+wind:2'")
     out: str = parameter('', 'run folder for report and pictures; empty: nothing is written')
     pilot: str = parameter('forest-ltc', 'name of the pilot, for the report')
     vehicle: str = parameter('quadrotor', 'class of vehicle', choices=('quadrotor',))
@@ -141,17 +145,18 @@ class SimulatorNode(runtime.LiquidNode):
     # Out
 
     def publish(self, packet: SensorPacket, camera: CameraGeometry) -> None:
-        """Send all that a packet holds; the frame comes last."""
+        """Send all that a packet holds; the frame, where there is one, comes last."""
         if self._clocks is not None:
             self._clocks.publish(messages.pack_clock(packet.stamp_ns))
         self._odometry.publish(messages.pack_odometry(packet.state))
         for sample in packet.imu:
             self._imus.publish(messages.pack_imu(sample))
-        self._publish_frame(packet, camera)
+        if packet.observation is not None:
+            self._publish_frame(packet.observation, camera)
 
-    def _publish_frame(self, packet: SensorPacket, camera: CameraGeometry) -> None:
-        self._infos.publish(messages.pack_camera_info(camera, packet.stamp_ns))
-        self._images.publish(messages.pack_image(packet.image, packet.stamp_ns))
+    def _publish_frame(self, frame: Observation, camera: CameraGeometry) -> None:
+        self._infos.publish(messages.pack_camera_info(camera, frame.stamp_ns))
+        self._images.publish(messages.pack_image(frame.image, frame.stamp_ns))
 
     # Waiting. All of these raise StoppedError once the user wants to stop.
 
@@ -164,14 +169,19 @@ class SimulatorNode(runtime.LiquidNode):
     def exchange(
         self, packet: SensorPacket, camera: CameraGeometry, limit_s: float,
         on_silence: Callable[[str], None],
-    ) -> Command | AttitudeThrust:
-        """Lock-step: publish, and wait for the setpoint with the packet's stamp.
+    ) -> Command | AttitudeThrust | None:
+        """Lock-step: publish, and wait for the setpoint with the frame's stamp; None without one.
 
         The frame alone is sent again when no answer comes: it is the only thing that may be lost;
         `on_silence` then takes what is known of the reason. UnansweredError after `limit_s`.
         """
         started_s = self.steady_s()
-        self._awaited_ns, self._setpoint = packet.stamp_ns, None
+        frame = packet.observation
+        if frame is None:
+            self.publish(packet, camera)
+            self.wait(0.0)
+            return None
+        self._awaited_ns, self._setpoint = frame.stamp_ns, None
         self.publish(packet, camera)
         resend_s = started_s + self.settings.now.resend_s
         while self._setpoint is None:
@@ -182,7 +192,7 @@ class SimulatorNode(runtime.LiquidNode):
                 raise UnansweredError(self._why_unanswered(limit_s))
             if self._setpoint is None and now_s >= resend_s:
                 resend_s = now_s + self.settings.now.resend_s
-                self._publish_frame(packet, camera)
+                self._publish_frame(frame, camera)
                 on_silence(self.problems or self.missing() or 'waiting for the command')
         now_s = self.steady_s()
         self.health.tick(now_s, now_s - started_s)
@@ -269,9 +279,16 @@ def shifted(packet: SensorPacket, shift_ns: int) -> SensorPacket:
     """The same packet, later by `shift_ns`."""
     if not shift_ns:
         return packet
+    seen = packet.observation
     return replace(
         packet,
         stamp_ns=packet.stamp_ns + shift_ns,
-        imu=tuple(sample._replace(stamp_ns=sample.stamp_ns + shift_ns) for sample in packet.imu),
+        observation=seen and replace(
+            seen, stamp_ns=seen.stamp_ns + shift_ns, imu=_later(seen.imu, shift_ns)),
+        imu=_later(packet.imu, shift_ns),
         state=packet.state._replace(stamp_ns=packet.state.stamp_ns + shift_ns),
     )
+
+
+def _later(samples: tuple[ImuSample, ...], shift_ns: int) -> tuple[ImuSample, ...]:
+    return tuple(sample._replace(stamp_ns=sample.stamp_ns + shift_ns) for sample in samples)

@@ -61,6 +61,7 @@ class ForestEnv(gymnasium.Env):
         super().reset(seed=seed)
         forest = seed if seed is not None else int(self.np_random.integers(2**31))
         self._packet = self._simulation.reset(forest)
+        self._frame = self._packet.observation.image
         self._mission = Mission(forest, self._simulation.layout, self._rules)
         self._mission.update(self._packet)
         return self._observation(), self._info()
@@ -74,6 +75,8 @@ class ForestEnv(gymnasium.Env):
         action = np.clip(action, self.action_space.low, self.action_space.high)
         command = Command(self._packet.stamp_ns, *np.asarray(action, float).tolist())
         self._packet = self._simulation.advance(command)
+        if self._packet.observation is not None:
+            self._frame = self._packet.observation.image
         outcome = self._mission.update(self._packet)
         reward = before - self._packet.target_distance_m
         reward += {'success': ARRIVAL_REWARD, 'crash': -ARRIVAL_REWARD}.get(outcome, 0.0)
@@ -91,7 +94,8 @@ class ForestEnv(gymnasium.Env):
         self._simulation.close()
 
     def _image(self) -> np.ndarray:
-        image = self._packet.image
+        """The newest frame: a condition may keep the one of this period back."""
+        image = self._frame
         return np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3).copy()
 
     def _observation(self) -> dict[str, np.ndarray]:

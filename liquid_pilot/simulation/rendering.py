@@ -136,11 +136,28 @@ class CameraRenderer:
         self._option.geomgroup[_HIDDEN_GROUP] = 0
         self._rectangle = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
+        self._depth = np.empty((height, width), np.float32)
+        # Most of the digits for what is near: 1 at the near plane, 0 at the far one.
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        near, far = (model.stat.extent * end for end in (model.vis.map.znear, model.vis.map.zfar))
+        self._depth_terms = near * far / (far - near), near / (far - near)
         self.spent_s = 0.0
         """Wall time of all calls of `render` so far."""
 
     def render(self, data: mujoco.MjData) -> bytes:
         """Draw what the camera sees: height*width*3 bytes of rgb8, rows from the top."""
+        return self._draw(data, None).tobytes()
+
+    def render_with_depth(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
+        """What the camera sees, (H, W, 3) uint8, and how far it is, (H, W) float32.
+
+        The distance is along the optical axis, in metres; that of the sky is the far plane's.
+        """
+        picture = self._draw(data, self._depth)
+        scale, offset = self._depth_terms
+        return picture.copy(), scale / (self._depth[::-1] + np.float32(offset))
+
+    def _draw(self, data: mujoco.MjData, depth: np.ndarray | None) -> np.ndarray:
         began = time.perf_counter()
         _contexts.current(*self._size)
         # Of another renderer's buffer there may be one bound in the same context.
@@ -153,11 +170,10 @@ class CameraRenderer:
             mujoco.mjtCatBit.mjCAT_ALL.value, self._scene)
         self._model.geom_group[:] = groups
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
-        mujoco.mjr_readPixels(self._pixels, None, self._rectangle, self._context)
-        # OpenGL counts rows from the bottom.
-        picture = self._pixels[::-1].tobytes()
+        mujoco.mjr_readPixels(self._pixels, depth, self._rectangle, self._context)
         self.spent_s += time.perf_counter() - began
-        return picture
+        # OpenGL counts rows from the bottom.
+        return self._pixels[::-1]
 
     def _in_view(self, data: mujoco.MjData) -> np.ndarray:
         """(ngeom,) bool: whose bounding sphere reaches into the camera's view.

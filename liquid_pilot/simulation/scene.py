@@ -7,6 +7,7 @@ numpy, from smoothed noise; nothing is read from disk.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import quoteattr
 
 import cv2
@@ -32,6 +33,51 @@ _SKIES = (  # (zenith, horizon)
 )
 
 
+_TARGET_CLOTHS = ((0.10, 0.25, 0.80), (0.90, 0.80, 0.10), (0.92, 0.92, 0.92), (0.45, 0.12, 0.60))
+_LEAVES = ((1.9, 1.25, 0.8), (0.6, 0.75, 1.6), (1.5, 1.5, 1.4))
+"""What another forest's leaves are multiplied by: larch in autumn, blue spruce, pale birch."""
+_COLOURS_FIRST = 0.6
+"""Another target has its colour by this share of the way; its shape changes after that."""
+
+_Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class SceneLook:
+    """What a condition may change about the scene; `FAIR` changes nothing."""
+
+    leaves: _Triple = (1.0, 1.0, 1.0)
+    """Factors on the red, green and blue of leaves."""
+    bark: _Triple = (1.0, 1.0, 1.0)
+    ground: _Triple = (1.0, 1.0, 1.0)
+    cloth: _Triple = (0.86, 0.07, 0.08)
+    """Colour of the target."""
+    stretch: tuple[float, float] = (1.0, 1.0)
+    """Factors on the width and the height of the target."""
+
+    def other_forest(self, rng: np.random.Generator, share: float) -> SceneLook:
+        """This look, a share of the way to a forest that is drawn."""
+        leaves = _LEAVES[rng.integers(len(_LEAVES))]
+        bark, ground = (tuple(rng.uniform(0.6, 2.0, 3)) for _ in range(2))
+        return replace(self, **{name: _between(getattr(self, name), end, share) for name, end in (
+            ('leaves', leaves), ('bark', bark), ('ground', ground))})
+
+    def other_target(self, rng: np.random.Generator, share: float) -> SceneLook:
+        """This look, a share of the way to another target that is drawn: first its colour."""
+        cloth = _TARGET_CLOTHS[rng.integers(len(_TARGET_CLOTHS))]
+        stretch = (2.2, 0.5) if rng.random() < 0.5 else (0.4, 1.8)
+        shape = max(0.0, (share - _COLOURS_FIRST) / (1.0 - _COLOURS_FIRST))
+        return replace(self, cloth=_between(self.cloth, cloth, min(1.0, share / _COLOURS_FIRST)),
+                       stretch=_between(self.stretch, stretch, shape))
+
+
+FAIR = SceneLook()
+
+
+def _between(start: tuple[float, ...], end: tuple[float, ...], share: float) -> tuple[float, ...]:
+    return tuple(float(a + share * (b - a)) for a, b in zip(start, end, strict=True))
+
+
 def _rgba(colour: np.ndarray | tuple[float, ...], alpha: float = 1.0) -> str:
     return ' '.join(f'{min(max(c, 0.0), 1.0):.3f}' for c in colour) + f' {alpha:g}'
 
@@ -55,14 +101,14 @@ def _png(rgb: np.ndarray) -> bytes:
     return cv2.imencode('.png', (np.clip(rgb, 0, 1)[..., ::-1] * 255).astype(np.uint8))[1].tobytes()
 
 
-def _textures(seed: int) -> dict[str, bytes]:
+def _textures(seed: int, look: SceneLook) -> dict[str, bytes]:
     """PNG images of ground, leaves and bark, keyed by the file name that the MJCF uses."""
     rng = generator(seed, 'textures')
     first, second = (np.array(c) for c in _GROUNDS[rng.integers(len(_GROUNDS))])
     tint = rng.uniform(0.85, 1.15, 3)
     blend = _noise(rng, 256, (4, 9, 23, 61))[..., None]
     grain = rng.uniform(0.86, 1.14, (256, 256, 1))
-    ground = (first * blend + second * (1 - blend)) * tint * grain
+    ground = (first * blend + second * (1 - blend)) * tint * grain * np.array(look.ground)
     leaves = 0.55 + 0.45 * _noise(rng, 64, (9, 21))[..., None] * np.ones(3)
     stripes = 0.6 + 0.4 * _noise(rng, 64, (16, 32))[..., None] * np.ones(3)
     stripes = cv2.resize(stripes[:8], (64, 64), interpolation=cv2.INTER_LINEAR)
@@ -83,10 +129,10 @@ def _cone_radius(size: int) -> float:
     return 0.9 + 0.5 * (size + 0.5) / CONE_SIZES
 
 
-def _tree_geoms(tree: Tree, index: int) -> list[str]:
+def _tree_geoms(tree: Tree, index: int, look: SceneLook) -> list[str]:
     """One to four geoms: trunk and crown."""
     light = 0.75 + 0.5 * tree.shade
-    bark = np.array([0.36, 0.27, 0.19]) * light
+    bark = np.array([0.36, 0.27, 0.19]) * light * look.bark
     name = f'tree_{index}'
     top = tree.crown_base_m + 0.5 * (tree.height_m - tree.crown_base_m)
     geoms = [
@@ -95,7 +141,7 @@ def _tree_geoms(tree: Tree, index: int) -> list[str]:
         f'pos="{_numbers(tree.x_m, tree.y_m, 0.5 * top)}" rgba="{_rgba(bark)}"/>'
     ]
     if tree.kind == 'pine':
-        leaf = np.array([0.10, 0.30, 0.15]) * light
+        leaf = np.array([0.10, 0.30, 0.15]) * light * look.leaves
         size = _cone_class(tree)
         height = tree.height_m - tree.crown_base_m
         tiers = (0.0,) if tree.backdrop else (0.0, 0.36)
@@ -107,7 +153,7 @@ def _tree_geoms(tree: Tree, index: int) -> list[str]:
                 f'pos="{_numbers(tree.x_m, tree.y_m, tree.crown_base_m + share * height)}"/>'
             )
     else:
-        leaf = np.array([0.25, 0.42, 0.14]) * light
+        leaf = np.array([0.25, 0.42, 0.14]) * light * look.leaves
         half = 0.5 * (tree.height_m - tree.crown_base_m)
         radius = tree.crown_radius_m
         lobes = [(0.0, 0.0, half, 1.0)]
@@ -126,8 +172,8 @@ def _tree_geoms(tree: Tree, index: int) -> list[str]:
     return geoms
 
 
-def _bush_geom(bush: Bush, index: int) -> str:
-    leaf = np.array([0.24, 0.36, 0.13]) * (0.75 + 0.5 * bush.shade)
+def _bush_geom(bush: Bush, index: int, look: SceneLook) -> str:
+    leaf = np.array([0.24, 0.36, 0.13]) * (0.75 + 0.5 * bush.shade) * look.leaves
     return (
         f'<geom name="bush_{index}" class="solid" type="ellipsoid" material="leaves" '
         f'size="{_numbers(bush.radius_m, bush.radius_m, bush.height_m)}" '
@@ -135,32 +181,41 @@ def _bush_geom(bush: Bush, index: int) -> str:
     )
 
 
-def _chair(layout: ForestLayout) -> str:
+def _chair(layout: ForestLayout, look: SceneLook) -> str:
     """A red camping chair, the target of Chahine et al. 2023: 0.75 m wide, 1.05 m tall."""
     x, y, z = layout.target_enu_m
     half = 0.5 * layout.target_yaw_rad
-    cloth, frame = '0.86 0.07 0.08 1', '0.12 0.12 0.13 1'
+    wide, tall = look.stretch
+    cloth, frame = _rgba(look.cloth), '0.12 0.12 0.13 1'
+    arm = _rgba([0.8333 * part for part in look.cloth]) if look != FAIR else '0.72 0.05 0.06 1'
+
+    def numbers(text: str) -> str:
+        """Depth, width and height of each point or size in a text, stretched."""
+        values = [float(value) for value in text.split()]
+        return ' '.join(f'{value * (1.0, wide, tall)[k % 3]:g}' for k, value in enumerate(values))
+
     legs = ''.join(
-        f'<geom class="solid" type="capsule" size="0.014" rgba="{frame}" '
-        f'fromto="{0.30 * a:.3f} {0.32 * b:.3f} 0 {-0.24 * a:.3f} {0.34 * b:.3f} 0.62"/>'
+        f'<geom class="solid" type="capsule" size="0.014" rgba="{frame}" fromto="'
+        f'{numbers(f"{0.30 * a:.3f} {0.32 * b:.3f} 0 {-0.24 * a:.3f} {0.34 * b:.3f} 0.62")}"/>'
         for a in (-1, 1) for b in (-1, 1)
     )
     arms = ''.join(
-        f'<geom class="solid" type="box" size="0.26 0.035 0.012" pos="0.02 {0.36 * b} 0.63" '
-        f'rgba="0.72 0.05 0.06 1"/>' for b in (-1, 1)
+        f'<geom class="solid" type="box" size="{numbers("0.26 0.035 0.012")}" '
+        f'pos="{numbers(f"0.02 {0.36 * b} 0.63")}" rgba="{arm}"/>' for b in (-1, 1)
     )
     return (
         f'<body name="{TARGET_BODY}" pos="{_numbers(x, y, z)}" '
         f'quat="{math.cos(half):.6f} 0 0 {math.sin(half):.6f}">'
-        f'<geom class="solid" type="box" size="0.28 0.33 0.02" pos="0.02 0 0.42" '
-        f'euler="0 0.10 0" rgba="{cloth}"/>'
-        f'<geom class="solid" type="box" size="0.02 0.33 0.34" pos="-0.30 0 0.74" '
-        f'euler="0 -0.22 0" rgba="{cloth}"/>{legs}{arms}</body>'
+        f'<geom class="solid" type="box" size="{numbers("0.28 0.33 0.02")}" '
+        f'pos="{numbers("0.02 0 0.42")}" euler="0 0.10 0" rgba="{cloth}"/>'
+        f'<geom class="solid" type="box" size="{numbers("0.02 0.33 0.34")}" '
+        f'pos="{numbers("-0.30 0 0.74")}" euler="0 -0.22 0" rgba="{cloth}"/>{legs}{arms}</body>'
     )
 
 
 def build(layout: ForestLayout, vehicle_mjcf: str, vehicle_actuators: str, vehicle_sensors: str,
-          timestep_s: float, offscreen: tuple[int, int]) -> tuple[str, dict[str, bytes]]:
+          timestep_s: float, offscreen: tuple[int, int], look: SceneLook = FAIR
+          ) -> tuple[str, dict[str, bytes]]:
     """The forest with one vehicle in it, as an MJCF string and its texture files.
 
     Args:
@@ -170,6 +225,7 @@ def build(layout: ForestLayout, vehicle_mjcf: str, vehicle_actuators: str, vehic
         vehicle_sensors: content of `<sensor>`.
         timestep_s: the physics time step.
         offscreen: (width, height) of the largest picture that will be rendered, in pixels.
+        look: what a condition changes about it.
     """
     rng = generator(layout.seed, 'light')
     zenith, horizon = (np.array(c) for c in _SKIES[rng.integers(len(_SKIES))])
@@ -183,8 +239,8 @@ def build(layout: ForestLayout, vehicle_mjcf: str, vehicle_actuators: str, vehic
         f'{_cone_vertices(_cone_radius(size) * (1 - 0.3 * tier), 4.2 * (1 - 0.3 * tier))}"/>'
         for size in range(CONE_SIZES) for tier in range(2)
     )
-    geoms = [geom for i, tree in enumerate(layout.trees) for geom in _tree_geoms(tree, i)]
-    geoms += [_bush_geom(bush, i) for i, bush in enumerate(layout.bushes)]
+    geoms = [geom for i, tree in enumerate(layout.trees) for geom in _tree_geoms(tree, i, look)]
+    geoms += [_bush_geom(bush, i, look) for i, bush in enumerate(layout.bushes)]
     width, height = offscreen
     xml = f"""<mujoco model={quoteattr(f'forest {layout.seed}')}>
   <compiler angle="radian"/>
@@ -218,10 +274,10 @@ def build(layout: ForestLayout, vehicle_mjcf: str, vehicle_actuators: str, vehic
            diffuse="{_rgba((diffuse,) * 3)[:-2]}" specular="0 0 0" ambient="0 0 0"/>
     <geom name="ground" class="solid" type="plane" size="80 80 1" material="ground"/>
     {''.join(geoms)}
-    {_chair(layout)}
+    {_chair(layout, look)}
     {vehicle_mjcf}
   </worldbody>
   <actuator>{vehicle_actuators}</actuator>
   <sensor>{vehicle_sensors}</sensor>
 </mujoco>"""
-    return xml, _textures(layout.seed)
+    return xml, _textures(layout.seed, look)

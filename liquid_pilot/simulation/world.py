@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
     AttitudeThrust,
     CameraGeometry,
     Command,
     ImageBuffer,
+    ImuSample,
     LiquidPilotError,
+    Observation,
     SensorPacket,
     VehicleState,
 )
@@ -25,6 +29,8 @@ from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generat
 from liquid_pilot.simulation.rendering import CameraRenderer, mujoco
 from liquid_pilot.simulation.sensors import Gusts, Imu
 from liquid_pilot.simulation.vehicles import VEHICLES
+from liquid_pilot.simulation.view import View
+from liquid_pilot.simulation.weather import Weather
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,13 @@ class Simulation:
         """
         s = self.settings
         self._free_renderer()
-        self.layout = generate(seed, s.forest)
+        self._weather = Weather(seed, s.conditions if conditions is None else conditions,
+                                self.camera, 1.0 / s.physics_rate_hz)
+        self.layout = generate(seed, self._weather.forest(s.forest))
         xml, textures = scene.build(
             self.layout, *self.vehicle.mjcf(s.camera_vertical_fov_rad),
             timestep_s=1.0 / s.physics_rate_hz, offscreen=(s.camera_width, s.camera_height),
+            look=self._weather.look(),
         )
         self.model = mujoco.MjModel.from_xml_string(xml, textures)
         self.data = mujoco.MjData(self.model)
@@ -103,6 +112,7 @@ class Simulation:
         self._stamp_ns, self._start_ns = stamp_ns, stamp_ns
         self._setpoint: Command | AttitudeThrust = self._hover()
         self._setpoint_age_steps = 0
+        self._frameless: tuple[ImuSample, ...] = ()
         self.vehicle.place(self.data, self.layout.start_enu_m, self.layout.start_yaw_rad)
         mujoco.mj_forward(self.model, self.data)
         return self._packet((self._imu.read(stamp_ns, self.data.sensordata),), None)
@@ -125,12 +135,15 @@ class Simulation:
         step_ns = NANOSECONDS_PER_SECOND // s.physics_rate_hz
         timeout_steps = round(s.command_timeout_s * s.physics_rate_hz)
         imu, contact = [], None
+        self._weather.begin(self.flight_time_s, self.model, self._body)
         for step in range(1, s.physics_rate_hz // s.camera_rate_hz + 1):
             if self._setpoint_age_steps >= timeout_steps:
                 self._setpoint = self._hover()
             state = self.vehicle.state(data, self._stamp_ns)
             self.vehicle.actuate(data, self._setpoint, state)
-            self.vehicle.apply_wind(data, self._body, self._wind.step())
+            wind = map(sum, zip(self._wind.step(), self._weather.wind(self.flight_time_s),
+                                strict=True))
+            self.vehicle.apply_wind(data, self._body, tuple(wind))
             mujoco.mj_step(self.model, data)
             self._stamp_ns += step_ns
             self._setpoint_age_steps += 1
@@ -181,17 +194,43 @@ class Simulation:
         # mj_step leaves positions of bodies and cameras one step behind the joints.
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
-        s = self.settings
-        image = ImageBuffer(
-            self._renderer.render(self.data), s.camera_width, s.camera_height,
-            3 * s.camera_width, 'rgb8',
-        )
         state: VehicleState = self.vehicle.state(self.data, self._stamp_ns)
         x, y, _ = state.position_enu_m
         target_x, target_y, _ = self.layout.target_enu_m
         return SensorPacket(
-            self._stamp_ns, image, imu, state, math.hypot(target_x - x, target_y - y), contact
-        )
+            self._stamp_ns, self._observe(state, imu), imu, state,
+            math.hypot(target_x - x, target_y - y), contact)
+
+    def _observe(self, state: VehicleState, imu: tuple[ImuSample, ...]) -> Observation | None:
+        """The frame that arrives now, with the samples since the one before it; None without."""
+        timing = self._weather.timing
+        if timing is None:
+            return Observation(self._stamp_ns, self._image(state), imu)
+        self._frameless += imu
+        taken = None
+        if timing.taken(self.flight_time_s):
+            taken = self._stamp_ns, self._image(state)
+        arrived = timing.arrived(self._stamp_ns, self.flight_time_s, taken)
+        if arrived is None:
+            return None
+        stamp_ns, image = arrived
+        own = tuple(sample for sample in self._frameless if sample.stamp_ns <= stamp_ns)
+        self._frameless = self._frameless[len(own):]
+        return Observation(stamp_ns, image, own)
+
+    def _image(self, state: VehicleState) -> ImageBuffer:
+        s, now_s = self.settings, self.flight_time_s
+        if self._weather.changes_picture(now_s):
+            depth = None
+            if self._weather.needs_depth(now_s):
+                picture, depth = self._renderer.render_with_depth(self.data)
+            else:
+                picture = np.frombuffer(self._renderer.render(self.data), np.uint8).reshape(
+                    s.camera_height, s.camera_width, 3).copy()
+            data = self._weather.picture(picture, View(now_s, state, depth)).tobytes()
+        else:
+            data = self._renderer.render(self.data)
+        return ImageBuffer(data, s.camera_width, s.camera_height, 3 * s.camera_width, 'rgb8')
 
 
 def _checked(setpoint: Command | AttitudeThrust) -> Command | AttitudeThrust:
