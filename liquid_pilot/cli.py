@@ -18,7 +18,7 @@ from types import ModuleType
 
 from liquid_pilot.evaluation import verb as evaluate
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.learning import import_verb
+from liquid_pilot.learning import dataset_verb, import_verb
 from liquid_pilot.learning import verb as train
 from liquid_pilot.nodes import graph
 
@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     _add(verbs, 'train', 'make a pilot in the simulator', train,
          'Trains a pilot in the simulator: demonstrations, encoder, liquid core, DAgger, and a '
          'pilot file at the end.')
+    _add(verbs, 'dataset', 'make training episodes of bags', dataset_verb,
+         'Turns rosbag2 bags, of any robot that a mapping file describes, into episodes to train '
+         'on, and says what was found, left out and why.')
     _add(verbs, 'import-ncps', 'take the core of an ncps network', import_verb,
          'Turns the state dict of an ncps LTC (safetensors, or a weights-only torch file) into '
          'the core of a pilot.')
