@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     tasks: dict[str, Any] = {}
     columns = (TextColumn('{task.description:>24}'), BarColumn(), TaskProgressColumn(),
                TextColumn('left'), Remaining())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True,
+                  disable=not console.is_terminal) as progress:
 
         def announce(bag: str, done: int, of: int) -> None:
             if bag not in tasks:

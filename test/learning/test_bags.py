@@ -221,7 +221,7 @@ def test_a_bag_cut_short_anywhere_gives_what_it_holds_or_one_line(tmp_path):
 def test_a_damaged_bag_is_refused(tmp_path):
     whole = bytearray(write(tmp_path / 'whole.mcap').read_bytes())
     config = mapping_file(tmp_path)
-    for place in (0, 9, len(whole) // 3, len(whole) // 2):
+    for place in (0, 9, whole.index(b'zstd') + 40, whole.index(b'zstd', len(whole) // 4) + 40):
         damaged = bytearray(whole)
         damaged[place:place + 64] = bytes(byte ^ 0x5A for byte in damaged[place:place + 64])
         bag = tmp_path / 'damaged.mcap'
@@ -259,7 +259,7 @@ def test_a_bag_of_older_ros_is_read_and_a_broken_one_refused(tmp_path):
     bag = sqlite_bag(tmp_path / 'old')
     dataset = prepare(mapping_file(tmp_path), [bag], tmp_path / 'cache', None)
     assert dataset.report['frames'] == 100
-    assert episodes(dataset)[1].images[0, 0, 0, 0] == 50
+    assert episodes(dataset)[1].images[0, 0, 0, 0] == 40
     database = next(bag.glob('*.db3'))
     database.write_bytes(database.read_bytes()[:3000])
     with pytest.raises(LiquidPilotError, match='cannot be read as a bag'):

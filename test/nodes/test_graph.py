@@ -63,7 +63,7 @@ def test_a_users_node_between_camera_and_pilot_is_a_remapping_of_the_pilot_alone
     assert found['pilot'].remappings == (('camera/image_raw', 'my/image'),)
     assert found['simulator'].remappings == ()
     assert found['recorder'].parameters['image_topic'] == 'my/image'
-    assert found['recorder'].parameters['path'] == '/run/recording.mcap'
+    assert found['recorder'].parameters['path'] == '/run/recording'
 
 
 @pytest.mark.parametrize(('changes', 'words'), [
