@@ -20,7 +20,7 @@ from liquid_pilot.evaluation import verb as evaluate
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning import dataset_verb, import_verb
 from liquid_pilot.learning import verb as train
-from liquid_pilot.nodes import graph
+from liquid_pilot.nodes import graph, record_verb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     _add(verbs, 'train', 'make a pilot in the simulator', train,
          'Trains a pilot in the simulator: demonstrations, encoder, liquid core, DAgger, and a '
          'pilot file at the end.')
+    _add(verbs, 'record', 'record a running robot', record_verb,
+         'Records camera, IMU and commands of any running ROS 2 graph as a rosbag2 folder (MCAP) '
+         'to learn from, and shows what comes. Ctrl-C ends and closes it.')
     _add(verbs, 'dataset', 'make training episodes of bags', dataset_verb,
          'Turns rosbag2 bags, of any robot that a mapping file describes, into episodes to train '
          'on, and says what was found, left out and why.')

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import rclpy
+from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Reader
@@ -118,6 +119,30 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(
     bag = Bag(path)
     assert sum(1 for _ in bag.messages(['/full/camera/image_raw'])) >= 10
     assert bag.unclosed
+
+
+def test_the_verb_records_other_names_and_types_and_warns_of_silence(
+        ros, run_cli, tmp_path, eventually):
+    path = tmp_path / 'bag'
+    process = run_cli('record', '--image', '/verb/image', '--command', '/verb/cmd', '--out', path)
+    node = rclpy.create_node('talker', namespace='verb')
+    publisher = node.create_publisher(Twist, 'cmd', 10)
+    eventually(publisher.get_subscription_count, 20)
+    time.sleep(0.3)
+    for _ in range(50):
+        publisher.publish(Twist())
+        time.sleep(0.01)
+    # A topic that stays silent is told of after three seconds.
+    time.sleep(3.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    node.destroy_node()
+    assert process.returncode == 0, err
+    assert 'warning: /verb/image: silent: nobody publishes it' in err
+    assert 'messages; next: liquid-pilot dataset' in out
+    with Reader(path) as bag:
+        counts = {entry.topic: (entry.msgtype, entry.msgcount) for entry in bag.connections}
+    assert counts['/verb/cmd'] == ('geometry_msgs/msg/Twist', 50)
 
 
 def test_an_existing_folder_is_never_overwritten(start_node, tmp_path):
