@@ -137,6 +137,8 @@ def _add_inspect(verbs: argparse._SubParsersAction) -> None:
     )
     inspect.add_argument('pilot', help='name of a shipped pilot, or its folder')
     inspect.add_argument('--json', action='store_true', help='as one JSON object')
+    inspect.add_argument('--draw', type=Path, metavar='FILE',
+                         help='also draw wiring, synapses and time constants into a PNG file')
     inspect.set_defaults(run=_inspect)
 
 
@@ -145,6 +147,10 @@ def _inspect(parsed: argparse.Namespace) -> int:
 
     folder = _pilot_folder(parsed.pilot)
     print(json.dumps(figures(folder), indent=2) if parsed.json else describe(folder))
+    if parsed.draw is not None:
+        from liquid_pilot.evaluation.drawing import draw_pilot
+
+        draw_pilot(folder, parsed.draw)
     return 0
 
 
