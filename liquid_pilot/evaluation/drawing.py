@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import inspection, pilot_file
 from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.pilot_file import PilotSpecification
 from liquid_pilot.liquid.wiring import Wiring
 
 _ROLES = {'sensory': '#57606a', 'inter': '#1a7f37', 'command': '#8250df', 'motor': '#bc4c00'}
@@ -49,7 +51,7 @@ def draw_pilot(folder: Path, path: Path) -> None:
     grid = figure.add_gridspec(2, 2, width_ratios=(2.4, 1), height_ratios=(1.3, 1))
     _draw_wiring(figure.add_subplot(grid[:, 0]), pilot.wiring, pilot.parameters)
     _draw_time_constants(figure.add_subplot(grid[0, 1]), pilot.wiring, pilot.parameters)
-    _write_card(figure.add_subplot(grid[1, 1]), inspection.figures(folder))
+    _write_card(figure.add_subplot(grid[1, 1]), inspection.figures(folder), pilot.specification)
     figure.suptitle(f'{pilot.specification.name}  ({pilot.digest[:12]})', fontsize=13)
     FigureCanvasAgg(figure)
     beside = path.with_name(f'.{path.name}.{os.getpid()}')
@@ -75,11 +77,13 @@ def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
             # Side by side in two files, so that synapses within a column can be seen.
             shift = 0.07 * (-1) ** rank if role != 'motor' else 0.0
             places['neuron', neuron] = (x + shift, _spread(rank, len(columns[role])))
-    for kind, weights, polarity in (('input', p.sensory_w, wiring.sensory_polarity),
-                                    ('neuron', p.w, wiring.polarity)):
+    for kind, weights, reversal, polarity in (
+            ('input', p.sensory_w, p.sensory_erev, wiring.sensory_polarity),
+            ('neuron', p.w, p.erev, wiring.polarity)):
         strongest = max(float(weights.max()), 1e-9)
         for source, target in zip(*np.nonzero(polarity), strict=True):
-            sign = int(polarity[source, target])
+            # Training moves the reversal potentials: the sign is that which acts now.
+            sign = 1 if reversal[source, target] >= 0.0 else -1
             share = float(weights[source, target]) / strongest
             bend = 'arc3,rad=0.5' if source == target and kind == 'neuron' else 'arc3,rad=0.08'
             axes.annotate(
@@ -122,20 +126,27 @@ def _draw_time_constants(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
     axes.grid(alpha=0.3, which='both')
 
 
-def _write_card(axes: Any, found: dict[str, Any]) -> None:
+def _write_card(axes: Any, found: dict[str, Any], specification: PilotSpecification) -> None:
     count, card = found['parameters'], found['card']
     lines = [
-        f'{count["total"]} parameters: encoder {count["encoder"]}, core {count["core"]}',
+        f'{count["total"]} constants: encoder {count["encoder"]}, core {count["core"]}',
         f'{found["vehicle"]}, {found["rate_hz"]:g} frames/s, {found["unfolds"]} solver steps',
         f'camera {found["camera"]["width"]} x {found["camera"]["height"]}, '
         f'{found["camera"]["horizontal_fov_deg"]:g} x '
-        f'{found["camera"]["vertical_fov_deg"]:g} degrees', '']
+        f'{found["camera"]["vertical_fov_deg"]:g} degrees',
+        f'IMU mean   {_numbers(specification.imu_mean)}',
+        f'IMU scale  {_numbers(specification.imu_scale)}',
+        f'command scale  {_numbers(specification.command_scale)}', '']
     lines += [f'{key}: {value}' for key, value in card.items() if not isinstance(value, dict)]
     lines += [f'{key}: ' + ', '.join(f'{k} {v}' for k, v in list(value.items())[:6])
               for key, value in card.items() if isinstance(value, dict)]
     axes.text(0.0, 1.0, '\n'.join(line[:88] for line in lines[:28]), va='top', fontsize=7,
               family='monospace', wrap=True)
     axes.axis('off')
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ' '.join(f'{value:.3g}' for value in values)
 
 
 def _spread(rank: int, count: int) -> float:
