@@ -106,7 +106,6 @@ class Flights:
         try:
             packet = self._simulation.reset(seed, self._next_ns)
             mission = Mission(seed, self._simulation.layout, self._rules)
-            self._node.mark(packet.stamp_ns, f'seed {seed}')
             if self._settings.realtime:
                 self._fly_in_real_time(mission, packet)
             else:
@@ -116,7 +115,9 @@ class Flights:
             mission.abort(INTERRUPTED if by_user else 'the run was ended from outside')
         except UnansweredError as error:
             mission.abort(str(error))
-        self._node.mark(self._next_ns - 1, f'end {mission.result.outcome}')
+        if self._frames:
+            last_ns = self._next_ns - self._simulation.control_period_ns
+            self._node.mark(last_ns, f'end {mission.result.outcome}')
         self._wall_s += time.monotonic() - started_s
         return mission.result
 
@@ -196,6 +197,8 @@ class Flights:
         self._ticks += 1
         if self._node.intruder:
             raise UnansweredError(self._node.intruder)
+        if not self._frames:
+            self._node.mark(packet.stamp_ns, f'seed {mission.seed}')
         outcome = mission.update(packet)
         now_s = mission.flight_time_s
         due = not self._frames or now_s - self._frames[-1][0] >= _SHOT_PERIOD_S - 1e-9
