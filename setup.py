@@ -29,7 +29,7 @@ ROS = [
     'ros-jazzy-diagnostic-msgs', 'ros-jazzy-trajectory-msgs', 'ros-jazzy-std-srvs',
 ]
 SIM = ['mujoco>=3.3', 'gymnasium>=1.0', 'matplotlib>=3.7']
-TRAIN = [*SIM, 'torch>=2.4', 'onnx>=1.16', 'onnxscript>=0.3']
+TRAIN = [*SIM, 'torch>=2.4', 'onnx>=1.16', 'onnxscript>=0.3', 'rosbags>=0.11']
 
 setup(
     name=NAME,
@@ -42,7 +42,7 @@ setup(
     python_requires='>=3.10',
     install_requires=[
         'numpy>=1.26', 'numba>=0.60', 'onnxruntime>=1.18', 'opencv-python-headless>=4.9',
-        'safetensors>=0.4', 'rich>=13', 'pyyaml>=6', 'mcap>=1.1',
+        'safetensors>=0.4', 'rich>=13', 'pyyaml>=6', 'mcap>=1.6',
     ],
     extras_require={
         'ros': [f'{name}; {ROS_WHEELS}' for name in ROS],

@@ -18,10 +18,10 @@ from types import ModuleType
 
 from liquid_pilot.evaluation import verb as evaluate
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.learning import dataset_verb, import_verb
 from liquid_pilot.learning import demonstrate_verb as demonstrate
-from liquid_pilot.learning import import_verb
 from liquid_pilot.learning import verb as train
-from liquid_pilot.nodes import graph
+from liquid_pilot.nodes import graph, record_verb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     _add(verbs, 'train', 'make a pilot from demonstrations', train,
          'Trains a pilot: encoder, core, perhaps DAgger, and a pilot file at the end; from '
          'demonstrations, from recorded flights, or from nothing.')
+    _add(verbs, 'record', 'record a running robot', record_verb,
+         'Records camera, IMU and commands of any running ROS 2 graph as a rosbag2 folder (MCAP) '
+         'to learn from, and shows what comes. Ctrl-C ends and closes it.')
+    _add(verbs, 'dataset', 'make training episodes of bags', dataset_verb,
+         'Turns rosbag2 bags, of any robot that a mapping file describes, into episodes to train '
+         'on, and says what was found, left out and why.')
     _add(verbs, 'import-ncps', 'take the core of an ncps network', import_verb,
          'Turns the state dict of an ncps LTC (safetensors, or a weights-only torch file) into '
          'the core of a pilot.')
@@ -135,6 +141,8 @@ def _add_inspect(verbs: argparse._SubParsersAction) -> None:
     )
     inspect.add_argument('pilot', help='name of a shipped pilot, or its folder')
     inspect.add_argument('--json', action='store_true', help='as one JSON object')
+    inspect.add_argument('--draw', type=Path, metavar='FILE',
+                         help='also draw wiring, synapses and time constants into a PNG file')
     inspect.set_defaults(run=_inspect)
 
 
@@ -143,6 +151,10 @@ def _inspect(parsed: argparse.Namespace) -> int:
 
     folder = _pilot_folder(parsed.pilot)
     print(json.dumps(figures(folder), indent=2) if parsed.json else describe(folder))
+    if parsed.draw is not None:
+        from liquid_pilot.evaluation.drawing import draw_pilot
+
+        draw_pilot(folder, parsed.draw)
     return 0
 
 

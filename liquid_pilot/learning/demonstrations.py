@@ -7,7 +7,6 @@ it learns from the states that it gets into. One `.npz` file an episode; nothing
 
 from __future__ import annotations
 
-import math
 import signal
 import zipfile
 from collections.abc import Callable, Iterable
@@ -20,7 +19,6 @@ import numpy as np
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
     CameraGeometry,
-    Command,
     LiquidPilotError,
     SensorPacket,
 )
@@ -28,45 +26,12 @@ from liquid_pilot.learning import source
 from liquid_pilot.learning.files import replacing
 from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.preprocess import Preprocessor
+from liquid_pilot.simulation.disturbance import Disturbance, Injector
 from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.workers import spawned_pool
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
-
-
-@dataclass(frozen=True)
-class Disturbance:
-    """Noise on the executed command: bursts of an Ornstein-Uhlenbeck process.
-
-    Each episode draws a level in [0, level]; within it, bursts of `burst_s` alternate with calm
-    of the same mean length.
-    """
-
-    level: float = 1.3
-    sigma: tuple[float, float, float, float] = (0.5, 0.8, 0.4, 0.6)
-    """Forward, left, up in m/s, and yaw rate in rad/s."""
-    correlation_s: float = 0.6
-    burst_s: float = 1.2
-
-
-class _Injector:
-    def __init__(self, disturbance: Disturbance, rng: np.random.Generator, period_s: float):
-        self._rng, self._d = rng, disturbance
-        self._level = disturbance.level * rng.uniform()
-        self._decay = math.exp(-period_s / disturbance.correlation_s)
-        self._switch = period_s / disturbance.burst_s
-        self._noise, self._on = np.zeros(4), rng.random() < 0.5
-
-    def __call__(self, command: Command) -> Command:
-        if self._rng.random() < self._switch:
-            self._on = not self._on
-        kick = math.sqrt(1 - self._decay**2) * self._rng.standard_normal(4)
-        self._noise = self._decay * self._noise + kick
-        if not self._on:
-            return command
-        noisy = np.array(command.values) + self._level * np.array(self._d.sigma) * self._noise
-        return Command(command.stamp_ns, *noisy.tolist())
 
 
 @dataclass(frozen=True)
@@ -140,7 +105,7 @@ class Demonstrator:
         simulation, s = self._simulation, self.settings
         rng = generator(seed, 'injector')
         period_s = simulation.control_period_ns / NANOSECONDS_PER_SECOND
-        inject = _Injector(s.disturbance, rng, period_s)
+        inject = Injector(s.disturbance, rng, period_s)
         packet = simulation.reset(seed)
         if self._pilot is not None:
             self._pilot.reset()

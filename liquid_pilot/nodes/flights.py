@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.nodes.progress import Progress
 from liquid_pilot.nodes.vehicle_link import SimulatorNode, StoppedError, UnansweredError, shifted
 from liquid_pilot.simulation.conditions import label, parse
+from liquid_pilot.simulation.disturbance import Disturbance, Injector
+from liquid_pilot.simulation.expert import Expert
+from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.mission import Mission, MissionResult, MissionRules
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
@@ -111,6 +116,9 @@ class Flights:
             mission.abort(INTERRUPTED if by_user else 'the run was ended from outside')
         except UnansweredError as error:
             mission.abort(str(error))
+        if self._frames:
+            last_ns = self._next_ns - self._simulation.control_period_ns
+            self._node.mark(last_ns, f'end {mission.result.outcome}')
         self._wall_s += time.monotonic() - started_s
         return mission.result
 
@@ -121,13 +129,30 @@ class Flights:
             done, message = node.engage(on)
             if not done:
                 raise UnansweredError(f'the guard cannot be engaged: {message}')
+        demonstrator = self._demonstrator(mission.seed)
         while self._score(mission, packet) is None:
             limit_s = self._settings.answer_timeout_s if self._answered else \
                 max(self._settings.answer_timeout_s, self._settings.startup_timeout_s)
             setpoint = node.exchange(
-                packet, simulation.camera, limit_s, self._progress.trouble)
+                packet, simulation.camera, limit_s, self._progress.trouble,
+                demonstrator and functools.partial(demonstrator, packet))
             self._answered = True
             packet = simulation.advance(setpoint)
+
+    def _demonstrator(self, seed: int) -> Callable[[SensorPacket], None] | None:
+        """What steers in place of a pilot, with the noise that the training collects by."""
+        if not self._settings.demonstrate:
+            return None
+        period_s = self._simulation.control_period_ns / NANOSECONDS_PER_SECOND
+        expert = Expert(self._simulation.layout)
+        inject = Injector(Disturbance(level=self._settings.disturbance),
+                          generator(seed, 'injector'), period_s)
+
+        def steer(packet: SensorPacket) -> None:
+            label = expert.command(packet.state)
+            self._node.demonstrate(label, inject(label))
+
+        return steer
 
     def _fly_in_real_time(self, mission: Mission, packet: SensorPacket) -> None:
         """Free-running: what is flown is what came in time, else the vehicle's own failsafe."""
@@ -173,6 +198,8 @@ class Flights:
         self._ticks += 1
         if self._node.intruder:
             raise UnansweredError(self._node.intruder)
+        if not self._frames:
+            self._node.mark(packet.stamp_ns, f'seed {mission.seed}')
         outcome = mission.update(packet)
         now_s = mission.flight_time_s
         due = not self._frames or now_s - self._frames[-1][0] >= _SHOT_PERIOD_S - 1e-9

@@ -67,7 +67,10 @@ class FlyOptions:
         False, 'fly on the wall clock, as on a vehicle; otherwise in lock-step, as fast as it goes '
         'and with the same outcome every time')
     headless: bool = _option(False, 'without the window that shows what the camera sees')
-    record: bool = _option(False, 'record the topics as recording.mcap in the run folder')
+    record: bool = _option(False, 'record the topics as a rosbag2 folder in the run folder')
+    demonstrate: bool = _option(
+        False, 'the expert, which knows the map, flies in place of the pilot, with noise injected '
+        'into its commands, and the run is recorded to be learnt from')
     out: str = _option('', 'run folder for report and pictures; empty: runs/<date and time>')
     camera_topic: str = _option(
         IMAGE_TOPIC, 'image topic that the pilot flies on; a node of your own between camera and '
@@ -104,6 +107,9 @@ class FlyOptions:
             topic = getattr(self, name)
             if not _TOPIC.fullmatch(topic) and (topic or name == 'camera_topic'):
                 raise LiquidPilotError(f'{name} {topic!r} is not the name of a topic')
+        if self.demonstrate and (not self.simulated or self.realtime):
+            raise LiquidPilotError('demonstrate needs the embedded simulator, in lock-step; to '
+                                   'record your own robot, use `liquid-pilot record`')
         if self.params_file and not Path(self.params_file).expanduser().is_file():
             raise LiquidPilotError(f'params_file {self.params_file!r} is not a file')
 
@@ -170,7 +176,7 @@ def with_run_folder(options: FlyOptions) -> FlyOptions:
             folder = first.with_name(f'{first.name}_{count}').resolve()
     if folder.exists() and not folder.is_dir():
         raise LiquidPilotError(f'out: {folder} is not a folder')
-    for name in ('report.json', 'recording.mcap'):
+    for name in ('report.json', 'recording'):
         if (folder / name).exists():
             raise LiquidPilotError(
                 f'out: {folder} holds a run already ({name}); choose another folder')
@@ -204,23 +210,22 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         for name, value in dataclasses.asdict(limits).items()
     } if options.vehicle != defaults.vehicle else {}
 
-    specs = [
-        NodeSpec('guard', 'guard', parameters={
-            **clock, **lockstep, **given(adapter=options.adapter), **vehicle_limits}, **common),
-        NodeSpec('pilot', 'pilot', parameters={
+    specs = [NodeSpec('guard', 'guard', parameters={
+        **clock, **lockstep, **given(adapter=options.adapter), **vehicle_limits}, **common)]
+    if not options.demonstrate:
+        specs.append(NodeSpec('pilot', 'pilot', parameters={
             **clock, **lockstep, **given(pilot=options.pilot), 'vehicle': options.vehicle},
-            remappings=camera + info, **common),
-    ]
+            remappings=camera + info, **common))
     if options.simulated:
         specs.append(NodeSpec('simulator', 'simulator', parameters={
             **given(missions=options.missions, seed=options.seed, adapter=options.adapter,
                     vehicle=options.vehicle, realtime=options.realtime, pilot=options.pilot,
-                    condition=options.condition),
+                    condition=options.condition, demonstrate=options.demonstrate),
             'publish_clock': options.sim_time, 'out': options.out}, ends_run=True, **common))
-    if options.record:
+    if options.record or options.demonstrate:
         specs.append(NodeSpec('recorder', 'recorder', parameters={
-            **clock, 'path': str(Path(options.out) / 'recording.mcap'),
-            'image_topic': options.camera_topic}, required=False, **common))
+            **clock, 'path': str(Path(options.out) / 'recording'),
+            'image_topic': options.camera_topic}, required=options.demonstrate, **common))
     if not options.headless:
         specs.append(NodeSpec('viewer', 'viewer', parameters={**clock}, remappings=camera,
                               required=False, **common))

@@ -18,7 +18,7 @@ from geometry_msgs.msg import Quaternion, Transform, Twist, TwistStamped, Vector
 from nav_msgs.msg import Odometry
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
-from std_msgs.msg import Float64MultiArray, MultiArrayDimension
+from std_msgs.msg import Float64MultiArray, Header, MultiArrayDimension
 from trajectory_msgs.msg import MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
 
 from liquid_pilot.interfaces import (
@@ -239,6 +239,11 @@ def unpack_attitude_thrust(message: MultiDOFJointTrajectory) -> AttitudeThrust:
 def pack_clock(stamp_ns: int) -> Clock:
     """Simulated time."""
     return Clock(clock=to_time(stamp_ns))
+
+
+def pack_header(stamp_ns: int, text: str) -> Header:
+    """A stamp and a text as std_msgs/Header."""
+    return Header(stamp=to_time(stamp_ns), frame_id=text)
 
 
 # Trace

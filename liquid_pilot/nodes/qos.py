@@ -32,10 +32,17 @@ COMMAND_ANY = _profile(reliable=False, depth=1)
 TRACE = _profile(reliable=True, depth=20)
 CLOCK = _profile(reliable=True, depth=1)
 DIAGNOSTICS = _profile(reliable=True, depth=10)
-RECORDING = _profile(reliable=False, depth=400)
-"""Heard whatever the publisher offers."""
+MISSION = _profile(reliable=True, depth=100, latched=True)
+"""Where one mission ends and the next begins, told to who comes late too."""
+FRAMES_RELIABLE = _profile(reliable=True, depth=100)
+"""Frames of demonstrations, which are recorded and not flown on."""
 
 
 def sensor(lockstep: bool) -> QoSProfile:
     """For a subscription to IMU, odometry or camera_info."""
     return SENSOR_RELIABLE if lockstep else SENSOR
+
+
+def recording(reliable: bool, latched: bool) -> QoSProfile:
+    """For a subscription that asks for all that a publisher offers."""
+    return _profile(reliable, 400, latched)

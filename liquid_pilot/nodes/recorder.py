@@ -1,11 +1,12 @@
-"""The recorder node: the topics of the graph as an MCAP file that rosbag2 and Foxglove read.
+"""The recorder node: the topics of any running graph as a rosbag2 folder (MCAP).
 
-Messages are stored as they arrive, serialised, without being unpacked. The file is written in
-chunks, so that a kill loses the last one at most (`mcap recover` then makes the index).
+A topic is recorded from the moment that somebody publishes it, as the type and with the quality of
+service that it then has. Messages are stored as they arrive, serialised, without being unpacked.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
@@ -13,40 +14,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import Twist, TwistStamped
-from mcap.writer import CompressionType, Writer
-from nav_msgs.msg import Odometry
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
-from std_msgs.msg import Float64MultiArray
-from trajectory_msgs.msg import MultiDOFJointTrajectory
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes import qos, runtime
+from liquid_pilot.nodes.bag_writer import BagWriter, Offer
 from liquid_pilot.nodes.diagnostics import Reporter
 from liquid_pilot.nodes.parameters import parameter
 
+TOPICS = ('camera/camera_info', 'imu/data', 'odom', 'pilot/command', 'pilot/trace', 'cmd_vel',
+          'attitude_thrust', 'expert/command', 'mission', '/diagnostics', '/clock')
+"""Recorded besides the images, where they are published; remapping gives them other names."""
 _PRIMITIVES = frozenset((
     'bool', 'byte', 'char', 'float32', 'float64', 'int8', 'uint8', 'int16', 'uint16', 'int32',
     'uint32', 'int64', 'uint64', 'string', 'wstring',
 ))
 _FIELD = re.compile(r'\s*([A-Za-z][\w/]*)(<=\d+)?(\[[^\]]*\])?\s+[A-Za-z]\w*')
 _FLUSH_S = 1.0
+_LOOK_S = 0.1
+_SHOW_S = 0.25
 
 
 @dataclass(frozen=True)
 class RecorderParameters:
     """Parameters of the recorder node."""
 
-    path: str = parameter('recording.mcap', 'file to write; it must not exist')
+    path: str = parameter('recording', 'rosbag2 folder to write; it must not hold anything')
     image_topic: str = parameter('camera/image_raw', 'image topic that the pilot flies on')
     image_transport: str = parameter(
         'raw', 'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage',
         choices=('raw', 'compressed'))
-    stamped: bool = parameter(True, 'cmd_vel is a TwistStamped; false: a Twist')
+    topics: str = parameter('', 'further topics of any type, separated by spaces')
     chunk_size: int = parameter(
-        1 << 20, 'bytes of a chunk: what a kill may lose', 'bytes', low=1024, high=1 << 28)
+        1 << 20, 'bytes of a chunk: what a kill may lose, if it is less than a second', 'bytes',
+        low=1024, high=1 << 28)
 
 
 def definition(kind: str, find: Callable[[str, str], str]) -> str:
@@ -99,59 +100,103 @@ class RecorderNode(runtime.LiquidNode):
     def __init__(self) -> None:
         super().__init__('recorder')
         settings = self.settings.now
-        path = Path(settings.path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(path, 'xb')  # noqa: SIM115  closed by close()
-        except FileExistsError:
-            raise LiquidPilotError(f'{path} is there already; choose another path') from None
-        except OSError as error:
-            raise LiquidPilotError(f'{path} cannot be written: {error}') from None
-        self._writer = Writer(
-            self._file, chunk_size=settings.chunk_size, compression=CompressionType.LZ4)
-        self._writer.start(profile='ros2', library='liquid_pilot')
-        self._count = 0
-        self._reporter = Reporter(
-            self, lambda: ('recording', {'path': str(path), 'messages': str(self._count)}))
-        image = (settings.image_topic, Image)
+        self.bag = BagWriter(Path(settings.path), settings.chunk_size)
+        image = settings.image_topic
         if settings.image_transport == 'compressed':
-            image = (f'{settings.image_topic}/compressed', CompressedImage)
-        twist = TwistStamped if settings.stamped else Twist
-        kinds: dict[str, type] = dict([
-            image, ('camera/camera_info', CameraInfo), ('imu/data', Imu), ('odom', Odometry),
-            ('pilot/command', TwistStamped), ('pilot/trace', Float64MultiArray),
-            ('cmd_vel', twist), ('attitude_thrust', MultiDOFJointTrajectory),
-            ('/diagnostics', DiagnosticArray), ('/clock', Clock),
-        ])
-        schemas: dict[type, int] = {}
-        for topic, kind in kinds.items():
-            if kind not in schemas:
-                name = '/'.join((kind.__module__.split('.')[0], 'msg', kind.__name__))
-                schemas[kind] = self._writer.register_schema(
-                    name, 'ros2msg', definition(name, find_message).encode())
-            channel = self._writer.register_channel(
-                self.resolve_topic_name(topic), 'cdr', schemas[kind],
-                {'offered_qos_profiles': ''})
-            self.create_subscription(kind, topic, self._keeper(channel), qos.RECORDING, raw=True)
-        self.every(_FLUSH_S, self._file.flush)
+            image += '/compressed'
+        names = (image, *TOPICS, *settings.topics.split())
+        self.counts: dict[str, int] = {self.resolve_topic_name(name): 0 for name in names}
+        """Messages of each topic so far, by its full name."""
+        self.troubles: dict[str, str] = {}
+        """Why a topic that is published cannot be recorded."""
+        self.failure: LiquidPilotError | None = None
+        """Why nothing more can be written."""
+        self._waiting = set(self.counts)
+        self._reporter = Reporter(self, lambda: ('recording', {
+            'path': str(self.bag.path), 'messages': str(sum(self.counts.values()))}))
+        self._look()
+        self.every(_LOOK_S, self._look)
+        self.every(_FLUSH_S, self._flush)
 
-    def _keeper(self, channel: int) -> Callable[[bytes], None]:
+    def _look(self) -> None:
+        """Begin to record what is published by now."""
+        for topic in sorted(self._waiting):
+            publishers = self.get_publishers_info_by_topic(topic)
+            if not publishers:
+                continue
+            self._waiting.discard(topic)
+            kinds = {publisher.topic_type for publisher in publishers}
+            try:
+                if len(kinds) > 1:
+                    raise LiquidPilotError(f'is published as {" and as ".join(sorted(kinds))}')
+                kind = message_type(kinds.pop())
+            except LiquidPilotError as error:
+                self.troubles[topic] = str(error)
+                self.get_logger().warning(f'{topic} is not recorded: {error}')
+                continue
+            profiles = [publisher.qos_profile for publisher in publishers]
+            offer = Offer(
+                all(p.reliability == ReliabilityPolicy.RELIABLE for p in profiles),
+                all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in profiles),
+                max(p.depth for p in profiles))
+            name = type_name(kind)
+            channel = self.bag.open_channel(topic, name, definition(name, find_message), offer)
+            self.create_subscription(kind, topic, self._keeper(channel, topic),
+                                     qos.recording(offer.reliable, offer.latched), raw=True)
+
+    def _keeper(self, channel: int, topic: str) -> Callable[[bytes], None]:
         def keep(serialised: bytes) -> None:
-            now_ns = self.get_clock().now().nanoseconds
-            self._writer.add_message(channel, now_ns, serialised, now_ns, self._count)
-            self._count += 1
+            if self.failure is not None:
+                return
+            try:
+                self.bag.add(channel, self.get_clock().now().nanoseconds, serialised)
+                self.counts[topic] += 1
+            except LiquidPilotError as error:
+                self.failure = error
 
         return keep
 
+    def _flush(self) -> None:
+        try:
+            self.bag.flush()
+        except LiquidPilotError as error:
+            self.failure = error
+
     def close(self) -> None:
         """Write the index."""
-        self._writer.finish()
-        self._file.close()
+        self.bag.close()
+
+
+def message_type(name: str) -> type:
+    """The class of 'package/msg/Name'; LiquidPilotError when the package is not installed."""
+    package, _, short = name.split('/')
+    try:
+        return getattr(importlib.import_module(f'{package}.msg'), short)
+    except (ImportError, AttributeError):
+        raise LiquidPilotError(f'{name} is not installed here: install the ROS package {package}, '
+                               'or source the workspace that has it') from None
+
+
+def type_name(kind: type) -> str:
+    """'package/msg/Name' of a message class."""
+    return '/'.join((kind.__module__.split('.')[0], 'msg', kind.__name__))
+
+
+def record(node: RecorderNode, spinner: runtime.Spinner,
+           show: Callable[[RecorderNode], None] | None = None) -> int:
+    """Record until a signal comes; LiquidPilotError when nothing more can be written."""
+    while not spinner.stopping:
+        spinner.wait(_SHOW_S)
+        if node.failure is not None:
+            raise node.failure
+        if show is not None:
+            show(node)
+    return 0
 
 
 def main() -> int:
     """Entry point of the executable."""
-    return runtime.run('recorder', RecorderNode)
+    return runtime.run('recorder', RecorderNode, record)
 
 
 if __name__ == '__main__':

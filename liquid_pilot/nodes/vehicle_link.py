@@ -11,6 +11,7 @@ from nav_msgs.msg import Odometry
 from rclpy.client import Client
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Imu
+from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
@@ -49,6 +50,11 @@ class SimulatorParameters:
         False, 'run on the wall clock; false: lock-step, as fast as it goes')
     publish_clock: bool = parameter(
         True, 'publish simulated time on /clock; false: stamps are of the system clock')
+    demonstrate: bool = parameter(
+        False, 'the expert flies, disturbed, in place of a pilot: its commands are published on '
+        'expert/command for a recorder')
+    disturbance: float = parameter(
+        1.3, 'level of the noise injected into the commands of demonstrations', low=0.0, high=10.0)
     camera_width: int = parameter(256, 'width of the camera image', 'pixels', low=16, high=4096)
     camera_height: int = parameter(144, 'height of the camera image', 'pixels', low=16, high=4096)
     time_limit_s: float = parameter(
@@ -92,7 +98,15 @@ class SimulatorNode(runtime.LiquidNode):
         self._reporter = Reporter(self, lambda: (self.state, self.figures), period_s=0.2)
         self.health = self._reporter.health
 
-        self._images = self.create_publisher(Image, 'camera/image_raw', qos.IMAGE)
+        self._images = self.create_publisher(
+            Image, 'camera/image_raw',
+            qos.FRAMES_RELIABLE if settings.demonstrate else qos.IMAGE)
+        self._missions = self.create_publisher(Header, 'mission', qos.MISSION)
+        self._labels = self._steering = None
+        if settings.demonstrate:
+            self._labels = self.create_publisher(
+                TwistStamped, 'expert/command', qos.SENSOR_RELIABLE)
+            self._steering = self.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
         self._infos = self.create_publisher(
             CameraInfo, 'camera/camera_info', qos.SENSOR_RELIABLE)
         self._imus = self.create_publisher(Imu, 'imu/data', qos.SENSOR_RELIABLE)
@@ -158,6 +172,15 @@ class SimulatorNode(runtime.LiquidNode):
         self._infos.publish(messages.pack_camera_info(camera, frame.stamp_ns))
         self._images.publish(messages.pack_image(frame.image, frame.stamp_ns))
 
+    def mark(self, stamp_ns: int, text: str) -> None:
+        """Say on `mission` that one begins ('seed 7') or ends ('end success') at a frame."""
+        self._missions.publish(messages.pack_header(stamp_ns, text))
+
+    def demonstrate(self, label: Command, disturbed: Command) -> None:
+        """Publish what the expert would do, for the recorder, and what is flown, for the guard."""
+        self._labels.publish(messages.pack_command(label))
+        self._steering.publish(messages.pack_command(disturbed))
+
     # Waiting. All of these raise StoppedError once the user wants to stop.
 
     def wait(self, seconds: float) -> None:
@@ -168,12 +191,13 @@ class SimulatorNode(runtime.LiquidNode):
 
     def exchange(
         self, packet: SensorPacket, camera: CameraGeometry, limit_s: float,
-        on_silence: Callable[[str], None],
+        on_silence: Callable[[str], None], steer: Callable[[], None] | None = None,
     ) -> Command | AttitudeThrust | None:
         """Lock-step: publish, and wait for the setpoint with the frame's stamp; None without one.
 
         The frame alone is sent again when no answer comes: it is the only thing that may be lost;
         `on_silence` then takes what is known of the reason. UnansweredError after `limit_s`.
+        `steer` is called once the frame is out, by whoever commands in place of a pilot.
         """
         started_s = self.steady_s()
         frame = packet.observation
@@ -183,6 +207,8 @@ class SimulatorNode(runtime.LiquidNode):
             return None
         self._awaited_ns, self._setpoint = frame.stamp_ns, None
         self.publish(packet, camera)
+        if steer is not None:
+            steer()
         resend_s = started_s + self.settings.now.resend_s
         while self._setpoint is None:
             self.wait(resend_s - self.steady_s())
@@ -228,7 +254,9 @@ class SimulatorNode(runtime.LiquidNode):
         return answer.success, answer.message
 
     def reset_pilot(self, limit_s: float = 10.0) -> None:
-        """A fresh network."""
+        """A fresh network; in a demonstration there is none."""
+        if self.settings.now.demonstrate:
+            return
         self.call(self._reset, Trigger.Request(), limit_s)
 
     def engage(self, on: bool, limit_s: float = 10.0) -> tuple[bool, str]:
@@ -239,7 +267,10 @@ class SimulatorNode(runtime.LiquidNode):
         """What of the graph is not there, in one line; empty when all is."""
         namespace = self.get_namespace().rstrip('/')
         gaps = []
-        if not self._reset.service_is_ready():
+        if self.settings.now.demonstrate:
+            if not self._labels.get_subscription_count():
+                gaps.append(f'the recorder (nobody listens to {namespace}/expert/command)')
+        elif not self._reset.service_is_ready():
             gaps.append(f'the pilot (service {namespace}/pilot/reset)')
         elif not self._imus.get_subscription_count():
             gaps.append(f'the pilot (nobody listens to {namespace}/imu/data)')

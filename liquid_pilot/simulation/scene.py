@@ -58,7 +58,7 @@ class SceneLook:
     def other_forest(self, rng: np.random.Generator, share: float) -> SceneLook:
         """This look, a share of the way to a forest that is drawn."""
         leaves = _LEAVES[rng.integers(len(_LEAVES))]
-        bark, ground = (tuple(rng.uniform(0.6, 2.0, 3)) for _ in range(2))
+        bark, ground = (tuple(rng.uniform(0.6, 1.9) * rng.uniform(0.8, 1.2, 3)) for _ in range(2))
         return replace(self, **{name: _between(getattr(self, name), end, share) for name, end in (
             ('leaves', leaves), ('bark', bark), ('ground', ground))})
 

@@ -128,7 +128,8 @@ def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, paramete
     results = fly([12], pilot, 'attitude_thrust', rules=MissionRules(time_limit_s=LIMIT_S))
     assert same_paths(folder, results)
 
-    with open(folder / 'recording.mcap', 'rb') as file:
+    recording = folder / 'recording' / 'recording_0.mcap'
+    with open(recording, 'rb') as file:
         summary = make_reader(file).get_summary()
     counts = {channel.topic: summary.statistics.channel_message_counts.get(key, 0)
               for key, channel in summary.channels.items()}
@@ -136,11 +137,11 @@ def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, paramete
     assert counts['/uav1/imu/data'] >= 5 * (ticks - 1)
     for topic in ('pilot/command', 'attitude_thrust', 'odom', 'pilot/trace'):
         assert counts[f'/uav1/{topic}'] >= ticks - 1, topic
-    assert counts['/uav1/cmd_vel'] == 0
+    assert '/uav1/cmd_vel' not in counts
     assert counts['/clock'] >= ticks - 1
     stamps = [
         message.ros_msg.header.stamp.sec + 1e-9 * message.ros_msg.header.stamp.nanosec
-        for message in read_ros2_messages(folder / 'recording.mcap', topics=['/uav1/odom'])]
+        for message in read_ros2_messages(recording, topics=['/uav1/odom'])]
     assert stamps == sorted(stamps)
     assert stamps[-1] - stamps[0] >= LIMIT_S - 0.2
 

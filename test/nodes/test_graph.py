@@ -63,10 +63,18 @@ def test_a_users_node_between_camera_and_pilot_is_a_remapping_of_the_pilot_alone
     assert found['pilot'].remappings == (('camera/image_raw', 'my/image'),)
     assert found['simulator'].remappings == ()
     assert found['recorder'].parameters['image_topic'] == 'my/image'
-    assert found['recorder'].parameters['path'] == '/run/recording.mcap'
+    assert found['recorder'].parameters['path'] == '/run/recording'
+
+
+def test_a_demonstration_is_recorded_and_has_no_pilot():
+    found = specs(demonstrate=True, headless=True)
+    assert list(found) == ['guard', 'simulator', 'recorder']
+    assert found['recorder'].required
+    assert found['simulator'].parameters['demonstrate'] is True
 
 
 @pytest.mark.parametrize(('changes', 'words'), [
+    ({'demonstrate': True, 'realtime': True}, 'demonstrate needs the embedded simulator'),
     ({'missions': 0}, 'missions must be at least 1'), ({'seed': -1}, 'seed must be at least 0'),
     ({'simulator': 'gazebo'}, 'simulator must be one of mujoco, none'),
     ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
@@ -89,7 +97,7 @@ def test_the_command_line_gives_the_options():
 
 
 def test_launch_arguments_give_the_same_options():
-    assert set(OTHERS) | {'vehicle', 'params_file'} == {
+    assert set(OTHERS) | {'vehicle', 'params_file', 'demonstrate'} == {
         field.name for field in dataclasses.fields(FlyOptions)}
     texts = {name: str(value).lower() if value is True else str(value)
              for name, value in OTHERS.items()}

@@ -1,0 +1,51 @@
+"""Noise injected into a demonstrator's commands (Laskey et al. 2017, DART).
+
+The demonstrator labels, the disturbed command is flown: so a pilot that learns the labels also
+learns to come back.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from liquid_pilot.interfaces import Command
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """Noise on the executed command: bursts of an Ornstein-Uhlenbeck process.
+
+    Each episode draws a level in [0, level]; within it, bursts of `burst_s` alternate with calm
+    of the same mean length.
+    """
+
+    level: float = 1.3
+    sigma: tuple[float, float, float, float] = (0.5, 0.8, 0.4, 0.6)
+    """Forward, left, up in m/s, and yaw rate in rad/s."""
+    correlation_s: float = 0.6
+    burst_s: float = 1.2
+
+
+class Injector:
+    """Disturbs one episode, command by command, every `period_s`."""
+
+    def __init__(self, disturbance: Disturbance, rng: np.random.Generator, period_s: float):
+        self._rng, self._d = rng, disturbance
+        self._level = disturbance.level * rng.uniform()
+        self._decay = math.exp(-period_s / disturbance.correlation_s)
+        self._switch = period_s / disturbance.burst_s
+        self._noise, self._on = np.zeros(4), rng.random() < 0.5
+
+    def __call__(self, command: Command) -> Command:
+        """The command to fly in place of this one."""
+        if self._rng.random() < self._switch:
+            self._on = not self._on
+        kick = math.sqrt(1 - self._decay**2) * self._rng.standard_normal(4)
+        self._noise = self._decay * self._noise + kick
+        if not self._on:
+            return command
+        noisy = np.array(command.values) + self._level * np.array(self._d.sigma) * self._noise
+        return Command(command.stamp_ns, *noisy.tolist())
