@@ -42,12 +42,12 @@ def test_leaving_out_what_is_not_in_view_changes_no_pixel(seed):
 
 def test_two_simulations_side_by_side_draw_what_each_draws_alone():
     with Simulation() as first, Simulation() as second:
-        a, b = first.reset(5).image.data, second.reset(6).image.data
+        a, b = first.reset(5).observation.image.data, second.reset(6).observation.image.data
         assert a != b
-        ahead = first.advance(None).image.data
-        assert second.reset(6).image.data == b
-        assert first.reset(5).image.data == a
-        assert first.advance(None).image.data == ahead
+        ahead = first.advance(None).observation.image.data
+        assert second.reset(6).observation.image.data == b
+        assert first.reset(5).observation.image.data == a
+        assert first.advance(None).observation.image.data == ahead
 
 
 def test_the_field_of_view_may_change_in_flight():
@@ -56,4 +56,4 @@ def test_the_field_of_view_may_change_in_flight():
         simulation.model.cam_fovy[:] = math.degrees(1.4)
         wide = simulation._renderer.render(simulation.data)
         with CameraRenderer(simulation.model, 'forward', 256, 144, cull=False) as every:
-            assert every.render(simulation.data) == wide != packet.image.data
+            assert every.render(simulation.data) == wide != packet.observation.image.data

@@ -79,7 +79,7 @@ def test_the_airframe_tilts_forward_to_accelerate_and_the_camera_with_it(simulat
     w, x, y, z = packet.state.orientation_wxyz
     pitch = math.asin(2 * (w * y - z * x))
     assert pitch > 0.1  # FLU: nose down is a positive turn about y, which points left
-    assert packet.image.data != level.image.data
+    assert packet.observation.image.data != level.observation.image.data
 
 
 def test_a_hovering_accelerometer_reads_gravity(simulation):
@@ -141,8 +141,8 @@ def test_a_trunk_is_felt_and_named(simulation):
 def test_the_red_chair_is_in_the_first_picture(simulation):
     for seed in range(20, 26):
         packet = simulation.reset(seed)
-        rgb = np.frombuffer(packet.image.data, np.uint8).reshape(
-            packet.image.height, packet.image.width, 3).astype(int)
+        rgb = np.frombuffer(packet.observation.image.data, np.uint8).reshape(
+            packet.observation.image.height, packet.observation.image.width, 3).astype(int)
         red = (rgb[..., 0] > 90) & (rgb[..., 0] > 2.2 * rgb[..., 1]) & (
             rgb[..., 0] > 2.2 * rgb[..., 2])
         assert red.sum() >= 6, f'seed {seed}'
