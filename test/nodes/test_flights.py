@@ -18,7 +18,9 @@ from sensor_msgs.msg import Image
 
 from liquid_pilot.evaluation.missions import fly
 from liquid_pilot.nodes import qos
+from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.mission import MissionRules
+from liquid_pilot.simulation.world import SimulationSettings
 
 LIMIT_S = 2.5
 
@@ -115,6 +117,22 @@ def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
     assert 'mission 2/2  seed 12' in out
     assert '95 % interval' in out
     assert 'Traceback' not in err
+
+
+@pytest.mark.parametrize(('adapter', 'condition'), [
+    ('cmd_vel', 'snow:3@1s+rate:2+dropped:2+wind:2'), ('attitude_thrust', 'latency=0.1+noise:2')])
+def test_in_any_condition_a_seed_flies_as_in_one_process(
+        adapter, condition, pilot, run_cli, parameters, tmp_path):
+    process = run_cli('fly', '--pilot', pilot.path, '--missions', 1, '--seed', 13, '--headless',
+                      '--out', tmp_path / 'run', '--params-file', parameters,
+                      '--adapter', adapter, '--condition', condition)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, out + err
+    results = fly([13], pilot, adapter, rules=MissionRules(time_limit_s=LIMIT_S),
+                  settings=SimulationSettings(conditions=parse(condition)))
+    assert same_paths(tmp_path / 'run', results)
+    report = json.loads((tmp_path / 'run' / 'report.json').read_text())
+    assert report['run']['condition'] == condition
 
 
 def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, parameters, tmp_path):

@@ -18,7 +18,7 @@ OTHERS = {
     'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
     'realtime': True, 'headless': True, 'record': True, 'out': '/o', 'camera_topic': '/cam/image',
     'camera_info_topic': '/cam/info', 'namespace': 'uav/one', 'use_sim_time': 'false',
-    'log_level': 'debug',
+    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2',
 }
 
 
@@ -79,6 +79,7 @@ def test_a_demonstration_is_recorded_and_has_no_pilot():
     ({'simulator': 'gazebo'}, 'simulator must be one of mujoco, none'),
     ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
     ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
+    ({'condition': 'hail:3'}, 'no condition named'),
     ({'params_file': '/nowhere.yaml'}, 'is not a file'), ({'vehicle': 'boat'}, 'vehicle must be'),
 ])
 def test_what_cannot_be_flown_is_refused_at_once(changes, words):
