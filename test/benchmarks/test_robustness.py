@@ -1,0 +1,83 @@
+"""The studies of robustness in small: every step of them, on a tiny scale."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(script: str, *arguments: str, root: Path = ROOT) -> dict:
+    done = subprocess.run(
+        [sys.executable, str(root / 'benchmarks' / script), *arguments], capture_output=True,
+        text=True, timeout=300, env={**os.environ, 'PYTHONPATH': str(ROOT)}, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_record_is_made_from_nothing_and_a_second_start_does_nothing_again(tmp_path):
+    # In a copy, which keeps its runs to itself.
+    shutil.copytree(ROOT / 'benchmarks' / 'robustness', tmp_path / 'benchmarks' / 'robustness',
+                    ignore=shutil.ignore_patterns('pilots', 'flights'))
+    closing = run('robustness/run.py', '--smoke', root=tmp_path)
+    assert (closing['flown'], closing['missing']) == (4, 0)
+    assert closing['throughput']['ticks_per_s'] > 0
+    work = tmp_path / 'runs' / 'robustness-smoke'
+    text = (work / 'robustness.md').read_text()
+    assert 'All missions are flown.' in text
+    assert '| condition | ltc_ncp | feedforward |' in text
+    content = json.loads((work / 'robustness.json').read_text())
+    assert {cell['missions'] for cell in content['cells']} == {1}
+    assert [test['other'] for test in content['tests']] == ['feedforward-plain'] * 2
+    assert (work / 'images' / 'robustness.png').stat().st_size > 1000
+    # One encoder serves both cores.
+    pilots = [work / 'pilots' / f'{name}-plain-1' for name in ('ltc_ncp', 'feedforward')]
+    assert len({(pilot / 'encoder.onnx').read_bytes() for pilot in pilots}) == 1
+
+    again = run('robustness/run.py', '--smoke', root=tmp_path)
+    assert again == {'throughput': {}, **{key: closing[key] for key in (
+        'flown', 'missing', 'report')}}
+
+
+def test_calibration_flies(tmp_path):
+    closing = run('calibrate_conditions.py', '--quick', '--workers', '1', '--out', str(tmp_path))
+    assert set(closing['noise']) == {'0.1', '0.8'}
+
+
+@pytest.fixture(scope='module')
+def calibration():
+    path = ROOT / 'benchmarks' / 'calibrate_conditions.py'
+    spec = importlib.util.spec_from_file_location('calibrate_conditions', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_severities_are_where_a_falling_success_crosses_the_targets(calibration):
+    rates = {float(k): (20 - 2 * k, 20) for k in range(11)}
+    values, lost = calibration.severities(rates, 1.0, 10.0)
+    assert values == [1.0, 3.0, 5.0, 6.5, 8.0]
+    assert lost
+
+
+def test_noise_in_the_rates_does_not_turn_the_order(calibration):
+    rates = {0.0: (20, 20), 1.0: (12, 20), 2.0: (16, 20), 3.0: (4, 20), 4.0: (6, 20), 5.0: (0, 20)}
+    strengths, curve = calibration.falling(rates)
+    assert list(strengths) == sorted(rates)
+    assert list(curve) == [1.0, 0.7, 0.7, 0.25, 0.25, 0.0]
+
+
+def test_what_the_pilot_survives_ends_at_the_end_of_the_range(calibration):
+    values, lost = calibration.severities({0.0: (10, 10), 1.0: (6, 10)}, 1.0, 1.0)
+    assert not lost
+    assert values[-1] == 1.0 and values == sorted(values)
+    assert calibration.severities({0.0: (9, 9), 1.0: (9, 9)}, 1.0, 1.0) == (
+        [0.2, 0.4, 0.6, 0.8, 1.0], False)
