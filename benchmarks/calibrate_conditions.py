@@ -3,11 +3,12 @@
     python benchmarks/calibrate_conditions.py [PILOT] [--workers 2] [--write] [--quick]
 
 Flies the pilot (default: forest-ltc) on development forests, 3,000,000 and on, through each
-condition at strengths over its range: twelve missions at each of six, then sixteen at each of four
-more where the success falls. A falling curve through the rates (isotonic regression, weighted by
-missions) gives the strengths at which success is 90, 70, 50, 35 and 20 per cent of that in fair
-weather: severities 1 to 5. Where the range ends before the pilot is lost, the severities that
-remain are spread evenly up to that end, and the family is listed as `unbroken`.
+condition at strengths over its range: eight missions at each of five, from the weakest on until
+the pilot is lost, then twelve at each of four more where the success falls. A falling curve through
+the rates (isotonic regression, weighted by missions) gives the strengths at which success is 90,
+70, 50, 35 and 20 per cent of that in fair weather: severities 1 to 5. Where the range ends before
+the pilot is lost, the severities that remain are spread evenly up to that end, and the family is
+listed as `unbroken`.
 
 Missions are kept in --out (runs/calibration) and not flown twice. --write puts the severities into
 liquid_pilot/simulation/severities.yaml and the record into benchmarks/calibration.json; later
@@ -21,6 +22,7 @@ import argparse
 import json
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +32,18 @@ from rich.progress import Progress
 
 from liquid_pilot.evaluation.cells import evaluate
 from liquid_pilot.liquid.pilot_file import PilotFile, load, resolve
+from liquid_pilot.simulation.conditions import CLEAR
 from liquid_pilot.simulation.severities import Scale, scales
 
 ROOT = Path(__file__).resolve().parent.parent
 SEVERITIES = ROOT / 'liquid_pilot' / 'simulation' / 'severities.yaml'
 RECORD = ROOT / 'benchmarks' / 'calibration.json'
 FIRST_FOREST = 3_000_000
-COARSE, COARSE_MISSIONS = 6, 12
-FINE, FINE_MISSIONS = 4, 16
+COARSE, COARSE_MISSIONS = 5, 8
+FINE, FINE_MISSIONS = 4, 12
+FAIR_MISSIONS = 64
+LOST = 1 / 8
+"""Success at which a pilot counts as lost, so that stronger conditions are not flown."""
 TARGETS = (0.90, 0.70, 0.50, 0.35, 0.20)
 """Shares of the success in fair weather."""
 
@@ -83,43 +89,71 @@ def severities(rates: Rates, clear: float, high: float) -> tuple[list[float], bo
     return list(np.maximum.accumulate(rounded).tolist()), not left
 
 
-def fly(pilot: PilotFile, family: str, strengths: list[float], missions: int, out: Path,
-        workers: int, progress: Progress, task: Any) -> Rates:
-    """The pilot through a family at some strengths."""
-    labels = [f'{family}={strength:g}' for strength in strengths]
-    results = evaluate(
-        [pilot], labels, range(FIRST_FOREST, FIRST_FOREST + missions), out, workers,
-        lambda done, total, *rest: progress.update(
-            task, description=family, completed=done, total=total), progress.console.print)
-    if results.interrupted:
-        raise KeyboardInterrupt
-    name = next(iter(results.pilots))
-    rates = {}
-    for strength, label in zip(strengths, labels, strict=True):
-        flights = results.of(name, label).values()
-        rates[strength] = sum(flight.outcome == 'success' for flight in flights), len(flights)
-    return rates
+@dataclass
+class Flier:
+    """A pilot that is flown through conditions."""
+
+    pilot: PilotFile
+    out: Path
+    workers: int
+    progress: Progress
+
+    def fly(self, wanted: dict[str, list[float]], missions: int) -> dict[str, Rates]:
+        """By family, the rates at its strengths; all of them in one go."""
+        labels = {(family, strength): f'{family}={strength:g}' if family != CLEAR else CLEAR
+                  for family, strengths in wanted.items() for strength in strengths}
+        task = self.progress.add_task(f'{len(labels)} strengths', total=None)
+        results = evaluate(
+            [self.pilot], list(labels.values()), range(FIRST_FOREST, FIRST_FOREST + missions),
+            self.out, self.workers,
+            lambda done, total, *rest: self.progress.update(task, completed=done, total=total),
+            self.progress.console.print)
+        if results.interrupted:
+            raise KeyboardInterrupt
+        name = next(iter(results.pilots))
+        rates: dict[str, Rates] = {family: {} for family in wanted}
+        for (family, strength), label in labels.items():
+            flights = results.of(name, label).values()
+            successes = sum(flight.outcome == 'success' for flight in flights)
+            rates[family][strength] = successes, len(flights)
+        return rates
 
 
-def _digits(values: list[float]) -> list[float]:
-    return [float(f'{value:.4g}') for value in values]
+def _digits(value: float) -> float:
+    return float(f'{value:.4g}')
 
 
-def calibrate(pilot: PilotFile, family: str, scale: Scale, clear: float, *where: Any
-              ) -> tuple[Rates, list[float], bool]:
-    """Rates, severities, and whether the pilot was lost."""
-    width = scale.high - scale.low
-    coarse = _digits([scale.low + width * ((k + 1) / COARSE) ** 2 for k in range(COARSE)])
-    rates: Rates = {scale.low: (round(COARSE_MISSIONS * clear), COARSE_MISSIONS)}
-    rates.update(fly(pilot, family, coarse, COARSE_MISSIONS, *where))
-    strengths, curve = falling(rates)
-    unhurt = strengths[curve >= TARGETS[0] * clear]
-    lost = strengths[curve <= TARGETS[-1] * clear]
-    begin = unhurt[-1] if len(unhurt) else scale.low
-    end = lost[0] if len(lost) else scale.high
-    fine = _digits([begin + (end - begin) * (k + 1) / (FINE + 1) for k in range(FINE)])
-    rates.update(fly(pilot, family, fine, FINE_MISSIONS, *where))
-    return rates, *severities(rates, clear, scale.high)
+def calibrate(flier: Flier, families: dict[str, Scale], clear: float) -> dict[str, Rates]:
+    """The rates of every family at strengths that tell where its success falls."""
+    found: dict[str, Rates] = {
+        family: {scale.low: (round(COARSE_MISSIONS * clear), COARSE_MISSIONS)}
+        for family, scale in families.items()}
+    for k in range(COARSE):
+        share = ((k + 1) / COARSE) ** 2
+        standing = [family for family, rates in found.items()
+                    if rates[max(rates)][0] > LOST * rates[max(rates)][1]]
+        if not standing:
+            break
+        wanted = {family: [_digits(families[family].low + share * _width(families[family]))]
+                  for family in standing}
+        for family, rates in flier.fly(wanted, COARSE_MISSIONS).items():
+            found[family].update(rates)
+    wanted = {}
+    for family, rates in found.items():
+        strengths, curve = falling(rates)
+        unhurt = strengths[curve >= TARGETS[0] * clear]
+        lost = strengths[curve <= TARGETS[-1] * clear]
+        begin = unhurt[-1] if len(unhurt) else families[family].low
+        end = lost[0] if len(lost) else families[family].high
+        wanted[family] = [_digits(begin + (end - begin) * (k + 1) / (FINE + 1))
+                          for k in range(FINE)]
+    for family, rates in flier.fly(wanted, FINE_MISSIONS).items():
+        found[family].update(rates)
+    return found
+
+
+def _width(scale: Scale) -> float:
+    return scale.high - scale.low
 
 
 def write(found: dict[str, list[float]], record: dict[str, Any]) -> None:
@@ -144,37 +178,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--quick', action='store_true', help='two missions of one family')
     parsed = parser.parse_args(arguments)
     pilot = load(resolve(parsed.pilot))
-    wanted = {family: scale for family, scale in scales().items() if not scale.fixed}
-    found: dict[str, list[float]] = {}
-    record: dict[str, Any] = {
-        'pilot': pilot.specification.name, 'digest': pilot.digest, 'first_forest': FIRST_FOREST,
-        'targets': TARGETS, 'families': {}}
+    families = {family: scale for family, scale in scales().items() if not scale.fixed}
     try:
         with Progress(console=Console(stderr=True)) as progress:
-            where = parsed.out, parsed.workers, progress, progress.add_task('', total=None)
+            flier = Flier(pilot, parsed.out, parsed.workers, progress)
             if parsed.quick:
-                rates = fly(pilot, 'noise', [0.1, 0.8], 1, *where)
+                rates = flier.fly({'noise': [0.1, 0.8]}, 1)['noise']
                 print(json.dumps({'noise': {str(key): value for key, value in rates.items()}}))
                 return 0
-            results = evaluate(
-                [pilot], ['clear'], range(FIRST_FOREST, FIRST_FOREST + 4 * FINE_MISSIONS),
-                parsed.out, parsed.workers)
-            fair = results.of(next(iter(results.pilots)), 'clear').values()
-            clear = sum(flight.outcome == 'success' for flight in fair) / len(fair)
-            record['clear'] = [round(clear * len(fair)), len(fair)]
-            for family, scale in wanted.items():
-                rates, values, lost = calibrate(pilot, family, scale, clear, *where)
-                found[family] = values
-                record['families'][family] = {
-                    'unit': scale.unit, 'severities': values, 'unbroken': not lost,
-                    'rates': [[strength, *rates[strength]] for strength in sorted(rates)]}
-                progress.console.print(f'{family}: {values}' + ('' if lost else ' (unbroken)'))
+            fair = flier.fly({CLEAR: [0.0]}, FAIR_MISSIONS)[CLEAR][0.0]
+            found = calibrate(flier, families, fair[0] / fair[1])
     except KeyboardInterrupt:
         print(f'stopped; what was flown is in {parsed.out}', file=sys.stderr)
         return 130
+    clear = fair[0] / fair[1]
+    record: dict[str, Any] = {
+        'pilot': pilot.specification.name, 'digest': pilot.digest, 'first_forest': FIRST_FOREST,
+        'targets': TARGETS, 'clear': fair, 'families': {}}
+    for family, rates in found.items():
+        values, lost = severities(rates, clear, families[family].high)
+        record['families'][family] = {
+            'unit': families[family].unit, 'severities': values, 'unbroken': not lost,
+            'rates': [[strength, *rates[strength]] for strength in sorted(rates)]}
+    fixed = {family: entry['severities'] for family, entry in record['families'].items()}
     if parsed.write:
-        write(found, record)
-    print(json.dumps({'clear': clear, 'severities': found,
+        write(fixed, record)
+    print(json.dumps({'clear': clear, 'severities': fixed,
                       'unbroken': [family for family, entry in record['families'].items()
                                    if entry['unbroken']]}))
     return 0
