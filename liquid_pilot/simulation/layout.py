@@ -111,6 +111,15 @@ def _blocks_the_view(x: float, y: float, radius: float, distance: float, margin:
     return abs(y) < radius + margin * x / distance
 
 
+def _crowded(x: float, y: float, kept: list[tuple[float, float, float]], spacing: float) -> bool:
+    """Whether a trunk that stands already is nearer than `spacing`."""
+    for a, b, _ in kept:
+        # Nearly all of them are further along one axis alone.
+        if abs(x - a) < spacing and abs(y - b) < spacing and math.hypot(x - a, y - b) < spacing:
+            return True
+    return False
+
+
 def _draw_tree(rng: np.random.Generator, x: float, y: float, radius: float, far: bool) -> Tree:
     kind = 'pine' if rng.random() < 0.55 else 'broadleaf'
     height = rng.uniform(5.0, 9.0) if kind == 'pine' else rng.uniform(4.5, 7.0)
@@ -144,7 +153,7 @@ def generate(seed: int, settings: ForestSettings | None = None) -> ForestLayout:
             continue
         if _blocks_the_view(x, y, radius, distance, s.sight_half_width_m):
             continue
-        if any(math.hypot(x - a, y - b) < s.tree_spacing_m for a, b, _ in kept):
+        if _crowded(x, y, kept, s.tree_spacing_m):
             continue
         kept.append((x, y, radius))
     local = [_draw_tree(rng, x, y, radius, far=False) for x, y, radius in kept]
