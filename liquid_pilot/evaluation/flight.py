@@ -112,10 +112,12 @@ def clearance_m(path: Sequence[tuple[float, ...]], trunks: np.ndarray, hull_m: f
 
 def command_changes(commands: Sequence[Command]) -> tuple[float, float]:
     """RMS rate of change of (velocity in m/s^2, yaw rate in rad/s^2); 0 with under two."""
-    if len(commands) < 2:
+    # What a guard holds for want of a good command has the stamp of the last one.
+    newest = {command.stamp_ns: command.values for command in commands}
+    if len(newest) < 2:
         return 0.0, 0.0
-    values = np.array([command.values for command in commands])
-    stamps = np.array([command.stamp_ns for command in commands], np.int64)
+    values = np.array(list(newest.values()))
+    stamps = np.array(list(newest), np.int64)
     rates = np.diff(values, axis=0) / (np.diff(stamps) / NANOSECONDS_PER_SECOND)[:, None]
     velocity = math.sqrt(float((rates[:, :3]**2).sum(axis=1).mean()))
     return velocity, math.sqrt(float((rates[:, 3]**2).mean()))

@@ -47,6 +47,7 @@ def test_changes_of_the_command_are_rates_of_what_left_the_guard():
     def command(k, forward, left=0.0, up=0.0, turn=0.0):
         return Command(k * 50_000_000, forward, left, up, turn)
 
+    assert command_changes([command(0, 1.0), command(0, 1.0), command(1, 1.0)]) == (0.0, 0.0)
     assert command_changes([command(k, 1.0, turn=0.3) for k in range(9)]) == (0.0, 0.0)
     assert command_changes([command(0, 1.0)]) == (0.0, 0.0)
     ramp = [command(k, 0.03 * k, 0.04 * k, turn=-0.1 * k) for k in range(9)]
