@@ -128,19 +128,24 @@ def train(study: Study, workers: int, progress: Progress) -> None:
     data = source.read(folder, shown['held_out_share'])
     for seed in study.seeds:
         for training, augmentation in content['trainings'].items():
-            encoder_run = None
+            # The first core's training brings the encoder of them all.
+            first = next(iter(content['cores']))
+            encoder_run = study.work / 'training' / f'{first}-{training}-{seed}'
+            if all(study.pilot(f'{core}-{training}', seed).is_dir() for core in content['cores']):
+                continue
             for core, kind in content['cores'].items():
                 arm = f'{core}-{training}'
                 label = f'{arm}-{seed} '
                 run = study.work / 'training' / f'{arm}-{seed}'
-                encoder_run = encoder_run or run
-                if study.pilot(arm, seed).is_dir():
+                if study.pilot(arm, seed).is_dir() and (run != encoder_run or run.is_dir()):
                     continue
                 settings = TrainingSettings.from_mapping(
                     {**budget, **kind, **augmentation, 'name': f'{arm}-{seed}', 'seed': seed},
                     'study.yaml')
                 beginning = Beginning(encoder_run=None if encoder_run == run else encoder_run)
                 pilot = learn(settings, run, announce, workers, data=data, beginning=beginning)
+                if study.pilot(arm, seed).is_dir():
+                    continue
                 study.pilot(arm, seed).parent.mkdir(parents=True, exist_ok=True)
                 pilot_file.save(study.pilot(arm, seed), pilot.specification, pilot.wiring,
                                 pilot.parameters, pilot.encoder, pilot.core_graph)
