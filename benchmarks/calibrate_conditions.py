@@ -4,10 +4,10 @@
 
 Flies the pilot (default: forest-ltc) on development forests, 3,000,000 and on, through each
 condition at strengths over its range: eight missions at each of five, from the weakest on until
-the pilot is lost, then twelve at each of four more where the success falls. A falling curve through
-the rates (isotonic regression, weighted by missions) gives the strengths at which success is 90,
-70, 50, 35 and 20 per cent of that in fair weather: severities 1 to 5. Where the range ends before
-the pilot is lost, the severities that remain are spread evenly up to that end, and the family is
+the pilot is lost, then twelve at each of four more where the success falls. To these is fitted
+success = fair/(1 + (strength/a)^k), the likeliest a and k; the strengths at which it is 90, 70, 50,
+35 and 20 per cent of that in fair weather are severities 1 to 5. Where the range ends before the
+pilot is lost, the five are spread evenly from the first of these to that end, and the family is
 listed as `unbroken`.
 
 Missions are kept in --out (runs/calibration) and not flown twice. --write puts the severities into
@@ -51,42 +51,26 @@ Rates = dict[float, tuple[int, int]]
 """Strength to (successes, missions)."""
 
 
-def falling(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-    """Strengths in order, and the falling curve nearest to their rates (pooled neighbours)."""
-    strengths = sorted(rates)
-    blocks: list[list[float]] = []
-    for strength in strengths:
-        successes, missions = rates[strength]
-        blocks.append([successes, missions, 1])
-        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] < blocks[-1][0] * blocks[-2][1]:
-            last = blocks.pop()
-            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
-    curve = [block[0] / block[1] for block in blocks for _ in range(int(block[2]))]
-    return np.array(strengths), np.array(curve)
-
-
-def crossing(strengths: np.ndarray, curve: np.ndarray, level: float) -> float | None:
-    """The strength at which the curve has fallen to a level; None when it never does."""
-    below = np.flatnonzero(curve <= level)
-    if not len(below):
-        return None
-    k = int(below[0])
-    if k == 0:
-        return float(strengths[0])
-    share = (curve[k - 1] - level) / (curve[k - 1] - curve[k])
-    return float(strengths[k - 1] + share * (strengths[k] - strengths[k - 1]))
+def fit(rates: Rates, clear: float, high: float) -> tuple[float, float]:
+    """The likeliest a and k of success = clear/(1 + (strength/a)^k), on a grid."""
+    strength, won, flown = np.array([(each, *rates[each]) for each in sorted(rates)], float).T
+    a = np.geomspace(0.01 * high, 4.0 * high, 400)[:, None, None]
+    k = np.geomspace(0.5, 40.0, 120)[None, :, None]
+    success = np.clip(clear / (1.0 + (strength / a) ** k), 1e-4, 1.0 - 1e-4)
+    likelihood = (won * np.log(success) + (flown - won) * np.log(1.0 - success)).sum(axis=2)
+    row, column = np.unravel_index(likelihood.argmax(), likelihood.shape)
+    return float(a[row, 0, 0]), float(k[0, column, 0])
 
 
 def severities(rates: Rates, clear: float, high: float) -> tuple[list[float], bool]:
     """Five rising strengths to three digits, and whether the pilot was lost within the range."""
-    strengths, curve = falling(rates)
-    found = [crossing(strengths, curve, target * clear) for target in TARGETS]
-    reached = [value for value in found if value is not None]
-    left = len(TARGETS) - len(reached)
-    start = reached[-1] if reached else 0.0
-    values = reached + [start + (high - start) * (k + 1) / left for k in range(left)]
-    rounded = [min(float(f'{value:.3g}'), high) for value in values]
-    return list(np.maximum.accumulate(rounded).tolist()), not left
+    a, k = fit(rates, clear, high)
+    found = [a * (1.0 / target - 1.0) ** (1.0 / k) for target in TARGETS]
+    lost = found[-1] <= high
+    if not lost:
+        found = np.linspace(found[0] if found[0] < high else high / len(TARGETS), high,
+                            len(TARGETS)).tolist()
+    return [min(float(f'{value:.3g}'), high) for value in found], lost
 
 
 @dataclass
@@ -140,11 +124,10 @@ def calibrate(flier: Flier, families: dict[str, Scale], clear: float) -> dict[st
             found[family].update(rates)
     wanted = {}
     for family, rates in found.items():
-        strengths, curve = falling(rates)
-        unhurt = strengths[curve >= TARGETS[0] * clear]
-        lost = strengths[curve <= TARGETS[-1] * clear]
-        begin = unhurt[-1] if len(unhurt) else families[family].low
-        end = lost[0] if len(lost) else families[family].high
+        unhurt = [each for each in rates if rates[each][0] >= TARGETS[0] * clear * rates[each][1]]
+        lost = [each for each in rates if rates[each][0] <= TARGETS[-1] * clear * rates[each][1]]
+        end = min(lost, default=families[family].high)
+        begin = max((each for each in unhurt if each < end), default=families[family].low)
         wanted[family] = [_digits(begin + (end - begin) * (k + 1) / (FINE + 1))
                           for k in range(FINE)]
     for family, rates in flier.fly(wanted, FINE_MISSIONS).items():
@@ -175,35 +158,43 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
     parser.add_argument('--out', type=Path, default=ROOT / 'runs' / 'calibration')
     parser.add_argument('--write', action='store_true', help='write severities and record')
+    parser.add_argument('--refit', action='store_true',
+                        help='fly nothing: severities from the rates of the record')
     parser.add_argument('--quick', action='store_true', help='two missions of one family')
     parsed = parser.parse_args(arguments)
-    pilot = load(resolve(parsed.pilot))
     families = {family: scale for family, scale in scales().items() if not scale.fixed}
-    try:
-        with Progress(console=Console(stderr=True)) as progress:
-            flier = Flier(pilot, parsed.out, parsed.workers, progress)
-            if parsed.quick:
-                rates = flier.fly({'noise': [0.1, 0.8]}, 1)['noise']
-                print(json.dumps({'noise': {str(key): value for key, value in rates.items()}}))
-                return 0
-            fair = flier.fly({CLEAR: [0.0]}, FAIR_MISSIONS)[CLEAR][0.0]
-            found = calibrate(flier, families, fair[0] / fair[1])
-    except KeyboardInterrupt:
-        print(f'stopped; what was flown is in {parsed.out}', file=sys.stderr)
-        return 130
-    clear = fair[0] / fair[1]
-    record: dict[str, Any] = {
-        'pilot': pilot.specification.name, 'digest': pilot.digest, 'first_forest': FIRST_FOREST,
-        'targets': TARGETS, 'clear': fair, 'families': {}}
+    record: dict[str, Any]
+    if parsed.refit:
+        record = json.loads(RECORD.read_text())
+        found = {family: {strength: (won, flown) for strength, won, flown in entry['rates']}
+                 for family, entry in record['families'].items()}
+    else:
+        pilot = load(resolve(parsed.pilot))
+        record = {'pilot': pilot.specification.name, 'digest': pilot.digest,
+                  'first_forest': FIRST_FOREST, 'targets': TARGETS}
+        try:
+            with Progress(console=Console(stderr=True)) as progress:
+                flier = Flier(pilot, parsed.out, parsed.workers, progress)
+                if parsed.quick:
+                    rates = flier.fly({'noise': [0.1, 0.8]}, 1)['noise']
+                    print(json.dumps({'noise': {str(key): each for key, each in rates.items()}}))
+                    return 0
+                record['clear'] = fair = flier.fly({CLEAR: [0.0]}, FAIR_MISSIONS)[CLEAR][0.0]
+                found = calibrate(flier, families, fair[0] / fair[1])
+        except KeyboardInterrupt:
+            print(f'stopped; what was flown is in {parsed.out}', file=sys.stderr)
+            return 130
+    record['families'] = {}
     for family, rates in found.items():
-        values, lost = severities(rates, clear, families[family].high)
+        values, lost = severities(
+            rates, record['clear'][0] / record['clear'][1], families[family].high)
         record['families'][family] = {
             'unit': families[family].unit, 'severities': values, 'unbroken': not lost,
             'rates': [[strength, *rates[strength]] for strength in sorted(rates)]}
     fixed = {family: entry['severities'] for family, entry in record['families'].items()}
     if parsed.write:
         write(fixed, record)
-    print(json.dumps({'clear': clear, 'severities': fixed,
+    print(json.dumps({'clear': record['clear'], 'severities': fixed,
                       'unbroken': [family for family, entry in record['families'].items()
                                    if entry['unbroken']]}))
     return 0

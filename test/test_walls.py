@@ -40,7 +40,7 @@ def imported():
     """Module -> what is loaded once it has been imported, in a process of its own."""
     done = subprocess.run(
         [sys.executable, '-c', PROGRAM, json.dumps(MODULES)], cwd=REPOSITORY, text=True,
-        capture_output=True, timeout=120, check=True)
+        capture_output=True, timeout=300, check=True)
     return {name: set(loaded) for name, loaded in json.loads(done.stdout).items()}
 
 

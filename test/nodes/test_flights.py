@@ -179,7 +179,8 @@ def test_in_real_time_the_vehicle_flies_on_the_wall_clock(pilot, run_cli, parame
     out, err = process.communicate(timeout=90)
     assert process.returncode == 0, out + err
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
-    assert report['missions'][0]['duration_s'] == pytest.approx(LIMIT_S)
+    # A busy machine comes late for a frame, and the stamps go on meanwhile.
+    assert LIMIT_S - 1e-6 <= report['missions'][0]['duration_s'] < LIMIT_S + 0.5
     assert report['missions'][0]['distance_flown_m'] > 0.5
     assert report['run']['wall_s'] > LIMIT_S
 
