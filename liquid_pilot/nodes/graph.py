@@ -98,7 +98,10 @@ class FlyOptions:
             raise LiquidPilotError(f'missions must be at least 1, not {self.missions}')
         if self.seed < 0:
             raise LiquidPilotError(f'seed must be at least 0, not {self.seed}')
-        parse(self.condition)
+        late = any(condition.family == 'latency' for condition in parse(self.condition))
+        if self.demonstrate and late:
+            raise LiquidPilotError('demonstrate: the expert answers what is, not a late frame; '
+                                   'leave latency out of the condition')
         if self.namespace and not _NAMESPACE.fullmatch(self.namespace):
             raise LiquidPilotError(
                 f'namespace {self.namespace!r} is not one: letters, digits and _, parts joined '

@@ -80,6 +80,7 @@ def test_a_demonstration_is_recorded_and_has_no_pilot():
     ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
     ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
     ({'condition': 'hail:3'}, 'no condition named'),
+    ({'condition': 'latency:1', 'demonstrate': True}, 'leave latency out'),
     ({'params_file': '/nowhere.yaml'}, 'is not a file'), ({'vehicle': 'boat'}, 'vehicle must be'),
 ])
 def test_what_cannot_be_flown_is_refused_at_once(changes, words):
