@@ -22,6 +22,7 @@ for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import argparse
+import itertools
 import json
 import math
 import sys
@@ -156,17 +157,19 @@ def fly(study: Study, workers: int, progress: Progress) -> dict[str, float]:
     from liquid_pilot.evaluation.cells import evaluate
 
     speed: dict[str, float] = {}
-    for seed in study.seeds:
-        pilots = list(study.trained(seed).values())
-        if not pilots:
+    trained = {seed: list(study.trained(seed).values()) for seed in study.seeds}
+    # Condition by condition: a row of the record is complete before the next begins.
+    for condition, seed in itertools.product(study.conditions, study.seeds):
+        if not trained[seed]:
             continue
-        task = progress.add_task(f'flights, training seed {seed}', total=None)
+        task = progress.add_task(f'{condition}, training seed {seed}', total=None)
 
         def on_progress(done: int, total: int, *rest: Any, task: Any = task) -> None:
-            progress.update(task, completed=done, total=total)
+            progress.update(task, completed=done, total=total, visible=done < total)
 
-        results = evaluate(pilots, study.conditions, study.forests(seed), study.flights(seed),
+        results = evaluate(trained[seed], [condition], study.forests(seed), study.flights(seed),
                            workers, on_progress, progress.console.print)
+        progress.update(task, visible=False)
         if results.flown:
             speed = results.throughput.to_json()
         if results.interrupted:
