@@ -40,10 +40,13 @@ def cache_folder() -> Path | None:
     return folder
 
 
-@functools.lru_cache(maxsize=1)
-def _source_stamp() -> tuple:
-    """Changes whenever a file of kernels does, so that what the old one gave is dropped."""
-    files = sorted(Path(__file__).parent.glob('_*.py'))
+@functools.lru_cache(maxsize=8)
+def _source_stamp(folder: Path) -> tuple:
+    """Changes whenever a file of kernels does, there or here, so that what the old one gave is
+    dropped.
+    """
+    places = {folder, Path(__file__).parent}
+    files = sorted(file for place in places for file in place.glob('_*.py'))
     return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
 
 
@@ -110,7 +113,7 @@ def compiled(**options: Any) -> Callable[[Callable], Callable]:
         # numba looks only at the file of the function, not at those that it calls into.
         file = getattr(dispatcher._cache, '_cache_file', None)
         if file is not None:
-            file._source_stamp = _source_stamp()
+            file._source_stamp = _source_stamp(Path(function.__code__.co_filename).parent)
         dispatcher._cache = _ForgivingCache(dispatcher._cache)
         return dispatcher
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,17 +20,20 @@ from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
 _LIMIT_S = 120.0
 
 
-def compile_ahead() -> None:
+def compile_ahead(functions: Sequence[object] = (_kernels.step, _kernels.conductance),
+                  module: str = __name__) -> None:
     """See to it that what a flight calls is in the cache, where there is one; never fails.
+
+    `functions` are what must be there, and `module`, run as a program, compiles them.
 
     What went wrong in the other process only means that this one compiles for itself.
     """
-    if cache_folder() is None or all(map(is_kept, (_kernels.step, _kernels.conductance))):
+    if cache_folder() is None or all(map(is_kept, functions)):
         return
     paths = os.pathsep.join(path for path in sys.path if path)
     try:
         subprocess.run(
-            [sys.executable, '-m', __name__], env={**os.environ, 'PYTHONPATH': paths},
+            [sys.executable, '-m', module], env={**os.environ, 'PYTHONPATH': paths},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             timeout=_LIMIT_S, check=False)
     except (OSError, subprocess.SubprocessError):

@@ -1,9 +1,10 @@
 """A trained pilot on disk: a folder with `pilot.json`, `core.safetensors` and `encoder.onnx`.
 
 A core that is not liquid (core type 'cfc', 'gru', 'lstm', 'feedforward') is a one-step graph in
-`core.onnx`, which then stands where `core.safetensors` would. Nothing in a pilot is ever executed
-as code or unpickled. `load` checks all of it and raises LiquidPilotError with the file and the
-field in the message; `pilot.json` holds the sha256 of the other two.
+`core.onnx`, which then stands where `core.safetensors` would. A pilot that can adapt has
+`adaptation.safetensors` too: what its training looked like (`liquid.familiar`). Nothing in a pilot
+is ever executed as code or unpickled. `load` checks all of it and raises LiquidPilotError with the
+file and the field in the message; `pilot.json` holds the sha256 of the others.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
@@ -27,14 +29,16 @@ from safetensors.numpy import save as tensors_to_bytes
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError, VehicleLimits
 from liquid_pilot.liquid import onnx_bytes
 from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.familiar import Familiar
 from liquid_pilot.liquid.fields import Fields, one_line, parse_json
 from liquid_pilot.liquid.wiring import Wiring
 
 FORMAT = 'liquid_pilot'
 VERSION = 1
 _SETTINGS, _CORE, _ENCODER = 'pilot.json', 'core.safetensors', 'encoder.onnx'
-_GRAPH = 'core.onnx'
-_LARGEST_BYTES = {_SETTINGS: 1 << 20, _CORE: 64 << 20, _ENCODER: 64 << 20, _GRAPH: 64 << 20}
+_GRAPH, _FAMILIAR = 'core.onnx', 'adaptation.safetensors'
+_LARGEST_BYTES = {_SETTINGS: 1 << 20, _CORE: 64 << 20, _ENCODER: 64 << 20, _GRAPH: 64 << 20,
+                  _FAMILIAR: 64 << 20}
 GRAPH_CORES = ('cfc', 'gru', 'lstm', 'feedforward')
 """Core types that are a one-step ONNX graph with explicit state."""
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
@@ -90,10 +94,12 @@ class PilotFile:
     encoder: bytes
     """ONNX: 'image' float32 (1,3,H,W) RGB in [0,1] -> 'features' float32 (1,F)."""
     digest: str
-    """sha256 of pilot.json, which holds those of the other two: it names the whole content."""
+    """sha256 of pilot.json, which holds those of the others: it names the whole content."""
     core_graph: bytes | None = None
     """ONNX, float32: 'state' (1,N), 'inputs' (1,F+6), 'dt' (1,1) seconds -> 'state_after' (1,N),
     'output' (1,4); None for a liquid core."""
+    familiar: Familiar | None = None
+    """What training looked like; None for a pilot that cannot adapt."""
 
 
 def load(path: str | os.PathLike[str]) -> PilotFile:
@@ -115,7 +121,8 @@ def load(path: str | os.PathLike[str]) -> PilotFile:
     graph = isinstance(core, dict) and core.get('type') in GRAPH_CORES
     core_name = _GRAPH if graph else _CORE
     data = {}
-    for name in (core_name, _ENCODER):
+    optional = (_FAMILIAR,) if hashes.peek(_FAMILIAR) is not None else ()
+    for name in (core_name, _ENCODER, *optional):
         expected = hashes.string(name)
         data[name] = _read(folder, name)
         if hashlib.sha256(data[name]).hexdigest() != expected:
@@ -130,7 +137,9 @@ def load(path: str | os.PathLike[str]) -> PilotFile:
         parameters = _parameters(data[_CORE], folder / _CORE, wiring)
     onnx_bytes.check(data[_ENCODER], str(folder / _ENCODER))
     return PilotFile(folder, specification, wiring, parameters, data[_ENCODER],
-                     hashlib.sha256(settings).hexdigest(), data.get(_GRAPH))
+                     hashlib.sha256(settings).hexdigest(), data.get(_GRAPH),
+                     _familiar(data.get(_FAMILIAR), folder / _FAMILIAR, specification.features,
+                               wiring.neurons if wiring else 0))
 
 
 def save(
@@ -140,6 +149,7 @@ def save(
     parameters: LtcParameters | None,
     encoder: bytes,
     core_graph: bytes | None = None,
+    familiar: Familiar | None = None,
 ) -> PilotFile:
     """Write a pilot folder, checked as by `load`; `path` never holds half of one.
 
@@ -167,6 +177,8 @@ def save(
                 "core.wiring of the specification is not the given wiring's recipe")
         core = {_CORE: tensors_to_bytes(parameters.to_tensors())}
     data = {**core, _ENCODER: bytes(encoder)}
+    if familiar is not None:
+        data[_FAMILIAR] = tensors_to_bytes(familiar.to_tensors())
     content = {'format': FORMAT, 'version': VERSION, **dataclasses.asdict(specification),
                'sha256': {name: hashlib.sha256(data[name]).hexdigest() for name in data}}
     try:
@@ -190,7 +202,7 @@ def save(
             raise LiquidPilotError(str(error).replace(str(fresh), str(folder))) from None
         if folder.exists():
             for entry in folder.iterdir():
-                if entry.name not in (*data, _CORE, _GRAPH):
+                if entry.name not in (*data, _CORE, _GRAPH, _FAMILIAR):
                     copy = shutil.copytree if entry.is_dir() else shutil.copy2
                     copy(entry, fresh / entry.name)
             folder.rename(old)
@@ -309,13 +321,27 @@ def _core(
     return {'type': 'ltc', 'unfolds': unfolds, 'wiring': wiring.to_dict()}, wiring
 
 
-def _parameters(data: bytes, file: Path, wiring: Wiring) -> LtcParameters:
+def _tensors(data: bytes, file: Path) -> dict[str, np.ndarray]:
     try:
-        tensors = tensors_from_bytes(data)
+        return tensors_from_bytes(data)
     # Besides its own error, the reader lets through what numpy says of an unusual dtype.
     except (SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise LiquidPilotError(f'{file}: not a readable safetensors file ({one_line(error)})'
                                ) from None
+
+
+def _familiar(data: bytes | None, file: Path, features: int, neurons: int) -> Familiar | None:
+    if data is None:
+        return None
+    tensors = _tensors(data, file)
+    try:
+        return Familiar.from_tensors(tensors, features, neurons)
+    except LiquidPilotError as error:
+        raise LiquidPilotError(f'{file}: {one_line(error)}') from None
+
+
+def _parameters(data: bytes, file: Path, wiring: Wiring) -> LtcParameters:
+    tensors = _tensors(data, file)
     try:
         parameters = LtcParameters.from_tensors(tensors)
         sizes = (parameters.inputs, parameters.neurons, parameters.motors)

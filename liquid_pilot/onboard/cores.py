@@ -34,6 +34,8 @@ class Core(Protocol):
     neurons: int
     inputs: int
     motors: int
+    liquid: bool
+    """Whether it has time constants that can be scaled."""
 
     def initial_state(self) -> np.ndarray:
         """(N,) float32, before the first tick."""
@@ -58,6 +60,8 @@ class Core(Protocol):
 
 class LtcCore:
     """The liquid time-constant core of `liquid.dynamics`; starts from rest (all zero)."""
+
+    liquid = True
 
     def __init__(self, parameters: LtcParameters, unfolds: int) -> None:
         self._dynamics = LtcDynamics(parameters, unfolds)
@@ -97,6 +101,8 @@ class OnnxCore:
     hidden and cell state) are one vector. `model` is the file's bytes, `where` its name in error
     messages; LiquidPilotError when it is another graph.
     """
+
+    liquid = False
 
     def __init__(
         self, model: bytes, inputs: int, neurons: int, motors: int, where: str = 'core.onnx'

@@ -18,10 +18,16 @@ from liquid_pilot.interfaces import (
     ObservationError,
 )
 from liquid_pilot.liquid.pilot_file import PilotFile
+from liquid_pilot.liquid.sensitivity import LtcSensitivity, SensitiveState
 from liquid_pilot.onboard.cores import CoreScales, make_core
 from liquid_pilot.onboard.encoder import Encoder
+from liquid_pilot.onboard.evidence import Evidence
+from liquid_pilot.onboard.foresight import Foreseer, Foresight
+from liquid_pilot.onboard.front import Front, FrontSettings, FrontState, Sight
 from liquid_pilot.onboard.imu import mean_imu
+from liquid_pilot.onboard.memory import release_code
 from liquid_pilot.onboard.preprocess import Preprocessor
+from liquid_pilot.onboard.time_scales import TimeScales
 
 
 class StampError(ObservationError):
@@ -39,6 +45,10 @@ class EngineState(NamedTuple):
     """(N,) float32."""
     last_stamp_ns: int | None
     """Stamp of the last frame; None before the first."""
+    front: FrontState | None = None
+    """Of an adapting pilot's front; None without."""
+    sensitive: SensitiveState | None = None
+    """The core with its sensitivities, while they are carried along."""
 
 
 class Tick(NamedTuple):
@@ -54,6 +64,10 @@ class Tick(NamedTuple):
     """(F + 6,) float32: features, then the IMU normalised."""
     dt_s: float
     """Elapsed time that the core was stepped by."""
+    sight: Sight | None = None
+    """What the front of an adapting pilot made of the frame."""
+    foresight: Foresight | None = None
+    """What became of the core's last prediction, while its sensitivities are carried along."""
 
 
 class Engine:
@@ -64,7 +78,8 @@ class Engine:
     """
 
     def __init__(
-        self, pilot: PilotFile, source_camera: CameraGeometry | None = None, threads: int = 1
+        self, pilot: PilotFile, source_camera: CameraGeometry | None = None, threads: int = 1,
+        front: FrontSettings | None = None,
     ) -> None:
         specification = pilot.specification
         self.pilot = pilot
@@ -81,6 +96,18 @@ class Engine:
             pilot.encoder, camera.height, camera.width, specification.features, threads,
             f'{pilot.path}/encoder.onnx',
         )
+        self.front: Front | None = None
+        if front is not None:
+            if pilot.familiar is None:
+                raise LiquidPilotError(
+                    f'{pilot.path} holds no statistics of its training, so it cannot adapt; add '
+                    'them with `liquid-pilot familiarise`, or fly it without adaptation')
+            self.front = Front(
+                pilot.familiar, self._encode, camera, 1.0 / specification.rate_hz, front)
+        self._foreseer: Foreseer | None = None
+        if front is not None and pilot.familiar.foresees:
+            self._foreseer = Foreseer(pilot.familiar)
+            self._sensitivity = LtcSensitivity(pilot.parameters, specification.unfolds)
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)
         self._imu_scale = np.asarray(specification.imu_scale, np.float64)
         self._command_scale = tuple(float(scale) for scale in specification.command_scale)
@@ -99,10 +126,21 @@ class Engine:
         """
         self._preprocess.set_source(camera)
 
+    @property
+    def scalable_neurons(self) -> int:
+        """N of a core whose time constants can be scaled, else 0."""
+        return self.core.neurons if self.core.liquid else 0
+
     def warm_up(self) -> None:
         """Compile or load everything, so that the first tick takes no longer than the others."""
         camera = self.pilot.specification.camera
         self.core.warm_up()
+        if self.front is not None:
+            self.front.warm_up()
+        if self._foreseer is not None:
+            self._sensitivity.warm_up()
+        if self.front is not None:
+            release_code('libllvmlite')
         source = self._preprocess.source
         self._preprocess.set_source(None)
         black = bytes(3 * camera.width * camera.height)
@@ -113,10 +151,10 @@ class Engine:
 
     def initial_state(self) -> EngineState:
         """Before the first frame, or after a reset."""
-        return EngineState(self.core.initial_state(), None)
+        return EngineState(self.core.initial_state(), None, self.front and FrontState())
 
     def tick(
-        self, state: EngineState, observation: Observation, scales: CoreScales | None = None
+        self, state: EngineState, observation: Observation, scales: TimeScales | None = None
     ) -> Tick:
         """One frame and the IMU since the one before it -> the command that answers it.
 
@@ -127,17 +165,35 @@ class Engine:
         stamp_ns = observation.stamp_ns
         dt_s = self._elapsed_s(state.last_stamp_ns, stamp_ns)
         imu = mean_imu(observation.imu)
-        features = self._encode(self._preprocess(observation.image))
+        image = self._preprocess(observation.image)
+        core_scales, sight, front = scales and scales.core, None, None
+        if self.front is None:
+            features = self._encode(image)
+        else:
+            sight = self.front.see(image, state.front, dt_s, imu[:3], scales and scales.receptors)
+            features, front = sight.features, sight.state
+            if sight.log_stretch:
+                core_scales = self._stretched(core_scales, sight.log_stretch)
         inputs = np.empty(features.size + 6, np.float32)
         inputs[:-6] = features
         inputs[-6:] = (imu - self._imu_mean) / self._imu_scale
         # An overflow is judged below, not warned about by numpy twenty times a second.
         with np.errstate(over='ignore', invalid='ignore'):
-            core, output = self.core.step(state.core, inputs, dt_s, scales)
+            sensitive = foresight = None
+            if self._foreseer is not None and self.front.settings.foresee:
+                before = state.sensitive or self._sensitivity.initial_state(state.core)
+                foresight = self._foreseer.judge(before, inputs)
+                sensitive = self._sensitivity.step_sensitivity(
+                    before, inputs, dt_s, *(core_scales or (None, None)))
+                core, output = sensitive.v, self._sensitivity.output(sensitive.v)
+            else:
+                core, output = self.core.step(state.core, inputs, dt_s, core_scales)
             total = float(core.sum())
         values = tuple(
             value * scale for value, scale in zip(output.tolist(), self._command_scale, strict=True)
         )
+        if sight is not None and sight.trust != 1.0:
+            values = tuple(value * sight.trust for value in values)
         # The sum tells whether every neuron is finite: a command may still look well when not.
         if not all(map(math.isfinite, (*values, total))):
             raise ObservationError(
@@ -145,12 +201,24 @@ class Engine:
                 'check the IMU scale and the pilot file'
             )
         return Tick(
-            Command(stamp_ns, *values), EngineState(core, stamp_ns), features, imu, inputs, dt_s
+            Command(stamp_ns, *values), EngineState(core, stamp_ns, front, sensitive),
+            features, imu, inputs, dt_s, sight, foresight,
         )
 
-    def time_constants(self, tick: Tick, scales: CoreScales | None = None) -> np.ndarray:
-        """(N,) seconds: the core's at the end of that tick."""
-        return self.core.time_constants(tick.state.core, tick.core_inputs, scales)
+    def _stretched(self, scales: CoreScales | None, log_stretch: float) -> CoreScales | None:
+        """With the capacitances scaled; a core without time constants is left as it is."""
+        if not self.core.liquid:
+            return scales
+        zero = np.zeros(self.core.neurons, np.float32)
+        log_cm, log_gleak = scales or (zero, zero)
+        return CoreScales(log_cm + np.float32(log_stretch), log_gleak)
+
+    def time_constants(self, tick: Tick, scales: TimeScales | None = None) -> np.ndarray:
+        """(N,) seconds: the core's at the end of that tick, flown with those scales."""
+        core_scales = scales and scales.core
+        if tick.sight is not None and tick.sight.log_stretch:
+            core_scales = self._stretched(core_scales, tick.sight.log_stretch)
+        return self.core.time_constants(tick.state.core, tick.core_inputs, core_scales)
 
     def _elapsed_s(self, last_ns: int | None, now_ns: int) -> float:
         if last_ns is None:
@@ -165,3 +233,10 @@ class Engine:
             )
         least, most = self._dt_range_s
         return min(max((now_ns - last_ns) / NANOSECONDS_PER_SECOND, least), most)
+
+
+def evidence_of(tick: Tick, sequence: int) -> Evidence:
+    """What an adapting pilot's tick, the `sequence`th, tells the learner."""
+    sight, foresight = tick.sight, tick.foresight
+    return Evidence(sequence, tick.dt_s, sight.error, sight.gradient, sight.surprised,
+                    np.empty(0) if foresight is None else foresight.gradient)
