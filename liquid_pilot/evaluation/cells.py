@@ -17,6 +17,7 @@ from liquid_pilot.evaluation.flight import Effort, Flight
 from liquid_pilot.evaluation.ledger import Cell, Ledger, code_digest
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.pilot_file import PilotFile
+from liquid_pilot.onboard.adapting import parse_mode
 from liquid_pilot.simulation import conditions as weather
 from liquid_pilot.simulation.mission import MissionRules
 from liquid_pilot.simulation.world import SimulationSettings
@@ -66,6 +67,8 @@ class Results:
 
     pilots: dict[str, str]
     """Name to digest; the first is the one that the others are compared with."""
+    modes: dict[str, str]
+    """Name to how that pilot adapts; '' for one that flies as trained."""
     conditions: list[str]
     seeds: list[int]
     adapter: str
@@ -81,7 +84,8 @@ class Results:
 
     def cell(self, pilot: str, condition: str, seed: int) -> Cell:
         """The key of one combination; `pilot` is a name."""
-        return Cell(self.code, self.pilots[pilot], condition, self.adapter, seed)
+        return Cell(self.code, self.pilots[pilot], condition, self.adapter, seed,
+                    self.modes[pilot])
 
     def of(self, pilot: str, condition: str) -> dict[int, Flight]:
         """Seed to flight, where it is known."""
@@ -115,16 +119,22 @@ def _several(match: re.Match[str]) -> list[str]:
             for family in families for severity in range(low, high + 1)]
 
 
-def names(pilots: Sequence[PilotFile]) -> dict[str, str]:
-    """A name for each pilot, told apart by digest where two have the same; to the digest."""
+def names(pilots: Sequence[PilotFile], modes: Sequence[str]) -> dict[str, int]:
+    """A name for each pilot in its mode, told apart by digest where need be; to its index."""
     if not pilots:
         raise LiquidPilotError('name at least one pilot')
     short = [pilot.specification.name for pilot in pilots]
-    named = {name if short.count(name) == 1 else f'{name}-{pilot.digest[:6]}': pilot.digest
-             for name, pilot in zip(short, pilots, strict=True)}
-    if len({pilot.digest for pilot in pilots}) < len(pilots):
-        raise LiquidPilotError('a pilot is named twice; name each once')
-    return named
+    digests: dict[str, set[str]] = {}
+    for name, pilot in zip(short, pilots, strict=True):
+        digests.setdefault(name, set()).add(pilot.digest)
+    found: dict[str, int] = {}
+    for index, (name, pilot, mode) in enumerate(zip(short, pilots, modes, strict=True)):
+        full = name if len(digests[name]) == 1 else f'{name}-{pilot.digest[:6]}'
+        full += f'+{mode}' if mode else ''
+        if full in found:
+            raise LiquidPilotError(f'{full} is named twice; name each pilot once in each mode')
+        found[full] = index
+    return found
 
 
 def evaluate(
@@ -133,7 +143,7 @@ def evaluate(
     on_progress: Callable[[int, int, Cell, Flight, Throughput], None] | None = None,
     on_event: Callable[[str], None] | None = None, adapter: str = 'cmd_vel',
     rules: MissionRules | None = None, settings: SimulationSettings | None = None,
-    keep_paths: bool = False,
+    keep_paths: bool = False, modes: Sequence[str] | None = None,
 ) -> Results:
     """Fly every pilot in every condition on every seed.
 
@@ -152,19 +162,26 @@ def evaluate(
         rules: what counts as success.
         settings: the simulation's.
         keep_paths: keep every path too (12 kB a mission).
+        modes: of each pilot, how it adapts (`onboard.adapting.parse_mode`); None: none of them.
     """
     labels = list(dict.fromkeys(weather.label(weather.parse(one)) for one in conditions))
     seeds = list(dict.fromkeys(seeds))
     code = code_digest((rules or MissionRules(), settings or SimulationSettings()))
-    named = names(pilots)
+    modes = list(modes or [''] * len(pilots))
+    for mode in modes:
+        parse_mode(mode)
+    named = names(pilots, modes)
     with Ledger(out) as ledger:
         # Pilot by pilot on the same seed: pairs are complete early, whenever the run ends.
-        every = [Job(Cell(code, pilot.digest, label, adapter, seed), str(pilot.path),
+        every = [Job(Cell(code, pilot.digest, label, adapter, seed, mode), str(pilot.path),
                      weather.parse(label))
-                 for seed in seeds for label in labels for pilot in pilots]
+                 for seed in seeds for label in labels
+                 for pilot, mode in zip(pilots, modes, strict=True)]
         jobs = [job for job in every if not _known(ledger, job.cell, keep_paths)]
-        results = Results(named, labels, seeds, adapter, code, {},
-                          Throughput(max(1, min(workers, len(jobs)))))
+        results = Results(
+            {name: pilots[index].digest for name, index in named.items()},
+            {name: modes[index] for name, index in named.items()}, labels, seeds, adapter, code, {},
+            Throughput(max(1, min(workers, len(jobs)))))
 
         def on_flight(cell: Cell, flight: Flight, effort: Effort) -> None:
             ledger.add(cell, flight)

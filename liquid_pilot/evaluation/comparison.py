@@ -33,6 +33,7 @@ def compare(results: Results) -> dict[str, Any]:
         'code': results.code,
         'adapter': results.adapter,
         'pilots': results.pilots,
+        'modes': results.modes,
         'conditions': results.conditions,
         'seeds': ranges(results.seeds),
         'cells': [summarise_cell(results, pilot, condition)

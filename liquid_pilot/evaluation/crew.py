@@ -18,6 +18,7 @@ from liquid_pilot.evaluation.ledger import Cell
 from liquid_pilot.evaluation.missions import InProcessPilot
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.pilot_file import load
+from liquid_pilot.onboard.adapting import parse_mode
 from liquid_pilot.simulation.conditions import Condition
 from liquid_pilot.simulation.mission import MissionRules
 from liquid_pilot.simulation.workers import WorkerDiedError, spawned_pool
@@ -56,12 +57,12 @@ class Flier:
     def __init__(self, terms: Terms, stop: threading.Event | None = None) -> None:
         self._terms, self._stop = terms, stop
         self._simulation = Simulation(terms.settings)
-        self._pilots: dict[tuple[str, str], InProcessPilot] = {}
+        self._pilots: dict[tuple[str, str, str], InProcessPilot] = {}
 
     def fly(self, job: Job) -> tuple[Flight, Effort]:
         """One mission."""
         cell, terms = job.cell, self._terms
-        pilot = self._pilots.get((cell.pilot, cell.adapter))
+        pilot = self._pilots.get((cell.pilot, cell.adapter, cell.mode))
         if pilot is None:
             pilot = self._load(job)
         ticks = 0
@@ -84,9 +85,10 @@ class Flier:
         if file.digest != job.cell.pilot:
             raise LiquidPilotError(f'{job.pilot_path} was changed while it was evaluated; start '
                                    'again')
-        pilot = InProcessPilot(file, self._simulation, job.cell.adapter)
+        pilot = InProcessPilot(file, self._simulation, job.cell.adapter,
+                               adapting=parse_mode(job.cell.mode))
         pilot.engine.warm_up()
-        self._pilots[job.cell.pilot, job.cell.adapter] = pilot
+        self._pilots[job.cell.pilot, job.cell.adapter, job.cell.mode] = pilot
         return pilot
 
     def close(self) -> None:

@@ -38,6 +38,8 @@ class Cell:
     """As `conditions.label` writes it."""
     adapter: str
     seed: int
+    mode: str = ''
+    """How it adapts, as `onboard.adapting` reads it; '' for a pilot that flies as trained."""
 
 
 _KEYS = [field.name for field in fields(Cell)]
@@ -97,7 +99,7 @@ class Ledger:
     def _take(self, line: bytes) -> None:
         try:
             content = json.loads(line)
-            cell = Cell(*(content.pop(key) for key in _KEYS))
+            cell = Cell(**{key: content.pop(key) for key in _KEYS if key in content})
             flight = Flight(**content)
         except (ValueError, TypeError, KeyError, AttributeError):
             return

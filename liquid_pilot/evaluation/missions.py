@@ -12,8 +12,11 @@ from liquid_pilot.interfaces import (
     VehicleLimits,
 )
 from liquid_pilot.liquid.pilot_file import PilotFile, load
-from liquid_pilot.onboard.engine import Engine
+from liquid_pilot.onboard.adaptation import Adaptation
+from liquid_pilot.onboard.adapting import Adapting
+from liquid_pilot.onboard.engine import Engine, Tick, evidence_of
 from liquid_pilot.onboard.guard import Guard
+from liquid_pilot.onboard.time_scales import ScaleKeeper
 from liquid_pilot.onboard.vehicles import make_adapter
 from liquid_pilot.simulation.conditions import Condition
 from liquid_pilot.simulation.mission import Mission, MissionResult, MissionRules
@@ -25,8 +28,14 @@ class InProcessPilot:
     """Engine, guard and vehicle adapter in one process: what the ROS graph spreads over nodes."""
 
     def __init__(self, pilot: PilotFile, simulation: Simulation, adapter: str = 'cmd_vel',
-                 limits: VehicleLimits | None = None) -> None:
-        self.engine = Engine(pilot, source_camera=simulation.camera)
+                 limits: VehicleLimits | None = None, adapting: Adapting | None = None) -> None:
+        self.engine = Engine(pilot, source_camera=simulation.camera,
+                             front=adapting and adapting.front)
+        self.learner: Adaptation | None = None
+        if adapting is not None:
+            grid, neurons = pilot.familiar.receptor_tau_s.shape, self.engine.scalable_neurons
+            self.learner = Adaptation(pilot.familiar, neurons, adapting.learner)
+            self._keeper = ScaleKeeper(grid, neurons)
         self.adapter = make_adapter(adapter)
         self._limits = limits or pilot.specification.limits
         self.reset()
@@ -34,6 +43,12 @@ class InProcessPilot:
     def reset(self) -> None:
         """Before a mission: a fresh network, and a guard engaged anew."""
         self._state = self.engine.initial_state()
+        self.tick: Tick | None = None
+        """The last one."""
+        if self.learner is not None:
+            self.learner.reset()
+            self._keeper.reset()
+        self._sequence = 0
         self.command: Command | None = None
         """What left the guard last."""
         self.guard = Guard(self._limits)
@@ -43,8 +58,15 @@ class InProcessPilot:
         """One tick: what the vehicle is told in answer to a packet; None when it has no frame."""
         if packet.observation is None:
             return None
-        tick = self.engine.tick(self._state, packet.observation)
+        scales = None
+        if self.learner is not None and self.tick is not None:
+            scales = self._keeper.scales(self._sequence, self.tick.dt_s)
+        tick = self.tick = self.engine.tick(self._state, packet.observation, scales)
         self._state = tick.state
+        self._sequence += 1
+        if self.learner is not None:
+            self._keeper.accept(self.learner.add(evidence_of(tick, self._sequence)),
+                                self._sequence)
         stamp_ns = tick.command.stamp_ns
         decision = self.guard.accept(tick.command, stamp_ns / NANOSECONDS_PER_SECOND)
         self.command = decision.command

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('pilots', nargs='*', default=['forest-ltc'], metavar='PILOT',
-                        help='names of shipped pilots, or their folders; the others are compared '
-                        'with the first (default: forest-ltc)')
+                        help='names of shipped pilots, or their folders; PILOT+adapt adapts in '
+                        'flight, PILOT+adapt:NAME=VALUE,... with other settings; the others are '
+                        'compared with the first (default: forest-ltc)')
     parser.add_argument('--conditions', default='clear', metavar='LIST',
                         help="comma-separated, such as 'clear,snow:3,noise:4@3s' (severity 4, "
                         "from 3 s on); 'snow:1-5' is a range, 'all:3' every family (default: "
@@ -46,18 +47,28 @@ def run(arguments: argparse.Namespace) -> int:
         raise LiquidPilotError(
             '--missions and --workers must be at least 1, and --seed at least 0')
     labels = cells.expand(arguments.conditions)
-    pilots = [pilot_file.load(pilot_file.resolve(name)) for name in arguments.pilots]
+    chosen = [_pilot_and_mode(name) for name in arguments.pilots]
+    pilots = [pilot_file.load(pilot_file.resolve(name)) for name, _ in chosen]
     console, started = Console(stderr=True), time.monotonic()
     seeds = range(arguments.seed, arguments.seed + arguments.missions)
     # One pilot in one condition is looked at flight by flight.
     single = len(pilots) * len(labels) == 1
-    results = _fly(console, pilots=pilots, conditions=labels, seeds=seeds, out=arguments.out,
-                   workers=arguments.workers, adapter=arguments.adapter,
+    results = _fly(console, pilots=pilots, modes=[mode for _, mode in chosen], conditions=labels,
+                   seeds=seeds, out=arguments.out, workers=arguments.workers,
+                   adapter=arguments.adapter,
                    keep_paths=single and arguments.out is not None)
     _show(console, results, arguments.out, time.monotonic() - started, single)
     if results.interrupted:
         return 130
     return 1 if results.given_up else 0
+
+
+def _pilot_and_mode(text: str) -> tuple[str, str]:
+    """'forest-ltc+adapt:stretch=8' -> ('forest-ltc', 'adapt:stretch=8')."""
+    from liquid_pilot.onboard.adapting import MODE
+
+    name, plus, mode = text.rpartition('+')
+    return (name, mode) if plus and mode.partition(':')[0] == MODE else (text, '')
 
 
 def _fly(console: Console, **what: Any) -> Results:

@@ -142,16 +142,42 @@ def test_the_code_digest_follows_what_decides_a_flight_and_nothing_else(tmp_path
 
 def test_a_pilot_is_named_once_and_told_apart(pilot, twin, tmp_path):
     with pytest.raises(LiquidPilotError, match='named twice'):
-        cells.names([pilot, pilot])
+        cells.names([pilot, pilot], ['', ''])
     with pytest.raises(LiquidPilotError, match='at least one'):
-        cells.names([])
+        cells.names([], [])
     other = tmp_path / 'same-name'
     shutil.copytree(pilot.path, other)
     with open(other / 'pilot.json', 'a') as file:
         file.write('\n')
-    named = cells.names([pilot, pilot_file.load(other), twin])
-    assert list(named)[2] == 'twin' and len(named) == 3
+    named = cells.names([pilot, pilot_file.load(other), twin, twin], ['', '', '', 'adapt'])
+    assert list(named)[2:] == ['twin', 'twin+adapt'] and len(named) == 4
     assert next(iter(named)) == f'forest-ltc-{pilot.digest[:6]}'
+
+
+def test_a_pilot_flies_as_trained_and_adapting_side_by_side(pilot, tmp_path):
+    """Each mode is a cell of its own, kept and compared apart; as trained is what it was."""
+    modes = ['', 'adapt', 'adapt:receptors=false,hold_frames=false,stretch_core=false,'
+                          'caution=false,photometric=false,learn_receptors=false']
+
+    def run():
+        return cells.evaluate([pilot] * 3, ['noise:5'], [3], tmp_path, workers=1, modes=modes)
+
+    first = run()
+    trained, adapting, nothing = (first.of(name, 'noise:5')[3] for name in first.pilots)
+    assert list(first.modes.values()) == modes
+    assert trained == nothing != adapting
+    again = run()
+    assert again.flown == 0 and again.flights == first.flights
+    before = cells.evaluate([pilot], ['noise:5'], [3], tmp_path, workers=1)
+    assert before.flown == 0 and before.of('forest-ltc', 'noise:5')[3] == trained
+
+
+@pytest.mark.parametrize('mode', ['adopt', 'adapt:', 'adapt:x=1', 'adapt:stretch=fast',
+                                  'adapt:stretch=8,stretch=9', 'adapt:caution=1',
+                                  'adapt:learn_core=all', 'adapt:stretch=-1'])
+def test_a_mode_that_cannot_be_read_is_refused_before_anything_flies(pilot, mode):
+    with pytest.raises(LiquidPilotError, match=r'adapt|learn_core'):
+        cells.evaluate([pilot], ['clear'], [3], workers=1, modes=[mode])
 
 
 def test_a_worker_that_is_killed_costs_no_mission(pilot, tmp_path):
