@@ -18,7 +18,7 @@ from types import ModuleType
 
 from liquid_pilot.evaluation import verb as evaluate
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.learning import dataset_verb, import_verb
+from liquid_pilot.learning import dataset_verb, familiarise_verb, import_verb
 from liquid_pilot.learning import demonstrate_verb as demonstrate
 from liquid_pilot.learning import verb as train
 from liquid_pilot.nodes import graph, record_verb
@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     _add(verbs, 'dataset', 'make training episodes of bags', dataset_verb,
          'Turns rosbag2 bags, of any robot that a mapping file describes, into episodes to train '
          'on, and says what was found, left out and why.')
+    _add(verbs, 'familiarise', 'give a pilot what it adapts by', familiarise_verb,
+         'Replays what a pilot was trained on and adds to its file the statistics that it '
+         'compares a flight with when it adapts. `liquid-pilot train` does so by itself; this is '
+         'for pilots made otherwise.')
     _add(verbs, 'import-ncps', 'take the core of an ncps network', import_verb,
          'Turns the state dict of an ncps LTC (safetensors, or a weights-only torch file) into '
          'the core of a pilot.')
@@ -99,7 +103,8 @@ def _add_fly(verbs: argparse._SubParsersAction) -> None:
         name = '--' + option.name.replace('_', '-')
         text = option.metadata['description']
         if isinstance(option.default, bool):
-            fly.add_argument(name, action='store_true', help=text)
+            fly.add_argument(name, action=argparse.BooleanOptionalAction, default=option.default,
+                             help=text)
             continue
         text += f' (default: {option.default})' if option.default != '' else ''
         choices = option.metadata['choices']

@@ -21,7 +21,8 @@ def run(*arguments, **environment):
 
 
 @pytest.mark.parametrize(
-    'verb', ['fly', 'evaluate', 'demonstrate', 'train', 'import-ncps', 'inspect', 'doctor'])
+    'verb', ['fly', 'evaluate', 'demonstrate', 'train', 'record', 'dataset', 'familiarise',
+             'import-ncps', 'inspect', 'doctor'])
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([verb, '--help'])

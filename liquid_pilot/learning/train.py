@@ -15,7 +15,14 @@ import torch
 from torch import nn
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.learning import demonstrations, features, source, stages, warm_start
+from liquid_pilot.learning import (
+    demonstrations,
+    familiarity,
+    features,
+    source,
+    stages,
+    warm_start,
+)
 from liquid_pilot.learning.augmentation import Augmentation
 from liquid_pilot.learning.core_choice import make_core, parameters_of
 from liquid_pilot.learning.curves import draw_curves
@@ -73,8 +80,8 @@ def train(settings: TrainingSettings, out: Path, announce: Announce, workers: in
         pilot = one.finished()
         if pilot is None:
             pilot = one.learn(curves)
-    saved = pilot_file.save(out / 'pilot', pilot.specification, pilot.wiring, pilot.parameters,
-                            pilot.encoder, pilot.core_graph)
+    saved = familiarity.with_familiar(
+        pilot, familiarity.measure(pilot, data.training, announce), out / 'pilot')
     if curves:
         draw_curves(curves, out)
     return saved
