@@ -3,7 +3,7 @@ import os
 from setuptools import Distribution, find_packages, setup
 
 NAME = 'liquid_pilot'
-NODES = ('pilot', 'guard', 'simulator', 'recorder', 'viewer')
+NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'recorder', 'viewer')
 
 
 class DataFilesWhenEditable(Distribution):

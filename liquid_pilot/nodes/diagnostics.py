@@ -57,6 +57,11 @@ class Health:
         return gone
 
     @property
+    def kinds(self) -> set[str]:
+        """Of the problems there are now."""
+        return set(self._problems)
+
+    @property
     def problems(self) -> list[tuple[int, str]]:
         """(level, message) of every problem there is, worst first."""
         return sorted(self._problems.values(), key=lambda problem: -problem[0])
@@ -118,6 +123,12 @@ class Reporter:
         """What was wrong is right again."""
         for kind in self.health.solved(*kinds):
             self._node.get_logger().info(f'{kind}: well again')
+
+    def solved_all_but(self, kept: str) -> None:
+        """Everything is right again but that kind, which somebody else judges."""
+        others = self.health.kinds - {kept}
+        if others:
+            self.solved(*others)
 
     def publish(self) -> None:
         """Send one status now."""

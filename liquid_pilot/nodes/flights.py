@@ -13,13 +13,15 @@ from typing import Any
 
 from rclpy.utilities import get_rmw_implementation_identifier
 
-from liquid_pilot.evaluation.report import INTERRUPTED, Shots, write_report
+from liquid_pilot.evaluation.history import History, Moment, draw, to_npz
+from liquid_pilot.evaluation.report import INTERRUPTED, Shots, place, write_report
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
     ImageBuffer,
     LiquidPilotError,
     SensorPacket,
 )
+from liquid_pilot.nodes.labelled import moment_in
 from liquid_pilot.nodes.progress import Progress
 from liquid_pilot.nodes.vehicle_link import SimulatorNode, StoppedError, UnansweredError, shifted
 from liquid_pilot.simulation.conditions import label, parse
@@ -54,6 +56,7 @@ class Flights:
         self._results: list[MissionResult] = []
         self._shots: list[Shots] = []
         self._frames: list[tuple[float, ImageBuffer]] = []
+        self._histories: list[History] = []
         self._ticks = 0
         self._answered = False
         self._wall_s = 0.0
@@ -85,6 +88,7 @@ class Flights:
             seed = self._settings.seed + index
             result = self._fly_one(index, seed)
             self._results.append(result)
+            self._histories.append(History(seed, result.outcome, self._moments()))
             if len(self._shots) < _SHOT_ROWS:
                 self._shots.append(Shots(seed, result.outcome, self._frames))
             self._progress.finished(result)
@@ -95,6 +99,13 @@ class Flights:
             if silent >= _GIVE_UP_AFTER:
                 self._progress.say(f'{silent} missions in a row were aborted: giving up')
                 return
+
+    def _moments(self) -> list[Moment]:
+        """What adaptation did in the flight that has ended."""
+        traces, self._node.traces = self._node.traces, []
+        own = [trace for trace in traces if trace.flight == traces[-1].flight]
+        found = (moment_in(trace, own[0].stamp_ns) for trace in own)
+        return [one for one in found if one is not None]
 
     def _fly_one(self, index: int, seed: int) -> MissionResult:
         """One mission, whatever comes: an aborted one has a reason too."""
@@ -223,7 +234,7 @@ class Flights:
         meta: dict[str, Any] = {
             'pilot': settings.pilot, 'vehicle': settings.vehicle, 'adapter': settings.adapter,
             'mode': 'realtime' if settings.realtime else 'lockstep',
-            'condition': label(parse(settings.condition)),
+            'condition': label(parse(settings.condition)), 'adapt': settings.adapt,
             'first_seed': settings.seed, 'missions_asked_for': settings.missions,
             'started': self._started, 'wall_s': round(self._wall_s, 2), 'ticks': self._ticks,
             'ticks_per_s': round(self._ticks / self._wall_s, 1) if self._wall_s else None,
@@ -234,7 +245,12 @@ class Flights:
         }
         if not pictures:
             return write_report(self._out, self._results, meta, pictures=False)
-        return write_report(self._out, self._results, meta, self._shots)
+        written = write_report(self._out, self._results, meta, self._shots)
+        if any(history.moments for history in self._histories):
+            conditions = parse(settings.condition)
+            written += [place(self._out / 'adaptation.npz', to_npz(self._histories)),
+                        place(self._out / 'adaptation.png', draw(self._histories, conditions))]
+        return written
 
 
 def _figure(value: float) -> float | None:

@@ -63,6 +63,9 @@ class FlyOptions:
     condition: str = _option(
         'clear', "what makes the flights harder, such as 'snow:4@3s+wind:2': snow of severity 4 "
         'from 3 s on, and wind; docs/conditions.md lists them')
+    adapt: bool = _option(
+        False, 'adapt in flight: photometric match, receptors, surprise gate, and the adaptation '
+        'node; otherwise exactly as trained (docs/adaptation.md)')
     realtime: bool = _option(
         False, 'fly on the wall clock, as on a vehicle; otherwise in lock-step, as fast as it goes '
         'and with the same outcome every time')
@@ -110,6 +113,8 @@ class FlyOptions:
             topic = getattr(self, name)
             if not _TOPIC.fullmatch(topic) and (topic or name == 'camera_topic'):
                 raise LiquidPilotError(f'{name} {topic!r} is not the name of a topic')
+        if self.demonstrate and self.adapt:
+            raise LiquidPilotError('demonstrate: the expert flies, there is nothing to adapt')
         if self.demonstrate and (not self.simulated or self.realtime):
             raise LiquidPilotError('demonstrate needs the embedded simulator, in lock-step; to '
                                    'record your own robot, use `liquid-pilot record`')
@@ -217,13 +222,20 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         **clock, **lockstep, **given(adapter=options.adapter), **vehicle_limits}, **common)]
     if not options.demonstrate:
         specs.append(NodeSpec('pilot', 'pilot', parameters={
-            **clock, **lockstep, **given(pilot=options.pilot), 'vehicle': options.vehicle},
+            **clock, **lockstep, **given(pilot=options.pilot), 'vehicle': options.vehicle,
+            **({'adaptation': True} if options.adapt else {})},
             remappings=camera + info, **common))
+    if options.adapt:
+        # Simulated missions are flown each for itself.
+        forget = {'keep_over_restarts': False} if options.lockstep else {}
+        specs.append(NodeSpec('adaptation', 'adaptation', parameters={
+            **clock, **given(pilot=options.pilot), **forget}, required=False, **common))
     if options.simulated:
         specs.append(NodeSpec('simulator', 'simulator', parameters={
             **given(missions=options.missions, seed=options.seed, adapter=options.adapter,
                     vehicle=options.vehicle, realtime=options.realtime, pilot=options.pilot,
-                    condition=options.condition, demonstrate=options.demonstrate),
+                    condition=options.condition, demonstrate=options.demonstrate,
+                    adapt=options.adapt),
             'publish_clock': options.sim_time, 'out': options.out}, ends_run=True, **common))
     if options.record or options.demonstrate:
         specs.append(NodeSpec('recorder', 'recorder', parameters={

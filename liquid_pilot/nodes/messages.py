@@ -1,4 +1,4 @@
-"""The only place where ROS messages are packed and unpacked.
+"""The only place, with `labelled`, where ROS messages are packed and unpacked.
 
 Every scalar is wrapped in `float()`, `int()` or `bool()`: rclpy writes a numpy scalar into a field
 as another number without a word. Images are filled with `bytes`, which is 50 times faster than a
@@ -11,14 +11,13 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Quaternion, Transform, Twist, TwistStamped, Vector3
 from nav_msgs.msg import Odometry
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
-from std_msgs.msg import Float64MultiArray, Header, MultiArrayDimension
+from std_msgs.msg import Header
 from trajectory_msgs.msg import MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
 
 from liquid_pilot.interfaces import (
@@ -36,9 +35,6 @@ from liquid_pilot.interfaces import (
 BASE_FRAME = 'base_link'
 CAMERA_FRAME = 'camera_link_optical'
 WORLD_FRAME = 'odom'
-
-TRACE_SCHEMA = 'liquid_pilot/trace'
-TRACE_VERSION = 1
 
 
 def to_nanoseconds(stamp: Time) -> int:
@@ -244,95 +240,6 @@ def pack_clock(stamp_ns: int) -> Clock:
 def pack_header(stamp_ns: int, text: str) -> Header:
     """A stamp and a text as std_msgs/Header."""
     return Header(stamp=to_time(stamp_ns), frame_id=text)
-
-
-# Trace
-
-
-class Trace(NamedTuple):
-    """All that one tick saw and made."""
-
-    digest: str
-    """Of the pilot file."""
-    stamp_ns: int
-    sequence: int
-    """Ticks since the pilot started."""
-    dt_s: float
-    features: np.ndarray
-    """(F,)"""
-    imu: np.ndarray
-    """(6,) mean angular velocity (rad/s) and specific force (m/s^2), FLU."""
-    state: np.ndarray
-    """(N,) of the core, after the tick."""
-    tau: np.ndarray
-    """(N,) seconds."""
-    command: np.ndarray
-    """(4,) forward, left, up (m/s), yaw rate (rad/s), before the guard."""
-
-
-_SCALARS = ('stamp_sec', 'stamp_nanosec', 'sequence', 'dt')
-_ARRAYS = ('features', 'imu', 'state', 'tau', 'command')
-
-
-def pack_trace(trace: Trace) -> Float64MultiArray:
-    """Trace -> std_msgs/Float64MultiArray.
-
-    layout.dim[0] is labelled 'liquid_pilot/trace', with the schema's version as its size, and
-    dim[1] 'pilot:<sha256>'. Every further one is a section of `data`: label, size (how many
-    numbers) and stride (where it starts).
-    """
-    seconds, nanoseconds = divmod(trace.stamp_ns, NANOSECONDS_PER_SECOND)
-    sections = [(name, (value,)) for name, value in zip(
-        _SCALARS, (seconds, nanoseconds, trace.sequence, trace.dt_s), strict=True
-    )]
-    sections += [(name, np.ravel(getattr(trace, name))) for name in _ARRAYS]
-    message = Float64MultiArray()
-    dim = [
-        MultiArrayDimension(label=TRACE_SCHEMA, size=TRACE_VERSION),
-        MultiArrayDimension(label=f'pilot:{trace.digest}'),
-    ]
-    start = 0
-    for name, values in sections:
-        dim.append(MultiArrayDimension(label=name, size=len(values), stride=start))
-        start += len(values)
-    message.layout.dim = dim
-    message.data = np.concatenate([values for _, values in sections], dtype=np.float64).tolist()
-    return message
-
-
-def unpack_trace(message: Float64MultiArray, digest: str | None = None) -> Trace:
-    """std_msgs/Float64MultiArray -> Trace.
-
-    LiquidPilotError when it is not a trace of this version, is cut short or lacks a section, and,
-    with a `digest`, when it comes from another pilot.
-    """
-    dim = message.layout.dim
-    if len(dim) < 2 or dim[0].label != TRACE_SCHEMA or dim[0].size != TRACE_VERSION:
-        found = f'{dim[0].label!r} version {dim[0].size}' if dim else 'nothing'
-        raise LiquidPilotError(
-            f'trace: expected {TRACE_SCHEMA!r} version {TRACE_VERSION}, got {found}; run the same '
-            'version of liquid_pilot on both sides'
-        )
-    source = dim[1].label.partition(':')[2]
-    if digest is not None and source != digest:
-        raise LiquidPilotError(
-            f'trace: it comes from the pilot {source[:12]}, not from {digest[:12]}; load the same '
-            'pilot file on both sides'
-        )
-    data = np.array(message.data, np.float64)
-    sections = {}
-    for section in dim[2:]:
-        if section.stride + section.size > data.size:
-            raise LiquidPilotError(f'trace: section {section.label!r} is cut short')
-        sections[section.label] = data[section.stride:section.stride + section.size]
-    for name in (*_SCALARS, *_ARRAYS):
-        if name not in sections or (name in _SCALARS and sections[name].size != 1):
-            raise LiquidPilotError(f'trace: section {name!r} is missing')
-    seconds, nanoseconds, sequence, dt_s = (float(sections[name][0]) for name in _SCALARS)
-    return Trace(
-        source, int(seconds) * NANOSECONDS_PER_SECOND + int(nanoseconds), int(sequence), dt_s,
-        *(sections[name] for name in _ARRAYS),
-    )
 
 
 # Diagnostics

@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+import numpy as np
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
-from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import Float32MultiArray, Float64MultiArray
 from std_srvs.srv import Trigger
 
 from liquid_pilot.interfaces import (
@@ -22,12 +23,14 @@ from liquid_pilot.interfaces import (
     ObservationError,
 )
 from liquid_pilot.liquid import pilot_file
-from liquid_pilot.nodes import messages, qos, runtime
-from liquid_pilot.nodes.diagnostics import Reporter
+from liquid_pilot.nodes import labelled, messages, qos, runtime
+from liquid_pilot.nodes.adapting import Follower, FrontParameters, new_flight
+from liquid_pilot.nodes.diagnostics import WARNING, Reporter
 from liquid_pilot.nodes.intake import Intake, SilentImuError
 from liquid_pilot.nodes.parameters import parameter
 from liquid_pilot.onboard.engine import Engine, Tick
 from liquid_pilot.onboard.preprocess import decode_compressed
+from liquid_pilot.onboard.time_scales import TimeScales
 
 IMAGE_TOPIC = 'camera/image_raw'
 _LOOK_PERIOD_S = 0.2
@@ -36,7 +39,7 @@ _GRACE_S = 3.0
 
 
 @dataclass(frozen=True)
-class PilotParameters:
+class PilotParameters(FrontParameters):
     """Parameters of the pilot node."""
 
     pilot: str = parameter(
@@ -82,7 +85,9 @@ class Pilot(runtime.LiquidNode):
                 f'the pilot {pilot.specification.name} is trained for a '
                 f'{pilot.specification.vehicle}, not for a {now.vehicle}; choose another pilot'
             )
-        self._engine = Engine(pilot, threads=now.threads)
+        self._engine = Engine(pilot, threads=now.threads, front=now.front())
+        self._configured = now
+        self._follower = Follower(self._engine) if now.adaptation else None
         # Everything is compiled before the first frame can come.
         self._engine.warm_up()
         self._intake = Intake(now.lockstep)
@@ -103,6 +108,9 @@ class Pilot(runtime.LiquidNode):
             self._image_topic += '/compressed'
             self.create_subscription(
                 CompressedImage, self._image_topic, self._on_compressed, qos.IMAGE)
+        if self._follower is not None:
+            self.create_subscription(Float32MultiArray, 'adaptation/time_constants',
+                                     self._on_time_constants, qos.TRACE)
         self.create_service(Trigger, 'pilot/reset', self._on_reset)
         self.every(_LOOK_PERIOD_S, self._look)
         self.get_logger().info(
@@ -196,6 +204,17 @@ class Pilot(runtime.LiquidNode):
         self._frame_s = now_s
         return True
 
+    def _on_time_constants(self, message: Float32MultiArray) -> None:
+        try:
+            taken = self._follower.take(message)
+        except LiquidPilotError as error:
+            self._reporter.problem('adaptation', str(error), WARNING)
+            return
+        if taken:
+            self._reporter.solved('adaptation')
+        if taken and self._intake.lockstep and self._intake.waiting:
+            self._fly(self.steady_s())
+
     # The tick
 
     def _fly(self, now_s: float) -> None:
@@ -210,11 +229,14 @@ class Pilot(runtime.LiquidNode):
                     "known; start it, or set use_camera_info to false to fly on the image's centre"
                 ))
             return
+        if self._must_wait():
+            return
         try:
             observation = self._intake.take(now_s, settings.imu_timeout_s)
             if observation is None:
                 return
-            tick = self._engine.tick(self._state, observation)
+            self._flown_scales = self._scales(settings)
+            tick = self._engine.tick(self._state, observation, self._flown_scales)
         except SilentImuError as error:
             self._refuse('imu', self._silence('imu', 'imu/data', str(error)))
             return
@@ -227,18 +249,42 @@ class Pilot(runtime.LiquidNode):
         self._commands.publish(messages.pack_command(tick.command))
         self._sequence += 1
         self._refusing = False
-        self._reporter.solved()
+        self._reporter.solved_all_but('adaptation')
         done_s = self.steady_s()
         self._reporter.health.tick(done_s, done_s - self._frame_s)
-        if settings.publish_trace:
-            self._traces.publish(messages.pack_trace(self._trace(tick)))
+        if self._follower is not None:
+            self._follower.flown(tick, done_s)
+        if settings.publish_trace or self._follower is not None:
+            self._traces.publish(labelled.pack_trace(self._trace(tick)))
 
-    def _trace(self, tick: Tick) -> messages.Trace:
-        return messages.Trace(
-            self._engine.pilot.digest, tick.command.stamp_ns, self._sequence, tick.dt_s,
-            tick.features, tick.imu, tick.state.core, self._engine.time_constants(tick),
-            tick.command.values,
-        )
+    def _must_wait(self) -> bool:
+        """In lock-step a tick waits for the time constants that answer the one before it."""
+        follower = self._follower
+        return (follower is not None and self._intake.lockstep and follower.pending
+                and not follower.alone)
+
+    def _scales(self, settings: PilotParameters) -> TimeScales | None:
+        """The time constants of the next tick, after taking settings that were changed."""
+        if self._follower is None:
+            return None
+        if settings is not self._configured:
+            self._configured = settings
+            self._engine.front.configure(settings.front())
+        return self._follower.scales()
+
+    def _trace(self, tick: Tick) -> labelled.Trace:
+        flown = (
+            self._engine.pilot.digest, self._flight,
+            tick.command.stamp_ns, self._sequence, tick.dt_s, tick.features, tick.imu,
+            tick.state.core, self._engine.time_constants(tick, self._flown_scales),
+            tick.command.values)
+        if tick.sight is None:
+            return labelled.Trace(*flown)
+        foresight = tick.foresight or (np.empty(0), np.empty(0))
+        return labelled.Trace(
+            *flown, tick.sight.error, tick.sight.gradient,
+            self._engine.front.time_constants(self._flown_scales), np.array(tick.sight.gate),
+            *foresight)
 
     def _restart(self) -> None:
         """As before anything came."""
@@ -250,6 +296,10 @@ class Pilot(runtime.LiquidNode):
         self._began_s = self.steady_s()
         self._frame_s: float | None = None
         self._state = self._engine.initial_state()
+        self._flight = new_flight()
+        self._flown_scales: TimeScales | None = None
+        if self._follower is not None:
+            self._follower.begin(self._flight)
         self._answer: Command | None = None
         self._sequence = 0
         self._refusing = False
@@ -275,9 +325,19 @@ class Pilot(runtime.LiquidNode):
     def _look(self) -> None:
         """Notice what does not come."""
         settings, now_s = self.settings.now, self.steady_s()
+        follower = self._follower
+        if follower is not None and not follower.alone \
+                and follower.overdue(now_s, settings.adaptation_timeout_s):
+            follower.alone = True
+            self._reporter.problem('adaptation', self._silence(
+                'adaptation', 'adaptation/time_constants', 'the adaptation node does not answer'),
+                WARNING)
+            if self._intake.waiting:
+                self._fly(now_s)
         if self._intake.lockstep:
             sees = self._camera_fits or not settings.use_camera_info
-            if self._intake.waiting and sees and now_s - self._waiting_since_s > 1.0:
+            waits = self._intake.waiting and not self._must_wait()
+            if waits and sees and now_s - self._waiting_since_s > 1.0:
                 self._refuse('imu', self._silence(
                     'imu', 'imu/data', 'a frame waits for a sample of its time or later'))
             return
@@ -295,7 +355,8 @@ class Pilot(runtime.LiquidNode):
         if not hasattr(self, '_commands'):
             return 'loading', {}
         extras = {'pilot': self._engine.pilot.specification.name,
-                  'digest': self._engine.pilot.digest[:12]}
+                  'digest': self._engine.pilot.digest[:12],
+                  'adaptation': 'on' if self._follower else 'off'}
         if self._refusing:
             return 'refusing', extras
         return ('waiting' if self._answer is None else 'flying'), extras

@@ -22,8 +22,9 @@ from liquid_pilot.nodes.bag_writer import BagWriter, Offer
 from liquid_pilot.nodes.diagnostics import Reporter
 from liquid_pilot.nodes.parameters import parameter
 
-TOPICS = ('camera/camera_info', 'imu/data', 'odom', 'pilot/command', 'pilot/trace', 'cmd_vel',
-          'attitude_thrust', 'expert/command', 'mission', '/diagnostics', '/clock')
+TOPICS = ('camera/camera_info', 'imu/data', 'odom', 'pilot/command', 'pilot/trace',
+          'adaptation/time_constants', 'cmd_vel', 'attitude_thrust', 'expert/command', 'mission',
+          '/diagnostics', '/clock')
 """Recorded besides the images, where they are published; remapping gives them other names."""
 _PRIMITIVES = frozenset((
     'bool', 'byte', 'char', 'float32', 'float64', 'int8', 'uint8', 'int16', 'uint16', 'int32',

@@ -11,7 +11,7 @@ from nav_msgs.msg import Odometry
 from rclpy.client import Client
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Imu
-from std_msgs.msg import Header
+from std_msgs.msg import Float64MultiArray, Header
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
@@ -24,8 +24,8 @@ from liquid_pilot.interfaces import (
     Observation,
     SensorPacket,
 )
-from liquid_pilot.nodes import messages, qos, runtime
-from liquid_pilot.nodes.diagnostics import Reporter
+from liquid_pilot.nodes import labelled, messages, qos, runtime
+from liquid_pilot.nodes.diagnostics import WARNING, Reporter
 from liquid_pilot.nodes.parameters import parameter
 
 _LOOK_PERIOD_S = 0.05
@@ -43,6 +43,8 @@ class SimulatorParameters:
         'clear', "what makes the flights harder, such as 'snow:4@3s+wind:2'")
     out: str = parameter('', 'run folder for report and pictures; empty: nothing is written')
     pilot: str = parameter('forest-ltc', 'name of the pilot, for the report')
+    adapt: bool = parameter(
+        False, 'the pilot adapts: show in the report what adaptation did')
     vehicle: str = parameter('quadrotor', 'class of vehicle', choices=('quadrotor',))
     adapter: str = parameter(
         'cmd_vel', 'what the vehicle takes', choices=('cmd_vel', 'attitude_thrust'))
@@ -123,10 +125,21 @@ class SimulatorNode(runtime.LiquidNode):
             qos.COMMAND_ANY if settings.realtime else qos.COMMAND)
         self.create_subscription(
             DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
+        self.traces: list[labelled.Trace] = []
+        """Of the flight under way, when the pilot adapts."""
+        if settings.adapt:
+            self.create_subscription(
+                Float64MultiArray, 'pilot/trace', self._on_trace, qos.TRACE)
         self._reset = self.create_client(Trigger, 'pilot/reset')
         self._engage = self.create_client(SetBool, 'guard/engage')
 
     # Callbacks
+
+    def _on_trace(self, message: Float64MultiArray) -> None:
+        try:
+            self.traces.append(labelled.unpack_trace(message))
+        except LiquidPilotError as error:
+            self._reporter.problem('trace', str(error), WARNING)
 
     def _on_setpoint(self, message: TwistStamped | MultiDOFJointTrajectory) -> None:
         if isinstance(message, TwistStamped):
@@ -274,6 +287,8 @@ class SimulatorNode(runtime.LiquidNode):
             gaps.append(f'the pilot (service {namespace}/pilot/reset)')
         elif not self._imus.get_subscription_count():
             gaps.append(f'the pilot (nobody listens to {namespace}/imu/data)')
+        if self.settings.now.adapt and not self._adaptation_is_there():
+            gaps.append(f'the adaptation node ({namespace}/adaptation)')
         if not self._images.get_subscription_count():
             gaps.append(f'whoever takes the images (nobody listens to {namespace}/camera/image_raw;'
                         ' with camera_topic set, that is your own node)')
@@ -283,6 +298,11 @@ class SimulatorNode(runtime.LiquidNode):
             gaps.append(f'the guard (nobody publishes {namespace}/{self._setpoint_topic}; '
                         'its adapter must be the same)')
         return 'missing: ' + ', '.join(gaps) if gaps else ''
+
+    def _adaptation_is_there(self) -> bool:
+        ends = (self.get_subscriptions_info_by_topic('pilot/trace'),
+                self.get_publishers_info_by_topic('adaptation/time_constants'))
+        return all(any(end.node_name == 'adaptation' for end in side) for side in ends)
 
     def wait_for_graph(self, limit_s: float) -> None:
         """Until pilot and guard are there. LiquidPilotError when they do not come, or are two."""

@@ -23,6 +23,7 @@ os.environ.update({
         [str(REPOSITORY), *filter(None, [os.environ.get('PYTHONPATH')])]),
 })
 
+import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import pytest  # noqa: E402
@@ -32,11 +33,19 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from liquid_pilot.interfaces import CameraGeometry, VehicleLimits  # noqa: E402
 from liquid_pilot.liquid import pilot_file, wiring  # noqa: E402
 from liquid_pilot.liquid.dynamics import LtcParameters  # noqa: E402
+from liquid_pilot.liquid.familiar import Familiar  # noqa: E402
 from liquid_pilot.nodes.graph import NodeSpec  # noqa: E402
 from liquid_pilot.nodes.process_runner import command_line  # noqa: E402
+from liquid_pilot.onboard import _receptor_kernels  # noqa: E402
+from liquid_pilot.onboard.encoder import Encoder  # noqa: E402
+from liquid_pilot.onboard.receptors import Receptors  # noqa: E402
+from liquid_pilot.onboard.surprise import log_texture  # noqa: E402
 
 CAMERA = CameraGeometry.from_vertical_fov(64, 36, math.radians(52.0))
 FEATURES = 8
+GRID = (2, 4)
+SCENE = cv2.resize(np.random.default_rng(7).uniform(0.2, 0.8, (7, 70, 3)), (1120, 72),
+                   interpolation=cv2.INTER_CUBIC)
 
 
 def _encoder(rng):
@@ -91,6 +100,65 @@ def pilot(tmp_path_factory):
     )
     return pilot_file.save(tmp_path_factory.mktemp('pilots') / 'small', specification, wired,
                            _parameters(wired, rng), _encoder(rng))
+
+
+def _walk(step, light=1.0):
+    """(72, 128, 3) uint8: what is seen of a smooth scene, a little further at each step."""
+    return np.uint8(255 * light * SCENE[:, 4 * step:4 * step + 128])
+
+
+@pytest.fixture(scope='session')
+def walk():
+    """Function (step, light) -> picture; familiar to the adaptive pilot at a light of 1."""
+    return _walk
+
+
+def _whitening(rows):
+    covariance = rows.T @ rows / len(rows)
+    return np.linalg.inv(np.linalg.cholesky(
+        covariance + 0.05 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))))
+
+
+def _familiar(encoder, neurons, steps=200):
+    """What a walk looks like to the encoder; the predictor is anything."""
+    encode, receptors = Encoder(encoder, 36, 64, FEATURES), Receptors(
+        np.full(GRID, 0.0125), 36, 64)
+    state, features, lights, textures, errors = None, [], [], [], []
+    for step in range(steps):
+        small = cv2.resize(_walk(step), (64, 36), interpolation=cv2.INTER_AREA)
+        image = np.ascontiguousarray(small.transpose(2, 0, 1), np.float32) / np.float32(255)
+        mean, contrast = _receptor_kernels.light(image)
+        found = receptors.step(image, state, 0.05)
+        state = found.state
+        lights.append((mean, math.log(contrast)))
+        textures.append(log_texture(found.texture))
+        errors.append(found.error)
+        features.append(encode(state.held[None]))
+    features, textures = np.array(features, float), np.array(textures, float)
+    parts = [features - features.mean(0), np.diff(features, axis=0), textures - textures.mean(0)]
+    whiten = [_whitening(part) for part in parts]
+    usual = [np.sqrt(np.mean((part @ matrix.T) ** 2, axis=1)).max()
+             for part, matrix in zip(parts, whiten, strict=True)]
+    rng = np.random.default_rng(8)
+    statistics = {
+        'receptor_tau_s': receptors.tau_s, 'receptor_error': np.mean(errors, axis=0),
+        'receptor_pull': (-1.0, 0.1), 'light': (np.mean(lights, axis=0), np.std(lights, axis=0)),
+        'feature_mean': features.mean(0), 'feature_whitening': whiten[0],
+        'change_whitening': whiten[1], 'texture_mean': textures.mean(0).reshape(GRID),
+        'texture_whitening': whiten[2], 'usual': usual,
+        'predictor': rng.normal(0, 0.1, (FEATURES + 6, neurons + 1)),
+        'predictor_residual': np.ones(FEATURES + 6)}
+    return Familiar.from_tensors(
+        {name: np.array(value, np.float32) for name, value in statistics.items()}, FEATURES,
+        neurons)
+
+
+@pytest.fixture(scope='session')
+def adaptive_pilot(pilot, tmp_path_factory):
+    """The same pilot with statistics of a training."""
+    return pilot_file.save(
+        tmp_path_factory.mktemp('pilots') / 'adaptive', pilot.specification, pilot.wiring,
+        pilot.parameters, pilot.encoder, familiar=_familiar(pilot.encoder, pilot.wiring.neurons))
 
 
 @pytest.fixture(scope='session', autouse=True)

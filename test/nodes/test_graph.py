@@ -18,7 +18,7 @@ OTHERS = {
     'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
     'realtime': True, 'headless': True, 'record': True, 'out': '/o', 'camera_topic': '/cam/image',
     'camera_info_topic': '/cam/info', 'namespace': 'uav/one', 'use_sim_time': 'false',
-    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2',
+    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2', 'adapt': True,
 }
 
 
@@ -73,7 +73,21 @@ def test_a_demonstration_is_recorded_and_has_no_pilot():
     assert found['simulator'].parameters['demonstrate'] is True
 
 
+def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file():
+    found = specs(adapt=True, pilot='/p', namespace='uav', camera_topic='my/image')
+    assert found['pilot'].parameters['adaptation'] is True
+    node = found['adaptation']
+    assert node.parameters == {'use_sim_time': True, 'pilot': '/p', 'keep_over_restarts': False}
+    assert (node.namespace, node.required, node.ends_run) == ('uav', False, False)
+    # What a vehicle learned in flight outlives a restart of its pilot.
+    real = specs(adapt=True, realtime=True)['adaptation'].parameters
+    assert real == {'use_sim_time': True}
+    without = specs()
+    assert 'adaptation' not in without and 'adaptation' not in without['pilot'].parameters
+
+
 @pytest.mark.parametrize(('changes', 'words'), [
+    ({'demonstrate': True, 'adapt': True}, 'nothing to adapt'),
     ({'demonstrate': True, 'realtime': True}, 'demonstrate needs the embedded simulator'),
     ({'missions': 0}, 'missions must be at least 1'), ({'seed': -1}, 'seed must be at least 0'),
     ({'simulator': 'gazebo'}, 'simulator must be one of mujoco, none'),
@@ -96,6 +110,11 @@ def test_the_command_line_gives_the_options():
         flag = '--' + name.replace('_', '-')
         arguments += [flag] if value is True else [flag, str(value)]
     assert cli.fly_options(parse(arguments)) == FlyOptions(**OTHERS)
+    switches = [name for name, value in OTHERS.items() if value is True]
+    for name in switches:
+        flags = [f'--{name}', f'--no-{name}']
+        assert cli.fly_options(parse(['fly', *flags])) == FlyOptions()
+        assert getattr(cli.fly_options(parse(['fly', *flags[::-1]])), name) is True
 
 
 def test_launch_arguments_give_the_same_options():

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, Image, Imu
 from std_msgs.msg import Float64MultiArray
 
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample, Observation
-from liquid_pilot.nodes import messages, qos
+from liquid_pilot.nodes import labelled, messages, qos
 from liquid_pilot.onboard.engine import Engine
 
 CAMERA = CameraGeometry.from_vertical_fov(128, 72, math.radians(52.0))
@@ -45,7 +45,7 @@ class Simulator:
         hear(TwistStamped, 'pilot/command',
              lambda m: self.commands.append(messages.unpack_command(m)), qos.COMMAND)
         hear(Float64MultiArray, 'pilot/trace',
-             lambda m: self.traces.append(messages.unpack_trace(m)), qos.TRACE)
+             lambda m: self.traces.append(labelled.unpack_trace(m)), qos.TRACE)
 
     def send_frame(self, stamp_ns, seed):
         self.images.publish(messages.pack_image(image(seed), stamp_ns))

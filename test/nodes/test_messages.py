@@ -7,7 +7,6 @@ import pytest
 from geometry_msgs.msg import Twist
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
 from liquid_pilot.interfaces import (
@@ -98,44 +97,6 @@ def test_attitude_and_thrust():
 def test_a_trajectory_that_is_no_setpoint_is_refused():
     with pytest.raises(LiquidPilotError, match='one point'):
         messages.unpack_attitude_thrust(MultiDOFJointTrajectory())
-
-
-def trace():
-    rng = np.random.default_rng(0)
-    return messages.Trace(
-        'ab' * 32, STAMP, 12, 1 / 30, rng.normal(size=5).astype(np.float32), rng.normal(size=6),
-        rng.normal(size=7).astype(np.float32), rng.random(7), (0.1, 0.2, 0.3, 0.4))
-
-
-def test_a_trace_keeps_every_section_and_its_labels():
-    sent = trace()
-    message = wire(messages.pack_trace(sent))
-    back = messages.unpack_trace(message, 'ab' * 32)
-    assert back[:4] == sent[:4]
-    for name in ('features', 'imu', 'state', 'tau', 'command'):
-        assert np.array_equal(getattr(back, name), getattr(sent, name))
-    labels = [dim.label for dim in message.layout.dim]
-    assert labels == ['liquid_pilot/trace', 'pilot:' + 'ab' * 32, 'stamp_sec', 'stamp_nanosec',
-                      'sequence', 'dt', 'features', 'imu', 'state', 'tau', 'command']
-
-
-def test_a_trace_that_does_not_fit_is_rejected():
-    message = messages.pack_trace(trace())
-    with pytest.raises(LiquidPilotError, match='same pilot file'):
-        messages.unpack_trace(message, 'cd' * 32)
-    message.layout.dim[0].size = 2
-    with pytest.raises(LiquidPilotError, match='version 2'):
-        messages.unpack_trace(message)
-    with pytest.raises(LiquidPilotError, match='nothing'):
-        messages.unpack_trace(Float64MultiArray())
-    short = messages.pack_trace(trace())
-    short.data = short.data[:-1]
-    with pytest.raises(LiquidPilotError, match="'command' is cut short"):
-        messages.unpack_trace(short)
-    lacking = messages.pack_trace(trace())
-    del lacking.layout.dim[5]
-    with pytest.raises(LiquidPilotError, match="'dt' is missing"):
-        messages.unpack_trace(lacking)
 
 
 def test_diagnostics():

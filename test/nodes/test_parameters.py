@@ -10,14 +10,19 @@ from rclpy.parameter import Parameter
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes import parameters, recorder, vehicle_link, viewer
+from liquid_pilot.nodes.adaptation import AdaptationParameters
 from liquid_pilot.nodes.graph import share
 from liquid_pilot.nodes.guard import GuardParameters
 from liquid_pilot.nodes.pilot import PilotParameters
 from liquid_pilot.nodes.runtime import LiquidNode
+from liquid_pilot.onboard.adaptation import LearnerSettings
+from liquid_pilot.onboard.front import FrontSettings
+from liquid_pilot.onboard.surprise import GateSettings
 
 ALL = {
-    'pilot': PilotParameters, 'guard': GuardParameters, 'viewer': viewer.ViewerParameters,
+    'pilot': PilotParameters, 'adaptation': AdaptationParameters, 'guard': GuardParameters,
     'simulator': vehicle_link.SimulatorParameters, 'recorder': recorder.RecorderParameters,
+    'viewer': viewer.ViewerParameters,
 }
 
 
@@ -28,7 +33,7 @@ ALL = {
     ('threads', 1.5, 'must be a whole number'),
     ('lockstep', 'yes', 'must be true or false'),
     ('image_transport', 'theora', 'must be one of raw, compressed'),
-    ('imu_timout_s', 1.0, "unknown parameter 'imu_timout_s'; there are: camera_timeout_s"),
+    ('imu_timout_s', 1.0, "unknown parameter 'imu_timout_s'; there are: adaptation, ada"),
 ])
 def test_what_cannot_be_is_refused_in_words(name, value, words):
     with pytest.raises(LiquidPilotError, match=words):
@@ -91,6 +96,25 @@ def test_the_parameter_file_lists_every_parameter_with_its_default():
         made = parameters.from_mapping(cls, listed)
         assert made == cls(), name
         assert set(listed) == {field.name for field in dataclasses.fields(cls)}, name
+
+
+@pytest.mark.parametrize('given', [
+    {}, *({name: False} for name in ('photometric', 'receptors', 'follow_rotation', 'hold_frames',
+                                     'stretch_core', 'caution')),
+    {'foresee': True}, {'stretch': 3.0}, {'caution_after_s': 1.5}, {'caution_fade_s': 0.7}])
+def test_the_front_gets_each_setting_under_its_name(given):
+    assert PilotParameters(adaptation=True, **given).front() == FrontSettings(**given)
+    assert PilotParameters(**given).front() is None
+
+
+def test_gate_and_learner_get_each_setting_under_its_name():
+    given = {'margin': 1.1, 'relative': 1.3, 'hold_limit_s': 0.4}
+    made = PilotParameters(adaptation=True, gate_margin=1.1, gate_relative=1.3, hold_limit_s=0.4)
+    assert made.front().gate == GateSettings(**given)
+    given = {'learn_receptors': False, 'receptor_rate': 2.0, 'learn_core': 'cm',
+             'core_rate': 0.1, 'leak_s': 7.0}
+    assert AdaptationParameters(**given).learner() == LearnerSettings(**given)
+    assert AdaptationParameters().learner() == LearnerSettings()
 
 
 @pytest.mark.parametrize('cls', ALL.values())
