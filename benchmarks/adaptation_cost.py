@@ -1,0 +1,135 @@
+"""What adapting costs a control tick, in time and memory.
+
+    python benchmarks/adaptation_cost.py [--pilot forest-ltc] [--rounds 150] [--quick]
+
+One pilot as trained, one that adapts (match, receptors, gate, and the scales of the learner taken
+in), one whose core's sensitivities are carried along too, take turns over the same 640 x 480
+frames, 20 ticks a round, one thread each. `p50_growth` is the median over the rounds of the
+quotient of the rounds' median ticks, less 1; `node_p50_us` is the learner's share, which runs in
+another process. `memory_bytes` is what an adapting engine and its state hold more than a plain
+one, as numpy counts it. The last line printed is one JSON object.
+"""
+
+# ruff: noqa: E402 -- thread pools read the environment when their library is imported
+from __future__ import annotations
+
+import os
+
+for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
+    os.environ.setdefault(f'{_pool}_NUM_THREADS', '1')
+
+import argparse
+import json
+import sys
+import time
+import tracemalloc
+
+import numpy as np
+
+from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
+from liquid_pilot.liquid import pilot_file
+from liquid_pilot.liquid.pilot_file import PilotFile
+from liquid_pilot.onboard.adaptation import Adaptation
+from liquid_pilot.onboard.engine import Engine, evidence_of
+from liquid_pilot.onboard.front import FrontSettings
+from liquid_pilot.onboard.time_scales import ScaleKeeper
+
+WIDTH, HEIGHT, PERIOD_NS, ROUND = 640, 480, 50_000_000, 20
+
+
+class Side:
+    """One engine that flies through the frames."""
+
+    def __init__(self, pilot: PilotFile, front: FrontSettings | None) -> None:
+        self.engine = Engine(pilot, front=front)
+        self.engine.warm_up()
+        self.state, self.sequence = self.engine.initial_state(), 0
+        self.learner = None
+        self.learning: list[float] = []
+        if front is not None:
+            neurons = self.engine.scalable_neurons
+            self.learner = Adaptation(pilot.familiar, neurons)
+            self.keeper = ScaleKeeper(pilot.familiar.receptor_tau_s.shape, neurons)
+
+    def tick(self, observation: Observation) -> float:
+        """One tick; its seconds, without the learner's."""
+        began = time.perf_counter()
+        scales = self.keeper.scales(self.sequence, 0.05) if self.learner and self.sequence else None
+        tick = self.engine.tick(self.state, observation, scales)
+        took = time.perf_counter() - began
+        self.state, self.sequence = tick.state, self.sequence + 1
+        if self.learner:
+            began = time.perf_counter()
+            self.keeper.accept(self.learner.add(evidence_of(tick, self.sequence)), self.sequence)
+            self.learning.append(time.perf_counter() - began)
+        return took
+
+
+def observations(count: int) -> list[Observation]:
+    """Ticks of a smooth picture that moves, with grain, so that every part has work to do."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (HEIGHT // 20, 2 * WIDTH // 20, 3), dtype=np.uint8)
+    wide = coarse.repeat(20, axis=0).repeat(20, axis=1)
+    frames = []
+    for k in range(16):
+        grain = rng.integers(0, 40, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        picture = wide[:, 8 * k:8 * k + WIDTH] // 2 + grain
+        frames.append(ImageBuffer(picture.tobytes(), WIDTH, HEIGHT, 3 * WIDTH, 'rgb8'))
+    return [Observation(k * PERIOD_NS, frames[k % 16], (
+        ImuSample(k * PERIOD_NS, (0.1, 0.0, 0.2), (0.0, 0.3, 9.8)),) * 5)
+        for k in range(1, count + 1)]
+
+
+def held_bytes(pilot: PilotFile, front: FrontSettings | None, seen: list[Observation]) -> int:
+    """Memory that an engine and its state hold after some ticks."""
+    tracemalloc.start()
+    side = Side(pilot, front)
+    for observation in seen:
+        side.tick(observation)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held
+
+
+def measure(pilot: PilotFile, rounds: int) -> dict:
+    """All figures."""
+    seen = observations(ROUND * rounds)
+    sides = {'trained': Side(pilot, None), 'adapting': Side(pilot, FrontSettings()),
+             'foreseeing': Side(pilot, FrontSettings(foresee=True))}
+    medians = {name: np.empty(rounds) for name in sides}
+    for turn in range(rounds):
+        for name, side in sides.items():
+            part = seen[ROUND * turn:ROUND * (turn + 1)]
+            medians[name][turn] = np.median([side.tick(one) for one in part])
+        print(f'\rround {turn + 1}/{rounds} ', end='', file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    few = seen[:ROUND]
+    plain, front = (held_bytes(pilot, one, few) for one in (None, FrontSettings()))
+    return {
+        'p50_growth': growth(medians['adapting'], medians['trained']),
+        'p50_growth_foreseeing': growth(medians['foreseeing'], medians['trained']),
+        **{f'{name}_p50_us': round(1e6 * float(np.median(times)), 1)
+           for name, times in medians.items()},
+        'node_p50_us': round(1e6 * float(np.median(sides['adapting'].learning)), 1),
+        'memory_bytes': front - plain, 'ticks': ROUND * rounds, 'pilot': pilot.digest[:12],
+    }
+
+
+def growth(slow: np.ndarray, fast: np.ndarray) -> float:
+    """Median over the rounds of the quotient, less 1."""
+    return round(float(np.median(slow / fast)) - 1.0, 3)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('--pilot', default='forest-ltc', help='a pilot that can adapt')
+    parser.add_argument('--rounds', type=int, default=150, help='of 20 ticks of each side')
+    parser.add_argument('--quick', action='store_true', help='few rounds, for a look')
+    parsed = parser.parse_args(arguments)
+    pilot = pilot_file.load(pilot_file.resolve(parsed.pilot))
+    print(json.dumps(measure(pilot, 5 if parsed.quick else parsed.rounds)))
+
+
+if __name__ == '__main__':
+    main()
