@@ -94,6 +94,8 @@ from the pilot file. Severity 3 of `conditions.md`. {content['planned']} mission
     python benchmarks/robustness/run.py          # all of it; resumable, many hours on two cores
     python benchmarks/robustness/run.py report   # these pages, from what has been flown
 
+Flown by the code with the digest {', '.join(content['codes']) or '-'} (`evaluation/ledger.py`);
+other code begins its flights anew, and the record takes whichever a pilot has.
 Every figure with its interval and the rate of each training seed: `robustness.json`. Success in
 per cent; a 95 % interval (Wilson) of {content['planned']} missions is at most
 {_widest(content['planned'])} points wide to each side, and wider if missions of one network
@@ -110,6 +112,10 @@ test finds at 5 % after Holm's correction over all {len(content['tests'])} compa
                               for arm in arms)] for condition in study.conditions]
         parts.append(table(['condition', *names], rows))
     parts.append('![Success by condition](images/robustness.png)\n')
+    # What the finished table says, in words.
+    remarks = study.record / 'remarks.md'
+    if not missing and remarks.exists():
+        parts.append(remarks.read_text())
     return '\n'.join(parts)
 
 
