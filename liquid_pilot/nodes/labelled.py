@@ -51,16 +51,16 @@ class Trace(NamedTuple):
     receptor_tau: np.ndarray = np.empty(0)
     """(R*C,) seconds, as flown."""
     gate: np.ndarray = np.empty(0)
-    """(8,), see GATE."""
+    """(9,), see GATE."""
     core_error: np.ndarray = np.empty(0)
     """(2,), see `onboard.foresight`; empty unless sensitivities are carried along."""
     core_gradient: np.ndarray = np.empty(0)
     """(2*N,)"""
 
 
-GATE = ('surprised', 'blind_s', 'log_stretch', 'trust', 'gain', 'log_distance', 'log_change',
-        'log_texture')
-"""What the section `gate` holds."""
+GATE = ('surprised', 'elapsed_s', 'blind_s', 'log_stretch', 'trust', 'gain', 'log_distance',
+        'log_change', 'log_texture')
+"""What the section `gate` holds, of `onboard.front.Sight`."""
 _SCALARS = ('stamp_sec', 'stamp_nanosec', 'sequence', 'dt')
 _ARRAYS = Trace._fields[5:]
 _FLOWN = _ARRAYS[:5]
@@ -101,8 +101,8 @@ def evidence_in(trace: Trace) -> Evidence:
     if not trace.gate.size:
         raise LiquidPilotError('trace: the pilot does not adapt; set its parameter `adaptation` '
                                'to true')
-    return Evidence(trace.sequence, trace.dt_s, trace.receptor_error, trace.receptor_gradient,
-                    bool(trace.gate[0]), trace.core_gradient)
+    return Evidence(trace.sequence, float(trace.gate[1]), trace.receptor_error,
+                    trace.receptor_gradient, bool(trace.gate[0]), trace.core_gradient)
 
 
 def moment_in(trace: Trace, first_ns: int) -> Moment | None:

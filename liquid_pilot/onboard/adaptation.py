@@ -116,8 +116,8 @@ class Adaptation:
             raise LiquidPilotError('trace: errors or gradients are not finite, or absurd')
         if parts[0].min() < 0.0:
             raise LiquidPilotError('trace: a mean square below zero')
-        if not 0.0 < evidence.dt_s <= 10.0:
-            raise LiquidPilotError(f'trace: an elapsed time of {evidence.dt_s} s')
+        if not 0.0 < evidence.elapsed_s <= 10.0:
+            raise LiquidPilotError(f'trace: an elapsed time of {evidence.elapsed_s} s')
         error, gradient, core_gradient = parts
         shape = self._receptors.shape
         given = self._core.shape if core_gradient.size else (0, self._neurons)
@@ -128,8 +128,8 @@ class Adaptation:
         error, gradient, core_gradient = self.check(evidence)
         self.sequence = evidence.sequence
         if not evidence.surprised:
-            self._learn_receptors(error, gradient, evidence.dt_s)
-            self._learn_core(core_gradient, evidence.dt_s)
+            self._learn_receptors(error, gradient, evidence.elapsed_s)
+            self._learn_core(core_gradient, evidence.elapsed_s)
         return self.proposal
 
     def _learn_receptors(self, error: np.ndarray, gradient: np.ndarray, dt_s: float) -> None:

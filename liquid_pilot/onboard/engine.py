@@ -238,5 +238,5 @@ class Engine:
 def evidence_of(tick: Tick, sequence: int) -> Evidence:
     """What an adapting pilot's tick, the `sequence`th, tells the learner."""
     sight, foresight = tick.sight, tick.foresight
-    return Evidence(sequence, tick.dt_s, sight.error, sight.gradient, sight.surprised,
+    return Evidence(sequence, sight.elapsed_s, sight.error, sight.gradient, sight.surprised,
                     np.empty(0) if foresight is None else foresight.gradient)

@@ -11,7 +11,8 @@ class Evidence(NamedTuple):
     """What the learner takes from one tick."""
 
     sequence: int
-    dt_s: float
+    elapsed_s: float
+    """Since the last frame that was believed: what the receptors were stepped by."""
     error: np.ndarray
     """(R, C) or (R*C,): of the receptors, see `onboard.receptors`; zero for a refused frame."""
     gradient: np.ndarray

@@ -24,6 +24,9 @@ from liquid_pilot.onboard.receptors import Receptors, ReceptorState
 from liquid_pilot.onboard.surprise import Gate, GateSettings, GateState
 from liquid_pilot.onboard.time_scales import TimeScales
 
+_LONGEST_S = 10.0
+"""Longer ago than this is all the same."""
+
 
 @dataclass(frozen=True)
 class FrontSettings:
@@ -66,6 +69,8 @@ class Sight(NamedTuple):
     error: np.ndarray
     """(R, C) float32, see `receptors`; zero for a frame that was refused."""
     gradient: np.ndarray
+    elapsed_s: float
+    """Since the last frame that was believed: what receptors and match were stepped by."""
     surprised: bool
     log_stretch: float
     """To add to the core's log time constants in this tick."""
@@ -78,10 +83,10 @@ class Sight(NamedTuple):
 
     @property
     def gate(self) -> tuple[float, ...]:
-        """Surprised (0, 1), blind_s, log_stretch, trust, gain, and the three distances."""
+        """As `nodes.labelled.GATE` names them."""
         blind_s = self.state.gate.held_s if self.state.gate is not None else 0.0
-        return (float(self.surprised), blind_s, self.log_stretch, self.trust, self.gain,
-                *self.distance)
+        return (float(self.surprised), self.elapsed_s, blind_s, self.log_stretch, self.trust,
+                self.gain, *self.distance)
 
 
 class Front:
@@ -128,22 +133,24 @@ class Front:
             log_scale: (R, C) of the receptors.
         """
         settings, light, gain = self.settings, None, 1.0
+        blind_s = state.gate.held_s if state.gate is not None and settings.hold_frames else 0.0
+        elapsed_s = min(dt_s + blind_s, _LONGEST_S)
         if settings.photometric:
-            light, gain = self._match(image[0], state.light, dt_s)
+            light, gain = self._match(image[0], state.light, elapsed_s)
         moved = self.moved(rates_flu_rad_s, dt_s) if settings.follow_rotation else (0.0, 0.0)
         receptors, error, gradient, texture = self._receptors.step(
-            image[0], state.receptors, dt_s, log_scale, moved)
+            image[0], state.receptors, elapsed_s, log_scale, moved)
         if settings.receptors:
             image = receptors.held[None]
         features = self._encode(image)
         if not (settings.hold_frames or settings.stretch_core or settings.caution):
-            return Sight(features, FrontState(light, receptors), error, gradient, False, 0.0, 1.0,
-                         gain, (0.0, 0.0, 0.0))
+            return Sight(features, FrontState(light, receptors), error, gradient, elapsed_s, False,
+                         0.0, 1.0, gain, (0.0, 0.0, 0.0))
         surprised, gate, distance = self._gate.judge(features, texture, state.gate, dt_s)
         log_stretch, trust = 0.0, 1.0
         if surprised and settings.caution:
-            blind_s = max(gate.held_s - settings.caution_after_s, 0.0)
-            trust = math.exp(-blind_s / settings.caution_fade_s)
+            late_s = max(gate.held_s - settings.caution_after_s, 0.0)
+            trust = math.exp(-late_s / settings.caution_fade_s)
         if surprised and settings.stretch_core:
             log_stretch = math.log(settings.stretch)
         if surprised and settings.hold_frames:
@@ -151,8 +158,8 @@ class Front:
             features, error, gradient = gate.believed, self._nothing, self._nothing
             light = state.light if settings.photometric else None
             receptors = state.receptors and state.receptors.turned(moved)
-        return Sight(features, FrontState(light, receptors, gate), error, gradient, surprised,
-                     log_stretch, trust, gain, distance)
+        return Sight(features, FrontState(light, receptors, gate), error, gradient, elapsed_s,
+                     surprised, log_stretch, trust, gain, distance)
 
     def moved(self, rates_flu_rad_s: np.ndarray, dt_s: float) -> tuple[float, float]:
         """Pixels right and down by which yaw and pitch have moved the picture; roll is left out."""

@@ -426,7 +426,7 @@ class Source(Rig):
             assert process.popen.poll() is None, process.output
             # Of a tick that was surprised: nothing is learned from it.
             self.traces.publish(labelled.pack_trace(self.trace(
-                flight=f'hello-{len(tries)}', gate=np.eye(8)[0])))
+                flight=f'hello-{len(tries)}', gate=np.array([1, 0.05, 0, 0, 0, 0, 0, 0, 0.0]))))
             tries.append(len(self.proposals))
 
         tries, count = [], len(self.proposals)
@@ -434,7 +434,7 @@ class Source(Rig):
         last = f'hello-{len(tries) - 1}'
         self.until(lambda: self.proposals[-1][0] == last)
 
-    def trace(self, **changes):
+    def trace(self, elapsed_s=0.05, **changes):
         """Of a tick that saw flicker."""
         error = 9.0 * self.pilot.familiar.receptor_error
         zeros = np.zeros(self.pilot.wiring.neurons)
@@ -442,7 +442,7 @@ class Source(Rig):
             self.pilot.digest, self.flight, self.sequence * STEP_NS, self.sequence, 0.05,
             np.zeros(8), np.zeros(6), zeros, zeros, np.zeros(4), receptor_error=error,
             receptor_gradient=-0.02 * error, receptor_tau=self.pilot.familiar.receptor_tau_s,
-            gate=np.zeros(8))._replace(**changes)
+            gate=np.array([0.0, elapsed_s, 0, 0, 0, 0, 0, 0, 0]))._replace(**changes)
 
     def send(self, **changes):
         """The next trace."""
@@ -513,8 +513,8 @@ def test_garbage_for_a_trace_is_refused_and_not_learned_from(source):
             ({'digest': 'cd' * 32}, 'load the same pilot file'),
             ({'receptor_error': error * math.nan}, 'not finite'),
             ({'receptor_gradient': error + math.inf}, 'not finite'),
-            ({'receptor_error': error + 1e30}, 'absurd'), ({'dt_s': math.nan}, 'elapsed time'),
-            ({'dt_s': -1.0}, 'elapsed time'), ({'receptor_error': np.zeros(3)}, 'not 3'),
+            ({'receptor_error': error + 1e30}, 'absurd'), ({'elapsed_s': math.nan}, 'elapsed time'),
+            ({'elapsed_s': -1.0}, 'elapsed time'), ({'receptor_error': np.zeros(3)}, 'not 3'),
             ({'core_gradient': np.zeros(5)}, 'do not fit'), ({'gate': ()}, 'does not adapt')):
         source.said.clear()
         source.send(**changes)

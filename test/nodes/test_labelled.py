@@ -34,7 +34,7 @@ def trace(adapting=True):
         return flown
     return flown._replace(
         receptor_error=rng.random((2, 4)), receptor_gradient=rng.normal(size=(2, 4)),
-        receptor_tau=rng.random((2, 4)), gate=(1.0, 0.2, 2.77, 0.8, 1.5, 0.1, -0.2, 0.3),
+        receptor_tau=rng.random((2, 4)), gate=(1.0, 0.07, 0.2, 2.77, 0.8, 1.5, 0.1, -0.2, 0.3),
         core_error=rng.random(2), core_gradient=rng.normal(size=(2, 7)))
 
 
@@ -65,7 +65,7 @@ def test_a_trace_keeps_every_section_and_its_labels(adapting):
 
 def test_what_the_learner_takes_from_a_trace():
     evidence = labelled.evidence_in(labelled.unpack_trace(wire(labelled.pack_trace(trace()))))
-    assert (evidence.sequence, evidence.dt_s, evidence.surprised) == (12, 1 / 30, True)
+    assert (evidence.sequence, evidence.elapsed_s, evidence.surprised) == (12, 0.07, True)
     assert np.array_equal(evidence.error, np.ravel(trace().receptor_error))
     assert np.array_equal(evidence.core_gradient, np.ravel(trace().core_gradient))
     with pytest.raises(LiquidPilotError, match='does not adapt'):

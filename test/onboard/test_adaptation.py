@@ -188,8 +188,8 @@ def test_an_unknown_part_of_the_core_is_refused():
     ({'core_gradient': np.zeros(NEURONS)}, r'\[6, 6, 5\]'),
     ({'gradient': np.full(GRID, math.nan)}, 'not finite, or absurd'),
     ({'error': np.full(GRID, 1e7)}, 'not finite, or absurd'),
-    ({'dt_s': 0.0}, r'elapsed time of 0\.0 s'), ({'dt_s': math.nan}, 'elapsed time'),
-    ({'dt_s': math.inf}, 'elapsed time'), ({'dt_s': -1.0}, 'elapsed time'),
+    ({'elapsed_s': 0.0}, r'elapsed time of 0\.0 s'), ({'elapsed_s': math.nan}, 'elapsed time'),
+    ({'elapsed_s': math.inf}, 'elapsed time'), ({'elapsed_s': -1.0}, 'elapsed time'),
 ])
 def test_a_refusal_says_what_cannot_be_learned_from(change, words):
     adaptation = learner()

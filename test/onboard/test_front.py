@@ -75,9 +75,9 @@ FAMILIAR = statistics()
 HOLDING = dataclasses.replace(ALL_OFF, receptors=True, follow_rotation=True)
 
 
-def see(front, image, state, log_scale=None, rates=(0.0, 0.0, 0.0)):
-    """One frame a period later, of a camera that turns at these rates, forward-left-up."""
-    return front.see(image, state, DT_S, np.array(rates), log_scale)
+def see(front, image, state, log_scale=None, rates=(0.0, 0.0, 0.0), periods=1):
+    """One frame some periods later, of a camera that turns at these rates, forward-left-up."""
+    return front.see(image, state, periods * DT_S, np.array(rates), log_scale)
 
 
 def flown(settings=None, frames=10):
@@ -106,9 +106,10 @@ def test_a_refused_frame_leaves_no_trace():
     assert sight.error.shape == sight.gradient.shape == GRID
     for array, copy in zip((before.features, *before.state.receptors[:2]), kept, strict=True):
         np.testing.assert_array_equal(array, copy)
-    # The next ordinary frame is seen as if it had not been, but for the gate's own memory.
+    # The next ordinary frame is seen as if it had not been, after two periods.
     after = see(front, world(10), sight.state)
-    direct = see(front, world(10), before.state)
+    direct = see(front, world(10), before.state, periods=2)
+    assert after.elapsed_s == direct.elapsed_s == pytest.approx(2 * DT_S)
     assert not after.surprised
     assert after.features.tobytes() == direct.features.tobytes()
     assert after.state.light == direct.state.light
@@ -153,7 +154,7 @@ def test_the_camera_goes_on_turning_while_frames_are_refused():
     assert refused.surprised
     turned = CAMERA.fx * DT_S
     expected = Receptors(FAMILIAR.receptor_tau_s, HEIGHT, WIDTH).step(
-        world(9)[0], before.state.receptors, DT_S, None, (3 * turned, 0.0))
+        world(9)[0], before.state.receptors, refused.elapsed_s + DT_S, None, (3 * turned, 0.0))
     after = see(front, world(9), refused.state, rates=yaw)
     assert not after.surprised
     np.testing.assert_array_equal(after.state.receptors.held, expected.state.held)
