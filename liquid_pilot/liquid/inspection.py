@@ -10,6 +10,7 @@ from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import pilot_file, wiring
+from liquid_pilot.liquid.familiar import Familiar
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _CORES = {'ltc': 'liquid', 'cfc': 'CfC', 'gru': 'GRU', 'lstm': 'LSTM',
@@ -32,7 +33,8 @@ def figures(folder: Path) -> dict[str, Any]:
         core = (3 * wired.neurons + 4 * (wired.synapses + wired.sensory_synapses)
                 + 2 * wired.inputs + 2 * wired.motors)
     encoder = encoder_parameters(pilot.encoder)
-    files = ('pilot.json', 'core.safetensors' if wired else 'core.onnx', 'encoder.onnx')
+    files = ('pilot.json', 'core.safetensors' if wired else 'core.onnx', 'encoder.onnx',
+             *(('adaptation.safetensors',) if pilot.familiar else ()))
     return {
         'name': specification.name,
         'path': str(folder),
@@ -52,8 +54,18 @@ def figures(folder: Path) -> dict[str, Any]:
         'parameters': {'encoder': encoder, 'core': core, 'total': encoder + core},
         'bytes': {name: (folder / name).stat().st_size for name in files},
         'limits': dataclasses.asdict(specification.limits),
+        'adaptation': pilot.familiar and _adaptation(pilot.familiar),
         'card': specification.card,
     }
+
+
+def _adaptation(familiar: Familiar) -> dict[str, Any]:
+    """What a pilot adapts by."""
+    tau_s = familiar.receptor_tau_s
+    return {'receptor_blocks': list(tau_s.shape),
+            'receptor_tau_s': [float(f'{tau:.4g}') for tau in (tau_s.min(), tau_s.max())],
+            'calm_band': [round(float(pull), 4) for pull in familiar.receptor_pull],
+            'foresees': familiar.foresees}
 
 
 def describe(folder: Path) -> str:
@@ -73,6 +85,8 @@ def describe(folder: Path) -> str:
         f'{size:.0f} KiB on disk',
         f'            {found["features"]} features, {found["neurons"]} neurons, '
         f'{found["unfolds"]} solver steps a tick',
+        '  adapts    ' + (_in_words(found['adaptation']) if found['adaptation'] else
+                          'no: liquid-pilot familiarise gives it what it needs'),
         '  limits    forward, left, up, yaw rate:',
         f'            at most  {_four(limits["maximum"])}  m/s and rad/s',
         f'            change   {_four(limits["slew"])}  m/s^2 and rad/s^2',
@@ -83,6 +97,13 @@ def describe(folder: Path) -> str:
     lines += ['', wiring.draw(wired)] if wired else []
     lines += ['', 'card']
     return '\n'.join([*lines, *_indented(found['card'], 2)])
+
+
+def _in_words(adaptation: dict[str, Any]) -> str:
+    (rows, columns), (low, high) = adaptation['receptor_blocks'], adaptation['calm_band']
+    tau_ms = ' to '.join(f'{1e3 * tau:g}' for tau in dict.fromkeys(adaptation['receptor_tau_s']))
+    return (f'{rows} x {columns} blocks of receptors, {tau_ms} ms as trained; calm while the pull '
+            f'is within {low:g} to {high:g}')
 
 
 def _four(values: Any) -> str:

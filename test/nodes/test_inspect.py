@@ -33,6 +33,16 @@ def test_for_people(pilot, capsys):
         assert words in text
 
 
+def test_what_a_pilot_adapts_by(pilot, adaptive_pilot, capsys):
+    assert cli.main(['inspect', str(adaptive_pilot.path), '--json']) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found['adaptation']['receptor_blocks'] == [2, 4] and found['adaptation']['foresees']
+    assert found['bytes']['adaptation.safetensors'] > 1000
+    for one, words in ((adaptive_pilot, '2 x 4 blocks'), (pilot, 'liquid-pilot familiarise')):
+        assert cli.main(['inspect', str(one.path)]) == 0
+        assert words in capsys.readouterr().out
+
+
 def test_a_broken_encoder_is_told():
     with pytest.raises(LiquidPilotError, match='not a readable ONNX file'):
         encoder_parameters(b'\x3a\xff\x01abc')
