@@ -80,11 +80,22 @@ def train(settings: TrainingSettings, out: Path, announce: Announce, workers: in
         pilot = one.finished()
         if pilot is None:
             pilot = one.learn(curves)
-    saved = familiarity.with_familiar(
-        pilot, familiarity.measure(pilot, data.training, announce), out / 'pilot')
+    saved = _finished(out / 'pilot', pilot.specification)
+    if saved is None:
+        saved = familiarity.with_familiar(
+            pilot, familiarity.measure(pilot, data.training, announce), out / 'pilot')
     if curves:
         draw_curves(curves, out)
     return saved
+
+
+def _finished(path: Path, specification: PilotSpecification) -> PilotFile | None:
+    """The pilot that is saved there, if it is of this training and knows what is familiar."""
+    if not path.exists():
+        return None
+    pilot = pilot_file.load(path)
+    same = pilot.specification.card.get('key') == specification.card['key']
+    return pilot if same and pilot.familiar is not None else None
 
 
 class _Round:

@@ -16,6 +16,7 @@ from liquid_pilot.learning.settings import TrainingSettings
 from liquid_pilot.liquid import inspection, pilot_file
 from liquid_pilot.onboard.cores import CoreScales, OnnxCore
 from liquid_pilot.onboard.engine import Engine
+from liquid_pilot.onboard.time_scales import TimeScales
 
 INPUTS, NEURONS, MOTORS = 14, 12, 4
 MAKERS = {
@@ -184,7 +185,8 @@ def test_the_engine_flies_it_from_a_pilot_file(cores, graphs, tmp_path, name):
     nothing = np.zeros(state.core.size, np.float32)
     with pytest.raises(LiquidPilotError, match='only a liquid core has time constants'):
         engine.tick(state, Observation(10**10, ImageBuffer(
-            bytes(27648), 128, 72, 384, 'rgb8'), (imu,)), CoreScales(nothing, nothing))
+            bytes(27648), 128, 72, 384, 'rgb8'), (imu,)),
+                    TimeScales(core=CoreScales(nothing, nothing)))
 
 
 def test_a_graph_that_does_not_fit_its_pilot_is_refused(graphs):

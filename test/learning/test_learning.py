@@ -43,7 +43,9 @@ def test_training_ends_in_a_pilot_file_that_loads(trained, folder):
         card['parameters'][part] for part in ('encoder', 'core'))
     assert (folder / 'curves.png').stat().st_size > 1000
     assert list(dict.fromkeys(stage for stage, *_ in stages)) == [
-        'demonstrations', 'validation', 'reading', 'encoder', 'features', 'core', 'joint']
+        'demonstrations', 'validation', 'reading', 'encoder', 'features', 'core', 'joint',
+        'familiarity']
+    assert again.familiar is not None and again.familiar.foresees
 
 
 def test_the_pilot_flies_what_torch_computes(trained, folder):

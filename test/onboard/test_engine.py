@@ -18,6 +18,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.onboard.cores import CoreScales
 from liquid_pilot.onboard.engine import Engine, StampError
+from liquid_pilot.onboard.time_scales import TimeScales
 
 MS = 1_000_000
 
@@ -185,9 +186,9 @@ def test_time_constants_are_inputs_of_a_tick(engine):
     zero = np.zeros(24, np.float32)
     state = engine.initial_state()
     plain = engine.tick(state, observation(0))
-    same = engine.tick(state, observation(0), CoreScales(zero, zero))
+    same = engine.tick(state, observation(0), TimeScales(core=CoreScales(zero, zero)))
     assert same.command == plain.command
-    slow = CoreScales(np.full(24, math.log(4.0), np.float32), zero)
+    slow = TimeScales(core=CoreScales(np.full(24, math.log(4.0), np.float32), zero))
     slower = engine.tick(state, observation(0), slow)
     assert np.abs(slower.state.core).sum() < 0.6 * np.abs(plain.state.core).sum()
     ratio = engine.time_constants(plain, slow) / engine.time_constants(plain)
