@@ -86,9 +86,9 @@ def markdown(study: Any, content: dict[str, Any]) -> str:
              'brackets is of the missions flown so far, and a dash stands where there are none.')
     parts = [f"""# Robustness
 
-Cores on equal terms: the same encoder, demonstrations, budget, learning rate and schedule
-({study.content['budget']['tuning']}), {len(study.seeds)} training seeds, flown by the same engine
-from the pilot file. Severity 3 of `conditions.md`. {content['planned']} missions a cell are meant:
+Cores on equal terms: the same encoder, demonstrations, budget, learning rate and schedule (tuning:
+{study.content['budget']['tuning']}), {len(study.seeds)} training seeds, flown by the same engine from
+the pilot file. Severity 3 of `conditions.md`. {content['planned']} missions a cell are meant:
 {study.content['flights']['forests']} forests for each training seed, the same for all arms. {state}
 
     python benchmarks/robustness/run.py          # all of it; resumable, many hours on two cores
