@@ -87,8 +87,8 @@ def markdown(study: Any, content: dict[str, Any]) -> str:
     parts = [f"""# Robustness
 
 Cores on equal terms: the same encoder, demonstrations, budget, learning rate and schedule (tuning:
-{study.content['budget']['tuning']}), {len(study.seeds)} training seeds, flown by the same engine from
-the pilot file. Severity 3 of `conditions.md`. {content['planned']} missions a cell are meant:
+{study.content['budget']['tuning']}), {len(study.seeds)} training seeds, flown by the same engine
+from the pilot file. Severity 3 of `conditions.md`. {content['planned']} missions a cell are meant:
 {study.content['flights']['forests']} forests for each training seed, the same for all arms. {state}
 
     python benchmarks/robustness/run.py          # all of it; resumable, many hours on two cores
