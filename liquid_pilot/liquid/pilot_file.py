@@ -101,6 +101,14 @@ class PilotFile:
     familiar: Familiar | None = None
     """What training looked like; None for a pilot that cannot adapt."""
 
+    def known(self) -> Familiar:
+        """What training looked like; LiquidPilotError, which says what to do, without it."""
+        if self.familiar is None:
+            raise LiquidPilotError(
+                f'{self.path} holds no statistics of its training, so it cannot adapt; add them '
+                'with `liquid-pilot familiarise`, or fly it without adaptation')
+        return self.familiar
+
 
 def load(path: str | os.PathLike[str]) -> PilotFile:
     """Read and check the pilot folder `path`; LiquidPilotError names the file and the field."""

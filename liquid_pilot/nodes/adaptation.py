@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from rclpy.parameter import Parameter
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
@@ -71,13 +72,9 @@ class AdaptationNode(runtime.LiquidNode):
         now = self.settings.now
         self._reporter = Reporter(self, self._describe)
         pilot = pilot_file.load(pilot_file.resolve(now.pilot))
-        if pilot.familiar is None:
-            raise LiquidPilotError(
-                f'{pilot.path} holds no statistics of its training, so it cannot adapt; add them '
-                'with `liquid-pilot familiarise`, or fly without this node')
         self._digest = pilot.digest
         neurons = pilot.wiring.neurons if pilot.wiring else 0
-        self._learner = Adaptation(pilot.familiar, neurons, now.learner())
+        self._learner = Adaptation(pilot.known(), neurons, now.learner())
         self._flight = ''
         self._ended: set[str] = set()
         self._said = ''
@@ -178,8 +175,6 @@ class AdaptationNode(runtime.LiquidNode):
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response
                    ) -> SetBool.Response:
-        from rclpy.parameter import Parameter
-
         result = self.set_parameters([Parameter('enabled', value=bool(request.data))])[0]
         response.success = result.successful
         response.message = result.reason or ('learning' if request.data else 'as trained')

@@ -22,6 +22,7 @@ import numpy as np
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.familiar import Familiar
 from liquid_pilot.onboard.evidence import Evidence, Proposal
+from liquid_pilot.onboard.receptors import gain
 from liquid_pilot.onboard.time_scales import CORE_RANGE, RECEPTOR_RANGE
 
 _PULL_S = 1.0
@@ -67,7 +68,7 @@ class Pull:
             ) -> np.ndarray:
         """One tick's error and gradient by log(tau) (R, C), made at that scale -> the pull."""
         ratio = np.clip(dt_s / (self._tau_s * np.exp(log_scale)), 1e-6, 20.0)
-        bend = -ratio * np.exp(-ratio)
+        _, bend = gain(ratio)
         share = -math.expm1(-dt_s / _PULL_S)
         self.error += share * (0.5 * error - self.error)
         self.slope += share * (gradient / bend - self.slope)

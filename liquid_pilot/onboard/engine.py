@@ -98,12 +98,8 @@ class Engine:
         )
         self.front: Front | None = None
         if front is not None:
-            if pilot.familiar is None:
-                raise LiquidPilotError(
-                    f'{pilot.path} holds no statistics of its training, so it cannot adapt; add '
-                    'them with `liquid-pilot familiarise`, or fly it without adaptation')
             self.front = Front(
-                pilot.familiar, self._encode, camera, 1.0 / specification.rate_hz, front)
+                pilot.known(), self._encode, camera, 1.0 / specification.rate_hz, front)
         self._foreseer: Foreseer | None = None
         if front is not None and pilot.familiar.foresees:
             self._foreseer = Foreseer(pilot.familiar)

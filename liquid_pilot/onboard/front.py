@@ -117,9 +117,7 @@ class Front:
 
     def time_constants(self, scales: TimeScales | None) -> np.ndarray:
         """(R, C) seconds, of the receptors at these scales."""
-        tau_s = self.familiar.receptor_tau_s
-        none = scales is None or scales.receptors is None
-        return tau_s if none else tau_s * np.exp(scales.receptors)
+        return self._receptors.time_constants(scales and scales.receptors)
 
     def see(self, image: np.ndarray, state: FrontState, dt_s: float, rates_flu_rad_s: np.ndarray,
             log_scale: np.ndarray | None = None) -> Sight:

@@ -51,6 +51,12 @@ class Reception(NamedTuple):
     """(R, C) float32: standard deviation of each block of the frame, about each colour's mean."""
 
 
+def gain(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dt/tau -> a and da/dlog(tau)."""
+    keep = np.exp(-ratio)
+    return 1 - keep, -ratio * keep
+
+
 class Receptors:
     """The receptors of a camera of `height` x `width` pixels; tau_s (R, C) as trained, seconds."""
 
@@ -64,6 +70,10 @@ class Receptors:
         self._top = np.linspace(0, height, rows + 1).round().astype(np.int64)
         self._left = np.linspace(0, width, columns + 1).round().astype(np.int64)
 
+    def time_constants(self, log_scale: np.ndarray | None) -> np.ndarray:
+        """(R, C) seconds, with log_scale (R, C) added to log(tau); None: as trained."""
+        return self.tau_s if log_scale is None else self.tau_s * np.exp(log_scale)
+
     def step(self, image: np.ndarray, state: ReceptorState | None, dt_s: float,
              log_scale: np.ndarray | None = None,
              moved: tuple[float, float] = (0.0, 0.0)) -> Reception:
@@ -74,9 +84,8 @@ class Receptors:
 
         With state None it is the first frame: they hold it, and nothing depends on tau yet.
         """
-        tau = self.tau_s if log_scale is None else self.tau_s * np.exp(log_scale)
-        ratio = np.float32(dt_s) / tau
-        keep = np.exp(-ratio)
+        ratio = np.float32(dt_s) / self.time_constants(log_scale)
+        share, bend = gain(ratio)
         if state is None:
             moved = (0.0, 0.0)
             state = ReceptorState(image, np.zeros(self._shape, np.float32))
@@ -86,7 +95,7 @@ class Receptors:
         error, gradient, texture = np.empty((3, *self.tau_s.shape), np.float32)
         _receptor_kernels.receive(
             *(part.reshape(-1) for part in (image, state.held, state.slope)), self._top,
-            self._left, right, down, 1 - keep, -ratio * keep, held.reshape(-1),
-            slope.reshape(-1), error, gradient, texture)
+            self._left, right, down, share, bend, held.reshape(-1), slope.reshape(-1), error,
+            gradient, texture)
         rest = beyond[0] - right, beyond[1] - down
         return Reception(ReceptorState(held, slope, rest), error, gradient, texture)
