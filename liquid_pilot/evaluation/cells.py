@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from liquid_pilot.evaluation.crew import Job, Terms, fly_all
 from liquid_pilot.evaluation.flight import Effort, Flight
@@ -143,7 +144,7 @@ def evaluate(
     on_progress: Callable[[int, int, Cell, Flight, Throughput], None] | None = None,
     on_event: Callable[[str], None] | None = None, adapter: str = 'cmd_vel',
     rules: MissionRules | None = None, settings: SimulationSettings | None = None,
-    keep_paths: bool = False, modes: Sequence[str] | None = None,
+    keep_paths: bool = False, modes: Sequence[str] | None = None, make_pilot: Any = None,
 ) -> Results:
     """Fly every pilot in every condition on every seed.
 
@@ -163,13 +164,18 @@ def evaluate(
         settings: the simulation's.
         keep_paths: keep every path too (12 kB a mission).
         modes: of each pilot, how it adapts (`onboard.adapting.parse_mode`); None: none of them.
+        make_pilot: for studies with modes of their own, see `crew.Terms`.
     """
     labels = list(dict.fromkeys(weather.label(weather.parse(one)) for one in conditions))
     seeds = list(dict.fromkeys(seeds))
     code = code_digest((rules or MissionRules(), settings or SimulationSettings()))
     modes = list(modes or [''] * len(pilots))
-    for mode in modes:
-        parse_mode(mode)
+    terms = Terms(rules, settings, keep_paths)
+    if make_pilot is not None:
+        terms = replace(terms, make_pilot=make_pilot)
+    else:
+        for mode in modes:
+            parse_mode(mode)
     named = names(pilots, modes)
     with Ledger(out) as ledger:
         # Pilot by pilot on the same seed: pairs are complete early, whenever the run ends.
@@ -191,8 +197,8 @@ def evaluate(
                 on_progress(results.flown, len(jobs), cell, flight, results.throughput)
 
         try:
-            results.given_up = fly_all(jobs, Terms(rules, settings, keep_paths), workers,
-                                       on_flight, on_event or (lambda text: None))
+            results.given_up = fly_all(jobs, terms, workers, on_flight,
+                                       on_event or (lambda text: None))
         except KeyboardInterrupt:
             results.interrupted = True
         wanted = {job.cell for job in every}

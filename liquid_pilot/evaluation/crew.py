@@ -17,7 +17,7 @@ from liquid_pilot.evaluation.flight import Effort, Flight, fly_and_measure
 from liquid_pilot.evaluation.ledger import Cell
 from liquid_pilot.evaluation.missions import InProcessPilot
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.liquid.pilot_file import load
+from liquid_pilot.liquid.pilot_file import PilotFile, load
 from liquid_pilot.onboard.adapting import parse_mode
 from liquid_pilot.simulation.conditions import Condition
 from liquid_pilot.simulation.mission import MissionRules
@@ -27,6 +27,11 @@ from liquid_pilot.simulation.world import Simulation, SimulationSettings
 OnFlight = Callable[[Cell, Flight, Effort], None]
 _ALONE = 2
 """How often a mission that flies alone may kill its worker before it is given up."""
+
+
+def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> InProcessPilot:
+    """A pilot that adapts as its mode says (`onboard.adapting`), ready to fly."""
+    return InProcessPilot(file, simulation, adapter, adapting=parse_mode(mode))
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Terms:
     rules: MissionRules | None = None
     settings: SimulationSettings | None = None
     keep_paths: bool = False
+    make_pilot: Callable[[PilotFile, Simulation, str, str], InProcessPilot] = make_pilot
+    """Of (pilot file, simulation, adapter, mode); a function that another process can import."""
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: the user has asked for it
@@ -85,8 +92,7 @@ class Flier:
         if file.digest != job.cell.pilot:
             raise LiquidPilotError(f'{job.pilot_path} was changed while it was evaluated; start '
                                    'again')
-        pilot = InProcessPilot(file, self._simulation, job.cell.adapter,
-                               adapting=parse_mode(job.cell.mode))
+        pilot = self._terms.make_pilot(file, self._simulation, job.cell.adapter, job.cell.mode)
         pilot.engine.warm_up()
         self._pilots[job.cell.pilot, job.cell.adapter, job.cell.mode] = pilot
         return pilot

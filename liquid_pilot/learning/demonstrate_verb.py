@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--disturbance', type=float, default=1.3, metavar='L',
                         help='level of the noise in the commands that are flown, of which the '
                              'expert shows how to recover; 0 is none (default: 1.3)')
+    parser.add_argument('--conditions', default='clear', metavar='LIST',
+                        help='weather to fly in, one of them a flight in turn, such as '
+                             'clear,snow:4,rain:1-3 (`liquid-pilot evaluate --help` has them all)')
     parser.add_argument('--image-size', default='128x72', metavar='WxH',
                         help='pixels that the pilot will see (default: 128x72)')
 
@@ -29,8 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Demonstrate; the exit code."""
     from rich.console import Console
 
+    from liquid_pilot.evaluation.cells import expand
     from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.learning import demonstrations, progress, source
+    from liquid_pilot.simulation.conditions import CLEAR
 
     console = Console(stderr=True)
     if arguments.episodes < 2 or arguments.seed < 0 or arguments.workers < 1:
@@ -38,8 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
                                'least 1, --seed at least 0')
     if not 0.0 <= arguments.disturbance <= 10.0:
         raise LiquidPilotError('--disturbance must lie in [0, 10]')
+    weather = expand(arguments.conditions)
     settings = demonstrations.CollectionSettings(
-        *_size(arguments.image_size), demonstrations.Disturbance(arguments.disturbance))
+        *_size(arguments.image_size), demonstrations.Disturbance(arguments.disturbance),
+        conditions=() if weather == [CLEAR] else tuple(weather))
     seeds = range(arguments.seed, arguments.seed + arguments.episodes)
     outcomes: dict[str, int] = {}
     frames = 0

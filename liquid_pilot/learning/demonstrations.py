@@ -20,12 +20,13 @@ from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
     CameraGeometry,
     LiquidPilotError,
-    SensorPacket,
+    Observation,
 )
 from liquid_pilot.learning import source
 from liquid_pilot.learning.files import replacing
 from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.preprocess import Preprocessor
+from liquid_pilot.simulation import conditions
 from liquid_pilot.simulation.disturbance import Disturbance, Injector
 from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.layout import generator
@@ -45,6 +46,8 @@ class CollectionSettings:
     """Path of the pilot that steers (DAgger); None lets the disturbed expert steer."""
     mixing: float = 0.0
     """DAgger: probability that the expert steers for an episode's next second."""
+    conditions: tuple[str, ...] = ()
+    """Weather to fly in, as `simulation.conditions` reads it: one of them a flight, in turn."""
 
 
 @dataclass
@@ -106,7 +109,8 @@ class Demonstrator:
         rng = generator(seed, 'injector')
         period_s = simulation.control_period_ns / NANOSECONDS_PER_SECOND
         inject = Injector(s.disturbance, rng, period_s)
-        packet = simulation.reset(seed)
+        turn = conditions.parse(s.conditions[seed % len(s.conditions)]) if s.conditions else ()
+        packet = simulation.reset(seed, conditions=turn)
         if self._pilot is not None:
             self._pilot.reset()
         expert, mission = Expert(simulation.layout), Mission(seed, None)
@@ -115,9 +119,11 @@ class Demonstrator:
         tick = 0
         while mission.update(packet) is None:
             label = expert.command(packet.state)
-            rows.append((self._image(packet), mean_imu(packet.imu),
-                         (packet.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND, label.values))
-            last_ns = packet.stamp_ns
+            seen = packet.observation
+            if seen is not None:
+                rows.append((self._image(seen), mean_imu(seen.imu),
+                             (seen.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND, label.values))
+                last_ns = seen.stamp_ns
             if self._pilot is None:
                 setpoint = inject(label)
             else:
@@ -131,9 +137,9 @@ class Demonstrator:
         return Episode(seed, mission.outcome, np.stack(images), np.float32(imu), np.float32(dt_s),
                        np.float32(commands))
 
-    def _image(self, packet: SensorPacket) -> np.ndarray:
+    def _image(self, seen: Observation) -> np.ndarray:
         """(H, W, 3) uint8: exactly what the encoder is shown in flight, before scaling."""
-        planes = self._preprocess(packet.observation.image)[0]
+        planes = self._preprocess(seen.image)[0]
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
 
 
@@ -167,9 +173,12 @@ def collect(seeds: Iterable[int], directory: Path, settings: CollectionSettings,
     Returns:
         The paths of all episodes, in the order of the seeds.
     """
-    simulation = SimulationSettings()
+    simulation, made_with = SimulationSettings(), asdict(settings)
+    if not settings.conditions:
+        # So a folder reads that was begun before there was weather in demonstrations.
+        del made_with['conditions']
     source.write_index(directory, stored_camera(settings), float(simulation.camera_rate_hz),
-                       simulation.vehicle, asdict(settings))
+                       simulation.vehicle, made_with)
     paths = {seed: directory / f'episode_{seed:08d}.npz' for seed in seeds}
     jobs = [(seed, path) for seed, path in paths.items() if not path.exists()]
     if jobs:

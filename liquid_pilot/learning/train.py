@@ -51,7 +51,7 @@ class Beginning:
     pilot: PilotFile | None = None
     """Fine-tuning: the pilot whose weights it starts from."""
     encoder_run: Path | None = None
-    """Folder of a training whose encoder is taken as it is."""
+    """Folder of a training, or of a pilot, whose encoder is taken as it is."""
 
 
 def train(settings: TrainingSettings, out: Path, announce: Announce, workers: int = 2,
@@ -120,7 +120,7 @@ class _Round:
                      'held_out_share'):  # what the fingerprints say better
             del chosen[name]
         begun = {'pilot': beginning.pilot.digest if beginning.pilot else None,
-                 'encoder': _encoder_checkpoint(beginning.encoder_run)[1]['key']
+                 'encoder': _name_of_encoder(beginning.encoder_run)
                  if beginning.encoder_run else None}
         self._key = json.dumps([chosen, begun, prints, turn, device], sort_keys=True)
         self._digest = hashlib.sha256(self._key.encode()).hexdigest()
@@ -148,7 +148,8 @@ class _Round:
         sequences = features.cached(
             self._out / 'stages' / f'{turn}_features.npz', encoder, self._training(),
             self._episodes, self._device, Augmentation.of(s), s.mirror, s.seed, self._announce,
-            _features_beside(_encoder_checkpoint(borrowed)[0]) if borrowed else None)
+            _features_beside(_encoder_checkpoint(borrowed)[0])
+            if borrowed and not _is_pilot(borrowed) else None)
         held_out = Sequences.of(features.encode(encoder, self._held_out(), self._device),
                                 self._held_out())
         core = self._core()
@@ -170,13 +171,16 @@ class _Round:
     def _encoder(self, curves: dict[str, stages.History]) -> Encoder:
         if self._beginning.pilot is not None:
             return warm_start.encoder_of(self._beginning.pilot).to(self._device).eval()
+        borrowed = self._beginning.encoder_run
+        if borrowed is not None and _is_pilot(borrowed):
+            return warm_start.encoder_of(pilot_file.load(borrowed)).to(self._device).eval()
         camera = self._data.camera
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._s.seed)
             encoder = Encoder(camera.height, camera.width, self._s.features)
         encoder = encoder.to(self._device, memory_format=torch.channels_last)
-        if self._beginning.encoder_run is not None:
-            path, state = _encoder_checkpoint(self._beginning.encoder_run)
+        if borrowed is not None:
+            path, state = _encoder_checkpoint(borrowed)
             try:
                 encoder.load_state_dict(state['best_modules']['encoder'])
             except RuntimeError:
@@ -260,17 +264,35 @@ def _check(settings: TrainingSettings, data: DataSource, beginning: Beginning) -
         had = beginning.pilot.specification
         if beginning.encoder_run is not None:
             raise LiquidPilotError('--from brings an encoder of its own: leave --encoder out')
-        if (had.camera.width, had.camera.height) != (data.camera.width, data.camera.height):
-            raise LiquidPilotError(
-                f'{beginning.pilot.path} sees {had.camera.width}x{had.camera.height} pixels, '
-                f'{data.name} holds {data.camera.width}x{data.camera.height}; prepare the episodes '
-                'in the size of the pilot')
+        _check_size(beginning.pilot, data)
         if had.vehicle != data.vehicle:
             raise LiquidPilotError(f'{beginning.pilot.path} flies a {had.vehicle}, {data.name} is '
                                    f'of a {data.vehicle}')
+    elif beginning.encoder_run is not None and _is_pilot(beginning.encoder_run):
+        _check_size(pilot_file.load(beginning.encoder_run), data)
     if settings.dagger_rounds and not data.simulated:
         raise LiquidPilotError(f'{data.name}: dagger_rounds must be 0 for recorded flights, which '
                                'no expert can fly again')
+
+
+def _check_size(pilot: PilotFile, data: DataSource) -> None:
+    camera = pilot.specification.camera
+    if (camera.width, camera.height) != (data.camera.width, data.camera.height):
+        raise LiquidPilotError(
+            f'{pilot.path} sees {camera.width}x{camera.height} pixels, {data.name} holds '
+            f'{data.camera.width}x{data.camera.height}; prepare the episodes in the size of the '
+            'pilot')
+
+
+def _is_pilot(folder: Path) -> bool:
+    return (folder / 'pilot.json').is_file()
+
+
+def _name_of_encoder(folder: Path) -> str:
+    """What tells the encoder of a training, or of a pilot, from every other one."""
+    if _is_pilot(folder):
+        return pilot_file.load(folder).digest
+    return _encoder_checkpoint(folder)[1]['key']
 
 
 def _encoder_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
@@ -278,7 +300,8 @@ def _encoder_checkpoint(run: Path) -> tuple[Path, dict[str, Any]]:
     found = sorted((run / 'stages').glob('*_encoder.ckpt'),
                    key=lambda path: int(path.name.split('_')[0]))
     if not found:
-        raise LiquidPilotError(f'{run}: holds no encoder; give the --out of a `liquid-pilot train`')
+        raise LiquidPilotError(f'{run}: holds no encoder; give the --out of a '
+                               '`liquid-pilot train`, or a pilot')
     state = stages.load(found[-1])
     if not state['finished']:
         raise LiquidPilotError(f'{found[-1]}: its encoder is not finished; end that training first')

@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--from', dest='start', metavar='PILOT',
                         help='fine-tune this pilot (a shipped one by name, or its folder)')
     parser.add_argument('--encoder', type=Path, metavar='RUN',
-                        help='take the encoder of another training (its --out), so that only the '
-                             'core is trained')
+                        help='take the encoder of another training (its --out) or of a pilot (its '
+                             'folder), so that only the core is trained')
     parser.add_argument('--config', type=Path, metavar='FILE',
                         help='YAML file with settings, such as config/train_forest.yaml')
     parser.add_argument('--set', action='append', default=[], metavar='KEY=VALUE',

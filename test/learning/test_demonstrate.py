@@ -47,9 +47,23 @@ def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, cap
 @pytest.mark.parametrize(('words', 'said'), [
     (['--episodes', '1'], 'at least 2'), (['--disturbance', 'nan'], 'in [0, 10]'),
     (['--image-size', '128'], 'WxH'), (['--image-size', '4x4'], 'WxH'),
-    (['--workers', '0'], 'at least 1')])
+    (['--workers', '0'], 'at least 1'), (['--conditions', 'hail:3'], "no condition named 'hail'")])
 def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
     assert cli.main(['demonstrate', '--out', str(tmp_path / 'd'), *words]) == 1
     captured = capsys.readouterr().err
     assert said in captured and captured.count('\n') == 1
     assert not (tmp_path / 'd').exists()
+
+
+def test_weather_is_flown_in_turn_and_frames_that_do_not_come_are_no_rows(tmp_path):
+    words = ['--workers', '1', '--episodes', '3', '--seed', '6', '--disturbance', '0']
+    for name, weather in (('fair', 'clear'), ('both', 'clear,night:4,rate:2')):
+        assert cli.main(['demonstrate', '--out', str(tmp_path / name), *words,
+                         '--conditions', weather]) == 0
+    fair, both = ([Episode.load(path) for path in sorted((tmp_path / name).glob('*.npz'))]
+                  for name in ('fair', 'both'))
+    # Forest 6 is the first of the three conditions' turn.
+    assert (fair[0].images == both[0].images).all()
+    assert both[1].images[:20].mean() < 0.6 * fair[1].images[:20].mean()
+    assert both[2].dt_s[1:].min() > 0.19 and fair[2].dt_s.max() < 0.06
+    assert abs(both[2].dt_s.sum() - fair[2].dt_s.sum()) < 0.3

@@ -25,6 +25,7 @@ from liquid_pilot.learning.settings import CORES, TrainingSettings
 from liquid_pilot.learning.train import Beginning, train
 from liquid_pilot.liquid import pilot_file
 from liquid_pilot.onboard.cores import make_core as flying_core
+from liquid_pilot.onboard.encoder import Encoder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = {'features': 8, 'inter': 8, 'command': 6, 'sensory_fanout': 4, 'inter_fanout': 3,
@@ -171,6 +172,18 @@ def test_every_core_is_trained_by_the_encoder_of_another_run_and_flies(
     card = pilot.specification.card
     assert card['tuning'] == 'defaults' and card['encoder_of'] == run.name
     assert 0.8 < card['parameters']['core'] / budget(settings) < 1.2
+
+
+def test_a_core_is_trained_by_the_encoder_of_a_pilot(trained, episodes, tmp_path):
+    _, lender = trained
+    pilot = train(small(core='gru', joint_steps=0), tmp_path, quiet, threads=1,
+                  data=source.read(episodes), beginning=Beginning(encoder_run=lender.path))
+    camera = pilot.specification.camera
+    image = np.random.default_rng(0).random((1, 3, camera.height, camera.width), np.float32)
+    lent, used = (Encoder(each.encoder, camera.height, camera.width, 8)(image)
+                  for each in (lender, pilot))
+    np.testing.assert_allclose(lent, used, atol=1e-5)
+    assert pilot.specification.core['type'] == 'gru'
 
 
 def test_all_cores_of_the_default_settings_have_about_as_many_parameters():

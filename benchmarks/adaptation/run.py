@@ -1,0 +1,119 @@
+"""The study of adaptation: arms, weather, forests and controls as study.yaml lists them.
+
+    python benchmarks/adaptation/run.py [prepare] [fixed] [fly] [report] [--smoke] [--workers 2]
+
+`prepare` demonstrates, trains the pilots that are missing and measures what is familiar to each;
+`fixed` chooses the best fixed low-pass on forests of its own; `fly` flies what is missing, in the
+order of study.yaml (--only NAME for one part); `report` writes docs/adaptation.json and the tables
+and figures of docs/evidence.md from what has been flown so far. Without words it does all four.
+Everything is resumable. Pilots and flights are kept in this folder, demonstrations and checkpoints
+under runs/adaptation. The last line printed is one JSON object. --smoke does a tiny study into
+runs/adaptation-smoke.
+"""
+
+# ruff: noqa: E402 -- thread pools read the environment when their library is imported
+from __future__ import annotations
+
+import os
+
+for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
+    os.environ.setdefault(f'{_pool}_NUM_THREADS', '2')
+# Threads that spin while they wait cost a busy machine two thirds of its speed.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
+import argparse
+import itertools
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import arms
+from study import ROOT, Study
+
+STEPS = ('prepare', 'fixed', 'fly', 'report')
+
+
+def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, Any]:
+    """The best fixed low-pass of those of study.yaml, on forests of its own; kept in fixed.json."""
+    plan = study.content['fixed']
+    rows = []
+    for gain, follow in itertools.product(plan['gains'], plan['follow_rotation']):
+        mode = f'{arms.PREFIX}fixed:{gain:g},{str(follow).lower()}'
+        won = []
+        for seed in study.seeds:
+            first = plan['first_forest'] + 10_000 * (seed - 1)
+            results = study.evaluate(
+                seed, [('ltc', mode)], ['clear', *study.content['families']['development']],
+                range(first, first + plan['forests']), workers, progress, f'low-pass {gain:g}')
+            won += [flight.outcome == 'success' for flight in results.flights.values()]
+        rows.append({'mode': mode, 'successes': sum(won), 'missions': len(won)})
+    best = max(rows, key=lambda row: row['successes'] / max(row['missions'], 1))
+    found = {'best': best['mode'], 'tried': rows}
+    (study.record / 'fixed.json').write_text(json.dumps(found, indent=1) + '\n')
+    return found
+
+
+def fly(study: Study, workers: int, progress: Progress, only: str | None) -> dict[str, float]:
+    """Fly what is missing, part by part; how fast it went."""
+    speed: dict[str, float] = {}
+    for part in study.content['flights']:
+        if only not in (None, part['name']):
+            continue
+        chosen = [study.arm(name) for name in part['arms']]
+        # Condition by condition: a row is complete before the next begins.
+        for condition, seed in itertools.product(study.conditions(part), study.seeds):
+            results = study.evaluate(
+                seed, chosen, [condition], study.forests(part, seed), workers, progress,
+                f'{part["name"]}: {condition}, training seed {seed}')
+            if results.flown:
+                speed = results.throughput.to_json()
+    return speed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('steps', nargs='*', help=f'of {", ".join(STEPS)}; default: all')
+    parser.add_argument('--only', metavar='NAME', help='a part of the flights of study.yaml')
+    parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
+    parser.add_argument('--smoke', action='store_true', help='a tiny study, for a look')
+    parsed = parser.parse_args(arguments)
+    unknown = set(parsed.steps) - set(STEPS)
+    if unknown:
+        parser.error(f'no step named {", ".join(sorted(unknown))}; there is: {", ".join(STEPS)}')
+    steps = parsed.steps or STEPS
+    study = Study.read(parsed.smoke)
+    names = [part['name'] for part in study.content['flights']]
+    if parsed.only not in (None, *names):
+        parser.error(f'no part named {parsed.only!r}; there is: {", ".join(names)}')
+    closing: dict[str, Any] = {}
+    try:
+        with Progress(console=Console(stderr=True)) as progress:
+            if 'prepare' in steps:
+                import pilots
+
+                pilots.prepare(study, parsed.workers, progress)
+            if 'fixed' in steps:
+                closing['fixed'] = choose_fixed(study, parsed.workers, progress)['best']
+            if 'fly' in steps:
+                closing['throughput'] = fly(study, parsed.workers, progress, parsed.only)
+    except KeyboardInterrupt:
+        print('stopped; the same command goes on from here', file=sys.stderr)
+        return 130
+    if 'report' in steps:
+        import record
+
+        closing.update(record.write(study, ROOT / 'docs' if not parsed.smoke else study.work))
+    print(json.dumps(closing))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
