@@ -8,6 +8,7 @@ Their modes are 'study:NAME'; everything else is a mode of the product (`onboard
 - readout: nothing but a linear read-out of the core's state, fitted by recursive least squares to
   what the yaw rate was short of its command (in the manner of Neural-Fly: only linear
   coefficients adapt); of the four commanded axes yaw is the one that an IMU measures.
+- fixed_dt: told at every tick that one period of the training's frame rate has gone by.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
         return crew.make_pilot(file, simulation, adapter, mode)
     if name == 'readout':
         return ReadOutPilot(file, simulation, adapter)
+    if name == 'fixed_dt':
+        period_s = 1.0 / file.specification.rate_hz
+        told = replace(file.specification, dt_min_s=period_s, dt_max_s=period_s)
+        return InProcessPilot(replace(file, specification=told), simulation, adapter)
     front = FrontSettings()
     if name == 'fixed':
         gain, follow = rest.split(',')

@@ -22,7 +22,7 @@ from liquid_pilot.learning.train import Beginning, train
 from liquid_pilot.liquid import pilot_file
 
 RECORD = ROOT / 'benchmarks' / 'robustness' / 'pilots'
-BORROWED = {'ltc': 'ltc_ncp-plain', 'augmented': 'ltc_ncp-augmented',
+BORROWED = {'ltc': 'ltc_ncp-plain', 'augmented': 'ltc_ncp-augmented', 'gru': 'gru-plain',
             'feedforward': 'feedforward-plain'}
 
 
@@ -70,8 +70,10 @@ def prepare(study: Study, workers: int, progress: Progress) -> None:
                 shifts = (*families['development'], *families['sealed'])
                 data = collect('shifted', {**plan, **study.content['oracle']}, ('clear', *shifts))
                 beginning = Beginning()
+            irregular = kind.endswith('_irregular')
             settings = TrainingSettings.from_mapping(
-                {**study.content['budget'], 'core': 'ltc' if kind == 'oracle' else kind,
+                {**study.content['budget'], **(study.content['elapsed'] if irregular else {}),
+                 'core': 'ltc' if kind == 'oracle' else kind.removesuffix('_irregular'),
                  'augmentation': 'none', 'name': f'{kind}-{seed}', 'seed': seed}, 'study.yaml')
             pilot = train(settings, study.work / 'training' / f'{kind}-{seed}', announce, workers,
                           data=data, beginning=beginning)

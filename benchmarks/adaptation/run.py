@@ -1,14 +1,15 @@
 """The study of adaptation: arms, weather, forests and controls as study.yaml lists them.
 
-    python benchmarks/adaptation/run.py [prepare] [fixed] [fly] [report] [--smoke] [--workers 2]
+    python benchmarks/adaptation/run.py [STEP ...] [--smoke] [--workers 2]
 
-`prepare` demonstrates, trains the pilots that are missing and measures what is familiar to each;
-`fixed` chooses the best fixed low-pass on forests of its own; `fly` flies what is missing, in the
-order of study.yaml (--only NAME for one part); `report` writes docs/adaptation.json and the tables
-and figures of docs/evidence.md from what has been flown so far. Without words it does all four.
-Everything is resumable. Pilots and flights are kept in this folder, demonstrations and checkpoints
-under runs/adaptation. The last line printed is one JSON object. --smoke does a tiny study into
-runs/adaptation-smoke.
+Steps: `prepare` demonstrates, trains the pilots that are missing and measures what is familiar to
+each; `fixed` chooses the best fixed low-pass on forests of its own; `schedule` flies A-B-A-C-A and
+an hour of A without resets; `fly` flies what is missing, in the order of study.yaml (--only NAME
+for one part); `grid` scales the time constants of the memory pilots, offline; `report` writes
+docs/adaptation.json and the tables and figures of docs/evidence.md from what has been flown so far.
+Without words it does all of them. Everything is resumable. Pilots and flights are kept in this
+folder, demonstrations and checkpoints under runs/adaptation. The last line printed is one JSON
+object. --smoke does a tiny study into runs/adaptation-smoke.
 """
 
 # ruff: noqa: E402 -- thread pools read the environment when their library is imported
@@ -37,25 +38,26 @@ sys.path.insert(0, str(HERE))
 import arms
 from study import ROOT, Study
 
-STEPS = ('prepare', 'fixed', 'fly', 'report')
+STEPS = ('prepare', 'fixed', 'fly', 'schedule', 'report')
 
 
 def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, Any]:
     """The best fixed low-pass of those of study.yaml, on forests of its own; kept in fixed.json."""
     plan = study.content['fixed']
-    rows = []
-    for gain, follow in itertools.product(plan['gains'], plan['follow_rotation']):
-        mode = f'{arms.PREFIX}fixed:{gain:g},{str(follow).lower()}'
-        won = []
-        for seed in study.seeds:
-            first = plan['first_forest'] + 10_000 * (seed - 1)
-            results = study.evaluate(
-                seed, [('ltc', mode)], ['clear', *study.content['families']['development']],
-                range(first, first + plan['forests']), workers, progress, f'low-pass {gain:g}')
-            won += [flight.outcome == 'success' for flight in results.flights.values()]
-        rows.append({'mode': mode, 'successes': sum(won), 'missions': len(won)})
-    best = max(rows, key=lambda row: row['successes'] / max(row['missions'], 1))
-    found = {'best': best['mode'], 'tried': rows}
+    modes = [f'{arms.PREFIX}fixed:{gain:g},{str(follow).lower()}'
+             for gain, follow in itertools.product(plan['gains'], plan['follow_rotation'])]
+    conditions = ['clear', *study.content['families']['development']]
+    rows = {mode: {'mode': mode, 'successes': 0, 'missions': 0} for mode in modes}
+    for seed in study.seeds:
+        first = plan['first_forest'] + 10_000 * (seed - 1)
+        results = study.evaluate(
+            seed, [('ltc', mode) for mode in modes], conditions,
+            range(first, first + plan['forests']), workers, progress, f'low-pass, seed {seed}')
+        for cell, flight in results.flights.items():
+            rows[cell.mode]['missions'] += 1
+            rows[cell.mode]['successes'] += flight.outcome == 'success'
+    best = max(rows.values(), key=lambda row: row['successes'])
+    found = {'best': best['mode'], 'tried': list(rows.values())}
     (study.record / 'fixed.json').write_text(json.dumps(found, indent=1) + '\n')
     return found
 
@@ -102,6 +104,11 @@ def main(arguments: list[str] | None = None) -> int:
                 pilots.prepare(study, parsed.workers, progress)
             if 'fixed' in steps:
                 closing['fixed'] = choose_fixed(study, parsed.workers, progress)['best']
+            if 'schedule' in steps:
+                import schedule
+
+                schedule.fly(study, parsed.workers, progress)
+                schedule.frozen(study, parsed.workers, progress)
             if 'fly' in steps:
                 closing['throughput'] = fly(study, parsed.workers, progress, parsed.only)
     except KeyboardInterrupt:

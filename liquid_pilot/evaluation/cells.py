@@ -115,7 +115,8 @@ def _several(match: re.Match[str]) -> list[str]:
     if low > high or high - low >= len(weather.SEVERITIES):
         raise LiquidPilotError(
             f'{match.group()!r}: write the severities as LOW-HIGH within 1 to 5, such as snow:1-5')
-    families = [match['family']] if match['family'] != 'all' else list(weather.FAMILIES)
+    families = [match['family']] if match['family'] != 'all' else [
+        family for family in weather.FAMILIES if family not in weather.COURSES]
     return [f'{family}:{severity}{match["onset"] or ""}'
             for family in families for severity in range(low, high + 1)]
 

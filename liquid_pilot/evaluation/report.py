@@ -18,6 +18,7 @@ import numpy as np
 
 from liquid_pilot.evaluation.statistics import wilson_interval
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
+from liquid_pilot.simulation.layout import ForestLayout
 from liquid_pilot.simulation.mission import OUTCOMES, MissionResult
 
 INTERRUPTED = 'interrupted by the user'
@@ -165,8 +166,11 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
         for radius, colour in (('crown_radius_m', '#d5e8d4'), ('trunk_radius_m', '#7a5230')):
             circles = [Circle((tree.x_m, tree.y_m), getattr(tree, radius)) for tree in trees]
             axes.add_collection(PatchCollection(circles, facecolor=colour, edgecolor='none'))
-        axes.plot(*target, marker='*', color='#d1242f', markersize=7 if small else 14,
-                  markeredgecolor='white', zorder=4)
+        size = 7 if small else 14
+        if layout.course is not None:
+            corners.append(_draw_course(axes, layout, size))
+        axes.plot(*target, marker='*', color='#d1242f', markersize=size, markeredgecolor='white',
+                  zorder=4)
     axes.plot(path[:, 0], path[:, 1], color=COLOURS[result.outcome], zorder=3,
               linewidth=1.0 if small else 1.8)
     axes.plot(*path[0], marker='o', color='#0969da', markersize=3 if small else 6, zorder=4)
@@ -188,6 +192,22 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
                   [middle[1] - half + 0.5] * 2, color='black', linewidth=2)
         axes.text(middle[0] - half + 3.0, middle[1] - half + 0.8, '5 m', ha='center', fontsize=7)
     axes.set_title(title, fontsize=6 if small else 9, color=COLOURS[result.outcome], pad=2)
+
+
+def _draw_course(axes: Any, layout: ForestLayout, size: int) -> np.ndarray:
+    """Gate, hedges and the wrong target; where they are, (n, 2)."""
+    from matplotlib.patches import Circle
+
+    decoy = layout.course.decoy_enu_m[:2]
+    axes.plot(*decoy, marker='*', color='white', markersize=size, markeredgecolor='#d1242f',
+              zorder=4)
+    for hedge in layout.course.hedges:
+        for x, y, radius in hedge.discs():
+            axes.add_patch(Circle((x, y), radius, facecolor='#2f6f3a', edgecolor='none'))
+    posts = layout.posts()
+    if posts:
+        axes.plot(*zip(*posts, strict=True), color='#0969da', linewidth=1.5, zorder=3)
+    return np.array([decoy, *posts])
 
 
 def contact_sheet(shots: Sequence[Shots], columns: int = 6) -> np.ndarray:

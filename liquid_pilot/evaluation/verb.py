@@ -130,14 +130,16 @@ def _show(console: Console, results: Results, out: Path | None, wall_s: float, s
 def _single_report(out: Path, results: Results, wall_s: float) -> list[Path]:
     """report.json and the map of the paths, as a flight through ROS leaves them."""
     from liquid_pilot.evaluation.report import write_report
-    from liquid_pilot.simulation.layout import generate
+    from liquid_pilot.simulation.conditions import parse
     from liquid_pilot.simulation.mission import MissionResult
+    from liquid_pilot.simulation.weather import layout_of
 
     (pilot, digest), = results.pilots.items()
     condition, = results.conditions
     missions = [
         MissionResult(seed, flight.outcome, flight.reason, flight.duration_s, flight.flown_m,
-                      flight.target_distance_m, generate(seed), flight.path or [])
+                      flight.target_distance_m, layout_of(seed, parse(condition)),
+                      flight.path or [])
         for seed, flight in results.of(pilot, condition).items()]
     meta = {'pilot': pilot, 'digest': digest, 'condition': condition,
             'adapter': results.adapter, 'mode': 'in process', 'first_seed': results.seeds[0],

@@ -35,7 +35,7 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
             torch.manual_seed(s.seed)
             return make(size).to(device)
     backend = s.backend if s.backend != 'auto' else 'numba' if device == 'cpu' else 'torch'
-    return LiquidCore(wired, s.unfolds, s.seed, backend).to(device)
+    return LiquidCore(wired, s.unfolds, s.seed, backend, s.slowest_s).to(device)
 
 
 def budget(settings: TrainingSettings) -> int:

@@ -113,7 +113,7 @@ class Demonstrator:
         packet = simulation.reset(seed, conditions=turn)
         if self._pilot is not None:
             self._pilot.reset()
-        expert, mission = Expert(simulation.layout), Mission(seed, None)
+        expert, mission = Expert(simulation.layout), Mission(seed, simulation.layout)
         rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...]]] = []
         last_ns, expert_steers = packet.stamp_ns - simulation.control_period_ns, True
         tick = 0

@@ -1,9 +1,9 @@
 """Imitation in three stages: the encoder, then the core, then both together.
 
 1. The encoder learns frame by frame, under a throw-away read-out.
-2. Its features are computed once, and the core learns on windows of them by back-propagation
-   through time, with the real elapsed time between frames.
-3. Encoder and core are tuned together on short windows of images.
+2. Its features are computed once, and the core learns on windows of them, or on whole episodes, by
+   back-propagation through time, with the real elapsed time between frames.
+3. Encoder and core are tuned together, end to end, on such windows or episodes of images.
 
 The loss is the mean squared error of the commands, each divided by its scale. It is judged on
 episodes that nothing is learned from, each flown through from rest.
@@ -22,7 +22,13 @@ from torch import nn
 from liquid_pilot.learning.augmentation import Augmentation, since_kept
 from liquid_pilot.learning.dataset import MIRROR_COMMAND, MIRROR_IMU, Frames, windows
 from liquid_pilot.learning.encoder import Encoder
-from liquid_pilot.learning.features import Sequences, encode, normalised_imu, scaled
+from liquid_pilot.learning.features import (
+    Sequences,
+    encode,
+    normalised_imu,
+    padded_index,
+    scaled,
+)
 from liquid_pilot.learning.randomness import numpy_generator, torch_generator
 from liquid_pilot.learning.settings import TrainingSettings
 from liquid_pilot.learning.stages import Stage
@@ -33,6 +39,11 @@ EVALUATIONS = 20
 
 def _loss(outputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return nn.functional.mse_loss(outputs, wanted)
+
+
+def _loss_where(outputs: torch.Tensor, wanted: torch.Tensor, flown: torch.Tensor) -> torch.Tensor:
+    """Over the frames (B, T) that were flown; the others pad a batch."""
+    return (((outputs - wanted)**2).mean(2) * flown).sum() / flown.sum()
 
 
 @dataclass(frozen=True)
@@ -80,24 +91,32 @@ class Learner:
                      max(per_epoch // 2, steps // EVALUATIONS, 1), key)
 
     def core(self, core: nn.Module, data: Sequences, held_out: Sequences, key: str) -> Stage:
-        """Stage 2: back-propagation through time over windows of `sequence_length` frames."""
+        """Stage 2: back-propagation through time, over windows or over whole episodes."""
         s, augment = self.settings, Augmentation.of(self.settings)
         length = s.sequence_length
+
+        def drawn(rng: np.random.Generator) -> np.ndarray:
+            return windows(data.starts, length, rng) if length else np.arange(len(data.starts) - 1)
 
         @functools.lru_cache(maxsize=1)
         def batches(epoch: int) -> list[np.ndarray]:
             rng = numpy_generator(s.seed, 'core windows', epoch)
-            first = rng.permutation(windows(data.starts, length, rng))
+            first = rng.permutation(drawn(rng))
             # The number of windows differs a little from phase to phase; that of steps must not.
             return np.array_split(first, per_epoch)
 
-        count = len(windows(data.starts, length, numpy_generator(s.seed, 'core count', 0)))
+        count = len(drawn(numpy_generator(s.seed, 'core count', 0)))
         if not count:
             raise_too_short(length)
         per_epoch = max(count // s.core_batch, 1)
 
         def loss(step: int) -> torch.Tensor:
             epoch, place = divmod(step, per_epoch)
+            if not length:
+                inputs, dt_s, commands, flown = data.padded(batches(epoch)[place])
+                dt_s = augment.times(dt_s, numpy_generator(s.seed, 'core times', step))
+                outputs, _ = core(self._tensor(inputs), self._tensor(dt_s))
+                return _loss_where(outputs, self._tensor(commands), self._tensor(flown))
             inputs, dt_s, commands = data.window(batches(epoch)[place], length)
             rng = numpy_generator(s.seed, 'core times', step)
             kept = augment.kept(dt_s.shape, rng)
@@ -120,15 +139,20 @@ class Learner:
         s, augment = self.settings, Augmentation.of(self.settings)
         frames, length = self.training(), self.settings.sequence_length
         imu, commands = normalised_imu(frames.imu), scaled(frames.commands)
-        if not len(windows(frames.starts, length, np.random.default_rng(0))):
+        if length and not len(windows(frames.starts, length, np.random.default_rng(0))):
             raise_too_short(length)
 
         def loss(step: int) -> torch.Tensor:
             rng = numpy_generator(s.seed, 'joint', step)
-            first = rng.choice(windows(frames.starts, length, rng), s.joint_batch)
-            index = first[:, None] + np.arange(length)
+            if length:
+                first = rng.choice(windows(frames.starts, length, rng), s.joint_batch)
+                index = first[:, None] + np.arange(length)
+                flown = np.ones(index.shape, bool)
+            else:
+                episodes = rng.choice(len(frames.starts) - 1, s.joint_batch)
+                index, flown = padded_index(frames.starts, episodes)
             dt_s, seen = frames.dt_s[index], imu[index]
-            kept = augment.kept(dt_s.shape, rng)
+            kept = augment.kept(dt_s.shape, rng) if length else None
             if kept is not None:
                 dt_s, seen = since_kept(dt_s, kept, True), since_kept(seen, kept, False)
                 index = np.take_along_axis(index, kept, 1)
@@ -142,7 +166,9 @@ class Learner:
             images = augment.images(images, torch_generator(s.seed, 'joint images', step))
             found = encoder(images).unflatten(0, index.shape)
             outputs, _ = core(torch.cat([found, self._tensor(seen)], 2), self._tensor(dt_s))
-            return _loss(outputs, self._tensor(wanted))
+            if length:
+                return _loss(outputs, self._tensor(wanted))
+            return _loss_where(outputs, self._tensor(wanted), self._tensor(flown))
 
         def validate() -> float:
             held_out = self.held_out()

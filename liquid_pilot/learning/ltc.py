@@ -28,8 +28,8 @@ _RANGES = {
     'w': (0.001, 1.0), 'sigma': (3.0, 8.0), 'mu': (0.3, 0.8),
 }
 """The initial ranges of ncps, without its cm, which is meant for steps of one second."""
-_TIME_CONSTANT_S = (0.02, 0.5)
-"""Range of the initial time constants, about, at rest and with inputs of unit variance."""
+_FASTEST_S = 0.02
+"""Initial time constants begin here, about, at rest and with inputs of unit variance."""
 _EPSILON = 1e-8
 
 
@@ -38,9 +38,11 @@ class LiquidCore(nn.Module):
 
     def __init__(
         self, wiring: Wiring, unfolds: int = 6, seed: int | torch.Generator = 0,
-        backend: str = 'numba',
+        backend: str = 'numba', slowest_s: float = 0.5,
     ) -> None:
         """`unfolds`: solver steps a tick; `seed`: of the initial values.
+
+        slowest_s: initial time constants are spread from 20 ms to here, evenly in their logarithm.
 
         backend 'numba': float32 on the CPU, by `liquid.dynamics` with its analytic gradient;
         'torch': the same numbers by torch alone, on any device and in float64 too, slower.
@@ -58,7 +60,7 @@ class LiquidCore(nn.Module):
         sensory_polarity = torch.tensor(wiring.sensory_polarity, dtype=torch.float32)
         self.register_buffer('mask', polarity.abs(), persistent=False)
         self.register_buffer('sensory_mask', sensory_polarity.abs(), persistent=False)
-        initial = _initial_values(self.mask, self.sensory_mask, generator)
+        initial = _initial_values(self.mask, self.sensory_mask, generator, slowest_s)
         initial.update(
             erev=polarity, sensory_erev=sensory_polarity,
             input_w=torch.ones(wiring.inputs), input_b=torch.zeros(wiring.inputs),
@@ -153,8 +155,8 @@ def _torch_sequence(values: dict[str, torch.Tensor], unfolds: int, v0: torch.Ten
 
 
 def _initial_values(mask: torch.Tensor, sensory_mask: torch.Tensor,
-                    generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """Effective initial values; cm such that time constants are spread over _TIME_CONSTANT_S."""
+                    generator: torch.Generator, slowest_s: float) -> dict[str, torch.Tensor]:
+    """Effective initial values; cm such that time constants are spread up to the slowest."""
     neurons, inputs = mask.shape[0], sensory_mask.shape[0]
 
     def uniform(name: str, *shape: int) -> torch.Tensor:
@@ -173,7 +175,7 @@ def _initial_values(mask: torch.Tensor, sensory_mask: torch.Tensor,
         -slope * values['sensory_mu'] / torch.sqrt(1.0 + math.pi / 8.0 * slope**2))
     conductance = (values['gleak'] + (mask * values['w'] * resting).sum(0)
                    + (sensory_mask * values['sensory_w'] * seen).sum(0))
-    low, high = (math.log(bound) for bound in _TIME_CONSTANT_S)
+    low, high = math.log(_FASTEST_S), math.log(slowest_s)
     tau_s = torch.exp(low + (high - low) * torch.rand(neurons, generator=generator))
     values['cm'] = tau_s * conductance
     return values

@@ -62,9 +62,12 @@ class TrainingSettings:
     recurrent_command_synapses: int = _number(12, 0, 1 << 20, 'among the command neurons')
     motor_fanin: int = _number(8, 1, 4096, 'command neurons that feed a motor neuron')
     unfolds: int = _number(6, 1, 64, 'solver steps a tick')
+    slowest_s: float = _number(0.5, 0.02, 1000, 'slowest initial time constant of an ltc, in '
+                                                'seconds: as long as it has to remember')
     backend: str = _choice('auto', BACKENDS, 'of the ltc: numba on the CPU, torch elsewhere')
 
-    sequence_length: int = _number(64, 2, 100_000, 'frames that back-propagation goes through')
+    sequence_length: int = _number(64, 0, 100_000, 'frames that back-propagation goes through; 0: '
+                                                   'whole episodes, as courses to remember want')
     encoder_epochs: int = _number(8, 0, 10_000, 'times that the encoder sees every frame')
     encoder_batch: int = _number(64, 1, 65_536, 'frames')
     encoder_rate: float = _number(2e-3, 0, 1, 'learning rate')

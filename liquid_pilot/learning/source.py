@@ -42,6 +42,8 @@ class DataSource:
     """What these episodes are, for messages and, its last part, for the pilot's card."""
     simulated: bool
     """Whether the simulator can fly more of them (DAgger)."""
+    conditions: tuple[str, ...] = ()
+    """Of simulated demonstrations: the weather and courses that they were flown in, in turn."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learned from, or would be judged by what it has learned."""
@@ -102,8 +104,12 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         validation = _spread(paths, held_out_share)
         held_out = set(validation)
         training = [path for path in paths if path not in held_out]
+    conditions = ()
+    if form == _FORMAT:
+        made_with = content.take('made_with', dict, 'a mapping')
+        conditions = tuple(map(str, made_with.get('conditions', ())))
     return DataSource(training, validation, camera, rate_hz, vehicle, str(folder),
-                      simulated=form == _FORMAT)
+                      form == _FORMAT, conditions)
 
 
 def _spread(paths: list[Path], share: float) -> list[Path]:

@@ -74,7 +74,8 @@ def train(settings: TrainingSettings, out: Path, announce: Announce, workers: in
         if turn:
             added += _collect(settings, out / f'dagger_{turn}',
                               settings.first_seed + 100_000 * turn, settings.dagger_episodes,
-                              workers, announce, f'dagger {turn}', out / f'round_{turn - 1}')
+                              workers, announce, f'dagger {turn}', out / f'round_{turn - 1}',
+                              data.conditions)
         episodes = replace(data, training=[*data.training, *added])
         one = _Round(settings, out, turn, episodes, beginning, device, announce)
         pilot = one.finished()
@@ -270,6 +271,9 @@ def _check(settings: TrainingSettings, data: DataSource, beginning: Beginning) -
                                    f'of a {data.vehicle}')
     elif beginning.encoder_run is not None and _is_pilot(beginning.encoder_run):
         _check_size(pilot_file.load(beginning.encoder_run), data)
+    if not settings.sequence_length and Augmentation.of(settings).dropped_frames:
+        raise LiquidPilotError('dropped_frames is for windows: set it to 0, or sequence_length '
+                               'above 0')
     if settings.dagger_rounds and not data.simulated:
         raise LiquidPilotError(f'{data.name}: dagger_rounds must be 0 for recorded flights, which '
                                'no expert can fly again')
@@ -326,11 +330,12 @@ def _demonstrated(settings: TrainingSettings, out: Path, workers: int, announce:
 
 
 def _collect(settings: TrainingSettings, folder: Path, first_seed: int, count: int, workers: int,
-             announce: Announce, stage: str, pilot: Path | None = None) -> list[Path]:
+             announce: Announce, stage: str, pilot: Path | None = None,
+             conditions: tuple[str, ...] = ()) -> list[Path]:
     collection = demonstrations.CollectionSettings(
         settings.image_width, settings.image_height,
         demonstrations.Disturbance(level=settings.disturbance * (0.5 if pilot else 1.0)),
-        str(pilot.resolve()) if pilot else None,
+        str(pilot.resolve()) if pilot else None, conditions=conditions,
     )
     return demonstrations.collect(
         range(first_seed, first_seed + count), folder, collection, workers,

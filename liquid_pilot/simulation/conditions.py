@@ -37,9 +37,15 @@ FAMILIES: dict[str, str] = {
     'range': 'a target further away',
     'target': 'another target than the red chair: other colours, then other shapes',
     'forest': 'another forest: other colours, thicker trunks, closer to each other',
+    'two_legs': 'a course to remember: which chair is the target is shown only at the start, and '
+                'a gate is flown through first',
+    'glimpse': 'a course to remember: the target is shown, the vehicle turned away and handed over',
+    'hidden': 'a course to remember: the target is seen through a gap, and hedges hide it then',
 }
 """What there is: family to one line about it."""
-WORLD = frozenset({'range', 'target', 'forest'})
+COURSES = ('two_legs', 'glimpse', 'hidden')
+"""Courses that need memory (`simulation.courses`); a flight has one of them at most."""
+WORLD = frozenset({'range', 'target', 'forest', *COURSES})
 """Part of the world: these cannot begin in mid-flight."""
 
 _FORM = re.compile(
@@ -109,6 +115,9 @@ def check(conditions: tuple[Condition, ...]) -> None:
     for family in families:
         if families.count(family) > 1:
             raise LiquidPilotError(f'{family} is named twice; a flight has each condition once')
+    courses = [family for family in families if family in COURSES]
+    if len(courses) > 1:
+        raise LiquidPilotError(f'{" and ".join(courses)} are two courses; a flight has one')
 
 
 def label(conditions: tuple[Condition, ...]) -> str:

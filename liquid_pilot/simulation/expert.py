@@ -3,7 +3,8 @@
 A memoryless steering law, in the manner of the vector field histogram (Borenstein and Koren 1991):
 of a fan of headings about the bearing of the target it takes the cheapest, where nearness to
 trunks, deviation from the bearing and change of course all cost. It looks at the target while it
-sidesteps, so that what decides a command is within the camera's view.
+sidesteps, so that what decides a command is within the camera's view. On a course it remembers what
+it has flown through (`courses.Way`): give its commands in the order of the flight.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.rotations import heading_rad, rotation_rows
+from liquid_pilot.simulation.courses import Way
 from liquid_pilot.simulation.layout import ForestLayout
 
 
@@ -45,7 +47,7 @@ class Expert:
     def __init__(self, layout: ForestLayout, settings: ExpertSettings | None = None) -> None:
         self.settings = settings or ExpertSettings()
         self._trunks = layout.trunks()
-        self._target = np.array(layout.target_enu_m[:2])
+        self._way = Way(layout)
         s = self.settings
         self._offsets = np.linspace(-s.fan_rad, s.fan_rad, s.candidates)
 
@@ -54,7 +56,7 @@ class Expert:
         s = self.settings
         rows = rotation_rows(*state.orientation_wxyz)
         yaw = heading_rad(state.orientation_wxyz)
-        to_target = self._target - state.position_enu_m[:2]
+        to_target = self._way.update(state.position_enu_m) - state.position_enu_m[:2]
         distance = float(np.hypot(*to_target))
         bearing = math.atan2(to_target[1], to_target[0])
         velocity = np.array(rows)[:2] @ np.array(state.velocity_flu_m_s)

@@ -7,6 +7,7 @@ direction, so that nothing can be learnt from absolute positions.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -67,6 +68,58 @@ class Bush:
 
 
 @dataclass(frozen=True)
+class Hedge:
+    """A straight piece of hedge, about its middle."""
+
+    x_m: float
+    y_m: float
+    yaw_rad: float
+    length_m: float
+    thickness_m: float = 0.4
+    height_m: float = 2.6
+
+    def discs(self) -> list[tuple[float, float, float]]:
+        """x, y and radius of discs that cover it."""
+        count = max(math.ceil(self.length_m / self.thickness_m), 1)
+        along = [(k + 0.5) / count * self.length_m - 0.5 * self.length_m for k in range(count)]
+        return [(self.x_m + a * math.cos(self.yaw_rad), self.y_m + a * math.sin(self.yaw_rad),
+                 0.5 * self.thickness_m) for a in along]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a flight has to remember; see `simulation.courses`."""
+
+    family: str
+    gate_enu_m: tuple[float, float] | None
+    """To be flown through before the target counts; None: no gate."""
+    decoy_enu_m: tuple[float, float, float]
+    """A chair like the target; to come to it ends the mission."""
+    hedges: tuple[Hedge, ...] = ()
+    shown_until_s: float = math.inf
+    """The target is taken out of the picture then."""
+    shown_again_s: float = math.inf
+    """Target and decoy are put into the picture then; with a gate, behind it."""
+    handover_s: float = 0.0
+    """Before, somebody else flies."""
+    turn: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """From, to (s) and at which yaw rate (rad/s) the vehicle is turned by then."""
+
+    def posts(self, gate_yaw_rad: float) -> list[tuple[float, float]]:
+        """x, y of the gate's posts; the gate stands across that heading."""
+        if self.gate_enu_m is None:
+            return []
+        x, y = self.gate_enu_m
+        sin, cos = math.sin(gate_yaw_rad), math.cos(gate_yaw_rad)
+        return [(x - hand * GATE_HALF_M * sin, y + hand * GATE_HALF_M * cos) for hand in (1, -1)]
+
+
+GATE_HALF_M = 1.3
+"""Half the distance between a gate's posts."""
+POST_RADIUS_M = 0.06
+
+
+@dataclass(frozen=True)
 class ForestLayout:
     """One forest: trees, bushes, the start pose, the target, and the seed of its colours."""
 
@@ -77,19 +130,35 @@ class ForestLayout:
     start_yaw_rad: float
     target_enu_m: tuple[float, float, float]
     target_yaw_rad: float
+    course: Course | None = None
 
     @property
     def target_distance_m(self) -> float:
-        """Horizontal distance from the start to the target."""
-        return math.hypot(
-            self.target_enu_m[0] - self.start_enu_m[0], self.target_enu_m[1] - self.start_enu_m[1]
-        )
+        """Horizontal distance from the start to the target, by way of the gate."""
+        stops = [self.start_enu_m[:2], self.target_enu_m[:2]]
+        if self.course is not None and self.course.gate_enu_m is not None:
+            stops.insert(1, self.course.gate_enu_m)
+        return sum(itertools.starmap(math.dist, itertools.pairwise(stops)))
+
+    @property
+    def gate_yaw_rad(self) -> float:
+        """Heading of the first leg."""
+        x, y = self.course.gate_enu_m
+        return math.atan2(y - self.start_enu_m[1], x - self.start_enu_m[0])
+
+    def posts(self) -> list[tuple[float, float]]:
+        """x, y of the gate's posts, if there is one."""
+        if self.course is None or self.course.gate_enu_m is None:
+            return []
+        return self.course.posts(self.gate_yaw_rad)
 
     def trunks(self) -> np.ndarray:
-        """(n, 3) float64: x, y and radius of each tree that stands in the flown area."""
-        return np.array(
-            [(t.x_m, t.y_m, t.trunk_radius_m) for t in self.trees if not t.backdrop]
-        ).reshape(-1, 3)
+        """(n, 3) float64: x, y and radius of all that stands upright in the flown area."""
+        found = [(t.x_m, t.y_m, t.trunk_radius_m) for t in self.trees if not t.backdrop]
+        found += [(x, y, POST_RADIUS_M) for x, y in self.posts()]
+        if self.course is not None:
+            found += [disc for hedge in self.course.hedges for disc in hedge.discs()]
+        return np.array(found).reshape(-1, 3)
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:

@@ -1,8 +1,8 @@
 """Missions: one rule of success for every simulator.
 
 A mission succeeds when the vehicle comes within `arrival_m` of the target, horizontally, without
-having touched anything; it ends as a crash on any contact or when it leaves the area, and as a
-time-out when its time is up.
+having touched anything; it ends as a crash on any contact, when it leaves the area or, on a course,
+when it comes to the wrong target; and as a time-out when its time is up.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Mission:
         self.outcome: str | None = None
         self.reason = ''
         self._layout = layout
+        course = layout.course if layout is not None else None
+        self._decoy = course.decoy_enu_m[:2] if course is not None else None
         self._first_ns: int | None = None
         self._last: SensorPacket | None = None
         self._flown_m = 0.0
@@ -90,6 +92,9 @@ class Mission:
             self._end('crash', f'hit {packet.contact}')
         elif packet.target_distance_m <= self.rules.arrival_m:
             self._end('success', f'within {self.rules.arrival_m:g} m of the target')
+        elif self._decoy is not None and \
+                math.dist(position[:2], self._decoy) <= self.rules.arrival_m:
+            self._end('crash', 'came to the wrong target')
         elif position[2] > self.rules.ceiling_m:
             self._end('crash', f'rose above {self.rules.ceiling_m:g} m')
         elif math.dist(position[:2], start) > self.rules.area_radius_m:

@@ -157,6 +157,11 @@ class CameraRenderer:
         scale, offset = self._depth_terms
         return picture.copy(), scale / (self._depth[::-1] + np.float32(offset))
 
+    def show(self, body: str, shown: bool) -> None:
+        """Draw what a body is made of, or not; it stays where it is."""
+        geoms = self._model.geom_bodyid == self._model.body(body).id
+        self._model.geom_group[geoms] = 0 if shown else _HIDDEN_GROUP
+
     def _draw(self, data: mujoco.MjData, depth: np.ndarray | None) -> np.ndarray:
         began = time.perf_counter()
         _contexts.current(*self._size)

@@ -13,9 +13,17 @@ from xml.sax.saxutils import quoteattr
 import cv2
 import numpy as np
 
-from liquid_pilot.simulation.layout import Bush, ForestLayout, Tree, generator
+from liquid_pilot.simulation.layout import (
+    GATE_HALF_M,
+    POST_RADIUS_M,
+    Bush,
+    ForestLayout,
+    Tree,
+    generator,
+)
 
-TARGET_BODY = 'target'
+TARGET_BODY, DECOY_BODY = 'target', 'decoy'
+_GATE = '0.10 0.25 0.80 1'
 CONE_SIZES = 4
 """Pines are drawn from this many sizes of cone: a mesh cannot be scaled per tree."""
 
@@ -181,9 +189,34 @@ def _bush_geom(bush: Bush, index: int, look: SceneLook) -> str:
     )
 
 
-def _chair(layout: ForestLayout, look: SceneLook) -> str:
+def _course(layout: ForestLayout, look: SceneLook) -> str:
+    """What a course adds to a forest: decoy, gate and hedges."""
+    course = layout.course
+    if course is None:
+        return ''
+    leaf = np.array([0.16, 0.33, 0.12]) * look.leaves
+    parts = [_chair(layout, look, DECOY_BODY, course.decoy_enu_m)]
+    parts += [
+        f'<geom name="hedge_{index}" class="solid" type="box" material="leaves" '
+        f'size="{_numbers(0.5 * h.length_m, 0.5 * h.thickness_m, 0.5 * h.height_m)}" '
+        f'pos="{_numbers(h.x_m, h.y_m, 0.5 * h.height_m)}" euler="0 0 {h.yaw_rad:.6f}" '
+        f'rgba="{_rgba(leaf)}"/>' for index, h in enumerate(course.hedges)]
+    parts += [
+        f'<geom name="gate_post_{index}" class="solid" type="cylinder" rgba="{_GATE}" '
+        f'size="{POST_RADIUS_M} 1.4" pos="{_numbers(x, y, 1.4)}"/>'
+        for index, (x, y) in enumerate(layout.posts())]
+    if course.gate_enu_m is not None:
+        parts.append(
+            f'<geom name="gate_bar" class="solid" type="box" rgba="{_GATE}" '
+            f'size="{POST_RADIUS_M} {GATE_HALF_M} 0.15" pos="{_numbers(*course.gate_enu_m, 2.8)}" '
+            f'euler="0 0 {layout.gate_yaw_rad:.6f}"/>')
+    return ''.join(parts)
+
+
+def _chair(layout: ForestLayout, look: SceneLook, body: str = TARGET_BODY,
+           place: _Triple | None = None) -> str:
     """A red camping chair, the target of Chahine et al. 2023: 0.75 m wide, 1.05 m tall."""
-    x, y, z = layout.target_enu_m
+    x, y, z = place or layout.target_enu_m
     half = 0.5 * layout.target_yaw_rad
     wide, tall = look.stretch
     cloth, frame = _rgba(look.cloth), '0.12 0.12 0.13 1'
@@ -204,7 +237,7 @@ def _chair(layout: ForestLayout, look: SceneLook) -> str:
         f'pos="{numbers(f"0.02 {0.36 * b} 0.63")}" rgba="{arm}"/>' for b in (-1, 1)
     )
     return (
-        f'<body name="{TARGET_BODY}" pos="{_numbers(x, y, z)}" '
+        f'<body name="{body}" pos="{_numbers(x, y, z)}" '
         f'quat="{math.cos(half):.6f} 0 0 {math.sin(half):.6f}">'
         f'<geom class="solid" type="box" size="{numbers("0.28 0.33 0.02")}" '
         f'pos="{numbers("0.02 0 0.42")}" euler="0 0.10 0" rgba="{cloth}"/>'
@@ -274,7 +307,7 @@ def build(layout: ForestLayout, vehicle_mjcf: str, vehicle_actuators: str, vehic
            diffuse="{_rgba((diffuse,) * 3)[:-2]}" specular="0 0 0" ambient="0 0 0"/>
     <geom name="ground" class="solid" type="plane" size="80 80 1" material="ground"/>
     {''.join(geoms)}
-    {_chair(layout, look)}
+    {_chair(layout, look)}{_course(layout, look)}
     {vehicle_mjcf}
   </worldbody>
   <actuator>{vehicle_actuators}</actuator>

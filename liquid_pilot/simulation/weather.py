@@ -16,9 +16,10 @@ import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.simulation import exposure, mechanics
-from liquid_pilot.simulation.conditions import Condition, check
+from liquid_pilot.simulation.conditions import COURSES, Condition, check
+from liquid_pilot.simulation.courses import lay
 from liquid_pilot.simulation.faults import Blink, Occlusion, Timing
-from liquid_pilot.simulation.layout import ForestSettings, generator
+from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generator
 from liquid_pilot.simulation.optics import Blur, Dirt, Fog, Season
 from liquid_pilot.simulation.precipitation import RAIN, SNOW, Precipitation
 from liquid_pilot.simulation.rendering import mujoco
@@ -53,6 +54,27 @@ PICTURE: dict[str, Make] = {
 }
 """Family to what it does to the picture, in the order in which it is done."""
 _NEED_DEPTH = frozenset({'fog', 'rain', 'snow'})
+
+
+def layout_of(seed: int, conditions: tuple[Condition, ...],
+              settings: ForestSettings | None = None) -> ForestLayout:
+    """The forest of a seed as it is in these conditions, with its course if they name one."""
+    check(conditions)
+    return _layout(seed, {c.family: strength(c) for c in conditions}, settings or ForestSettings())
+
+
+def _layout(seed: int, strengths: dict[str, float], settings: ForestSettings) -> ForestLayout:
+    further, other = strengths.get('range', 0.0), strengths.get('forest', 0.0)
+    if further or other:
+        low, high = settings.target_distance_m
+        thin, thick = settings.trunk_radius_m
+        settings = replace(
+            settings, target_distance_m=(low + further, high + further),
+            tree_spacing_m=settings.tree_spacing_m * (1.0 - 0.25 * other),
+            trunk_radius_m=(thin * (1.0 + 0.5 * other), thick * (1.0 + 0.5 * other)),
+        )
+    course = next((family for family in COURSES if family in strengths), None)
+    return lay(seed, settings, course, strengths.get(course, 0.0))
 
 
 class Weather:
@@ -90,18 +112,9 @@ class Weather:
     def _on(self, family: str, time_s: float) -> bool:
         return time_s >= self._onset_s.get(family, math.inf) - _EARLY_S
 
-    def forest(self, settings: ForestSettings) -> ForestSettings:
-        """The ranges that this flight's forest is drawn from."""
-        further, other = self._strength.get('range', 0.0), self._strength.get('forest', 0.0)
-        if not further and not other:
-            return settings
-        low, high = settings.target_distance_m
-        thin, thick = settings.trunk_radius_m
-        return replace(
-            settings, target_distance_m=(low + further, high + further),
-            tree_spacing_m=settings.tree_spacing_m * (1.0 - 0.25 * other),
-            trunk_radius_m=(thin * (1.0 + 0.5 * other), thick * (1.0 + 0.5 * other)),
-        )
+    def layout(self, settings: ForestSettings) -> ForestLayout:
+        """This flight's forest."""
+        return _layout(self._seed, self._strength, settings)
 
     def look(self) -> SceneLook:
         """The colours and the target of this flight's scene."""

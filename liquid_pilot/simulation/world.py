@@ -25,7 +25,8 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.simulation import scene
 from liquid_pilot.simulation.conditions import Condition
-from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generate, generator
+from liquid_pilot.simulation.courses import Way, handling
+from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generator
 from liquid_pilot.simulation.rendering import CameraRenderer, mujoco
 from liquid_pilot.simulation.sensors import Gusts, Imu
 from liquid_pilot.simulation.vehicles import VEHICLES
@@ -97,7 +98,8 @@ class Simulation:
         self._free_renderer()
         self._weather = Weather(seed, s.conditions if conditions is None else conditions,
                                 self.camera, 1.0 / s.physics_rate_hz)
-        self.layout = generate(seed, self._weather.forest(s.forest))
+        self.layout = self._weather.layout(s.forest)
+        self._way = Way(self.layout)
         xml, textures = scene.build(
             self.layout, *self.vehicle.mjcf(s.camera_vertical_fov_rad),
             timestep_s=1.0 / s.physics_rate_hz, offscreen=(s.camera_width, s.camera_height),
@@ -129,6 +131,7 @@ class Simulation:
         """
         if self.data is None:
             raise LiquidPilotError('call reset before advance')
+        setpoint = handling(self.layout.course, self.flight_time_s, self._stamp_ns) or setpoint
         if setpoint is not None:
             self._setpoint, self._setpoint_age_steps = _checked(setpoint), 0
         s, data = self.settings, self.data
@@ -195,11 +198,14 @@ class Simulation:
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
         state: VehicleState = self.vehicle.state(self.data, self._stamp_ns)
-        x, y, _ = state.position_enu_m
-        target_x, target_y, _ = self.layout.target_enu_m
+        self._way.update(state.position_enu_m)
+        if self.layout.course is not None:
+            for body, shown in zip((scene.TARGET_BODY, scene.DECOY_BODY),
+                                   self._way.shown(self.flight_time_s), strict=True):
+                self._renderer.show(body, shown)
         return SensorPacket(
             self._stamp_ns, self._observe(state, imu), imu, state,
-            math.hypot(target_x - x, target_y - y), contact)
+            self._way.left_m(state.position_enu_m), contact)
 
     def _observe(self, state: VehicleState, imu: tuple[ImuSample, ...]) -> Observation | None:
         """The frame that arrives now, with the samples since the one before it; None without."""
