@@ -1,11 +1,13 @@
 """What every condition does to the picture: a sheet of all families and severities.
 
     python benchmarks/condition_sheet.py [--seed 7] [--out docs/images/conditions.jpg]
+    python benchmarks/condition_sheet.py --courses --out docs/images/courses.jpg
 
 Families of the picture and the world, one a row, severities 1 to 5 from left to right, all at the
 same instant of the same flight: the expert flies for two seconds, and the frame is taken. Prints
 beside each what it costs to make a frame of severity 5, in milliseconds over fair weather. The last
-line printed is one JSON object.
+line printed is one JSON object. --courses shows two flights of the expert on each course instead,
+from start to target.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from liquid_pilot.simulation.conditions import FAMILIES, SEVERITIES, WORLD, parse
+from liquid_pilot.simulation.conditions import COURSES, FAMILIES, SEVERITIES, WORLD, parse
 from liquid_pilot.simulation.expert import Expert
+from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.weather import PICTURE
 from liquid_pilot.simulation.world import Simulation
 
 _FLOWN_TICKS = 40
 _LABEL_PX = 92
+_COURSE_FRAMES = 7
 
 
 def fly(simulation: Simulation, seed: int, label: str) -> tuple[np.ndarray, float]:
@@ -43,10 +47,22 @@ def fly(simulation: Simulation, seed: int, label: str) -> tuple[np.ndarray, floa
     return pixels, 1e3 * float(np.median(times))
 
 
+def fly_course(simulation: Simulation, seed: int, label: str) -> list[np.ndarray]:
+    """Frames of a flight of the expert, evenly spread from start to target."""
+    packet = simulation.reset(seed, conditions=parse(label))
+    expert, mission, frames = Expert(simulation.layout), Mission(seed, simulation.layout), []
+    while mission.update(packet) is None:
+        image = packet.observation.image
+        frames.append(np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3))
+        packet = simulation.advance(expert.command(packet.state))
+    return [frames[int(k)] for k in np.linspace(0, len(frames) - 1, _COURSE_FRAMES)]
+
+
 def sheet(rows: dict[str, list[np.ndarray]], width: int) -> np.ndarray:
-    """(h, w, 3) uint8 RGB: a name and five pictures a row."""
+    """(h, w, 3) uint8 RGB: a name and its pictures a row."""
     height = width * 9 // 16
-    page = np.full((len(rows) * height, _LABEL_PX + len(SEVERITIES) * width, 3), 255, np.uint8)
+    columns = max(map(len, rows.values()))
+    page = np.full((len(rows) * height, _LABEL_PX + columns * width, 3), 255, np.uint8)
     for row, (family, pictures) in enumerate(rows.items()):
         top = row * height
         cv2.putText(page, family, (6, top + height // 2 + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.5,
@@ -58,24 +74,37 @@ def sheet(rows: dict[str, list[np.ndarray]], width: int) -> np.ndarray:
     return page
 
 
+def _write(path: Path, page: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(page, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
+
+
 def main(arguments: list[str] | None = None) -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--seed', type=int, default=7)
     parser.add_argument('--width', type=int, default=168, help='of a picture, in pixels')
+    parser.add_argument('--courses', action='store_true', help='draw the courses')
     parser.add_argument('--out', type=Path, default=Path('docs/images/conditions.jpg'))
     parsed = parser.parse_args(arguments)
     rows, cost = {}, {}
+    if parsed.courses:
+        with Simulation() as simulation:
+            for course in COURSES:
+                for k in range(2):
+                    rows[f'{course} {k + 1}'] = fly_course(
+                        simulation, parsed.seed + k, f'{course}:3')
+        _write(parsed.out, sheet(rows, parsed.width))
+        print(json.dumps({'flights': len(rows)}))
+        return
     with Simulation() as simulation:
         _, fair_ms = fly(simulation, parsed.seed, 'clear')
-        for family in [name for name in FAMILIES if name in PICTURE or name in WORLD]:
+        for family in [name for name in FAMILIES if name in PICTURE or name in WORLD - {*COURSES}]:
             flown = [fly(simulation, parsed.seed, f'{family}:{each}') for each in SEVERITIES]
             rows[family] = [picture for picture, _ in flown]
             cost[family] = round(flown[-1][1] - fair_ms, 2)
             print(f'{family:>10}  {cost[family]:5.2f} ms', flush=True)
-    parsed.out.parent.mkdir(parents=True, exist_ok=True)
-    page = cv2.cvtColor(sheet(rows, parsed.width), cv2.COLOR_RGB2BGR)
-    cv2.imwrite(str(parsed.out), page, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    _write(parsed.out, sheet(rows, parsed.width))
     print(json.dumps({'fair_tick_ms': round(fair_ms, 2), 'added_ms': cost}))
 
 

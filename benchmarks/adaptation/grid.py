@@ -2,7 +2,8 @@
 
 At the moment of decision (the gate, or the handover) the demonstrator turns to the side that it saw
 at the start. A pilot decides well when the sign of its yaw rate agrees there. Whoever does not
-remember decides well half of the time.
+remember decides well half of the time. Looked at are the flights in which somebody undecided had
+the helm at that moment (`simulation.disturbance.Waverer`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from liquid_pilot.liquid.pilot_file import PilotFile
 from liquid_pilot.onboard.cores import Core, CoreScales, make_core
 from liquid_pilot.onboard.encoder import Encoder
 from liquid_pilot.simulation.conditions import parse
+from liquid_pilot.simulation.disturbance import Waverer
+from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.severities import strength
 
 _EARLIEST_S = 1.6
 _SHARP_RAD_S = 0.8
-_WINDOW = slice(2, 12)
-"""Ticks after the decision: before the chairs come into view."""
+_WINDOW = slice(3, 8)
+"""Ticks after the decision that are looked at."""
 FACTORS = tuple(2.0 ** k for k in range(-5, 6))
 
 
@@ -35,6 +38,9 @@ class Courses:
         self.episodes: list[tuple[str, np.ndarray, np.ndarray, np.ndarray, int]] = []
         for path in paths:
             episode = Episode.load(path)
+            # Where the demonstrator had the helm at that moment its gyroscope told the side.
+            if not Waverer(generator(episode.seed, 'waver')).lasts_s:
+                continue
             condition, = parse(conditions[episode.seed % len(conditions)])
             decision = _decision(episode, condition.family, strength(condition))
             if decision is None:

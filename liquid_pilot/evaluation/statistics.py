@@ -52,6 +52,32 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * tail / 2**tosses)
 
 
+def paired_difference(only_first: int, only_second: int, pairs: int, z: float = 1.959964
+                      ) -> tuple[float, float, float]:
+    """Second minus first rate of paired trials, with its interval (Bonett and Price 2012).
+
+    Args:
+        only_first: pairs in which only the first succeeded.
+        only_second: pairs in which only the second did.
+        pairs: all of them.
+        z: quantile of the normal distribution; 95 % by default.
+
+    Returns:
+        (difference, lower, upper); with no pair (0, -1, 1).
+
+    Raises:
+        ValueError: when the counts do not fit together.
+    """
+    if min(only_first, only_second) < 0 or only_first + only_second > pairs:
+        raise ValueError(f'{only_first} and {only_second} of {pairs} pairs')
+    if not pairs:
+        return 0.0, -1.0, 1.0
+    first, second = ((count + 1) / (pairs + 2) for count in (only_first, only_second))
+    half = z * math.sqrt((first + second - (second - first) ** 2) / (pairs + 2))
+    return ((only_second - only_first) / pairs, max(-1.0, second - first - half),
+            min(1.0, second - first + half))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values adjusted for having been looked at together (Holm 1979), in the order given.
 

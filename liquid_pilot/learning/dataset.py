@@ -18,6 +18,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.demonstrations import Episode
 
 MIRROR_COMMAND = np.array([1, -1, 1, -1], np.float32)
+MIRROR_BEARING = np.array([1, -1], np.float32)
 MIRROR_IMU = np.array([-1, 1, -1, 1, -1, 1], np.float32)
 
 
@@ -33,6 +34,8 @@ class Frames:
     starts: np.ndarray
     """(episodes + 1,) int64; the last entry is N."""
     outcomes: list[str]
+    bearing: np.ndarray | None = None
+    """(N, 2) of the target, see `Episode`; None when an episode does not know it."""
 
     @classmethod
     def load(cls, paths: list[Path], on_episode: Callable[[int, int], None] | None = None
@@ -58,6 +61,8 @@ class Frames:
             np.concatenate([e.dt_s for e in episodes]),
             np.concatenate([e.commands for e in episodes]), starts,
             [e.outcome for e in episodes],
+            None if any(e.bearing is None for e in episodes)
+            else np.concatenate([e.bearing for e in episodes]),
         )
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ it learns from the states that it gets into. One `.npz` file an episode; nothing
 
 from __future__ import annotations
 
+import math
 import signal
 import zipfile
 from collections.abc import Callable, Iterable
@@ -21,15 +22,18 @@ from liquid_pilot.interfaces import (
     CameraGeometry,
     LiquidPilotError,
     Observation,
+    SensorPacket,
 )
 from liquid_pilot.learning import source
 from liquid_pilot.learning.files import replacing
 from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.preprocess import Preprocessor
+from liquid_pilot.onboard.rotations import heading_rad
 from liquid_pilot.simulation import conditions
-from liquid_pilot.simulation.disturbance import Disturbance, Injector
+from liquid_pilot.simulation.courses import Way
+from liquid_pilot.simulation.disturbance import Disturbance, Injector, Waverer
 from liquid_pilot.simulation.expert import Expert
-from liquid_pilot.simulation.layout import generator
+from liquid_pilot.simulation.layout import ForestLayout, generator
 from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.workers import spawned_pool
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
@@ -64,12 +68,16 @@ class Episode:
     """(T,) float32: time since the frame before; the nominal period for the first."""
     commands: np.ndarray
     """(T, 4) float32: the expert's forward, left, up in m/s and yaw rate in rad/s."""
+    bearing: np.ndarray | None = None
+    """(T, 2) float32: cosine and sine of the target's direction, left of the nose, whether it is
+    seen or not; None in recorded flights, where nobody knows it."""
 
     def save(self, path: Path) -> None:
         """Write atomically, so that an interrupted collection leaves no half file."""
         with replacing(path) as file:
+            known = {} if self.bearing is None else {'bearing': self.bearing}
             np.savez(file, seed=self.seed, outcome=self.outcome, images=self.images,
-                     imu=self.imu, dt_s=self.dt_s, commands=self.commands)
+                     imu=self.imu, dt_s=self.dt_s, commands=self.commands, **known)
 
     @classmethod
     def load(cls, path: Path) -> Episode:
@@ -77,7 +85,8 @@ class Episode:
         try:
             with np.load(path, allow_pickle=False) as data:
                 return cls(int(data['seed']), str(data['outcome']), data['images'], data['imu'],
-                           data['dt_s'], data['commands'])
+                           data['dt_s'], data['commands'],
+                           data.get('bearing'))
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise LiquidPilotError(f'{path}: not an episode ({error}); delete it') from error
 
@@ -114,7 +123,8 @@ class Demonstrator:
         if self._pilot is not None:
             self._pilot.reset()
         expert, mission = Expert(simulation.layout), Mission(seed, simulation.layout)
-        rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...]]] = []
+        way, waver = Way(simulation.layout), Waverer(generator(seed, 'waver'))
+        rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...], tuple[float, ...]]] = []
         last_ns, expert_steers = packet.stamp_ns - simulation.control_period_ns, True
         tick = 0
         while mission.update(packet) is None:
@@ -122,7 +132,8 @@ class Demonstrator:
             seen = packet.observation
             if seen is not None:
                 rows.append((self._image(seen), mean_imu(seen.imu),
-                             (seen.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND, label.values))
+                             (seen.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND, label.values,
+                             _bearing(packet, simulation.layout)))
                 last_ns = seen.stamp_ns
             if self._pilot is None:
                 setpoint = inject(label)
@@ -130,17 +141,29 @@ class Demonstrator:
                 answer = self._pilot.setpoint(packet)
                 if tick % 20 == 0:
                     expert_steers = rng.random() < s.mixing
-                setpoint = inject(label if expert_steers else answer)
+                chosen = label if expert_steers else answer
+                # No frame, no answer: the vehicle goes on with the last one.
+                setpoint = None if chosen is None else inject(chosen)
+            way.update(packet.state.position_enu_m)
+            if setpoint is not None:
+                setpoint = waver(setpoint, way.deciding(simulation.flight_time_s), period_s)
             packet = simulation.advance(setpoint)
             tick += 1
-        images, imu, dt_s, commands = zip(*rows, strict=True)
+        images, imu, dt_s, commands, bearing = zip(*rows, strict=True)
         return Episode(seed, mission.outcome, np.stack(images), np.float32(imu), np.float32(dt_s),
-                       np.float32(commands))
+                       np.float32(commands), np.float32(bearing))
 
     def _image(self, seen: Observation) -> np.ndarray:
         """(H, W, 3) uint8: exactly what the encoder is shown in flight, before scaling."""
         planes = self._preprocess(seen.image)[0]
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
+
+
+def _bearing(packet: SensorPacket, layout: ForestLayout) -> tuple[float, float]:
+    """Cosine and sine of the target's direction, to the left of the nose."""
+    x, y, _ = np.subtract(layout.target_enu_m, packet.state.position_enu_m)
+    angle = math.atan2(y, x) - heading_rad(packet.state.orientation_wxyz)
+    return math.cos(angle), math.sin(angle)
 
 
 _demonstrator: list[Demonstrator] = []

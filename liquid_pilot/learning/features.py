@@ -13,7 +13,7 @@ import torch
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.augmentation import Augmentation
-from liquid_pilot.learning.dataset import MIRROR_COMMAND, MIRROR_IMU, Frames
+from liquid_pilot.learning.dataset import MIRROR_BEARING, MIRROR_COMMAND, MIRROR_IMU, Frames
 from liquid_pilot.learning.encoder import Encoder
 from liquid_pilot.learning.files import replacing
 from liquid_pilot.learning.progress import Announce
@@ -47,6 +47,8 @@ class Sequences:
     """(N, 4) float32, as motor outputs."""
     starts: np.ndarray
     """First frames of the episodes, and N."""
+    bearing: np.ndarray | None = None
+    """(N, 2) of the target, see `Episode`."""
 
     @property
     def features(self) -> int:
@@ -63,7 +65,9 @@ class Sequences:
         return cls(
             np.concatenate([features, normalised_imu(np.concatenate(imu))], 1),
             np.tile(frames.dt_s, copies), scaled(np.concatenate(commands)),
-            np.concatenate([[0]] + [frames.starts[1:] + k * n for k in range(copies)]))
+            np.concatenate([[0]] + [frames.starts[1:] + k * n for k in range(copies)]),
+            None if frames.bearing is None else np.concatenate([
+                frames.bearing * (MIRROR_BEARING if side else 1) for side in mirrored]))
 
     def window(self, first: np.ndarray, length: int) -> tuple[np.ndarray, ...]:
         """(B, T, ...) inputs, dt and commands that begin at the frames given."""

@@ -20,7 +20,13 @@ import torch
 from torch import nn
 
 from liquid_pilot.learning.augmentation import Augmentation, since_kept
-from liquid_pilot.learning.dataset import MIRROR_COMMAND, MIRROR_IMU, Frames, windows
+from liquid_pilot.learning.dataset import (
+    MIRROR_BEARING,
+    MIRROR_COMMAND,
+    MIRROR_IMU,
+    Frames,
+    windows,
+)
 from liquid_pilot.learning.encoder import Encoder
 from liquid_pilot.learning.features import (
     Sequences,
@@ -29,6 +35,7 @@ from liquid_pilot.learning.features import (
     padded_index,
     scaled,
 )
+from liquid_pilot.learning.ltc import LiquidCore
 from liquid_pilot.learning.randomness import numpy_generator, torch_generator
 from liquid_pilot.learning.settings import TrainingSettings
 from liquid_pilot.learning.stages import Stage
@@ -39,6 +46,29 @@ EVALUATIONS = 20
 
 def _loss(outputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return nn.functional.mse_loss(outputs, wanted)
+
+
+class Recall(nn.Module):
+    """What makes a core remember: a read-out of its state, thrown away after training.
+
+    State (B, T, S) to cosine and sine (B, T, 2) of the target's direction, which the demonstrator
+    knows also while the camera does not see it (privileged information, as in Chen et al. 2020,
+    'Learning by cheating'). The flown core is the same with or without.
+    """
+
+    def __init__(self, core: nn.Module, weight: float, seed: int) -> None:
+        super().__init__()
+        self.weight = weight
+        size = core.wiring.neurons if isinstance(core, LiquidCore) else core.state_size
+        self.layer = nn.Linear(size, 2)
+        bound, generator = size**-0.5, torch_generator(seed, 'recall', 0)
+        for parameter in self.layer.parameters():
+            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+    def forward(self, states: torch.Tensor, bearing: torch.Tensor, flown: torch.Tensor
+                ) -> torch.Tensor:
+        """The weighted loss over the frames (B, T) that were flown."""
+        return self.weight * _loss_where(self.layer(states), bearing, flown)
 
 
 def _loss_where(outputs: torch.Tensor, wanted: torch.Tensor, flown: torch.Tensor) -> torch.Tensor:
@@ -90,7 +120,8 @@ class Learner:
                      self.rate_factor * s.encoder_rate, loss, validate,
                      max(per_epoch // 2, steps // EVALUATIONS, 1), key)
 
-    def core(self, core: nn.Module, data: Sequences, held_out: Sequences, key: str) -> Stage:
+    def core(self, core: nn.Module, data: Sequences, held_out: Sequences, key: str,
+             recall: Recall | None = None) -> Stage:
         """Stage 2: back-propagation through time, over windows or over whole episodes."""
         s, augment = self.settings, Augmentation.of(self.settings)
         length = s.sequence_length
@@ -113,10 +144,15 @@ class Learner:
         def loss(step: int) -> torch.Tensor:
             epoch, place = divmod(step, per_epoch)
             if not length:
-                inputs, dt_s, commands, flown = data.padded(batches(epoch)[place])
-                dt_s = augment.times(dt_s, numpy_generator(s.seed, 'core times', step))
-                outputs, _ = core(self._tensor(inputs), self._tensor(dt_s))
-                return _loss_where(outputs, self._tensor(commands), self._tensor(flown))
+                index, flown = padded_index(data.starts, batches(epoch)[place])
+                dt_s = augment.times(data.dt_s[index], numpy_generator(s.seed, 'core times', step))
+                outputs, states = core(self._tensor(data.inputs[index]), self._tensor(dt_s))
+                found = _loss_where(outputs, self._tensor(data.commands[index]),
+                                    self._tensor(flown))
+                if recall is not None:
+                    found = found + recall(states, self._tensor(data.bearing[index]),
+                                           self._tensor(flown))
+                return found
             inputs, dt_s, commands = data.window(batches(epoch)[place], length)
             rng = numpy_generator(s.seed, 'core times', step)
             kept = augment.kept(dt_s.shape, rng)
@@ -130,11 +166,13 @@ class Learner:
             outputs, _ = core(self._tensor(inputs), self._tensor(augment.times(dt_s, rng)))
             return _loss(outputs, self._tensor(commands))
 
-        return Stage('core', {'core': core}, per_epoch * s.core_epochs,
+        modules = {'core': core} if recall is None else {'core': core, 'recall': recall}
+        return Stage('core', modules, per_epoch * s.core_epochs,
                      self.rate_factor * s.core_rate, loss,
-                     lambda: self.flown_loss(core, held_out), per_epoch, key)
+                     lambda: self.flown_loss(core, held_out, recall), per_epoch, key)
 
-    def joint(self, encoder: Encoder, core: nn.Module, key: str) -> Stage:
+    def joint(self, encoder: Encoder, core: nn.Module, key: str, recall: Recall | None = None
+              ) -> Stage:
         """Stage 3: windows of images through encoder and core, at a small learning rate."""
         s, augment = self.settings, Augmentation.of(self.settings)
         frames, length = self.training(), self.settings.sequence_length
@@ -158,34 +196,46 @@ class Learner:
                 index = np.take_along_axis(index, kept, 1)
             dt_s = augment.times(dt_s, rng)
             wanted = commands[index]
+            bearing = None if frames.bearing is None else frames.bearing[index]
             images = frames.images[torch.from_numpy(index.flatten())].to(self.device).float() / 255
             if s.mirror and rng.random() < 0.5:
                 # Signs change under a mirror; the mean that is taken off lies on an axis that is
                 # not mirrored, so that the order of the two does not matter.
                 images, seen, wanted = images.flip(3), seen * MIRROR_IMU, wanted * MIRROR_COMMAND
+                bearing = None if bearing is None else bearing * MIRROR_BEARING
             images = augment.images(images, torch_generator(s.seed, 'joint images', step))
             found = encoder(images).unflatten(0, index.shape)
-            outputs, _ = core(torch.cat([found, self._tensor(seen)], 2), self._tensor(dt_s))
+            outputs, states = core(torch.cat([found, self._tensor(seen)], 2), self._tensor(dt_s))
             if length:
                 return _loss(outputs, self._tensor(wanted))
-            return _loss_where(outputs, self._tensor(wanted), self._tensor(flown))
+            found = _loss_where(outputs, self._tensor(wanted), self._tensor(flown))
+            if recall is not None:
+                found = found + recall(states, self._tensor(bearing), self._tensor(flown))
+            return found
 
         def validate() -> float:
             held_out = self.held_out()
             return self.flown_loss(core, Sequences.of(
-                encode(encoder, held_out, self.device), held_out))
+                encode(encoder, held_out, self.device), held_out), recall)
 
-        return Stage('joint', {'encoder': encoder, 'core': core}, s.joint_steps,
+        modules = {'encoder': encoder, 'core': core}
+        if recall is not None:
+            modules['recall'] = recall
+        return Stage('joint', modules, s.joint_steps,
                      self.rate_factor * s.joint_rate, loss, validate,
                      max(s.joint_steps // (EVALUATIONS // 4), 1), key)
 
     @torch.no_grad()
-    def flown_loss(self, core: nn.Module, data: Sequences) -> float:
+    def flown_loss(self, core: nn.Module, data: Sequences, recall: Recall | None = None) -> float:
         """Mean loss over whole episodes, each flown through by the core from rest."""
         inputs, dt_s, commands, flown = data.padded()
-        outputs, _ = core(self._tensor(inputs), self._tensor(dt_s))
+        outputs, states = core(self._tensor(inputs), self._tensor(dt_s))
         error = ((outputs - self._tensor(commands))**2).mean(2).cpu().numpy()
-        return float(np.mean((error * flown).sum(1) / flown.sum(1)))
+        found = float(np.mean((error * flown).sum(1) / flown.sum(1)))
+        if recall is not None:
+            index, _ = padded_index(data.starts)
+            found += recall(states, self._tensor(data.bearing[index]), self._tensor(flown)).item()
+        return found
 
     def _batch(self, frames: Frames, chosen: np.ndarray, mirrored: np.ndarray
                ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

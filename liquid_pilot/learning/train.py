@@ -29,7 +29,7 @@ from liquid_pilot.learning.curves import draw_curves
 from liquid_pilot.learning.dataset import Frames
 from liquid_pilot.learning.encoder import Encoder
 from liquid_pilot.learning.features import Sequences
-from liquid_pilot.learning.imitation import Learner, fit_input_scale
+from liquid_pilot.learning.imitation import Learner, Recall, fit_input_scale
 from liquid_pilot.learning.ltc import LiquidCore
 from liquid_pilot.learning.progress import Announce
 from liquid_pilot.learning.settings import TrainingSettings
@@ -156,9 +156,13 @@ class _Round:
         core = self._core()
         if self._beginning.pilot is None:
             fit_input_scale(core, sequences.inputs)
-        self._run(self._learner.core(core, sequences, held_out, self._key), curves)
+        if s.recall and self._training().bearing is None:
+            raise LiquidPilotError(f'{self._data.name}: its episodes do not know where the target '
+                                   'is, which recall needs; demonstrate anew')
+        recall = Recall(core, s.recall, s.seed).to(self._device) if s.recall else None
+        self._run(self._learner.core(core, sequences, held_out, self._key, recall), curves)
         if s.joint_steps and last and not self._frozen:
-            self._run(self._learner.joint(encoder, core, self._key), curves)
+            self._run(self._learner.joint(encoder, core, self._key, recall), curves)
             held_out = Sequences.of(features.encode(encoder, self._held_out(), self._device),
                                     self._held_out())
         loss = self._learner.flown_loss(core, held_out)
@@ -274,6 +278,9 @@ def _check(settings: TrainingSettings, data: DataSource, beginning: Beginning) -
     if not settings.sequence_length and Augmentation.of(settings).dropped_frames:
         raise LiquidPilotError('dropped_frames is for windows: set it to 0, or sequence_length '
                                'above 0')
+    if settings.recall and (settings.sequence_length or not data.simulated):
+        raise LiquidPilotError('recall is for whole episodes of simulated demonstrations: set it '
+                               'to 0, or sequence_length to 0')
     if settings.dagger_rounds and not data.simulated:
         raise LiquidPilotError(f'{data.name}: dagger_rounds must be 0 for recorded flights, which '
                                'no expert can fly again')

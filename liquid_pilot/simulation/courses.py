@@ -43,7 +43,7 @@ _VIEW_RAD = 0.47
 """Within this much of the first leg's direction the chairs stand when they are shown."""
 _LANE_M = 1.6
 """Half the width of the lane between the hedges."""
-_GAP_M = 1.4
+_GAP_M = 2.0
 
 
 def lay(seed: int, settings: ForestSettings, family: str | None = None, strength: float = 0.0
@@ -142,6 +142,13 @@ class Way:
         if not self._behind and np.hypot(*(self._gate - position_enu_m[:2])) <= REACHED_M:
             self._behind = True
         return self._target if self._behind else self._gate
+
+    def deciding(self, time_s: float) -> bool:
+        """Whether the moment to recall what was seen at the start has come."""
+        if self._course is None:
+            return False
+        return self._behind if self._gate is not None else \
+            time_s >= self._course.handover_s - 1e-9
 
     def left_m(self, position_enu_m: tuple[float, ...]) -> float:
         """Horizontal metres still to go, leg by leg."""

@@ -29,6 +29,34 @@ class Disturbance:
     burst_s: float = 1.2
 
 
+WAVER_SHARE = 0.6
+"""Of the courses on which somebody undecided steers at the moment of decision."""
+_WAVER_S = (0.4, 1.6)
+_WAVER_RAD_S = 1.0
+
+
+class Waverer:
+    """Somebody undecided, who has the helm for a moment when a course has to be remembered.
+
+    Without it the demonstrator's own turn tells where it turns to: its gyroscope reading would be
+    copied, and nothing remembered (de Haan et al. 2019, 'Causal confusion in imitation learning').
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.lasts_s = float(rng.uniform(*_WAVER_S)) if rng.random() < WAVER_SHARE else 0.0
+        self._left_s = self.lasts_s
+        self._yaw_rate_rad_s = float(rng.uniform(-_WAVER_RAD_S, _WAVER_RAD_S))
+
+    def __call__(self, command: Command, deciding: bool, period_s: float) -> Command:
+        """The command to fly in place of this one; `deciding`: the moment has come, or is past."""
+        if not deciding or self._left_s <= 0.0:
+            return command
+        self._left_s -= period_s
+        return command._replace(forward_m_s=0.3 * command.forward_m_s,
+                                left_m_s=0.3 * command.left_m_s,
+                                yaw_rate_rad_s=self._yaw_rate_rad_s)
+
+
 class Injector:
     """Disturbs one episode, command by command, every `period_s`."""
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liquid_pilot.evaluation import statistics
 from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
 
 
@@ -71,3 +72,26 @@ def test_holm_keeps_the_order_and_lies_between_p_and_bonferroni(values):
     assert [adjusted[k] for k in ranked] == sorted(adjusted)
     if values:
         assert min(adjusted) == min(1.0, len(values) * min(values))
+
+
+def test_paired_difference_of_textbook_counts_and_of_none():
+    # Bonett and Price 2012: shrunk by one pair of each kind that differs.
+    difference, low, high = statistics.paired_difference(2, 12, 50)
+    assert difference == pytest.approx(0.2)
+    half = 1.959964 * math.sqrt((16 / 52 - (10 / 52) ** 2) / 52)
+    assert (low, high) == pytest.approx((10 / 52 - half, 10 / 52 + half))
+    assert statistics.paired_difference(0, 0, 0) == (0.0, -1.0, 1.0)
+    assert statistics.paired_difference(0, 10, 10)[2] <= 1.0
+    with pytest.raises(ValueError, match='of 3 pairs'):
+        statistics.paired_difference(2, 2, 3)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_paired_difference_turns_around_with_its_arms(first, second, both):
+    pairs = first + second + both
+    difference, low, high = statistics.paired_difference(first, second, pairs)
+    other = statistics.paired_difference(second, first, pairs)
+    assert (difference, low, high) == pytest.approx((-other[0], -other[2], -other[1]))
+    assert -1.0 <= low <= high <= 1.0
+    # The interval is about a rate that is shrunk towards none.
+    assert low <= difference * pairs / (pairs + 2) + 1e-12 if pairs else True

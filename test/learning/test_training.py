@@ -21,6 +21,7 @@ import torch
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning import source, stages, warm_start
 from liquid_pilot.learning.core_choice import budget, make_core, parameters_of
+from liquid_pilot.learning.demonstrations import Episode
 from liquid_pilot.learning.settings import CORES, TrainingSettings
 from liquid_pilot.learning.train import Beginning, train
 from liquid_pilot.liquid import pilot_file
@@ -322,3 +323,47 @@ def test_recorded_flights_bring_camera_rate_and_division_along(episodes, tmp_pat
         12.5, 30.5, 15.0)
     with pytest.raises(LiquidPilotError, match='dagger_rounds must be 0'):
         train(small(dagger_rounds=1), tmp_path / 'other', quiet, data=data)
+
+
+def with_bearing(folder, place):
+    """The same episodes, long and short, that know where the target is."""
+    shutil.copytree(folder, place)
+    for k, path in enumerate(sorted(place.glob('*.npz'))):
+        episode = Episode.load(path)
+        angle = np.linspace(0.5, -0.5, len(episode.dt_s))
+        episode.bearing = np.float32(np.stack([np.cos(angle), np.sin(angle)], 1))
+        if k % 2:
+            for name in ('images', 'imu', 'dt_s', 'commands', 'bearing'):
+                setattr(episode, name, getattr(episode, name)[:9])
+        episode.save(path)
+    return source.read(place)
+
+
+@pytest.mark.parametrize('core', ['ltc', 'gru_dt'])
+def test_whole_episodes_of_any_length_teach_the_core_to_recall(episodes, tmp_path, core):
+    data = with_bearing(episodes, tmp_path / 'episodes')
+    run = tmp_path / 'run'
+    pilot = train(small(core=core, sequence_length=0, recall=0.5, core_epochs=3), run, quiet,
+                  threads=1, data=data)
+    curve = stages.load(run / 'stages' / '0_core.ckpt')['curve']
+    assert curve[-1][1] < curve[0][1]
+    assert {'core', 'recall'} == set(stages.load(run / 'stages' / '0_core.ckpt')['best_modules'])
+    # The read-out that made it remember is not part of what flies.
+    assert pilot.specification.card['settings']['recall'] == 0.5
+    assert flying_core(pilot).step(flying_core(pilot).initial_state(), np.zeros(14, np.float32),
+                                   0.05)[1].shape == (4,)
+
+
+@pytest.mark.parametrize(('changes', 'said'), [
+    ({'recall': 0.5}, 'recall is for whole episodes'),
+    ({'recall': 0.5, 'sequence_length': 0}, 'demonstrate anew'),
+    ({'sequence_length': 0, 'dropped_frames': 0.5}, 'dropped_frames is for windows')])
+def test_what_cannot_be_recalled_is_refused(episodes, tmp_path, changes, said):
+    place = tmp_path / 'episodes'
+    shutil.copytree(episodes, place)
+    for path in place.glob('*.npz'):
+        episode = Episode.load(path)
+        episode.bearing = None
+        episode.save(path)
+    with pytest.raises(LiquidPilotError, match=said):
+        train(small(**changes), tmp_path / 'run', quiet, threads=1, data=source.read(place))

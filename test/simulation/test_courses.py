@@ -10,8 +10,9 @@ from liquid_pilot.interfaces import Command, LiquidPilotError
 from liquid_pilot.simulation import scene
 from liquid_pilot.simulation.conditions import COURSES, parse
 from liquid_pilot.simulation.courses import Way
+from liquid_pilot.simulation.disturbance import Waverer
 from liquid_pilot.simulation.expert import Expert
-from liquid_pilot.simulation.layout import ForestSettings, generate
+from liquid_pilot.simulation.layout import ForestSettings, generate, generator
 from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.weather import layout_of
 from liquid_pilot.simulation.world import Simulation
@@ -150,3 +151,29 @@ def test_a_flight_has_one_course_and_it_cannot_begin_on_the_way():
     with pytest.raises(LiquidPilotError, match='part of the world'):
         parse('glimpse:1@3s')
     assert parse('hidden:2+snow:3')
+
+
+def test_at_the_moment_of_decision_somebody_undecided_steers_for_a_while():
+    label = Command(1, 1.0, 0.5, 0.1, 0.9)
+    wavering = 0
+    for seed in range(60):
+        waver = Waverer(generator(seed, 'waver'))
+        assert waver(label, False, 0.05) == label
+        flown = [waver(label, True, 0.05) for _ in range(60)]
+        ticks = sum(command != label for command in flown)
+        assert flown[-1] == label
+        assert all(abs(command.yaw_rate_rad_s) <= 1.0 and command.up_m_s == 0.1
+                   for command in flown)
+        wavering += ticks > 0
+        assert ticks == 0 or 8 <= ticks <= 33
+    assert 24 <= wavering <= 48
+
+
+def test_deciding_begins_behind_the_gate_or_at_the_handover():
+    way = Way(course(0, 'two_legs:1'))
+    assert not way.deciding(100.0)
+    way.update((*course(0, 'two_legs:1').course.gate_enu_m, 1.5))
+    assert way.deciding(0.0)
+    way = Way(course(0, 'glimpse:2'))
+    assert [way.deciding(time_s) for time_s in (0.0, 2.9, 3.0, 9.0)] == [False, False, True, True]
+    assert not Way(course(0, 'clear')).deciding(9.0)

@@ -1,0 +1,217 @@
+"""docs/evidence.md and its pictures, from the figures of `record`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from study import Study
+
+TITLES = {
+    'development': 'Weather from the start: families that were looked at during tuning',
+    'sealed': 'Sealed families: written down before tuning, flown once, when all was final',
+    'clear': 'Clear weather', 'no harm': 'Clear weather, a thousand missions',
+    'controls': 'Controls', 'clear controls': 'Controls in clear weather',
+    'mid-flight': 'Weather that turns in mid-flight', 'elapsed': 'Elapsed time',
+    'memory': 'Courses that need memory', 'memory, weather': 'Courses that need memory, in weather',
+    'shipped': 'The shipped pilot'}
+
+
+def markdown(study: Study, content: dict[str, Any]) -> str:
+    """The page."""
+    cells = [cell for rows in content['parts'].values() for row in rows.values()
+             for cell in row.values()]
+    missing = sum(cell['missing'] for cell in cells)
+    planned = missing + sum(cell['missions'] for cell in cells)
+    remarks = study.record / 'remarks.md'
+    state = 'All missions are flown.' if not missing else (
+        f'**Unfinished: {missing} of {planned} missions are still to be flown**; a figure in '
+        'brackets is of the missions flown so far, a dash stands where there are none.')
+    parts = [f"""# Evidence
+
+What adaptation and memory bring, and to whom. {state}
+
+{remarks.read_text() if remarks.exists() else ''}
+## How it was measured
+
+`benchmarks/adaptation/study.yaml` was written before the first flight: arms, families (half of
+them sealed), severities, forests. Pilots of {len(study.seeds)} training seeds, on forests that
+nothing was trained or tuned on; every arm flies the same ones. Success in per cent of the missions
+of all seeds. A star marks a difference from the first column that McNemar's test finds at 5 % after
+Holm's correction over all {content['comparisons']} comparisons of this page. `adaptation.json` has
+every figure with its Wilson interval, the rate of each training seed, paired differences with two
+intervals (over missions, and over training seeds and missions) and the share of the gap to the
+oracle that was closed.
+
+    python benchmarks/adaptation/run.py              # all of it: resumable, many hours on two cores
+    python benchmarks/adaptation/run.py report       # this page, from what has been flown so far
+
+Flown by the code with the digests {', '.join(content['codes']) or '-'} (`evaluation/ledger.py`).
+
+{_arms(study)}"""]
+    for name, rows in content['parts'].items():
+        parts.append(f'## {TITLES.get(name, name)}\n')
+        parts.append(_table_of(rows))
+        if name == 'sealed' and content['sealed_mean_gain']:
+            gain = content['sealed_mean_gain']
+            parts.append(f"Mean gain of `all` over `frozen`: {_points(gain['mean'])} points "
+                         f"({_interval(gain['interval_95'])} over missions, "
+                         f"{_interval(gain['over_seeds_95'])} over training seeds).\n")
+        if name == 'development':
+            parts.append('![Success by condition and arm](images/adaptation_study.png)\n')
+        if name == 'memory' and content['grid']:
+            parts.append(_grid(content['grid']))
+    if content['schedule']:
+        parts.append(_schedule(content['schedule']))
+    if content['fixed']:
+        tried = ', '.join(f"{row['mode'].rpartition(':')[2]}: {row['successes']}"
+                          for row in content['fixed']['tried'])
+        parts.append('## The fixed low-pass\n\nGain and whether it follows the rotation, to '
+                     f"successes of {content['fixed']['tried'][0]['missions']} (clear and "
+                     f'development families, forests of its own): {tried}.\n')
+    return '\n'.join(parts)
+
+
+def _arms(study: Study) -> str:
+    rows = [[f'`{name}`', arm['pilot'], f"`{arm['mode']}`" if arm.get('mode') else 'as trained']
+            for name, arm in study.content['arms'].items()]
+    return ('<details><summary>Arms</summary>\n\n' + table(['arm', 'pilot', 'mode'], rows)
+            + '\n`study:` modes are in `benchmarks/adaptation/arms.py`.\n</details>\n')
+
+
+def _table_of(rows: dict[str, Any]) -> str:
+    names = list(next(iter(rows.values())))
+    body = [[condition, *(_shown(row[name]) for name in names)] for condition, row in rows.items()]
+    first, *others = names
+    found = table(['condition', *names], body)
+    lines = []
+    for condition, row in rows.items():
+        for name in others[:1]:
+            test = row[name].get('against')
+            if test and test['pairs']:
+                lines.append(f"{condition} {_points(test['difference'])} "
+                             f"({_interval(test['interval_95'])})")
+    if lines:
+        found += f'\n{others[0]} minus {first}, points: {"; ".join(lines)}.\n'
+    return found
+
+
+def _shown(cell: dict[str, Any]) -> str:
+    if not cell['missions']:
+        return '-'
+    star = '*' if cell.get('against', {}).get('p_holm', 1.0) < 0.05 else ''
+    text = f"{100 * cell['successes'] / cell['missions']:.0f}{star}"
+    if 'gap_closed' in cell:
+        text += f" ({100 * cell['gap_closed']:.0f} % of the gap)"
+    return f'({text})' if cell['missing'] else text
+
+
+def _points(share: float) -> str:
+    return f'{100 * share:+.1f}'
+
+
+def _interval(ends: Sequence[float]) -> str:
+    return f'{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}'
+
+
+def _grid(grid: dict[str, Any]) -> str:
+    """What the offline grid says."""
+    parts = ['### Do memory and time constants matter there?\n\nHeld-out courses, flown through '
+             'offline: how often the turn at the gate, or at the handover, goes to the side that '
+             'was shown at the start. Without memory it is half.\n']
+    parts.append(table(['pilot', 'decides well', 'loss'], [
+        [name, _decided(row), f"{row['loss']:.4f}"] for name, row in grid['pilots'].items()]))
+    scaled = grid['scaled']['all_neurons']
+    parts.append('\nThe liquid pilot with the membrane capacitances of all its neurons, and so its '
+                 'time constants, multiplied:\n')
+    parts.append(table(['factor', *scaled], [
+        ['decides well', *map(_decided, scaled.values())],
+        ['loss', *(f"{row['loss']:.4f}" for row in scaled.values())]]))
+    single = grid['scaled']['one_neuron']
+    worst = sorted(range(len(single)), key=lambda k: min(
+        _share(row) for row in single[k].values()))[:5]
+    listed = '; '.join(f'neuron {k}: ' + ', '.join(
+        f'x{factor} {_decided(row)}' for factor, row in single[k].items()) for k in worst)
+    parts.append(f'\nOne neuron at a time, the five that matter most: {listed}.\n')
+    return '\n'.join(parts)
+
+
+def _share(row: dict[str, Any]) -> float:
+    good, of = np.sum(list(row['decided'].values()), axis=0)
+    return float(good / of)
+
+
+def _decided(row: dict[str, Any]) -> str:
+    return f'{100 * _share(row):.0f} %'
+
+
+def _schedule(found: dict[str, Any]) -> str:
+    rows = [[f'{k + 1}', row['condition'],
+             f"{100 * row['successes'] / row['missions']:.0f}",
+             f"{_points(row['against_frozen']['difference'])} "
+             f"({_interval(row['against_frozen']['interval_95'])})"]
+            for k, row in enumerate(found['phases'])]
+    hours = '; '.join(f"{hour['successes']} of {hour['flights']} flights, largest log-scale "
+                      f"{hour['largest_log_scale']:g}" for hour in found['hours'])
+    recovery = found['recovery_s']
+    said = ('After a shift the time constants are back to a tenth after '
+            f'{np.median(recovery):.0f} s of flight (median; {min(recovery):.0f} to '
+            f'{max(recovery):.0f}).') if recovery else ''
+    return ('## One learner that is never reset: A-B-A-C-A, and an hour of A\n\n'
+            + table(['phase', 'weather', 'success, %', 'minus frozen on the same forests'], rows)
+            + f"\nForgetting (last A minus first A): {_points(found['forgetting'])} points. {said} "
+            f'An hour of A, of each training seed: {hours}.\n')
+
+
+def table(header: list[str], rows: Iterable[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ['---'] * len(header), *rows]
+    return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
+
+
+def pictures(content: dict[str, Any]) -> dict[str, bytes]:
+    """Name to PNG."""
+    found = {}
+    for name, parts in (('adaptation_study.png', ('clear', 'development', 'sealed', 'mid-flight')),
+                        ('elapsed_time.png', ('elapsed',)),
+                        ('memory_courses.png', ('memory', 'memory, weather'))):
+        rows = {f'{condition}': row for part in parts
+                for condition, row in content['parts'].get(part, {}).items()
+                if any(cell['missions'] for cell in row.values())}
+        if rows:
+            found[name] = _bars(rows)
+    return found
+
+
+def _bars(rows: dict[str, Any]) -> bytes:
+    """A group of bars a condition, with Wilson intervals."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    figure = Figure(figsize=(max(7.0, 1.0 + 0.14 * len(names) * len(rows)), 3.6), dpi=110,
+                    layout='constrained')
+    axes = figure.add_subplot()
+    width = 0.85 / len(names)
+    for k, name in enumerate(names):
+        places, rates, ends = [], [], []
+        for at, row in enumerate(rows.values()):
+            cell = row.get(name)
+            if cell and cell['missions']:
+                places.append(at + (k - 0.5 * (len(names) - 1)) * width)
+                rates.append(100 * cell['successes'] / cell['missions'])
+                ends.append([100 * end for end in cell['wilson_95']])
+        if places:
+            rates_, (low, high) = np.array(rates), np.array(ends).T
+            axes.bar(places, rates_, width, label=name,
+                     yerr=np.maximum([rates_ - low, high - rates_], 0),
+                     error_kw={'elinewidth': 0.6, 'ecolor': '#57606a'})
+    axes.set_xticks(range(len(rows)), rows, rotation=30, ha='right', fontsize=8)
+    axes.set(ylim=(0, 100), ylabel='successful missions, %')
+    axes.legend(fontsize=7, ncols=2, loc='upper left', bbox_to_anchor=(1.0, 1.0))
+    axes.grid(axis='y', alpha=0.3)
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
