@@ -1,10 +1,11 @@
 """The pilots of the study: those of the robustness record, and what that has not.
 
-The liquid, the augmented and the feed-forward pilot of a training seed are those that
-`benchmarks/robustness` trained; the GRU that is told the elapsed time is trained here, behind the
-encoder of the liquid one and on the same demonstrations, and so is the oracle, the same liquid
-pilot trained on flights through the very weather of this study. Each gets the statistics that it
-adapts by, measured on what it was trained on.
+The liquid, the augmented, the feed-forward and the plain GRU pilot of a training seed are those
+that `benchmarks/robustness` trained. The GRU that is told the elapsed time is trained here, behind
+the encoder of the liquid one and on the same demonstrations; so is the oracle, the same liquid
+pilot trained on flights through the very weather of this study; and so are the pilots for courses
+that need memory (`mem_`), a liquid one and two other cores that begin with its encoder. Each gets
+the statistics that it adapts by, measured on what it was trained on.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.progress import Progress
 from study import ROOT, Study
 
+from liquid_pilot.evaluation.cells import expand
 from liquid_pilot.learning import demonstrations, familiarity, source
 from liquid_pilot.learning.settings import TrainingSettings
 from liquid_pilot.learning.train import Beginning, train
@@ -24,57 +27,95 @@ from liquid_pilot.liquid import pilot_file
 RECORD = ROOT / 'benchmarks' / 'robustness' / 'pilots'
 BORROWED = {'ltc': 'ltc_ncp-plain', 'augmented': 'ltc_ncp-augmented', 'gru': 'gru-plain',
             'feedforward': 'feedforward-plain'}
+MEMORY = 'mem_'
 
 
-def prepare(study: Study, workers: int, progress: Progress) -> None:
-    """Make whatever is missing."""
-    tasks: dict[str, Any] = {}
-    label = ''
+class Maker:
+    """Makes whatever is missing, with a bar for each thing under way."""
 
-    def announce(stage: str, done: int, of: int, loss: float) -> None:
-        name = f'{label}{stage}'
-        if name not in tasks:
-            tasks[name] = progress.add_task(name, total=of)
-        progress.update(tasks[name], completed=done, total=of, visible=done < of)
+    def __init__(self, study: Study, workers: int, progress: Progress) -> None:
+        self._study, self._workers, self._progress = study, workers, progress
+        self._tasks: dict[str, Any] = {}
+        self._label = ''
 
-    def collect(name: str, shown: dict[str, Any], conditions: tuple[str, ...]) -> source.DataSource:
-        folder = study.work / name
-        demonstrations.collect(
-            range(shown['first_seed'], shown['first_seed'] + shown['episodes']), folder,
-            demonstrations.CollectionSettings(
-                disturbance=demonstrations.Disturbance(level=shown['disturbance']),
-                conditions=conditions),
-            workers, lambda outcome, frames, done, of: announce(name, done, of, math.nan))
-        return source.read(folder, shown['held_out_share'])
-
-    def keep(pilot: pilot_file.PilotFile, episodes: list[Path], place: Path) -> None:
-        familiar = pilot.familiar or familiarity.measure(pilot, episodes, announce)
+    def make(self, kind: str, seed: int) -> None:
+        """One pilot, unless it is there."""
+        place = self._study.pilot(kind, seed)
+        if place.is_dir():
+            return
+        self._label = f'{kind}-{seed} '
+        if kind in BORROWED:
+            pilot = pilot_file.load(RECORD / f'{BORROWED[kind]}-{seed}')
+            data = self._shown('demonstrations')
+        elif kind.startswith(MEMORY):
+            data = self._shown('courses')
+            pilot = self._train_memory(kind, seed, data)
+        elif kind == 'oracle':
+            data = self._shown('shifted')
+            pilot = self._train(kind, seed, data, {'core': 'ltc'}, Beginning())
+        else:
+            data = self._shown('demonstrations')
+            core = kind.removesuffix('_irregular')
+            changes = {'core': core, **(self._study.content['elapsed'] if core != kind else {})}
+            pilot = self._train(kind, seed, data, changes, Beginning(
+                encoder_run=RECORD / f'{BORROWED["ltc"]}-{seed}'))
+        familiar = pilot.familiar or familiarity.measure(pilot, data.training, self._announce)
         place.parent.mkdir(parents=True, exist_ok=True)
         familiarity.with_familiar(pilot, familiar, place)
 
+    def _train(self, kind: str, seed: int, data: source.DataSource, changes: dict[str, Any],
+               beginning: Beginning) -> pilot_file.PilotFile:
+        settings = TrainingSettings.from_mapping(
+            {**self._study.content['budget'], 'augmentation': 'none', **changes,
+             'name': f'{kind}-{seed}', 'seed': seed}, 'study.yaml')
+        return train(settings, self._study.work / 'training' / f'{kind}-{seed}', self._announce,
+                     self._workers, data=data, beginning=beginning)
+
+    def _train_memory(self, kind: str, seed: int, data: source.DataSource) -> pilot_file.PilotFile:
+        plan = yaml.safe_load((ROOT / 'config' / 'train_memory.yaml').read_text())
+        first = f'{MEMORY}ltc'
+        beginning = Beginning()
+        if kind != first:
+            self.make(first, seed)
+            beginning = Beginning(
+                encoder_run=self._study.work / 'training' / f'{first}-{seed}')
+        return self._train(kind, seed, data, {
+            **plan, **self._study.content['memory'], 'core': kind.removeprefix(MEMORY)}, beginning)
+
+    def _shown(self, name: str) -> source.DataSource:
+        """The demonstrations of that name in study.yaml, flown if need be."""
+        plan = self._study.content['demonstrations'][name]
+        families = self._study.content['families']
+        flown = {'courses': expand(plan.get('conditions', 'clear')),
+                 'shifted': ['clear', *families['development'], *families['sealed']]}
+        folder = self._study.work / name
+        demonstrations.collect(
+            range(plan['first_seed'], plan['first_seed'] + plan['episodes']), folder,
+            demonstrations.CollectionSettings(
+                disturbance=demonstrations.Disturbance(level=plan['disturbance']),
+                conditions=tuple(flown.get(name, ()))),
+            self._workers,
+            lambda outcome, frames, done, of: self._announce(name, done, of, math.nan))
+        return source.read(folder, plan['held_out_share'])
+
+    def _announce(self, stage: str, done: int, of: int, loss: float) -> None:
+        name = f'{self._label}{stage}'
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=of)
+        self._progress.update(self._tasks[name], completed=done, total=of, visible=done < of)
+
+
+def prepare(study: Study, workers: int, progress: Progress, only: str | None = None) -> None:
+    """Make whatever is missing: of one kind, or of all."""
+    maker = Maker(study, workers, progress)
     for kind in study.content['pilots']:
         for seed in study.seeds:
-            place = study.pilot(kind, seed)
-            if place.is_dir():
-                continue
-            label = f'{kind}-{seed} '
-            plan = study.content['demonstrations']
-            fair = collect('demonstrations', plan, ())
-            if kind in BORROWED:
-                keep(pilot_file.load(RECORD / f'{BORROWED[kind]}-{seed}'), fair.training, place)
-                continue
-            data, beginning = fair, Beginning(
-                encoder_run=RECORD / f'{BORROWED["ltc"]}-{seed}')
-            if kind == 'oracle':
-                families = study.content['families']
-                shifts = (*families['development'], *families['sealed'])
-                data = collect('shifted', {**plan, **study.content['oracle']}, ('clear', *shifts))
-                beginning = Beginning()
-            irregular = kind.endswith('_irregular')
-            settings = TrainingSettings.from_mapping(
-                {**study.content['budget'], **(study.content['elapsed'] if irregular else {}),
-                 'core': 'ltc' if kind == 'oracle' else kind.removesuffix('_irregular'),
-                 'augmentation': 'none', 'name': f'{kind}-{seed}', 'seed': seed}, 'study.yaml')
-            pilot = train(settings, study.work / 'training' / f'{kind}-{seed}', announce, workers,
-                          data=data, beginning=beginning)
-            keep(pilot, data.training, place)
+            if only in (None, kind):
+                maker.make(kind, seed)
+
+
+def held_out_courses(study: Study) -> tuple[list[Path], tuple[str, ...]]:
+    """Episodes that no pilot learned from, and the conditions they were flown in, in turn."""
+    plan = study.content['demonstrations']['courses']
+    data = source.read(study.work / 'courses', plan['held_out_share'])
+    return data.validation, data.conditions

@@ -38,7 +38,9 @@ sys.path.insert(0, str(HERE))
 import arms
 from study import ROOT, Study
 
-STEPS = ('prepare', 'fixed', 'fly', 'schedule', 'report')
+from liquid_pilot.liquid import pilot_file
+
+STEPS = ('prepare', 'fixed', 'grid', 'fly', 'schedule', 'report')
 
 
 def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, Any]:
@@ -62,6 +64,23 @@ def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, An
     return found
 
 
+def judge_grid(study: Study) -> None:
+    """Memory pilots of the first training seed on held-out courses; kept in grid.json."""
+    import grid
+
+    import pilots
+
+    paths, conditions = pilots.held_out_courses(study)
+    seed, found = study.seeds[0], {}
+    for kind in [kind for kind in study.content['pilots'] if kind.startswith(pilots.MEMORY)]:
+        courses = grid.Courses(pilot_file.load(study.pilot(kind, seed)), paths, conditions)
+        found[kind] = courses.judge()
+        if kind == f'{pilots.MEMORY}ltc':
+            scaled = courses.grid()
+    (study.record / 'grid.json').write_text(json.dumps(
+        {'training_seed': seed, 'pilots': found, 'scaled': scaled}, indent=1) + '\n')
+
+
 def fly(study: Study, workers: int, progress: Progress, only: str | None) -> dict[str, float]:
     """Fly what is missing, part by part; how fast it went."""
     speed: dict[str, float] = {}
@@ -83,7 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('steps', nargs='*', help=f'of {", ".join(STEPS)}; default: all')
-    parser.add_argument('--only', metavar='NAME', help='a part of the flights of study.yaml')
+    parser.add_argument('--only', metavar='NAME',
+                        help='a part of the flights of study.yaml, or a kind of pilot')
     parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
     parser.add_argument('--smoke', action='store_true', help='a tiny study, for a look')
     parsed = parser.parse_args(arguments)
@@ -92,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f'no step named {", ".join(sorted(unknown))}; there is: {", ".join(STEPS)}')
     steps = parsed.steps or STEPS
     study = Study.read(parsed.smoke)
-    names = [part['name'] for part in study.content['flights']]
+    names = [part['name'] for part in study.content['flights']] + study.content['pilots']
     if parsed.only not in (None, *names):
         parser.error(f'no part named {parsed.only!r}; there is: {", ".join(names)}')
     closing: dict[str, Any] = {}
@@ -101,7 +121,9 @@ def main(arguments: list[str] | None = None) -> int:
             if 'prepare' in steps:
                 import pilots
 
-                pilots.prepare(study, parsed.workers, progress)
+                pilots.prepare(study, parsed.workers, progress, parsed.only)
+            if 'grid' in steps:
+                judge_grid(study)
             if 'fixed' in steps:
                 closing['fixed'] = choose_fixed(study, parsed.workers, progress)['best']
             if 'schedule' in steps:
