@@ -66,7 +66,7 @@ class Courses:
             mine, shown = (rows[at:, 3][_WINDOW].mean() for rows in (outputs, wanted))
             good, of = decided.get(family, (0, 0))
             decided[family] = good + int(mine * shown > 0), of + 1
-        return {'loss': round(float(np.mean(errors)), 5), 'decided': decided}
+        return {'loss': round(float(np.mean(errors)), 5) if errors else None, 'decided': decided}
 
     def grid(self) -> dict[str, Any]:
         """Losses and decisions over scales of the capacitances: all neurons, and each by itself."""

@@ -122,13 +122,13 @@ def _grid(grid: dict[str, Any]) -> str:
              'offline: how often the turn at the gate, or at the handover, goes to the side that '
              'was shown at the start. Without memory it is half.\n']
     parts.append(table(['pilot', 'decides well', 'loss'], [
-        [name, _decided(row), f"{row['loss']:.4f}"] for name, row in grid['pilots'].items()]))
+        [name, _decided(row), _loss(row)] for name, row in grid['pilots'].items()]))
     scaled = grid['scaled']['all_neurons']
     parts.append('\nThe liquid pilot with the membrane capacitances of all its neurons, and so its '
                  'time constants, multiplied:\n')
     parts.append(table(['factor', *scaled], [
         ['decides well', *map(_decided, scaled.values())],
-        ['loss', *(f"{row['loss']:.4f}" for row in scaled.values())]]))
+        ['loss', *map(_loss, scaled.values())]]))
     single = grid['scaled']['one_neuron']
     worst = sorted(range(len(single)), key=lambda k: min(
         _share(row) for row in single[k].values()))[:5]
@@ -139,12 +139,16 @@ def _grid(grid: dict[str, Any]) -> str:
 
 
 def _share(row: dict[str, Any]) -> float:
-    good, of = np.sum(list(row['decided'].values()), axis=0)
-    return float(good / of)
+    good, of = (sum(counts) for counts in zip((0, 0), *row['decided'].values(), strict=True))
+    return good / of if of else 0.0
 
 
 def _decided(row: dict[str, Any]) -> str:
-    return f'{100 * _share(row):.0f} %'
+    return f'{100 * _share(row):.0f} %' if row['decided'] else '-'
+
+
+def _loss(row: dict[str, Any]) -> str:
+    return '-' if row['loss'] is None else f"{row['loss']:.4f}"
 
 
 def _schedule(found: dict[str, Any]) -> str:

@@ -67,15 +67,14 @@ def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, An
 def judge_grid(study: Study) -> None:
     """Memory pilots of the first training seed on held-out courses; kept in grid.json."""
     import grid
+    import makers
 
-    import pilots
-
-    paths, conditions = pilots.held_out_courses(study)
+    paths, conditions = makers.held_out_courses(study)
     seed, found = study.seeds[0], {}
-    for kind in [kind for kind in study.content['pilots'] if kind.startswith(pilots.MEMORY)]:
+    for kind in [kind for kind in study.content['pilots'] if kind.startswith(makers.MEMORY)]:
         courses = grid.Courses(pilot_file.load(study.pilot(kind, seed)), paths, conditions)
         found[kind] = courses.judge()
-        if kind == f'{pilots.MEMORY}ltc':
+        if kind == f'{makers.MEMORY}ltc':
             scaled = courses.grid()
     (study.record / 'grid.json').write_text(json.dumps(
         {'training_seed': seed, 'pilots': found, 'scaled': scaled}, indent=1) + '\n')
@@ -119,9 +118,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with Progress(console=Console(stderr=True)) as progress:
             if 'prepare' in steps:
-                import pilots
+                import makers
 
-                pilots.prepare(study, parsed.workers, progress, parsed.only)
+                makers.prepare(study, parsed.workers, progress, parsed.only)
             if 'grid' in steps:
                 judge_grid(study)
             if 'fixed' in steps:

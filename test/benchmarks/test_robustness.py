@@ -47,6 +47,32 @@ def test_the_record_is_made_from_nothing_and_a_second_start_does_nothing_again(t
         'flown', 'missing', 'report')}}
 
 
+def test_the_study_of_adaptation_is_flown_and_written_down_from_nothing(tmp_path):
+    for part in ('benchmarks/adaptation', 'benchmarks/robustness/pilots/ltc_ncp-plain-1', 'config'):
+        shutil.copytree(ROOT / part, tmp_path / part,
+                        ignore=shutil.ignore_patterns('flights', '*.json') if
+                        part.endswith('adaptation') else None)
+    shutil.rmtree(tmp_path / 'benchmarks' / 'adaptation' / 'pilots', ignore_errors=True)
+    closing = run('adaptation/run.py', '--smoke', '--workers', '1', root=tmp_path)
+    assert (closing['flown'], closing['missing']) == (14, 0)
+    assert closing['fixed'] == 'study:fixed:0.5,false'
+    work = tmp_path / 'runs' / 'adaptation-smoke'
+    content = json.loads((work / 'adaptation.json').read_text())
+    assert set(content['conditions']) == {'noise', 'rate', 'two_legs', 'rain'}
+    cell = content['conditions']['noise']['all']
+    assert cell['missions'] == 1 and cell['successes'] in (0, 1)
+    assert content['comparisons'] == 6 + 2 + 1 + 1
+    assert [row['condition'] for row in content['schedule']['phases']] == [
+        'clear', 'noise:5', 'clear']
+    assert content['schedule']['hours'][0]['flown_s'] >= 5.0
+    assert set(content['grid']['scaled']['all_neurons']) >= {'1', '4'}
+    assert content['sealed_mean_gain']['pairs'] == 1
+    text = (work / 'evidence.md').read_text()
+    assert 'All missions are flown.' in text and '## Elapsed time' in text
+    for name in ('adaptation_study', 'elapsed_time', 'memory_courses'):
+        assert (work / 'images' / f'{name}.png').stat().st_size > 1000
+
+
 def test_calibration_flies(tmp_path):
     closing = run('calibrate_conditions.py', '--quick', '--workers', '1', '--out', str(tmp_path))
     assert set(closing['noise']) == {'0.1', '0.8'}
