@@ -91,8 +91,19 @@ class Learner:
         """Stage 1: an encoder whose features a small read-out can fly from."""
         s, augment = self.settings, Augmentation.of(self.settings)
         generator = torch_generator(s.seed, 'read-out', 0)
-        read_out = _ReadOut(s.features, generator).to(self.device)
         frames = self.training()
+        # With recall the features must hold the target as soon as it is seen, however long it will
+        # not matter for the command.
+        recalls = bool(s.recall) and frames.bearing is not None
+        read_out = _ReadOut(s.features, generator, 6 if recalls else 4).to(self.device)
+
+        def judged(outputs: torch.Tensor, wanted: torch.Tensor, bearing: np.ndarray | None
+                   ) -> torch.Tensor:
+            found = _loss(outputs[:, :4], wanted)
+            if recalls:
+                found = found + s.recall * _loss(outputs[:, 4:], self._tensor(bearing))
+            return found
+
         size = min(s.encoder_batch, len(frames))
         per_epoch = len(frames) // size
 
@@ -104,16 +115,21 @@ class Learner:
             epoch, place = divmod(step, per_epoch)
             chosen = order(epoch)[place * size:(place + 1) * size]
             coins = numpy_generator(s.seed, 'encoder mirror', step).random(size) < 0.5
-            images, imu, wanted = self._batch(frames, chosen, coins & s.mirror)
+            mirrored = coins & s.mirror
+            images, imu, wanted = self._batch(frames, chosen, mirrored)
             images = augment.images(images, torch_generator(s.seed, 'encoder images', step))
-            return _loss(read_out(encoder(images), imu), wanted)
+            bearing = None
+            if recalls:
+                bearing = np.where(mirrored[:, None], MIRROR_BEARING, 1) * frames.bearing[chosen]
+            return judged(read_out(encoder(images), imu), wanted, bearing)
 
         def validate() -> float:
             held_out = self.held_out()
             found = torch.from_numpy(encode(encoder, held_out, self.device))
             imu = torch.from_numpy(normalised_imu(held_out.imu))
             outputs = read_out(found.to(self.device), imu.to(self.device))
-            return _loss(outputs, self._tensor(scaled(held_out.commands))).item()
+            return judged(outputs, self._tensor(scaled(held_out.commands)),
+                          held_out.bearing).item()
 
         steps = per_epoch * s.encoder_epochs
         return Stage('encoder', {'encoder': encoder, 'read_out': read_out}, steps,
@@ -253,12 +269,15 @@ class Learner:
 
 
 class _ReadOut(nn.Module):
-    """What the encoder learns under: features (B,F) and IMU (B,6) -> commands (B,4), scaled."""
+    """What the encoder learns under: features (B,F) and IMU (B,6) -> commands (B,4), scaled.
 
-    def __init__(self, features: int, generator: torch.Generator) -> None:
+    With 6 outputs the last two are cosine and sine of the target's direction.
+    """
+
+    def __init__(self, features: int, generator: torch.Generator, outputs: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Tanh(), nn.Linear(features + 6, 48), nn.Tanh(),
-                                    nn.Linear(48, 4))
+                                    nn.Linear(48, outputs))
         for layer in (self.layers[1], self.layers[3]):
             bound = layer.in_features**-0.5
             for parameter in layer.parameters():

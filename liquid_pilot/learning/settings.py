@@ -74,8 +74,8 @@ class TrainingSettings:
     core_epochs: int = _number(60, 0, 100_000, 'times that the core sees every window')
     core_batch: int = _number(32, 1, 65_536, 'windows')
     core_rate: float = _number(4e-3, 0, 1, 'learning rate')
-    recall: float = _number(0.0, 0, 1000, "weight of a loss by which the core's state must tell "
-                                          "where the target is, seen or not; 0 is off")
+    recall: float = _number(0.0, 0, 1000, "weight of a loss by which features and the core's state "
+                                          'must tell where the target is, seen or not; 0 is off')
     joint_steps: int = _number(0, 0, 10_000_000, 'end-to-end steps after the last round')
     joint_batch: int = _number(4, 1, 4096, 'windows')
     joint_rate: float = _number(3e-4, 0, 1, 'learning rate')

@@ -41,7 +41,7 @@ from liquid_pilot.onboard.vehicles.classes import limits_of
 _OF_NO_WEIGHT = ('name', 'tuning', 'checkpoint_s', 'checkpoint_steps')
 """Settings that no weight depends on."""
 _OF_THE_ENCODER = ('seed', 'features', 'mirror', 'encoder_epochs', 'encoder_batch', 'encoder_rate',
-                   'patience')
+                   'patience', 'recall')
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,9 @@ class _Round:
         """All stages of the round, and its pilot file."""
         s, turn = self._s, self._turn
         last = turn == s.dagger_rounds
+        if s.recall and self._training().bearing is None:
+            raise LiquidPilotError(f'{self._data.name}: its episodes do not know where the target '
+                                   'is, which recall needs; demonstrate anew')
         encoder = self._encoder(curves)
         borrowed = self._beginning.encoder_run
         sequences = features.cached(
@@ -156,9 +159,6 @@ class _Round:
         core = self._core()
         if self._beginning.pilot is None:
             fit_input_scale(core, sequences.inputs)
-        if s.recall and self._training().bearing is None:
-            raise LiquidPilotError(f'{self._data.name}: its episodes do not know where the target '
-                                   'is, which recall needs; demonstrate anew')
         recall = Recall(core, s.recall, s.seed).to(self._device) if s.recall else None
         self._run(self._learner.core(core, sequences, held_out, self._key, recall), curves)
         if s.joint_steps and last and not self._frozen:

@@ -38,7 +38,7 @@ _WAVER_RAD_S = 1.0
 class Waverer:
     """Somebody undecided, who has the helm for a moment when a course has to be remembered.
 
-    Without it the demonstrator's own turn tells where it turns to: its gyroscope reading would be
+    Without it the demonstrator's own turn tells where it turns to: what the IMU says of it would be
     copied, and nothing remembered (de Haan et al. 2019, 'Causal confusion in imitation learning').
     """
 
@@ -52,9 +52,8 @@ class Waverer:
         if not deciding or self._left_s <= 0.0:
             return command
         self._left_s -= period_s
-        return command._replace(forward_m_s=0.3 * command.forward_m_s,
-                                left_m_s=0.3 * command.left_m_s,
-                                yaw_rate_rad_s=self._yaw_rate_rad_s)
+        # Neither turn nor sidestep may tell what the demonstrator would do.
+        return command._replace(forward_m_s=0.3, left_m_s=0.0, yaw_rate_rad_s=self._yaw_rate_rad_s)
 
 
 class Injector:

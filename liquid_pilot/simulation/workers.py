@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,13 +23,14 @@ def spawned_pool(workers: int, start: Callable[..., None], arguments: tuple
     """A pool of freshly started processes, each of which runs `start(*arguments)` first.
 
     Spawned, because an OpenGL context does not survive a fork. Leaving the context, by an error or
-    Ctrl-C too, drops the jobs that have not begun.
+    Ctrl-C too, drops the jobs that have not begun; a parent that is killed takes its workers along.
 
     Raises:
         WorkerDiedError: when a worker dies (killed for memory, or a fault in a driver).
     """
     pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context('spawn'), initializer=start, initargs=arguments)
+        workers, multiprocessing.get_context('spawn'), initializer=_begin,
+        initargs=(start, arguments))
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -37,3 +40,14 @@ def spawned_pool(workers: int, start: Callable[..., None], arguments: tuple
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin(start: Callable[..., None], arguments: tuple) -> None:
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    start(*arguments)
+
+
+def _end_with_the_parent() -> None:
+    """Workers wait for jobs on a pipe that they hold themselves, and would never see it closed."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
