@@ -1,0 +1,300 @@
+"""Adaptation over ROS: the node, and a whole flight with both sides."""
+
+import importlib.util
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+import yaml
+from adapting_rig import BLOCKS, STEP_NS, Rig
+from std_msgs.msg import Float32MultiArray, Float64MultiArray
+
+from liquid_pilot.evaluation.missions import InProcessPilot, fly_one
+from liquid_pilot.nodes import labelled, qos
+from liquid_pilot.onboard.adaptation import Adaptation, LearnerSettings
+from liquid_pilot.onboard.adapting import Adapting
+from liquid_pilot.onboard.front import FrontSettings
+from liquid_pilot.onboard.surprise import GateSettings
+from liquid_pilot.simulation.conditions import parse
+from liquid_pilot.simulation.mission import MissionRules
+from liquid_pilot.simulation.world import Simulation, SimulationSettings
+
+
+class Source(Rig):
+    """A pilot's traces, and what is proposed to it."""
+
+    def __init__(self, namespace, eventually, pilot):
+        super().__init__(namespace, eventually)
+        self.pilot = pilot
+        self.traces = self.node.create_publisher(Float64MultiArray, 'pilot/trace', qos.TRACE)
+        self.proposals = []
+        self.node.create_subscription(
+            Float32MultiArray, 'adaptation/time_constants', lambda m: self.proposals.append(
+                labelled.unpack_time_constants(m, pilot.digest)), qos.TRACE)
+        self.sequence, self.flight = 0, 'first'
+        self.learner = Adaptation(pilot.familiar, pilot.wiring.neurons)
+
+    def connected(self, process):
+        def say():
+            assert process.popen.poll() is None, process.output
+            # Of a tick that was surprised: nothing is learned from it.
+            self.traces.publish(labelled.pack_trace(self.trace(
+                flight=f'hello-{len(tries)}', gate=np.array([1, 0.05, 0, 0, 0, 0, 0, 0, 0.0]))))
+            tries.append(len(self.proposals))
+
+        tries, count = [], len(self.proposals)
+        self.again_until(say, lambda: len(self.proposals) > count, 30.0)
+        last = f'hello-{len(tries) - 1}'
+        self.until(lambda: self.proposals[-1][0] == last)
+
+    def trace(self, elapsed_s=0.05, **changes):
+        """Of a tick that saw flicker."""
+        error = 9.0 * self.pilot.familiar.receptor_error
+        zeros = np.zeros(self.pilot.wiring.neurons)
+        return labelled.Trace(
+            self.pilot.digest, self.flight, self.sequence * STEP_NS, self.sequence, 0.05,
+            np.zeros(8), np.zeros(6), zeros, zeros, np.zeros(4), receptor_error=error,
+            receptor_gradient=-0.02 * error, receptor_tau=self.pilot.familiar.receptor_tau_s,
+            gate=np.array([0.0, elapsed_s, 0, 0, 0, 0, 0, 0, 0]))._replace(**changes)
+
+    def send(self, **changes):
+        """The next trace."""
+        self.sequence += 1
+        trace = self.trace(**changes)
+        self.traces.publish(labelled.pack_trace(trace))
+        return trace
+
+    def ask(self):
+        """The proposal that answers the next trace, and the one that the learner here makes."""
+        count = len(self.proposals)
+        trace = self.send()
+        self.until(lambda: len(self.proposals) > count)
+        [(flight, proposal)] = self.proposals[count:]
+        assert (flight, proposal.sequence) == (trace.flight, trace.sequence)
+        return proposal, self.learner.add(labelled.evidence_in(trace))
+
+    def learn(self, ticks):
+        """So many traces, each of them answered as the learner here does."""
+        for _ in range(ticks):
+            proposal, expected = self.ask()
+            assert np.array_equal(proposal.receptors, expected.receptors.ravel())
+            assert np.array_equal(proposal.log_cm, expected.log_cm)
+        return proposal.receptors.min()
+
+
+@pytest.fixture(scope='module')
+def learning(ros, start_node, adaptive_pilot, eventually, tmp_path_factory):
+    made = Source('learning', eventually, adaptive_pilot)
+    folder = tmp_path_factory.mktemp('learning')
+    made.file = folder / 'learned.json'
+
+    def start():
+        made.process = start_node(
+            'adaptation', folder / 'adaptation.log', 'learning', pilot=str(adaptive_pilot.path),
+            snapshot=str(made.file), snapshot_period_s=3600.0)
+        made.connected(made.process)
+
+    made.start = start
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def source(learning):
+    """A node that learned nothing yet, and a flight of its own."""
+    if learning.process.popen.poll() is not None:
+        learning.start()
+    assert learning.call('adaptation/reset').success
+    learning.learner = Adaptation(learning.pilot.familiar, learning.pilot.wiring.neurons)
+    learning.flight, learning.sequence = f'flight-{time.monotonic_ns()}', 0
+    learning.said.clear()
+    yield learning
+    assert learning.process.popen.poll() is None, learning.process.output
+
+
+def test_each_trace_is_answered_by_what_the_learner_proposes(source):
+    assert source.learn(12) > 0.2
+    source.said.clear()
+    source.until(lambda: 'adaptation: slowing' in source.said.get('adaptation', ''))
+
+
+def test_garbage_for_a_trace_is_refused_and_not_learned_from(source):
+    source.learn(3)
+    error = source.trace().receptor_error
+    for changes, words in (
+            ({'digest': 'cd' * 32}, 'load the same pilot file'),
+            ({'receptor_error': error * math.nan}, 'not finite'),
+            ({'receptor_gradient': error + math.inf}, 'not finite'),
+            ({'receptor_error': error + 1e30}, 'absurd'), ({'elapsed_s': math.nan}, 'elapsed time'),
+            ({'elapsed_s': -1.0}, 'elapsed time'), ({'receptor_error': np.zeros(3)}, 'not 3'),
+            ({'core_gradient': np.zeros(5)}, 'do not fit'), ({'gate': ()}, 'does not adapt')):
+        source.said.clear()
+        source.send(**changes)
+        source.until(lambda words=words: words in source.said.get('adaptation', ''))
+        source.learn(1)
+    short = labelled.pack_trace(source.trace())
+    short.data = short.data[:-1]
+    source.traces.publish(short)
+    source.until(lambda: 'is cut short' in source.said['adaptation'])
+    source.learn(3)
+
+
+def test_garbage_of_another_flight_does_not_end_the_one_that_flies(source):
+    source.learn(2)
+    source.send(receptor_error=np.full(BLOCKS, math.nan), flight='nobody')
+    source.until(lambda: 'not finite' in source.said.get('adaptation', ''))
+    source.learn(2)
+
+
+def test_a_late_trace_of_a_flight_that_has_ended_is_ignored(source):
+    kept = source.learn(5)
+    ended, source.flight, source.sequence = source.trace(), 'another', 0
+    # What was learned goes along into the next flight.
+    assert source.learn(1) > kept > 0.0
+    count = len(source.proposals)
+    source.traces.publish(labelled.pack_trace(ended))
+    source.learn(2)
+    assert [flight for flight, _ in source.proposals[count:]] == ['another'] * 2
+
+
+def test_it_forgets_at_the_start_of_a_flight_when_told_to(source):
+    source.learn(5)
+    assert source.set('adaptation', keep_over_restarts=False) == [(True, '')]
+    source.flight, source.sequence = 'anew', 0
+    source.learner.reset()
+    source.learn(2)
+    assert source.set('adaptation', keep_over_restarts=True) == [(True, '')]
+
+
+def test_services(source):
+    learned = source.learn(6)
+    text = source.learner.snapshot(source.pilot.digest)
+    answer = source.call('adaptation/snapshot')
+    assert answer.success and str(source.file) in answer.message
+    assert json.loads(source.file.read_text()) == json.loads(text)
+    assert source.call('adaptation/reset').success
+    source.learner.reset()
+    assert source.learn(1) < learned
+    assert source.call('adaptation/restore').success
+    source.learner.restore(text, source.pilot.digest)
+    assert source.learn(1) > learned
+
+    assert source.call('adaptation/enable', data=False).success
+    proposal, _ = source.ask()
+    assert not proposal.receptors.any()
+    source.said.clear()
+    source.until(lambda: 'adaptation: disabled' in source.said.get('adaptation', ''))
+    assert source.call('adaptation/enable', data=True).success
+    assert [source.ask()[0] for _ in range(4)][-1].receptors.all()
+
+
+@pytest.mark.parametrize('content', [b'{}', b'\xff\xfe', b'[1', None])
+def test_a_snapshot_that_cannot_be_read_is_refused_and_changes_nothing(source, content):
+    source.learn(3)
+    source.file.unlink(missing_ok=True)
+    if content is not None:
+        source.file.write_bytes(content)
+    answer = source.call('adaptation/restore')
+    source.file.unlink(missing_ok=True)
+    assert not answer.success and answer.message
+    source.learn(1)
+
+
+def test_a_node_that_cannot_read_its_snapshot_ends_with_one_line(
+        start_node, adaptive_pilot, tmp_path):
+    (tmp_path / 'text').write_text('{}')
+    (tmp_path / 'bytes').write_bytes(b'\xff\xfe')
+    (tmp_path / 'folder').mkdir()
+    started = [start_node('adaptation', tmp_path / f'{name}.log', f'reads_{name}',
+                          pilot=str(adaptive_pilot.path), snapshot=str(tmp_path / name))
+               for name in ('text', 'bytes', 'folder')]
+    for process in started:
+        assert process.popen.wait(20) == 1
+        assert process.output.count('\n') == 1, process.output
+
+
+def test_live_parameters_of_the_learner(source):
+    learned = source.learn(4)
+    assert source.set('adaptation', learn_receptors=False, leak_s=1.0) == [(True, '')] * 2
+    source.learner.settings = LearnerSettings(learn_receptors=False, leak_s=1.0)
+    assert source.learn(2) < learned
+    assert source.set('adaptation', enabled=False) == [(True, '')]
+    assert not source.ask()[0].receptors.any()
+    for given, words in (({'learn_core': 'all'}, 'must be one of off, cm, cm_gleak'),
+                         ({'receptor_rate': -1.0}, ''), ({'snapshot': '/x'}, 'read-only')):
+        [(done, reason)] = source.set('adaptation', **given)
+        assert not done and words in reason, reason
+    defaults = {'learn_receptors': True, 'leak_s': LearnerSettings().leak_s, 'enabled': True}
+    assert all(done for done, _ in source.set('adaptation', **defaults))
+
+
+def test_while_it_is_disabled_nothing_is_learned(source):
+    """What is flown then has not the time constants that the learner takes it to have."""
+    learned = source.learn(4)
+    source.call('adaptation/enable', data=False)
+    for _ in range(5):
+        source.ask()
+    source.call('adaptation/enable', data=True)
+    assert source.ask()[0].receptors.min() < learned + 0.1
+
+
+def test_killed_and_started_again_it_proposes_what_it_had(source):
+    learned = source.learn(8)
+    assert source.call('adaptation/snapshot').success
+    source.process.popen.kill()
+    source.process.popen.wait()
+    source.flight = 'goes-on'
+    source.start()
+    text = source.file.read_text()
+    source.learner = Adaptation(source.pilot.familiar, source.pilot.wiring.neurons)
+    source.learner.restore(text, source.pilot.digest)
+    assert source.learn(1) > learned
+
+
+def test_two_pilots_with_the_same_process_id_fly_different_flights():
+    """In containers the ids of processes are the same after every start."""
+    names = []
+    for _ in range(2):
+        spec = importlib.util.find_spec('liquid_pilot.nodes.adapting')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        names.append(module.new_flight())
+    assert names[0] != names[1]
+
+
+def test_a_mission_with_adaptation_flies_as_in_one_process(
+        adaptive_pilot, run_cli, tmp_path):
+    limit_s, seeds = 2.5, (11, 12)
+    parameters = tmp_path / 'parameters.yaml'
+    parameters.write_text(yaml.safe_dump({
+        f'/**/{node}': {'ros__parameters': values} for node, values in {
+            'simulator': {'time_limit_s': limit_s},
+            'pilot': {'foresee': True, 'hold_limit_s': 0.3, 'adaptation_timeout_s': 5.0},
+            'adaptation': {'learn_core': 'cm_gleak'}}.items()}))
+    process = run_cli('fly', '--adapt', '--pilot', adaptive_pilot.path, '--missions', 2, '--seed',
+                      seeds[0], '--headless', '--condition', 'noise:5', '--out', tmp_path / 'run',
+                      '--params-file', parameters)
+    adapting = Adapting(FrontSettings(foresee=True, gate=GateSettings(hold_limit_s=0.3)),
+                        LearnerSettings(learn_core='cm_gleak'))
+    rules = MissionRules(time_limit_s=limit_s)
+    with Simulation(SimulationSettings(conditions=parse('noise:5'))) as simulation:
+        flier = InProcessPilot(adaptive_pilot, simulation, adapting=adapting)
+        results = [fly_one(seed, simulation, flier, rules) for seed in seeds]
+        proposal = flier.learner.proposal
+        trained = InProcessPilot(adaptive_pilot, simulation)
+        plain = fly_one(seeds[0], simulation, trained, rules)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, out + err
+    flown = np.load(tmp_path / 'run' / 'paths.npz')
+    for result in results:
+        assert np.array_equal(flown[f'seed_{result.seed}'][:, 1:], np.array(result.path)[:, 1:])
+    report = json.loads((tmp_path / 'run' / 'report.json').read_text())
+    assert report['missions'] == [result.to_json() for result in results]
+    # Adaptation took part.
+    tau_s = np.load(tmp_path / 'run' / 'adaptation.npz')['seed_11/receptor_tau_s'][:, 1]
+    assert tau_s[0] == pytest.approx(0.0125) and tau_s[-1] > 1.1 * 0.0125
+    assert proposal.receptors.min() > 0.1 and proposal.log_cm.any()
+    assert not np.array_equal(np.array(plain.path)[-1], np.array(results[0].path)[-1])
