@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--disturbance', type=float, default=1.3, metavar='L',
                         help='level of the noise in the commands that are flown, of which the '
                              'expert shows how to recover; 0 is none (default: 1.3)')
+    parser.add_argument('--pilot', metavar='PILOT',
+                        help='let this pilot steer while the expert labels (DAgger): a shipped one '
+                             'by name, or its folder')
     parser.add_argument('--conditions', default='clear', metavar='LIST',
                         help='weather to fly in, one of them a flight in turn, such as '
                              'clear,snow:4,rain:1-3 (`liquid-pilot evaluate --help` has them all)')
@@ -35,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from liquid_pilot.evaluation.cells import expand
     from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.learning import demonstrations, progress, source
+    from liquid_pilot.liquid import pilot_file
     from liquid_pilot.simulation.conditions import CLEAR
 
     console = Console(stderr=True)
@@ -46,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     weather = expand(arguments.conditions)
     settings = demonstrations.CollectionSettings(
         *_size(arguments.image_size), demonstrations.Disturbance(arguments.disturbance),
-        conditions=() if weather == [CLEAR] else tuple(weather))
+        conditions=() if weather == [CLEAR] else tuple(weather),
+        pilot=str(pilot_file.resolve(arguments.pilot).resolve()) if arguments.pilot else None)
     seeds = range(arguments.seed, arguments.seed + arguments.episodes)
     outcomes: dict[str, int] = {}
     frames = 0

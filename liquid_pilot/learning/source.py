@@ -10,7 +10,8 @@ import hashlib
 import json
 import math
 import zipfile
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,20 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         conditions = tuple(map(str, made_with.get('conditions', ())))
     return DataSource(training, validation, camera, rate_hz, vehicle, str(folder),
                       form == _FORMAT, conditions)
+
+
+def join(sources: Sequence[DataSource]) -> DataSource:
+    """Several sources as one; LiquidPilotError when they are not of the same robot."""
+    first, *others = sources
+    for other in others:
+        for name in ('camera', 'rate_hz', 'vehicle', 'simulated'):
+            if getattr(other, name) != getattr(first, name):
+                raise LiquidPilotError(f'{other.name}: {name} is {getattr(other, name)!r}, that of '
+                                       f'{first.name} is {getattr(first, name)!r}')
+    return replace(
+        first, training=[path for each in sources for path in each.training],
+        validation=[path for each in sources for path in each.validation],
+        name='+'.join([first.name, *(Path(each.name).name for each in others)]))
 
 
 def _spread(paths: list[Path], share: float) -> list[Path]:

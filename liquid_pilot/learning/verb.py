@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='folder for checkpoints, curves and the pilot; an interrupted run in '
                              'it is taken up again')
     data = parser.add_mutually_exclusive_group()
-    data.add_argument('--demonstrations', type=Path, metavar='DIR',
+    data.add_argument('--demonstrations', type=Path, nargs='+', metavar='DIR',
                       help='learn from what `liquid-pilot demonstrate` made (default: demonstrate '
                            'into --out first)')
     data.add_argument('--dataset', type=Path, metavar='DIR_OR_YAML',
@@ -117,9 +117,12 @@ def _data(arguments: argparse.Namespace, settings: TrainingSettings, announce: A
     from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.learning import source
 
-    folder = arguments.demonstrations or arguments.dataset
+    folder = arguments.dataset
     if arguments.bags and (arguments.dataset is None or arguments.dataset.is_dir()):
         raise LiquidPilotError('--bags needs the YAML mapping of their topics: --dataset FILE')
+    if arguments.demonstrations:
+        return source.join([source.read(each, settings.held_out_share)
+                            for each in arguments.demonstrations])
     if folder is None:
         return None
     if arguments.dataset is not None and not folder.is_dir():

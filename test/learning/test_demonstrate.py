@@ -1,5 +1,6 @@
 """`liquid-pilot demonstrate`: what it writes, how it stops and goes on, and what it refuses."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from liquid_pilot import cli
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning import source
 from liquid_pilot.learning.demonstrations import Episode
 
@@ -67,3 +69,19 @@ def test_weather_is_flown_in_turn_and_frames_that_do_not_come_are_no_rows(tmp_pa
     assert both[1].images[:20].mean() < 0.6 * fair[1].images[:20].mean()
     assert both[2].dt_s[1:].min() > 0.19 and fair[2].dt_s.max() < 0.06
     assert abs(both[2].dt_s.sum() - fair[2].dt_s.sum()) < 0.3
+
+
+def test_a_pilot_steers_while_the_expert_labels_and_both_folders_are_learned_from(tmp_path):
+    words = ['--workers', '1', '--episodes', '2', '--seed', '6', '--disturbance', '0']
+    shown, steered = tmp_path / 'shown', tmp_path / 'steered'
+    assert cli.main(['demonstrate', '--out', str(shown), *words]) == 0
+    assert cli.main(['demonstrate', '--out', str(steered), *words, '--pilot', 'forest-ltc']) == 0
+    one, other = (Episode.load(folder / 'episode_00000006.npz') for folder in (shown, steered))
+    assert (one.images[0] == other.images[0]).all()
+    # Steered otherwise, other places are seen.
+    assert len(one.dt_s) != len(other.dt_s) or (one.images != other.images).any()
+    joined = source.join([source.read(shown), source.read(steered)])
+    assert len(joined.training) == len(joined.validation) == 2
+    assert joined.name.endswith('shown+steered')
+    with pytest.raises(LiquidPilotError, match='vehicle'):
+        source.join([joined, dataclasses.replace(joined, vehicle='rover')])
