@@ -73,14 +73,15 @@ class Maker:
 
     def _train_memory(self, kind: str, seed: int, data: source.DataSource) -> pilot_file.PilotFile:
         plan = yaml.safe_load((ROOT / 'config' / 'train_memory.yaml').read_text())
-        first = f'{MEMORY}ltc'
+        core, first = kind.removeprefix(MEMORY), f'{MEMORY}ltc'
         beginning = Beginning()
         if kind != first:
             self.make(first, seed)
             beginning = Beginning(
                 encoder_run=self._study.work / 'training' / f'{first}-{seed}')
         return self._train(kind, seed, data, {
-            **plan, **self._study.content['memory'], 'core': kind.removeprefix(MEMORY)}, beginning)
+            **plan, **self._study.content['memory'], 'core': core,
+            'core_rate': self._study.content['memory_rates'][core]}, beginning)
 
     def _shown(self, name: str) -> source.DataSource:
         """The demonstrations of that name in study.yaml, flown if need be."""

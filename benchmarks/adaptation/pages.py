@@ -12,8 +12,8 @@ from study import Study
 TITLES = {
     'development': 'Weather from the start: families that were looked at during tuning',
     'sealed': 'Sealed families: written down before tuning, flown once, when all was final',
-    'clear': 'Clear weather', 'no harm': 'Clear weather, a thousand missions',
-    'controls': 'Controls', 'clear controls': 'Controls in clear weather',
+    'clear': 'Clear weather, every arm', 'no harm': 'Clear weather, a thousand missions',
+    'controls': 'Controls',
     'mid-flight': 'Weather that turns in mid-flight', 'elapsed': 'Elapsed time',
     'memory': 'Courses that need memory', 'memory, weather': 'Courses that need memory, in weather',
     'shipped': 'The shipped pilot'}
