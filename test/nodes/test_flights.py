@@ -120,6 +120,7 @@ def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
 
 
 @pytest.mark.parametrize(('adapter', 'condition'), [
+    ('attitude_thrust', 'glimpse:1+night:2'),
     ('cmd_vel', 'snow:3@1s+rate:2+dropped:2+latency=0.1+wind:2'),
     # With latency the guard would take the newest odometry, whichever that is.
     ('attitude_thrust', 'rate:1+noise:2')])
