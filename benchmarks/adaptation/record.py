@@ -8,6 +8,7 @@ first and forests within them, which says more about the next training.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -87,19 +88,23 @@ def summarise(study: Study) -> dict[str, Any]:
 
 
 def by_family(parts: dict[str, Any]) -> dict[str, Any]:
-    """{'snow': {'frozen': {'successes', 'missions', ...}}}; weather in mid-flight: 'snow@3s'."""
+    """{'snow': {'frozen': {'successes', 'missions', ...}}}; weather in mid-flight: 'snow@3s'.
+
+    A family that is flown at several severities keeps them in its name, such as 'rate:5'.
+    """
+    labels = dict.fromkeys(label for rows in parts.values() for label in rows)
+    short = {label: re.sub(r'[:=][0-9.]+', '', label) for label in labels}
+    names = {label: name if list(short.values()).count(name) == 1 else label
+             for label, name in short.items()}
     conditions: dict[str, Any] = {}
     for rows in parts.values():
-        for condition, row in rows.items():
-            family = condition.partition(':')[0] + (
-                '@' + condition.partition('@')[2] if '@' in condition else '')
-            for name, cell in row.items():
-                have = conditions.setdefault(family, {}).get(name)
+        for label, row in rows.items():
+            found = conditions.setdefault(names[label], {})
+            for arm, cell in row.items():
                 # 'clear' is flown by several parts: the one with the most missions counts.
-                if have is None or cell['missions'] > have['missions']:
-                    conditions[family][name] = {
-                        'successes': cell['successes'], 'missions': cell['missions'],
-                        'wilson_95': cell['wilson_95'], 'condition': condition}
+                if arm not in found or cell['missions'] > found[arm]['missions']:
+                    found[arm] = {'successes': cell['successes'], 'missions': cell['missions'],
+                                  'wilson_95': cell['wilson_95'], 'condition': label}
     return conditions
 
 
