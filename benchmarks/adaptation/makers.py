@@ -46,15 +46,15 @@ class Maker:
         self._label = f'{kind}-{seed} '
         if kind in BORROWED:
             pilot = pilot_file.load(RECORD / f'{BORROWED[kind]}-{seed}')
-            data = self._shown('demonstrations')
+            data = self.shown('demonstrations')
         elif kind.startswith(MEMORY):
-            data = self._shown('courses')
+            data = self.shown('courses')
             pilot = self._train_memory(kind, seed, data)
         elif kind == 'oracle':
-            data = self._shown('shifted')
+            data = self.shown('shifted')
             pilot = self._train(kind, seed, data, {'core': 'ltc'}, Beginning())
         else:
-            data = self._shown('demonstrations')
+            data = self.shown('demonstrations')
             core = kind.removesuffix('_irregular')
             changes = {'core': core, **(self._study.content['elapsed'] if core != kind else {})}
             pilot = self._train(kind, seed, data, changes, Beginning(
@@ -83,12 +83,13 @@ class Maker:
             **plan, **self._study.content['memory'], 'core': core,
             'core_rate': self._study.content['memory_rates'][core]}, beginning)
 
-    def _shown(self, name: str) -> source.DataSource:
+    def shown(self, name: str) -> source.DataSource:
         """The demonstrations of that name in study.yaml, flown if need be."""
         plan = self._study.content['demonstrations'][name]
         families = self._study.content['families']
-        flown = {'courses': expand(plan.get('conditions', 'clear')),
-                 'shifted': ['clear', *families['development'], *families['sealed']]}
+        flown = {'shifted': ['clear', *families['development'], *families['sealed']]}
+        if 'conditions' in plan:
+            flown[name] = expand(plan['conditions'])
         folder = self._study.work / name
         demonstrations.collect(
             range(plan['first_seed'], plan['first_seed'] + plan['episodes']), folder,
@@ -115,8 +116,8 @@ def prepare(study: Study, workers: int, progress: Progress, only: str | None = N
                 maker.make(kind, seed)
 
 
-def held_out_courses(study: Study) -> tuple[list[Path], tuple[str, ...]]:
-    """Episodes that no pilot learned from, and the conditions they were flown in, in turn."""
-    plan = study.content['demonstrations']['courses']
-    data = source.read(study.work / 'courses', plan['held_out_share'])
-    return data.validation, data.conditions
+def judged_courses(study: Study, workers: int, progress: Progress
+                   ) -> tuple[list[Path], tuple[str, ...]]:
+    """Episodes that no pilot learns from, and the conditions they were flown in, in turn."""
+    data = Maker(study, workers, progress).shown('judged')
+    return sorted([*data.training, *data.validation]), data.conditions

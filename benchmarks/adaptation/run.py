@@ -64,12 +64,12 @@ def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, An
     return found
 
 
-def judge_grid(study: Study) -> None:
+def judge_grid(study: Study, workers: int, progress: Progress) -> None:
     """Memory pilots of the first training seed on held-out courses; kept in grid.json."""
     import grid
     import makers
 
-    paths, conditions = makers.held_out_courses(study)
+    paths, conditions = makers.judged_courses(study, workers, progress)
     seed, found = study.seeds[0], {}
     for kind in [kind for kind in study.content['pilots'] if kind.startswith(makers.MEMORY)]:
         courses = grid.Courses(pilot_file.load(study.pilot(kind, seed)), paths, conditions)
@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
 
                 makers.prepare(study, parsed.workers, progress, parsed.only)
             if 'grid' in steps:
-                judge_grid(study)
+                judge_grid(study, parsed.workers, progress)
             if 'fixed' in steps:
                 closing['fixed'] = choose_fixed(study, parsed.workers, progress)['best']
             if 'schedule' in steps:
