@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from liquid_pilot.evaluation.crew import Job, Terms, fly_all
+from liquid_pilot.evaluation import crew
+from liquid_pilot.evaluation.crew import Job, MakePilot, Terms, fly_all, make_pilot
 from liquid_pilot.evaluation.flight import Effort, Flight
 from liquid_pilot.evaluation.ledger import Cell, Ledger, code_digest
 from liquid_pilot.interfaces import LiquidPilotError
@@ -145,7 +145,8 @@ def evaluate(
     on_progress: Callable[[int, int, Cell, Flight, Throughput], None] | None = None,
     on_event: Callable[[str], None] | None = None, adapter: str = 'cmd_vel',
     rules: MissionRules | None = None, settings: SimulationSettings | None = None,
-    keep_paths: bool = False, modes: Sequence[str] | None = None, make_pilot: Any = None,
+    keep_paths: bool = False, modes: Sequence[str] | None = None,
+    make_pilot: MakePilot = make_pilot,
 ) -> Results:
     """Fly every pilot in every condition on every seed.
 
@@ -171,10 +172,7 @@ def evaluate(
     seeds = list(dict.fromkeys(seeds))
     code = code_digest((rules or MissionRules(), settings or SimulationSettings()))
     modes = list(modes or [''] * len(pilots))
-    terms = Terms(rules, settings, keep_paths)
-    if make_pilot is not None:
-        terms = replace(terms, make_pilot=make_pilot)
-    else:
+    if make_pilot is crew.make_pilot:
         for mode in modes:
             parse_mode(mode)
     named = names(pilots, modes)
@@ -198,8 +196,9 @@ def evaluate(
                 on_progress(results.flown, len(jobs), cell, flight, results.throughput)
 
         try:
-            results.given_up = fly_all(jobs, terms, workers, on_flight,
-                                       on_event or (lambda text: None))
+            terms = Terms(rules, settings, keep_paths, make_pilot)
+            results.given_up = fly_all(
+                jobs, terms, workers, on_flight, on_event or (lambda text: None))
         except KeyboardInterrupt:
             results.interrupted = True
         wanted = {job.cell for job in every}

@@ -29,6 +29,9 @@ _ALONE = 2
 """How often a mission that flies alone may kill its worker before it is given up."""
 
 
+MakePilot = Callable[[PilotFile, Simulation, str, str], InProcessPilot]
+
+
 def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> InProcessPilot:
     """A pilot that adapts as its mode says (`onboard.adapting`), ready to fly."""
     return InProcessPilot(file, simulation, adapter, adapting=parse_mode(mode))
@@ -50,7 +53,7 @@ class Terms:
     rules: MissionRules | None = None
     settings: SimulationSettings | None = None
     keep_paths: bool = False
-    make_pilot: Callable[[PilotFile, Simulation, str, str], InProcessPilot] = make_pilot
+    make_pilot: MakePilot = make_pilot
     """Of (pilot file, simulation, adapter, mode); a function that another process can import."""
 
 

@@ -30,7 +30,6 @@ from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.preprocess import Preprocessor
 from liquid_pilot.onboard.rotations import heading_rad
 from liquid_pilot.simulation import conditions
-from liquid_pilot.simulation.courses import Way
 from liquid_pilot.simulation.disturbance import Disturbance, Injector, Waverer
 from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.layout import ForestLayout, generator
@@ -123,7 +122,7 @@ class Demonstrator:
         if self._pilot is not None:
             self._pilot.reset()
         expert, mission = Expert(simulation.layout), Mission(seed, simulation.layout)
-        way, waver = Way(simulation.layout), Waverer(generator(seed, 'waver'))
+        waver = Waverer(generator(seed, 'waver'))
         rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...], tuple[float, ...]]] = []
         last_ns, expert_steers = packet.stamp_ns - simulation.control_period_ns, True
         tick = 0
@@ -144,9 +143,8 @@ class Demonstrator:
                 chosen = label if expert_steers else answer
                 # No frame, no answer: the vehicle goes on with the last one.
                 setpoint = None if chosen is None else inject(chosen)
-            way.update(packet.state.position_enu_m)
             if setpoint is not None:
-                setpoint = waver(setpoint, way.deciding(simulation.flight_time_s), period_s)
+                setpoint = waver(setpoint, simulation.deciding, period_s)
             packet = simulation.advance(setpoint)
             tick += 1
         images, imu, dt_s, commands, bearing = zip(*rows, strict=True)

@@ -74,18 +74,13 @@ class Sequences:
         index = first[:, None] + np.arange(length)
         return self.inputs[index], self.dt_s[index], self.commands[index]
 
-    def padded(self, chosen: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
-        """Episodes (E, T, ...) as long as the longest, and (E, T) what of it was flown.
-
-        `chosen`: the numbers of the episodes; None for all of them.
-        """
-        index, flown = padded_index(self.starts, chosen)
-        return self.inputs[index], self.dt_s[index], self.commands[index], flown
-
 
 def padded_index(starts: np.ndarray, chosen: np.ndarray | None = None
                  ) -> tuple[np.ndarray, np.ndarray]:
-    """(E, T) frames of whole episodes, the last one of each repeated, and which of them count."""
+    """(E, T) frames of whole episodes, the last one of each repeated, and which of them count.
+
+    `chosen`: the numbers of the episodes; None for all of them.
+    """
     begins, ends = starts[:-1], starts[1:]
     if chosen is not None:
         begins, ends = begins[chosen], ends[chosen]

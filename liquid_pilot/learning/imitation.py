@@ -244,12 +244,11 @@ class Learner:
     @torch.no_grad()
     def flown_loss(self, core: nn.Module, data: Sequences, recall: Recall | None = None) -> float:
         """Mean loss over whole episodes, each flown through by the core from rest."""
-        inputs, dt_s, commands, flown = data.padded()
-        outputs, states = core(self._tensor(inputs), self._tensor(dt_s))
-        error = ((outputs - self._tensor(commands))**2).mean(2).cpu().numpy()
+        index, flown = padded_index(data.starts)
+        outputs, states = core(self._tensor(data.inputs[index]), self._tensor(data.dt_s[index]))
+        error = ((outputs - self._tensor(data.commands[index]))**2).mean(2).cpu().numpy()
         found = float(np.mean((error * flown).sum(1) / flown.sum(1)))
         if recall is not None:
-            index, _ = padded_index(data.starts)
             found += recall(states, self._tensor(data.bearing[index]), self._tensor(flown)).item()
         return found
 

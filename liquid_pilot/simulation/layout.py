@@ -105,14 +105,6 @@ class Course:
     turn: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """From, to (s) and at which yaw rate (rad/s) the vehicle is turned by then."""
 
-    def posts(self, gate_yaw_rad: float) -> list[tuple[float, float]]:
-        """x, y of the gate's posts; the gate stands across that heading."""
-        if self.gate_enu_m is None:
-            return []
-        x, y = self.gate_enu_m
-        sin, cos = math.sin(gate_yaw_rad), math.cos(gate_yaw_rad)
-        return [(x - hand * GATE_HALF_M * sin, y + hand * GATE_HALF_M * cos) for hand in (1, -1)]
-
 
 GATE_HALF_M = 1.3
 """Half the distance between a gate's posts."""
@@ -147,10 +139,12 @@ class ForestLayout:
         return math.atan2(y - self.start_enu_m[1], x - self.start_enu_m[0])
 
     def posts(self) -> list[tuple[float, float]]:
-        """x, y of the gate's posts, if there is one."""
+        """x, y of the gate's posts, if there is one: it stands across the first leg."""
         if self.course is None or self.course.gate_enu_m is None:
             return []
-        return self.course.posts(self.gate_yaw_rad)
+        x, y = self.course.gate_enu_m
+        sin, cos = math.sin(self.gate_yaw_rad), math.cos(self.gate_yaw_rad)
+        return [(x - hand * GATE_HALF_M * sin, y + hand * GATE_HALF_M * cos) for hand in (1, -1)]
 
     def trunks(self) -> np.ndarray:
         """(n, 3) float64: x, y and radius of all that stands upright in the flown area."""

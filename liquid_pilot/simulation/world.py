@@ -162,6 +162,11 @@ class Simulation:
         return (self._stamp_ns - self._start_ns) / NANOSECONDS_PER_SECOND
 
     @property
+    def deciding(self) -> bool:
+        """Whether, on a course, the moment to recall what was seen at the start has come."""
+        return self._way.deciding(self.flight_time_s)
+
+    @property
     def render_time_s(self) -> float:
         """Wall time spent on drawing since the last reset."""
         return self._renderer.spent_s if self._renderer else 0.0
