@@ -42,7 +42,8 @@ def gather(study: Study) -> tuple[dict[tuple[str, str, str], Won], set[str]]:
                 (cell.pilot, cell.mode, cell.condition, cell.seed): (cell.code, flight)
                 for cell, flight in ledger.flights.items()}
         digests = {kind: pilot_file.load(study.pilot(kind, seed)).digest
-                   for kind in study.content['pilots'] if study.pilot(kind, seed).is_dir()}
+                   for kind in [*study.content['pilots'], 'shipped']
+                   if study.pilot(kind, seed).is_dir()}
         for part in study.content['flights']:
             for name in part['arms']:
                 kind, mode = study.arm(name)

@@ -19,7 +19,7 @@ from liquid_pilot.liquid import pilot_file
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-KINDS = ('ltc', 'augmented', 'gru_dt', 'feedforward', 'oracle')
+SHIPPED = ROOT / 'pilots' / 'forest-ltc'
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Study:
 
     def pilot(self, kind: str, seed: int) -> Path:
         """Where a pilot is kept."""
-        return self.record / 'pilots' / f'{kind}-{seed}'
+        return SHIPPED if kind == 'shipped' else self.record / 'pilots' / f'{kind}-{seed}'
 
     def arm(self, name: str) -> tuple[str, str]:
         """(kind of pilot, mode) of an arm of study.yaml."""
