@@ -8,7 +8,9 @@ Their modes are 'study:NAME'; everything else is a mode of the product (`onboard
 - readout: nothing but a linear read-out of the core's state, fitted by recursive least squares to
   what the yaw rate was short of its command (in the manner of Neural-Fly: only linear
   coefficients adapt); of the four commanded axes yaw is the one that an IMU measures.
-- fixed_dt: told at every tick that one period of the training's frame rate has gone by.
+- patient: as trained, behind a guard that waits for slow cameras (PATIENCE_S). The shipped guard
+  gives the safe command after 0.5 s without one, so at 1 Hz it would judge itself.
+- fixed_dt: likewise, told at every tick that one period of the training's frame rate has gone by.
 """
 
 from __future__ import annotations
@@ -26,12 +28,16 @@ from liquid_pilot.onboard.adaptation import Adaptation
 from liquid_pilot.onboard.adapting import Adapting, parse_mode
 from liquid_pilot.onboard.evidence import Evidence, Proposal
 from liquid_pilot.onboard.front import FrontSettings
+from liquid_pilot.onboard.guard import LONGEST_STEP_S
 from liquid_pilot.onboard.time_scales import CORE_RANGE, RECEPTOR_RANGE
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.world import Simulation
 
 PREFIX = 'study:'
 RESET_S = 4.0
+PATIENCE_S = 2.5
+"""Time-out of the guard in the arms of elapsed time; the longest gap between frames there is 1 s
+at a fixed rate, and rarely more where four of five frames are lost."""
 _FILTER = FrontSettings(photometric=False, hold_frames=False, stretch_core=False, caution=False)
 
 
@@ -42,10 +48,16 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
         return crew.make_pilot(file, simulation, adapter, mode)
     if name == 'readout':
         return ReadOutPilot(file, simulation, adapter)
-    if name == 'fixed_dt':
-        period_s = 1.0 / file.specification.rate_hz
-        told = replace(file.specification, dt_min_s=period_s, dt_max_s=period_s)
-        return InProcessPilot(replace(file, specification=told), simulation, adapter)
+    if name in ('patient', 'fixed_dt'):
+        limits = file.specification.limits
+        # The guard lets no gap count for more than LONGEST_STEP_S of slew.
+        slew = tuple(each * PATIENCE_S / LONGEST_STEP_S for each in limits.slew)
+        limits = replace(limits, command_timeout_s=PATIENCE_S, slew=slew)
+        if name == 'fixed_dt':
+            period_s = 1.0 / file.specification.rate_hz
+            told = replace(file.specification, dt_min_s=period_s, dt_max_s=period_s)
+            file = replace(file, specification=told)
+        return InProcessPilot(file, simulation, adapter, limits)
     front = FrontSettings()
     if name == 'fixed':
         gain, follow = rest.split(',')

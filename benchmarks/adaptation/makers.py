@@ -55,13 +55,16 @@ class Maker:
             pilot = self._train(kind, seed, data, {'core': 'ltc'}, Beginning())
         else:
             data = self.shown('demonstrations')
-            core = kind.removesuffix('_irregular')
-            changes = {'core': core, **(self._study.content['elapsed'] if core != kind else {})}
-            pilot = self._train(kind, seed, data, changes, Beginning(
+            pilot = self._train(kind, seed, data, self._core(kind), Beginning(
                 encoder_run=RECORD / f'{BORROWED["ltc"]}-{seed}'))
         familiar = pilot.familiar or familiarity.measure(pilot, data.training, self._announce)
         place.parent.mkdir(parents=True, exist_ok=True)
         familiarity.with_familiar(pilot, familiar, place)
+
+    def _core(self, kind: str) -> dict[str, Any]:
+        """Settings that a kind's name stands for: a core, perhaps on irregular frames."""
+        core = kind.removesuffix('_irregular')
+        return {'core': core, **(self._study.content['elapsed'] if core != kind else {})}
 
     def _train(self, kind: str, seed: int, data: source.DataSource, changes: dict[str, Any],
                beginning: Beginning) -> pilot_file.PilotFile:
@@ -73,15 +76,15 @@ class Maker:
 
     def _train_memory(self, kind: str, seed: int, data: source.DataSource) -> pilot_file.PilotFile:
         plan = yaml.safe_load((ROOT / 'config' / 'train_memory.yaml').read_text())
-        core, first = kind.removeprefix(MEMORY), f'{MEMORY}ltc'
+        chosen, first = self._core(kind.removeprefix(MEMORY)), f'{MEMORY}ltc'
         beginning = Beginning()
         if kind != first:
             self.make(first, seed)
             beginning = Beginning(
                 encoder_run=self._study.work / 'training' / f'{first}-{seed}')
         return self._train(kind, seed, data, {
-            **plan, **self._study.content['memory'], 'core': core,
-            'core_rate': self._study.content['memory_rates'][core]}, beginning)
+            **plan, **self._study.content['memory'], **chosen,
+            'core_rate': self._study.content['memory_rates'][chosen['core']]}, beginning)
 
     def shown(self, name: str) -> source.DataSource:
         """The demonstrations of that name in study.yaml, flown if need be."""

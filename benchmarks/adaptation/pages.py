@@ -16,6 +16,7 @@ TITLES = {
     'controls': 'Controls',
     'mid-flight': 'Weather that turns in mid-flight', 'elapsed': 'Elapsed time',
     'memory': 'Courses that need memory', 'memory, weather': 'Courses that need memory, in weather',
+    'memory, elapsed': 'Elapsed time where the core has to remember',
     'shipped': 'The shipped pilot'}
 
 
@@ -179,7 +180,7 @@ def pictures(content: dict[str, Any]) -> dict[str, bytes]:
     """Name to PNG."""
     found = {}
     for name, parts in (('adaptation_study.png', ('clear', 'development', 'sealed', 'mid-flight')),
-                        ('elapsed_time.png', ('elapsed',)),
+                        ('elapsed_time.png', ('elapsed', 'memory, elapsed')),
                         ('memory_courses.png', ('memory', 'memory, weather'))):
         rows = {f'{condition}': row for part in parts
                 for condition, row in content['parts'].get(part, {}).items()

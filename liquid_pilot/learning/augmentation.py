@@ -85,6 +85,30 @@ class Augmentation:
         return (dt_s * np.exp(rng.uniform(-self.irregular_dt, self.irregular_dt, dt_s.shape))
                 ).astype(np.float32)
 
+    def thinned(self, index: np.ndarray, flown: np.ndarray, dt_s: np.ndarray, imu: np.ndarray,
+                rng: np.random.Generator, whole: bool) -> tuple[np.ndarray, ...]:
+        """Sequences without the frames that are left out, and with jitter in their times.
+
+        Args:
+            index: (B, T) of their frames, in order.
+            flown: (B, T) which of them count; the others pad a batch.
+            dt_s: (N,) of all frames.
+            imu: (N, 6) likewise.
+            rng: of this batch.
+            whole: they begin where an episode does; its first frame always arrives.
+
+        Returns:
+            What is left of `index` and `flown`, (B, K), and its times (B, K) and IMU (B, K, 6).
+        """
+        times, seen = dt_s[index], imu[index]
+        kept = self.kept(index.shape, rng)
+        if kept is not None:
+            if whole:
+                kept[:, 0] = 0
+            times, seen = since_kept(times, kept, True), since_kept(seen, kept, False)
+            index, flown = (np.take_along_axis(each, kept, 1) for each in (index, flown))
+        return index, flown, self.times(times, rng), seen
+
 
 PRESETS = {
     'none': Augmentation(),

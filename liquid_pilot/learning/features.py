@@ -69,11 +69,6 @@ class Sequences:
             None if frames.bearing is None else np.concatenate([
                 frames.bearing * (MIRROR_BEARING if side else 1) for side in mirrored]))
 
-    def window(self, first: np.ndarray, length: int) -> tuple[np.ndarray, ...]:
-        """(B, T, ...) inputs, dt and commands that begin at the frames given."""
-        index = first[:, None] + np.arange(length)
-        return self.inputs[index], self.dt_s[index], self.commands[index]
-
 
 def padded_index(starts: np.ndarray, chosen: np.ndarray | None = None
                  ) -> tuple[np.ndarray, np.ndarray]:

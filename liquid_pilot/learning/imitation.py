@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from liquid_pilot.learning.augmentation import Augmentation, since_kept
+from liquid_pilot.learning.augmentation import Augmentation
 from liquid_pilot.learning.dataset import (
     MIRROR_BEARING,
     MIRROR_COMMAND,
@@ -159,28 +159,17 @@ class Learner:
 
         def loss(step: int) -> torch.Tensor:
             epoch, place = divmod(step, per_epoch)
-            if not length:
+            if length:
+                index = batches(epoch)[place][:, None] + np.arange(length)
+                flown = np.ones(index.shape, bool)
+            else:
                 index, flown = padded_index(data.starts, batches(epoch)[place])
-                dt_s = augment.times(data.dt_s[index], numpy_generator(s.seed, 'core times', step))
-                outputs, states = core(self._tensor(data.inputs[index]), self._tensor(dt_s))
-                found = _loss_where(outputs, self._tensor(data.commands[index]),
-                                    self._tensor(flown))
-                if recall is not None:
-                    found = found + recall(states, self._tensor(data.bearing[index]),
-                                           self._tensor(flown))
-                return found
-            inputs, dt_s, commands = data.window(batches(epoch)[place], length)
             rng = numpy_generator(s.seed, 'core times', step)
-            kept = augment.kept(dt_s.shape, rng)
-            if kept is not None:
-                features = data.features
-                imu = since_kept(inputs[..., features:], kept, total=False)
-                dt_s = since_kept(dt_s, kept, total=True)
-                inputs = np.take_along_axis(inputs, kept[..., None], 1)
-                inputs = np.concatenate([inputs[..., :features], imu], 2)
-                commands = np.take_along_axis(commands, kept[..., None], 1)
-            outputs, _ = core(self._tensor(inputs), self._tensor(augment.times(dt_s, rng)))
-            return _loss(outputs, self._tensor(commands))
+            index, flown, dt_s, imu = augment.thinned(
+                index, flown, data.dt_s, data.inputs[:, data.features:], rng, not length)
+            inputs = np.concatenate([data.inputs[index, :data.features], imu], 2)
+            return self._through(core, recall, self._tensor(inputs), dt_s, data.commands[index],
+                                 None if data.bearing is None else data.bearing[index], flown)
 
         modules = {'core': core} if recall is None else {'core': core, 'recall': recall}
         return Stage('core', modules, per_epoch * s.core_epochs,
@@ -205,12 +194,8 @@ class Learner:
             else:
                 episodes = rng.choice(len(frames.starts) - 1, s.joint_batch)
                 index, flown = padded_index(frames.starts, episodes)
-            dt_s, seen = frames.dt_s[index], imu[index]
-            kept = augment.kept(dt_s.shape, rng) if length else None
-            if kept is not None:
-                dt_s, seen = since_kept(dt_s, kept, True), since_kept(seen, kept, False)
-                index = np.take_along_axis(index, kept, 1)
-            dt_s = augment.times(dt_s, rng)
+            index, flown, dt_s, seen = augment.thinned(
+                index, flown, frames.dt_s, imu, rng, not length)
             wanted = commands[index]
             bearing = None if frames.bearing is None else frames.bearing[index]
             images = frames.images[torch.from_numpy(index.flatten())].to(self.device).float() / 255
@@ -221,13 +206,8 @@ class Learner:
                 bearing = None if bearing is None else bearing * MIRROR_BEARING
             images = augment.images(images, torch_generator(s.seed, 'joint images', step))
             found = encoder(images).unflatten(0, index.shape)
-            outputs, states = core(torch.cat([found, self._tensor(seen)], 2), self._tensor(dt_s))
-            if length:
-                return _loss(outputs, self._tensor(wanted))
-            found = _loss_where(outputs, self._tensor(wanted), self._tensor(flown))
-            if recall is not None:
-                found = found + recall(states, self._tensor(bearing), self._tensor(flown))
-            return found
+            inputs = torch.cat([found, self._tensor(seen)], 2)
+            return self._through(core, recall, inputs, dt_s, wanted, bearing, flown)
 
         def validate() -> float:
             held_out = self.held_out()
@@ -240,6 +220,17 @@ class Learner:
         return Stage('joint', modules, s.joint_steps,
                      self.rate_factor * s.joint_rate, loss, validate,
                      max(s.joint_steps // (EVALUATIONS // 4), 1), key)
+
+    def _through(self, core: nn.Module, recall: Recall | None, inputs: torch.Tensor,
+                 dt_s: np.ndarray, wanted: np.ndarray, bearing: np.ndarray | None,
+                 flown: np.ndarray) -> torch.Tensor:
+        """The loss of sequences (B, T) that the core flies through from rest."""
+        outputs, states = core(inputs, self._tensor(dt_s))
+        flown = self._tensor(flown)
+        found = _loss_where(outputs, self._tensor(wanted), flown)
+        if recall is not None:
+            found = found + recall(states, self._tensor(bearing), flown)
+        return found
 
     @torch.no_grad()
     def flown_loss(self, core: nn.Module, data: Sequences, recall: Recall | None = None) -> float:

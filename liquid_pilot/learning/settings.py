@@ -93,7 +93,7 @@ class TrainingSettings:
     noise: float = _of_preset('largest sigma of sensor noise, of full scale')
     blur: float = _of_preset('largest share of a blurred image in the mixture')
     erasing: float = _of_preset('largest rectangle painted over, share of the area')
-    dropped_frames: float = _of_preset('largest share of frames left out of a window')
+    dropped_frames: float = _of_preset('largest share of frames left out of a sequence')
     irregular_dt: float = _of_preset('largest jitter of the elapsed time, a share')
 
     checkpoint_s: float = _number(30.0, 0, 1e6, 'seconds between two checkpoints')

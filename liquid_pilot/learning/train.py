@@ -275,9 +275,6 @@ def _check(settings: TrainingSettings, data: DataSource, beginning: Beginning) -
                                    f'of a {data.vehicle}')
     elif beginning.encoder_run is not None and _is_pilot(beginning.encoder_run):
         _check_size(pilot_file.load(beginning.encoder_run), data)
-    if not settings.sequence_length and Augmentation.of(settings).dropped_frames:
-        raise LiquidPilotError('dropped_frames is for windows: set it to 0, or sequence_length '
-                               'above 0')
     if settings.recall and (settings.sequence_length or not data.simulated):
         raise LiquidPilotError('recall is for whole episodes of simulated demonstrations: set it '
                                'to 0, or sequence_length to 0')

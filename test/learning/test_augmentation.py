@@ -64,6 +64,24 @@ def test_frames_are_dropped_in_order_up_to_the_share_given():
     assert Augmentation().kept((3, 20), np.random.default_rng(0)) is None
 
 
+@pytest.mark.parametrize('whole', [False, True])
+def test_thinned_sequences_keep_their_time_and_the_first_frame_of_an_episode(whole):
+    augment = Augmentation(dropped_frames=0.9)
+    dt_s, imu = np.linspace(0.04, 0.06, 30, dtype=np.float32), np.ones((30, 6), np.float32)
+    index, flown = np.array([np.arange(20), np.arange(10, 30)]), np.ones((2, 20), bool)
+    flown[1, 15:] = False
+    firsts = set()
+    for seed in range(30):
+        found, counted, times, seen = augment.thinned(
+            index, flown, dt_s, imu, np.random.default_rng(seed), whole)
+        firsts |= set(found[0, :1])
+        np.testing.assert_allclose(  # Up to each frame, from where the sequence began.
+            np.cumsum(times, 1)[0], np.cumsum(dt_s)[found[0]], rtol=1e-5)
+        np.testing.assert_array_equal(counted[1], found[1] < 25)
+        assert (np.diff(found, axis=1) > 0).all() and (seen == 1.0).all()
+    assert firsts == {0} if whole else len(firsts) > 3
+
+
 def test_irregular_times_stay_within_their_share():
     dt_s = np.full((4, 50), 0.05, np.float32)
     found = Augmentation(irregular_dt=0.2).times(dt_s, np.random.default_rng(0))
