@@ -41,10 +41,10 @@ What adaptation and memory bring, and to whom. {state}
 them sealed), severities, forests. Pilots of {len(study.seeds)} training seeds, on forests that
 nothing was trained or tuned on; every arm flies the same ones. Success in per cent of the missions
 of all seeds. A star marks a difference from the first column that McNemar's test finds at 5 % after
-Holm's correction over all {content['comparisons']} comparisons of this page. `adaptation.json` has
-every figure with its Wilson interval, the rate of each training seed, paired differences with two
-intervals (over missions, and over training seeds and missions) and the share of the gap to the
-oracle that was closed.
+Holm's correction over all {content['comparisons']} comparisons of this page. Below each table stand
+the intervals, the rate of each training seed, crashes, and the paired difference from the first
+column in points, with two intervals: over missions, and over training seeds and missions
+(bootstrap), which says more about the next training. `adaptation.json` has all of it.
 
     python benchmarks/adaptation/run.py              # all of it: resumable, many hours on two cores
     python benchmarks/adaptation/run.py report       # this page, from what has been flown so far
@@ -83,20 +83,47 @@ def _arms(study: Study) -> str:
 
 
 def _table_of(rows: dict[str, Any]) -> str:
+    """Success at a glance, and below it everything that is known of each cell."""
     names = list(next(iter(rows.values())))
-    body = [[condition, *(_shown(row[name]) for name in names)] for condition, row in rows.items()]
-    first, *others = names
-    found = table(['condition', *names], body)
+    if len(rows) == 1:
+        # One condition and many arms: turned.
+        (condition, row), = rows.items()
+        found = table(['arm', condition], [[f'`{name}`', _shown(row[name])] for name in names])
+    else:
+        found = table(['condition', *names], [
+            [condition, *(_shown(row[name]) for name in names)] for condition, row in rows.items()])
+    return f'{found}\n{_details(rows)}'
+
+
+def _details(rows: dict[str, Any]) -> str:
     lines = []
     for condition, row in rows.items():
-        for name in others[:1]:
-            test = row[name].get('against')
+        for name, cell in row.items():
+            if not cell['missions']:
+                continue
+            low, high = cell['wilson_95']
+            line = [condition, f'`{name}`', f"{cell['successes']} of {cell['missions']}",
+                    f'{100 * low:.0f}-{100 * high:.0f}',
+                    ', '.join(_percent(rate) for rate in cell['by_training_seed']),
+                    f"{cell['crashes']}"]
+            test = cell.get('against')
             if test and test['pairs']:
-                lines.append(f"{condition} {_points(test['difference'])} "
-                             f"({_interval(test['interval_95'])})")
-    if lines:
-        found += f'\n{others[0]} minus {first}, points: {"; ".join(lines)}.\n'
-    return found
+                line += [_points(test['difference']), _interval(test['interval_95']),
+                         _interval(test['over_seeds_95']), f"{test['p_holm']:.1g}"]
+            else:
+                line += [''] * 4
+            lines.append(line)
+    if not lines:
+        return ''
+    first = next(iter(next(iter(rows.values()))))
+    head = ['condition', 'arm', 'successes', 'Wilson', 'by training seed', 'crashes',
+            f'minus `{first}`', 'over missions', 'over training seeds', 'p (Holm)']
+    return ('<details><summary>Every cell: intervals of 95 %, training seeds, crashes, tests'
+            f'</summary>\n\n{table(head, lines)}\n</details>\n')
+
+
+def _percent(rate: float | None) -> str:
+    return '-' if rate is None else f'{100 * rate:.0f}'
 
 
 def _shown(cell: dict[str, Any]) -> str:

@@ -78,7 +78,7 @@ def summarise(study: Study) -> dict[str, Any]:
                 row[name]['against'] = test
             _close_gaps(row, first)
     for test, adjusted in zip(tests, holm([test['p'] for test in tests]), strict=True):
-        test['p_holm'] = round(adjusted, 6)
+        test['p_holm'] = float(f'{adjusted:.2g}')
     content = {'version': 1, 'codes': sorted(codes), 'comparisons': len(tests),
                'conditions': by_family(parts), 'parts': parts,
                'fixed': _read(study.record / 'fixed.json'),
