@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections import deque
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ from liquid_pilot.nodes.qos import DIAGNOSTICS
 from liquid_pilot.nodes.runtime import LiquidNode
 
 OK, WARNING, ERROR = 0, 1, 2
+INSTANCE = secrets.token_hex(4)
+"""Of this process, which may have a twin under the same name."""
 REPEAT_S = 3.0
 """A problem that goes on is said again after this long."""
 
@@ -73,11 +76,12 @@ class Health:
             return 0.0
         return (len(recent) - 1) / (recent[-1] - recent[0])
 
-    def latency_ms(self, quantile: float) -> float:
-        """Quantile of the latencies in ms; NaN before the first."""
+    def latency_ms(self, quantile: float, newest: int | None = None) -> float:
+        """Quantile of the latencies, of all or of the newest so many, in ms; NaN before any."""
         if not self._latencies:
             return math.nan
-        return 1e3 * float(np.quantile(np.array(self._latencies), quantile))
+        chosen = np.array(self._latencies)[-(newest or 0):]
+        return 1e3 * float(np.quantile(chosen, quantile))
 
     def age_s(self, now_s: float) -> float:
         """Seconds since the last tick; NaN before the first."""
@@ -140,7 +144,7 @@ class Reporter:
             name=f'{node.get_name()}: {state}',
             level=problems[0][0] if problems else OK,
             message='; '.join(message for _, message in problems) or state,
-            values={'state': state, **self.health.values(now_s), **extras},
+            values={'state': state, 'instance': INSTANCE, **self.health.values(now_s), **extras},
             hardware_id=name,
         )
         self._publisher.publish(pack_diagnostics(status, node.get_clock().now().nanoseconds))

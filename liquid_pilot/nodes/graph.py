@@ -218,8 +218,11 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         for name, value in dataclasses.asdict(limits).items()
     } if options.vehicle != defaults.vehicle else {}
 
+    # The simulator engages before the first frame, and what it simulates is well.
+    simulated = {'preflight': False} if options.simulated else {}
     specs = [NodeSpec('guard', 'guard', parameters={
-        **clock, **lockstep, **given(adapter=options.adapter), **vehicle_limits}, **common)]
+        **clock, **lockstep, **simulated, **given(adapter=options.adapter), **vehicle_limits},
+        **common)]
     if not options.demonstrate:
         specs.append(NodeSpec('pilot', 'pilot', parameters={
             **clock, **lockstep, **given(pilot=options.pilot), 'vehicle': options.vehicle,

@@ -1,8 +1,8 @@
 """The guard node: `pilot/command` in, what the vehicle takes out. It hosts the vehicle adapter.
 
-Disengaged it is silent, so that somebody else may fly. Engaged it passes good commands on as they
-come, and gives the vehicle's safe command by its own watchdog when none comes. It imports neither
-numba nor ONNX Runtime: it must stand when they fall.
+Disengaged, and while a human has the vehicle, it is silent, so that somebody else may fly. Engaged
+it passes good commands on as they come, and gives the vehicle's safe command by its own watchdog
+when none comes. It imports neither numba nor ONNX Runtime: it must stand when they fall.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from geometry_msgs.msg import Twist, TwistStamped
-from nav_msgs.msg import Odometry
-from rclpy.duration import Duration
+from geometry_msgs.msg import TwistStamped
 from std_srvs.srv import SetBool, Trigger
-from trajectory_msgs.msg import MultiDOFJointTrajectory
 
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
-    AttitudeThrust,
     Command,
     ObservationError,
     VehicleLimits,
-    VehicleState,
 )
 from liquid_pilot.nodes import messages, qos, runtime
-from liquid_pilot.nodes.diagnostics import ERROR, WARNING, Reporter
+from liquid_pilot.nodes.diagnostics import ERROR, WARNING, Health, Reporter
+from liquid_pilot.nodes.outputs import make_output
 from liquid_pilot.nodes.parameters import parameter
-from liquid_pilot.onboard.guard import DISENGAGED, SAFE, STOPPED, Decision, Guard
+from liquid_pilot.nodes.surroundings import COMMAND_TOPIC, Odometer, Surroundings
+from liquid_pilot.onboard.fence import Fence
+from liquid_pilot.onboard.guard import SAFE, SILENT, STOPPED, Decision, Guard
+from liquid_pilot.onboard.preflight import Requirements, failing
 from liquid_pilot.onboard.vehicles import ADAPTERS, LIMITS, make_adapter
 
 _LAST_WORD_NS = 500_000_000
 """How long the end waits for the vehicle to have the safe command."""
+_LOOK_PERIOD_S = 0.25
 _QUADROTOR = LIMITS['quadrotor']
 
 
@@ -64,6 +64,21 @@ class GuardParameters:
     check_age: bool = parameter(
         True, 'drop commands whose stamp is older than command_timeout_s by the ROS clock; false '
         "when the camera's clock is not the ROS clock")
+    preflight: bool = parameter(
+        True, 'refuse to engage until the checks pass: camera and IMU rate, clocks, camera '
+        'geometry, and what the autopilot says of itself')
+    least_camera_rate: float = parameter(
+        0.5, "camera rate that engaging asks for, as a share of training's", low=0.0, high=1.0)
+    least_imu_rate_hz: float = parameter(
+        15.0, 'IMU rate that engaging asks for', 'Hz', low=0.0, high=1000.0)
+    fence_radius_m: float = parameter(
+        0.0, 'no command leads farther than this from where it was engaged; needs odom; 0: no '
+        'such limit', 'm', low=0.0, high=1e5)
+    fence_ceiling_m: float = parameter(
+        0.0, 'nor higher than this above it; 0: no such limit', 'm', low=0.0, high=1e4)
+    fence_reaction_s: float = parameter(
+        0.6, 'how long the vehicle goes on before it follows a new command', 's', low=0.0,
+        high=10.0)
     lockstep: bool = parameter(
         False, 'for lock-step simulation only: answer each command at once, and let time stand '
         'still between them')
@@ -71,6 +86,15 @@ class GuardParameters:
     def limits(self) -> VehicleLimits:
         """As one object; LiquidPilotError when they do not fit each other."""
         return VehicleLimits(self.maximum, self.slew, self.command_timeout_s, self.safe_command)
+
+    def fence(self) -> Fence:
+        """As one object."""
+        return Fence(self.fence_radius_m, self.fence_ceiling_m, self.fence_reaction_s)
+
+    def requirements(self) -> Requirements:
+        """What engaging asks for."""
+        return Requirements(self.least_camera_rate, self.least_imu_rate_hz,
+                            self.command_timeout_s if self.check_age else None)
 
 
 class GuardNode(runtime.LiquidNode):
@@ -81,29 +105,27 @@ class GuardNode(runtime.LiquidNode):
     def __init__(self) -> None:
         super().__init__('guard')
         settings = self.settings.now
-        self._guard = Guard(settings.limits())
+        fence = settings.fence()
+        self._guard = Guard(settings.limits(), fence)
         self._adapter = make_adapter(settings.adapter)
-        self._vehicle: VehicleState | None = None
-        self._vehicle_s = 0.0
-        self._held: Decision | None = None
+        self._held: Command | None = None
         self._command_s: float | None = None
         self._time_s = 0.0
         self._wants_to_engage = settings.engage_on_start
 
         self._reporter = Reporter(self, self._describe)
-        if self._adapter.needs_state:
-            self._output = self.create_publisher(
-                MultiDOFJointTrajectory, 'attitude_thrust', qos.COMMAND)
-            self.create_subscription(
-                Odometry, 'odom', self._on_odometry, qos.sensor(settings.lockstep))
-        else:
-            self._output = self.create_publisher(
-                TwistStamped if settings.stamped else Twist, 'cmd_vel', qos.COMMAND)
-        self.create_subscription(TwistStamped, 'pilot/command', self._on_command, qos.COMMAND)
+        self._sent = Health()
+        self._output = make_output(self, self._adapter, settings.stamped)
+        self._odometer = None
+        if self._adapter.needs_state or fence:
+            self._odometer = Odometer(self, settings.lockstep, self._answer)
+        self.create_subscription(TwistStamped, COMMAND_TOPIC, self._on_command, qos.COMMAND)
         self.create_service(SetBool, 'guard/engage', self._on_engage)
         self.create_service(Trigger, 'guard/stop', self._on_stop)
         if not settings.lockstep:
+            self._surroundings = Surroundings(self, self._on_override)
             self.every(1.0 / settings.rate_hz, self._watch)
+            self.every(_LOOK_PERIOD_S, self._look)
 
     def _now_s(self) -> float:
         """The guard's time: steady; in lock-step, that of the newest command."""
@@ -113,45 +135,39 @@ class GuardNode(runtime.LiquidNode):
         command = messages.unpack_command(message)
         self._command_s = arrived_s = self.steady_s()
         if self.settings.now.lockstep:
-            self._answer(command)
+            self._held = command
+            self._answer()
         else:
             if self._wants_to_engage:
                 self._wants_to_engage = not self._engage()[0]
             clock_ns = self.get_clock().now().nanoseconds if self.settings.now.check_age else None
-            decision = self._guard.accept(command, self._now_s(), clock_ns)
+            vehicle = self._odometer and self._odometer.fresh(self.settings.now.command_timeout_s)
+            decision = self._guard.accept(command, self._now_s(), clock_ns, vehicle)
             self._note(decision)
             refused = decision.state == SAFE and decision.command.stamp_ns == command.stamp_ns
             if decision.fresh or refused:
                 self._send(decision.command)
+            if decision.fresh:
+                self._sent.tick(self.steady_s(), self._age_s(command.stamp_ns))
         self._reporter.health.tick(self.steady_s(), self.steady_s() - arrived_s)
 
-    def _answer(self, command: Command) -> None:
-        """In lock-step: the simulator waits for an answer with the command's stamp."""
-        self._time_s = command.stamp_ns / NANOSECONDS_PER_SECOND
-        decision = self._guard.accept(command, self._time_s)
-        self._note(decision)
-        if decision.state in (STOPPED, DISENGAGED):
-            held = decision.command._replace(stamp_ns=command.stamp_ns)
-            decision = decision._replace(command=held)
-        self._held = decision
-        self._send_held()
+    def _answer(self) -> None:
+        """In lock-step: the simulator waits for an answer with the command's stamp.
 
-    def _send_held(self) -> None:
-        """Send the lock-step answer as soon as the odometry of its instant is there."""
-        if self._held is None:
-            return
-        command = self._held.command
-        if self._adapter.needs_state and (
-            self._vehicle is None or self._vehicle.stamp_ns < command.stamp_ns
-        ):
+        Given as soon as the odometry of its instant is there, where any is needed.
+        """
+        command, newest = self._held, self._odometer and self._odometer.newest
+        if command is None or (self._odometer is not None and (
+                newest is None or newest.stamp_ns < command.stamp_ns)):
             return
         self._held = None
-        self._send(command)
-
-    def _on_odometry(self, message: Odometry) -> None:
-        self._vehicle = messages.unpack_odometry(message)
-        self._vehicle_s = self.steady_s()
-        self._send_held()
+        self._time_s = command.stamp_ns / NANOSECONDS_PER_SECOND
+        decision = self._guard.accept(command, self._time_s, vehicle=newest)
+        self._note(decision)
+        answer = decision.command
+        if decision.state in (STOPPED, *SILENT):
+            answer = answer._replace(stamp_ns=command.stamp_ns)
+        self._send(answer)
 
     def _watch(self) -> None:
         """The watchdog: the safe command, as long as it holds."""
@@ -160,31 +176,32 @@ class GuardNode(runtime.LiquidNode):
         if decision.state in (SAFE, STOPPED):
             self._send(self._stamped_now(decision.command))
 
+    def _look(self) -> None:
+        """Who else commands."""
+        self._guard.distrust(self._surroundings.rivals)
+
+    def _age_s(self, stamp_ns: int) -> float:
+        return (self.get_clock().now().nanoseconds - stamp_ns) * 1e-9
+
     def _stamped_now(self, command: Command) -> Command:
         return command._replace(stamp_ns=self.get_clock().now().nanoseconds)
 
     def _send(self, command: Command) -> None:
         """Convert and publish; nothing leaves when the adapter cannot, and the autopilot acts."""
-        lockstep = self.settings.now.lockstep
-        vehicle = self._vehicle
-        timeout_s = self.settings.now.command_timeout_s
-        if vehicle is not None and not lockstep and self.steady_s() - self._vehicle_s > timeout_s:
-            vehicle = None
+        settings, vehicle = self.settings.now, None
+        if self._odometer is not None:
+            vehicle = self._odometer.newest if settings.lockstep \
+                else self._odometer.fresh(settings.command_timeout_s)
         try:
             setpoint = self._adapter.convert(command, vehicle)
         except ObservationError as error:
             self._reporter.problem('odometry', str(error))
             return
         self._reporter.solved('odometry')
-        if isinstance(setpoint, AttitudeThrust):
-            self._output.publish(messages.pack_attitude_thrust(setpoint))
-        elif self.settings.now.stamped:
-            self._output.publish(messages.pack_command(setpoint))
-        else:
-            self._output.publish(messages.pack_twist(setpoint))
+        self._output.send(setpoint)
 
     def _note(self, decision: Decision) -> None:
-        if decision.reason and decision.state not in (DISENGAGED, STOPPED):
+        if decision.reason and decision.state not in (*SILENT, STOPPED):
             if decision.reason != 'waiting for the first command':
                 level = ERROR if decision.state == SAFE else WARNING
                 self._reporter.problem('command', f'guard: {decision.reason}', level)
@@ -192,25 +209,38 @@ class GuardNode(runtime.LiquidNode):
             self._reporter.solved('command')
 
     def _engage(self) -> tuple[bool, str]:
-        """Engage; outside lock-step only when somebody gives commands already."""
-        timeout_s = self.settings.now.command_timeout_s
-        if not self.settings.now.lockstep:
+        """Engage; outside lock-step only when somebody gives commands already and all is well."""
+        settings, missing = self.settings.now, []
+        if not settings.lockstep:
             age_s = None if self._command_s is None else self.steady_s() - self._command_s
-            if age_s is None or age_s > timeout_s:
-                topic = self.resolve_topic_name('pilot/command')
-                return False, (f'not engaged: no command on {topic} in the last {timeout_s:g} s; '
-                               'see what the pilot says on /diagnostics')
-            if self._adapter.needs_state and self._vehicle is None:
-                topic = self.resolve_topic_name('odom')
-                return False, f'not engaged: no odometry has come on {topic}'
-        return self._guard.engage(self._now_s())
+            if age_s is None or age_s > settings.command_timeout_s:
+                topic = self.resolve_topic_name(COMMAND_TOPIC)
+                missing.append(f'no command on {topic} in the last {settings.command_timeout_s:g} '
+                               's; see what the pilot says on /diagnostics')
+            if self._odometer and self._odometer.fresh(settings.command_timeout_s) is None:
+                missing.append('no odometry has come lately on '
+                               + self.resolve_topic_name('odom'))
+            if settings.preflight:
+                missing += [self._surroundings.crowd] if self._surroundings.crowd else []
+                missing += failing(self._surroundings.readiness, self._output.status,
+                                   settings.requirements())
+        return self._guard.engage(self._now_s(), missing)
+
+    def _on_override(self, reason: str) -> None:
+        was = self._guard.state
+        self._guard.override(reason)
+        self._wants_to_engage = False
+        if self._guard.state != was:
+            self.get_logger().warning(
+                f'{reason}: nothing is sent' if reason else 'the human has given the vehicle back; '
+                'engage to fly again')
 
     def _on_engage(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data:
             response.success, response.message = self._engage()
         else:
             self._wants_to_engage = False
-            flying = self._guard.state != DISENGAGED
+            flying = self._guard.state not in SILENT
             response.success, response.message = self._guard.disengage(self._now_s())
             if flying and not self.settings.now.lockstep:
                 self._send_safe()
@@ -220,7 +250,8 @@ class GuardNode(runtime.LiquidNode):
     def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._wants_to_engage = False
         response.success, response.message = self._guard.stop(self._now_s())
-        self._send_safe()
+        if response.success:
+            self._send_safe()
         self.get_logger().warning(response.message)
         return response
 
@@ -228,15 +259,22 @@ class GuardNode(runtime.LiquidNode):
         self._send(self._stamped_now(self._guard.check(self._now_s()).command))
 
     def _describe(self) -> tuple[str, dict[str, str]]:
-        return self._guard.state, {'adapter': self._adapter.name}
+        values = {'adapter': self._adapter.name}
+        if self.settings.now.check_age:
+            # From the frame's stamp to the vehicle's setpoint, the frame's own age included.
+            values.update({
+                f'frame_to_vehicle_{name}_ms': messages.format_number(
+                    self._sent.latency_ms(share), 2)
+                for name, share in (('p50', 0.5), ('p99', 0.99))})
+        return self._guard.state, values
 
     def close(self) -> None:
         """Leave the vehicle with its safe command, not with the last one that was passed on."""
-        if self._guard.state != DISENGAGED and not self.settings.now.lockstep:
+        if self._guard.state not in SILENT and not self.settings.now.lockstep:
             self._guard.disengage(self._now_s())
             self._send_safe()
             # A message is lost with its publisher while nobody has read it.
-            self._output.wait_for_all_acked(Duration(nanoseconds=_LAST_WORD_NS))
+            self._output.flush(_LAST_WORD_NS)
 
 
 def main() -> int:

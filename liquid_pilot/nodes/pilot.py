@@ -25,15 +25,18 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.liquid import pilot_file
 from liquid_pilot.nodes import labelled, messages, qos, runtime
 from liquid_pilot.nodes.adapting import Follower, FrontParameters, new_flight
-from liquid_pilot.nodes.diagnostics import WARNING, Reporter
+from liquid_pilot.nodes.diagnostics import WARNING, Health, Reporter
 from liquid_pilot.nodes.intake import Intake, SilentImuError
 from liquid_pilot.nodes.parameters import parameter
 from liquid_pilot.onboard.engine import Engine, Tick
+from liquid_pilot.onboard.preflight import FITS, UNCHECKED, UNFIT, UNKNOWN, Readiness
 from liquid_pilot.onboard.preprocess import decode_compressed
 from liquid_pilot.onboard.time_scales import TimeScales
 
 IMAGE_TOPIC = 'camera/image_raw'
 _LOOK_PERIOD_S = 0.2
+_NEWEST = 40
+"""Of so many frames or samples the age counts before engaging."""
 _GRACE_S = 3.0
 """After a start or a reset, the first frame may take this long to come."""
 
@@ -91,6 +94,8 @@ class Pilot(runtime.LiquidNode):
         # Everything is compiled before the first frame can come.
         self._engine.warm_up()
         self._intake = Intake(now.lockstep)
+        # How often they come, and how old their stamps are by then.
+        self._frames, self._samples = Health(), Health()
         self._camera: CameraGeometry | None = None
         self._camera_fits = False
         self._waiting_since_s: float | None = None
@@ -123,10 +128,12 @@ class Pilot(runtime.LiquidNode):
     def _on_imu(self, message: Imu) -> None:
         now_s = self.steady_s()
         try:
-            self._intake.add_imu(messages.unpack_imu(message), now_s)
+            sample = messages.unpack_imu(message)
         except ObservationError as error:
             self._refuse('imu', str(error))
             return
+        self._samples.tick(now_s, self._age_s(sample.stamp_ns))
+        self._intake.add_imu(sample, now_s)
         if self._intake.lockstep and self._intake.waiting:
             self._fly(now_s)
 
@@ -161,6 +168,7 @@ class Pilot(runtime.LiquidNode):
 
     def _on_frame(self, stamp_ns: int, image: ImageBuffer) -> None:
         now_s = self._frame_s = self.steady_s()
+        self._frames.tick(now_s, self._age_s(stamp_ns))
         self._reporter.solved('camera')
         if self._intake.lockstep and self._answer is not None \
                 and stamp_ns == self._answer.stamp_ns:
@@ -351,15 +359,32 @@ class Pilot(runtime.LiquidNode):
             return
         self._refuse('camera', self._silence('camera', self._image_topic, since))
 
+    def _age_s(self, stamp_ns: int) -> float:
+        return (self.get_clock().now().nanoseconds - stamp_ns) * 1e-9
+
     def _describe(self) -> tuple[str, dict[str, str]]:
         if not hasattr(self, '_commands'):
             return 'loading', {}
-        extras = {'pilot': self._engine.pilot.specification.name,
-                  'digest': self._engine.pilot.digest[:12],
-                  'adaptation': 'on' if self._follower else 'off'}
+        state = 'waiting' if self._answer is None else 'flying'
         if self._refusing:
-            return 'refusing', extras
-        return ('waiting' if self._answer is None else 'flying'), extras
+            state = 'refusing'
+        return state, {
+            'pilot': self._engine.pilot.specification.name,
+            'digest': self._engine.pilot.digest[:12],
+            'adaptation': 'on' if self._follower else 'off',
+            'frame_age_p99_ms': messages.format_number(self._frames.latency_ms(0.99), 2),
+            **self._readiness(state).values()}
+
+    def _readiness(self, state: str) -> Readiness:
+        """What the guard asks for before it engages."""
+        now_s = self.steady_s()
+        geometry = UNCHECKED
+        if self.settings.now.use_camera_info:
+            geometry = UNKNOWN if self._camera is None else FITS if self._camera_fits else UNFIT
+        return Readiness(
+            state, '', self._engine.pilot.specification.rate_hz, self._frames.rate_hz(now_s),
+            self._samples.rate_hz(now_s), 1e-3 * self._frames.latency_ms(0.5, _NEWEST),
+            1e-3 * self._samples.latency_ms(0.5, _NEWEST), geometry)
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image, Imu
+from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample
@@ -50,6 +51,7 @@ class Rig:
         hear(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
         hear(TwistStamped, 'pilot/command', lambda m: self._keep(self.commands, m), qos.COMMAND)
         hear(TwistStamped, 'cmd_vel', lambda m: self._keep(self.outputs, m), qos.COMMAND)
+        self.override = publish(Bool, 'guard/override', qos.COMMAND)
         self.engage_client = self.node.create_client(SetBool, 'guard/engage')
         self.stop_client = self.node.create_client(Trigger, 'guard/stop')
         self.reset_client = self.node.create_client(Trigger, 'pilot/reset')
@@ -240,6 +242,68 @@ def test_a_pilot_that_dies_and_comes_back_broken(flying, tmp_path, damage, words
     assert broken.output.count('\n') == 1
     flying.pilot = flying.start_pilot(flying.path)
     assert flying.settle()
+
+
+def test_a_human_wins_at_once_and_nothing_flies_again_by_itself(flying):
+    flying.override.publish(Bool(data=True))
+    flying.spin(0.1)
+    flying.fly(0.5)
+    assert flying.commands and not flying.outputs
+    refused = flying.call(flying.engage_client, SetBool.Request(data=True))
+    assert not refused.success and 'a human has the vehicle' in refused.message
+    stopped = flying.call(flying.stop_client, Trigger.Request())
+    assert not stopped.success and not flying.outputs
+    flying.override.publish(Bool(data=False))
+    flying.spin(0.1)
+    flying.fly(0.5)
+    assert flying.commands and not flying.outputs
+    assert flying.call(flying.engage_client, SetBool.Request(data=True)).success
+    assert flying.settle()
+
+
+def test_two_pilots_of_one_name_end_in_the_safe_command_and_one_flies_on(flying, tmp_path):
+    twin = flying.start_node('pilot', tmp_path / 'twin.log', pilot=str(flying.path))
+    for _ in range(60):
+        flying.fly(0.5)
+        if 'two publishers' in flying.problems('guard') and flying.outputs[-1][1].values == SAFE:
+            break
+    else:
+        raise AssertionError(twin.output + flying.guard.output)
+    flying.call(flying.engage_client, SetBool.Request(data=False))
+    refused = flying.call(flying.engage_client, SetBool.Request(data=True))
+    assert not refused.success and '2 publishers of /pilot/command' in refused.message
+    twin.end()
+    for _ in range(30):
+        flying.fly(0.5)
+        if flying.call(flying.engage_client, SetBool.Request(data=True)).success:
+            break
+    assert flying.settle()
+
+
+def test_engaging_names_each_check_that_fails(flying):
+    flying.call(flying.engage_client, SetBool.Request(data=False))
+    # Frames that are stamped two seconds ago, and no IMU.
+    for _ in range(3):
+        flying.fly(1.2, imu=None, shift_ns=-2_000_000_000)
+    refused = flying.call(flying.engage_client, SetBool.Request(data=True))
+    assert not refused.success
+    for words in ('imu: 0 samples/s', 'camera: its stamps are 2', 'the pilot says "'):
+        assert words in refused.message, refused.message
+    for _ in range(60):
+        flying.fly(0.5)
+        answer = flying.call(flying.engage_client, SetBool.Request(data=True))
+        if answer.success:
+            break
+    assert answer.success, answer.message
+    assert flying.settle()
+
+
+def test_what_it_takes_from_frame_to_vehicle_is_measured(flying):
+    flying.fly(2.5)
+    values = flying.said['/guard'][-1].values
+    p50, p99 = (float(values[f'frame_to_vehicle_{name}_ms']) for name in ('p50', 'p99'))
+    assert 0.0 < p50 <= p99 < 1000 * TIMEOUT_S
+    assert float(flying.said['/pilot'][-1].values['frame_age_p99_ms']) > 0.0
 
 
 def test_a_guard_that_ends_leaves_the_safe_command(flying):

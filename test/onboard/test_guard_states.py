@@ -2,6 +2,8 @@
 
 import copy
 import math
+import re
+from pathlib import Path
 
 from liquid_pilot.interfaces import Command, VehicleLimits
 from liquid_pilot.onboard import guard as g
@@ -132,3 +134,10 @@ def test_failing_checks_and_distrust_keep_it_from_engaging_and_are_named():
             named.add('distrust')
         assert said[0] is (after.guard.state == g.ENGAGED)
     assert named == {'checks', 'distrust'}
+
+
+def test_the_picture_in_the_docs_is_the_table():
+    text = (Path(__file__).resolve().parents[2] / 'docs' / 'guard.md').read_text()
+    drawn = {(source, event): target for source, target, event in
+             re.findall(r'^ +(\w+) --> (\w+): (.+)$', text, re.M)}
+    assert drawn == g.TRANSITIONS
