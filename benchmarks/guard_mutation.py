@@ -1,0 +1,143 @@
+"""How many faults that somebody could write into the guard do its tests find?
+
+    pip install cosmic-ray
+    python benchmarks/guard_mutation.py [--workers 2] [--module liquid_pilot/onboard/guard.py]
+
+cosmic-ray makes one small change at a time (an operator, a comparison, a constant, a branch) to a
+copy of the module, in a temporary folder, and runs the guard's tests against it; a change that no
+test notices has survived. Takes some seconds a change. The survivors are printed with their lines;
+the last line printed is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ('test/onboard/test_guard.py', 'test/onboard/test_guard_states.py',
+         'test/onboard/test_fence.py')
+TIMEOUT_S = 120
+
+
+def copy(place: Path) -> Path:
+    """What the tests need, and nothing that is large."""
+    for part in ('liquid_pilot', 'test', 'docs/guard.md'):
+        source, target = ROOT / part, place / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__'))
+        else:
+            shutil.copy(source, target)
+    return place
+
+
+def survives(place: Path, module: str, text: str) -> bool:
+    """Whether all tests pass although the module of the copy says this."""
+    (place / module).write_text(text)
+    # Each in a folder of its own: an example database would carry finds from one to the next.
+    command = [sys.executable, '-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider',
+               '--hypothesis-seed=0', *TESTS]
+    try:
+        done = subprocess.run(command, cwd=place, capture_output=True, timeout=TIMEOUT_S,
+                              env={**os.environ, 'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONPATH':
+                                   os.pathsep.join(filter(None, [
+                                       str(place), os.environ.get('PYTHONPATH')]))})
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        shutil.rmtree(place / '.hypothesis', ignore_errors=True)
+    return done.returncode == 0
+
+
+def mutants(module: Path) -> list[tuple[str, int, str]]:
+    """(operator, line, text of the module) of every change that means something."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    source, found = module.read_text(), []
+    seen = {meaning(source)}
+    for name in sorted(operator_names()):
+        try:
+            operator = get_operator(name)()
+        except TypeError:
+            continue  # One that must be told what to look for.
+        for occurrence in itertools.count():
+            changed = mutate_code(source, operator, occurrence)
+            if changed is None:
+                break
+            try:
+                means = meaning(changed)
+            except SyntaxError:
+                continue
+            if means not in seen:
+                seen.add(means)
+                pairs = zip(source.splitlines(), changed.splitlines(), strict=False)
+                line = next(k for k, (one, other) in enumerate(pairs, 1) if one != other)
+                found.append((name, line, changed))
+    return found
+
+
+def meaning(source: str) -> str:
+    """The code without annotations, which are never evaluated here."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        for field in ('annotation', 'returns'):
+            if getattr(node, field, None) is not None:
+                setattr(node, field, ast.Constant(0))
+    return ast.dump(tree)
+
+
+def main() -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('--module', default='liquid_pilot/onboard/guard.py')
+    parser.add_argument('--workers', type=int, default=2, metavar='N')
+    parser.add_argument('--limit', type=int, metavar='N', help='only every so many-th change')
+    parsed = parser.parse_args()
+    try:
+        every = mutants(ROOT / parsed.module)[::parsed.limit or 1]
+    except ImportError:
+        parser.error('cosmic-ray is not installed: pip install cosmic-ray')
+    lines = (ROOT / parsed.module).read_text().splitlines()
+    survivors = []
+    with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True)) as bar:
+        places = [copy(Path(folder) / str(k)) for k in range(parsed.workers)]
+        if not survives(places[0], parsed.module, (ROOT / parsed.module).read_text()):
+            parser.error('the tests fail without any change')
+        task = bar.add_task('changes', total=len(every))
+
+        def judge(mutant: tuple[str, int, str]) -> None:
+            place = places.pop()
+            try:
+                if survives(place, parsed.module, mutant[2]):
+                    survivors.append(mutant)
+                    changed = mutant[2].splitlines()[mutant[1] - 1].strip()
+                    bar.console.print(f'{mutant[1]}: {lines[mutant[1] - 1].strip()}\n'
+                                      f'   -> {changed}  ({mutant[0]})', markup=False)
+            finally:
+                places.append(place)
+                bar.advance(task)
+
+        with ThreadPoolExecutor(parsed.workers) as pool:
+            list(pool.map(judge, every))
+    killed = len(every) - len(survivors)
+    print(json.dumps({'module': parsed.module, 'changes': len(every), 'killed': killed,
+                      'share': round(killed / max(len(every), 1), 4)}))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
