@@ -43,26 +43,28 @@ class Fence:
                 home_enu_m: tuple[float, float, float]) -> tuple[Values, str]:
         """The command, slowed as far as it leads out, and why; empty when it is as it was.
 
-        Where the vehicle will be once it has reacted is reckoned from its velocity; from there on,
-        the command's speed is what can be braked before the fence in the direction of the command.
-        Outside, what leads back in passes. No value grows, and the horizontal direction stays, so
-        that a vehicle that cannot go sideways is not told to.
+        It must be possible to react and to brake before the fence, in the direction of the command,
+        from where the vehicle is; and to brake, from where its velocity will have taken it by the
+        time it has reacted. Outside, what leads back in passes. No value grows, and the horizontal
+        direction stays, so that a vehicle that cannot go sideways is not told to.
         """
         forward, left, up, yaw_rate = values
         reason = ''
         rows = rotation_rows(*unit_quaternion(vehicle.orientation_wxyz))
-        place = tuple(
-            here - home + self.reaction_s * sum(map(operator.mul, row, vehicle.velocity_flu_m_s))
-            for here, home, row in zip(vehicle.position_enu_m, home_enu_m, rows, strict=True))
+        here = tuple(map(operator.sub, vehicle.position_enu_m, home_enu_m))
+        later = tuple(
+            place + self.reaction_s * sum(map(operator.mul, row, vehicle.velocity_flu_m_s))
+            for place, row in zip(here, rows, strict=True))
         speed = math.hypot(forward, left)
         if self.radius_m > 0.0 and speed > 0.0:
             course = heading_rad(vehicle.orientation_wxyz) + math.atan2(left, forward)
-            allowed = self._speed(self._room(place, math.cos(course), math.sin(course)))
+            allowed = self._speed(*(self._room(place, math.cos(course), math.sin(course))
+                                    for place in (here, later)))
             if speed > allowed:
                 forward, left = forward * allowed / speed, left * allowed / speed
                 reason = f'fence: it is {self.radius_m:g} m from where it was engaged'
         if self.ceiling_m > 0.0:
-            allowed = self._speed(self.ceiling_m - place[2])
+            allowed = self._speed(*(self.ceiling_m - place[2] for place in (here, later)))
             if up > allowed:
                 up = allowed
                 reason = f'fence: it is {self.ceiling_m:g} m above where it was engaged'
@@ -78,6 +80,12 @@ class Fence:
         room = ahead + math.sqrt(inside)
         return room if math.hypot(*place[:2]) <= self.radius_m or ahead > 0.0 else 0.0
 
-    def _speed(self, room_m: float) -> float:
-        """Largest v with v^2 / (2 * braking) within the room."""
-        return math.sqrt(2.0 * self.braking_m_s2 * max(room_m, 0.0))
+    def _speed(self, room_m: float, later_m: float) -> float:
+        """Largest v with v * reaction + v^2 / (2 * braking) within the first room ...
+
+        ... and v^2 / (2 * braking) within the second.
+        """
+        held = self.reaction_s * self.braking_m_s2
+        twice = 2.0 * self.braking_m_s2
+        return min(math.sqrt(held * held + twice * max(room_m, 0.0)) - held,
+                   math.sqrt(twice * max(later_m, 0.0)))
