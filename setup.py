@@ -28,6 +28,7 @@ ROS = [
     'ros-jazzy-sensor-msgs', 'ros-jazzy-geometry-msgs', 'ros-jazzy-nav-msgs',
     'ros-jazzy-diagnostic-msgs', 'ros-jazzy-trajectory-msgs', 'ros-jazzy-std-srvs',
 ]
+MAVLINK = ['pymavlink>=2.4.41', 'pyserial>=3.5']
 SIM = ['mujoco>=3.3', 'gymnasium>=1.0', 'matplotlib>=3.7']
 TRAIN = [*SIM, 'torch>=2.4', 'onnx>=1.16', 'onnxscript>=0.3', 'rosbags>=0.11']
 
@@ -49,7 +50,8 @@ setup(
         'sim': SIM,
         'train': TRAIN,
         'view': ['pygame-ce>=2.5'],
-        'test': [*TRAIN, 'pytest>=8,<9', 'hypothesis>=6.100', 'ncps>=1.0.1', 'ruff>=0.6',
+        'mavlink': MAVLINK,
+        'test': [*TRAIN, *MAVLINK, 'pytest>=8,<9', 'hypothesis>=6.100', 'ncps>=1.0.1', 'ruff>=0.6',
                  'mcap-ros2-support>=0.5'],
     },
     entry_points={'console_scripts': ['liquid-pilot = liquid_pilot.cli:main']},

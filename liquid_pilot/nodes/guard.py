@@ -21,7 +21,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.nodes import messages, qos, runtime
 from liquid_pilot.nodes.diagnostics import ERROR, WARNING, Health, Reporter
-from liquid_pilot.nodes.outputs import make_output
+from liquid_pilot.nodes.outputs import OutputParameters, make_output
 from liquid_pilot.nodes.parameters import parameter
 from liquid_pilot.nodes.surroundings import COMMAND_TOPIC, Odometer, Surroundings
 from liquid_pilot.onboard.fence import Fence
@@ -36,15 +36,13 @@ _QUADROTOR = LIMITS['quadrotor']
 
 
 @dataclass(frozen=True)
-class GuardParameters:
+class GuardParameters(OutputParameters):
     """Parameters of the guard node. Four numbers each: forward, left, up, yaw rate."""
 
     adapter: str = parameter(
         'cmd_vel', 'what the vehicle takes: '
         + '; '.join(f'{name}: {entry.description}' for name, entry in ADAPTERS.items()),
         choices=tuple(ADAPTERS))
-    stamped: bool = parameter(
-        True, 'cmd_vel as geometry_msgs/TwistStamped; false: geometry_msgs/Twist')
     maximum: tuple[float, ...] = parameter(
         _QUADROTOR.maximum, 'largest magnitude', 'm/s, m/s, m/s, rad/s', low=0.0, high=100.0)
     slew: tuple[float, ...] = parameter(
@@ -94,7 +92,8 @@ class GuardParameters:
     def requirements(self) -> Requirements:
         """What engaging asks for."""
         return Requirements(self.least_camera_rate, self.least_imu_rate_hz,
-                            self.command_timeout_s if self.check_age else None)
+                            self.command_timeout_s if self.check_age else None,
+                            ADAPTERS[self.adapter].mode_first)
 
 
 class GuardNode(runtime.LiquidNode):
@@ -107,15 +106,16 @@ class GuardNode(runtime.LiquidNode):
         settings = self.settings.now
         fence = settings.fence()
         self._guard = Guard(settings.limits(), fence)
-        self._adapter = make_adapter(settings.adapter)
+        self._adapter = make_adapter(settings.adapter, settings.vehicle())
         self._held: Command | None = None
+        self._obeyed, self._rivals = False, ''
         self._command_s: float | None = None
         self._time_s = 0.0
         self._wants_to_engage = settings.engage_on_start
 
         self._reporter = Reporter(self, self._describe)
         self._sent = Health()
-        self._output = make_output(self, self._adapter, settings.stamped)
+        self._output = make_output(self, settings.adapter, settings)
         self._odometer = None
         if self._adapter.needs_state or fence:
             self._odometer = Odometer(self, settings.lockstep, self._answer)
@@ -138,6 +138,7 @@ class GuardNode(runtime.LiquidNode):
             self._held = command
             self._answer()
         else:
+            self._heed()
             if self._wants_to_engage:
                 self._wants_to_engage = not self._engage()[0]
             clock_ns = self.get_clock().now().nanoseconds if self.settings.now.check_age else None
@@ -171,14 +172,31 @@ class GuardNode(runtime.LiquidNode):
 
     def _watch(self) -> None:
         """The watchdog: the safe command, as long as it holds."""
+        self._heed()
         decision = self._guard.check(self._now_s())
         self._note(decision)
         if decision.state in (SAFE, STOPPED):
             self._send(self._stamped_now(decision.command))
+        self._output.decided()
 
     def _look(self) -> None:
         """Who else commands."""
-        self._guard.distrust(self._surroundings.rivals)
+        self._rivals = self._surroundings.rivals
+
+    def _heed(self) -> None:
+        """Whom not to trust, and whether the autopilot still takes our commands."""
+        status = self._output.status
+        lost = status is not None and status.connected is False
+        self._guard.distrust(self._rivals or ('the autopilot is not connected' if lost else ''))
+        if status is None or lost:
+            return
+        obeys = status.obeys is not False and status.armed is not False
+        if self._obeyed and not obeys and self._guard.state not in SILENT:
+            what = f'mode {status.mode}' if status.obeys is False else 'disarmed'
+            # It flies on by the human's will, and by ours only after engaging again.
+            self._on_override(f'a human has the vehicle ({what})')
+            self._on_override('')
+        self._obeyed = obeys
 
     def _age_s(self, stamp_ns: int) -> float:
         return (self.get_clock().now().nanoseconds - stamp_ns) * 1e-9

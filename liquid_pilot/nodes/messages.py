@@ -56,7 +56,8 @@ def _triple(vector: Vector3) -> tuple[float, float, float]:
     return vector.x, vector.y, vector.z
 
 
-def _quaternion(wxyz: Sequence[float]) -> Quaternion:
+def pack_quaternion(wxyz: Sequence[float]) -> Quaternion:
+    """(w, x, y, z) -> geometry_msgs/Quaternion."""
     w, x, y, z = (float(value) for value in wxyz)
     return Quaternion(w=w, x=x, y=y, z=z)
 
@@ -152,7 +153,7 @@ def pack_odometry(state: VehicleState) -> Odometry:
     message.header.frame_id = WORLD_FRAME
     position = message.pose.pose.position
     position.x, position.y, position.z = (float(value) for value in state.position_enu_m)
-    message.pose.pose.orientation = _quaternion(state.orientation_wxyz)
+    message.pose.pose.orientation = pack_quaternion(state.orientation_wxyz)
     message.twist.twist.linear = _vector(state.velocity_flu_m_s)
     message.twist.twist.angular = _vector(state.angular_velocity_flu_rad_s)
     return message
@@ -187,6 +188,17 @@ def pack_command(command: Command) -> TwistStamped:
     return message
 
 
+def pack_world_twist(stamp_ns: int, velocity_enu_m_s: Sequence[float], yaw_rate_rad_s: float
+                     ) -> TwistStamped:
+    """A velocity of the world (ENU) and a yaw rate about up -> geometry_msgs/TwistStamped."""
+    east, north, up = map(float, velocity_enu_m_s)
+    message = TwistStamped(twist=Twist(linear=Vector3(x=east, y=north, z=up),
+                                       angular=Vector3(z=float(yaw_rate_rad_s))))
+    message.header.stamp = to_time(stamp_ns)
+    message.header.frame_id = 'map'
+    return message
+
+
 def unpack_twist(message: Twist, stamp_ns: int) -> Command:
     """geometry_msgs/Twist -> Command; roll and pitch rates are not used."""
     return Command(
@@ -206,7 +218,7 @@ def pack_attitude_thrust(setpoint: AttitudeThrust) -> MultiDOFJointTrajectory:
     along body z) in accelerations[0].linear.z.
     """
     point = MultiDOFJointTrajectoryPoint(
-        transforms=[Transform(rotation=_quaternion(setpoint.orientation_wxyz))],
+        transforms=[Transform(rotation=pack_quaternion(setpoint.orientation_wxyz))],
         velocities=[Twist(angular=Vector3(z=float(setpoint.yaw_rate_rad_s)))],
         accelerations=[Twist(linear=Vector3(z=float(setpoint.thrust_m_s2)))],
     )

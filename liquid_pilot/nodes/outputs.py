@@ -6,6 +6,7 @@ Nothing is repeated here: what leaves, leaves once, because the guard decided it
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 from geometry_msgs.msg import Twist, TwistStamped
@@ -15,8 +16,11 @@ from trajectory_msgs.msg import MultiDOFJointTrajectory
 
 from liquid_pilot.interfaces import AttitudeThrust, Command
 from liquid_pilot.nodes import messages, qos, runtime
+from liquid_pilot.nodes.parameters import parameter
 from liquid_pilot.onboard.preflight import VehicleStatus
-from liquid_pilot.onboard.vehicles import Adapter
+from liquid_pilot.onboard.vehicles import VehicleSettings
+
+_VEHICLE = VehicleSettings()
 
 
 class Output(Protocol):
@@ -29,6 +33,10 @@ class Output(Protocol):
         """Send what the adapter made of a decision."""
         ...
 
+    def decided(self) -> None:
+        """The guard has just decided, whatever: a heartbeat may be sent, where there are any."""
+        ...
+
     def flush(self, timeout_ns: int) -> None:
         """Wait until what was sent has been read, or for so long."""
         ...
@@ -39,6 +47,9 @@ class PublisherOutput:
 
     status: VehicleStatus | None = None
     _publisher: Publisher
+
+    def decided(self) -> None:
+        """Topics have no heartbeat."""
 
     def flush(self, timeout_ns: int) -> None:
         """See Output."""
@@ -70,8 +81,48 @@ class AttitudeThrustOutput(PublisherOutput):
         self._publisher.publish(messages.pack_attitude_thrust(setpoint))
 
 
-def make_output(node: runtime.LiquidNode, adapter: Adapter, stamped: bool) -> Output:
-    """The output of an adapter."""
-    if adapter.name == 'attitude_thrust':
+@dataclass(frozen=True)
+class OutputParameters:
+    """What the guard node has to know of the vehicle; only the chosen adapter's part matters."""
+
+    stamped: bool = parameter(
+        True, 'cmd_vel as geometry_msgs/TwistStamped; false: geometry_msgs/Twist')
+    hover_thrust: float = parameter(
+        _VEHICLE.hover_thrust, 'share of full thrust that hovers (mavros_attitude, px4_attitude, '
+        'mavlink_attitude)', low=0.05, high=0.95)
+    wheelbase_m: float = parameter(
+        _VEHICLE.wheelbase_m, 'front axle to rear axle (ackermann)', 'm', low=0.01, high=20.0)
+    most_steering_rad: float = parameter(
+        _VEHICLE.most_steering_rad, 'largest steering angle to either side (ackermann)', 'rad',
+        low=0.01, high=1.4)
+    least_speed_m_s: float = parameter(
+        _VEHICLE.least_speed_m_s, 'below it a yaw rate stands for the curvature at this speed '
+        '(ackermann)', 'm/s', low=0.01, high=10.0)
+    climb_lead_s: float = parameter(
+        _VEHICLE.climb_lead_s, 'a climb rate becomes the height so far ahead (crazyflie)', 's',
+        low=0.05, high=5.0)
+    mavlink_url: str = parameter(
+        'udpin:127.0.0.1:14540', 'serial port or address of the autopilot, as pymavlink has them '
+        '(mavlink, mavlink_attitude)')
+    mavlink_baud: int = parameter(
+        921600, 'of a serial port (mavlink, mavlink_attitude)', low=9600, high=4_000_000)
+
+    def vehicle(self) -> VehicleSettings:
+        """As adapters have it."""
+        return VehicleSettings(**{
+            field.name: getattr(self, field.name) for field in fields(VehicleSettings)})
+
+
+def make_output(node: runtime.LiquidNode, adapter: str, settings: OutputParameters) -> Output:
+    """The output of an adapter; LiquidPilotError when what it needs is not installed."""
+    if adapter == 'cmd_vel':
+        return TwistOutput(node, settings.stamped)
+    if adapter == 'attitude_thrust':
         return AttitudeThrustOutput(node)
-    return TwistOutput(node, stamped)
+    if adapter.startswith('mavlink'):
+        from liquid_pilot.nodes.mavlink_output import MavlinkOutput
+
+        return MavlinkOutput(node, settings.mavlink_url, settings.mavlink_baud)
+    from liquid_pilot.nodes.autopilots import OUTPUTS
+
+    return OUTPUTS[adapter](node)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from liquid_pilot.interfaces import AttitudeThrust, Command, VehicleState
+from liquid_pilot.interfaces import Command, VehicleState
 
 
 class Adapter(Protocol):
@@ -15,7 +15,7 @@ class Adapter(Protocol):
     needs_state: bool
     """True when `convert` must be given odometry."""
 
-    def convert(self, command: Command, state: VehicleState | None) -> Command | AttitudeThrust:
+    def convert(self, command: Command, state: VehicleState | None) -> NamedTuple:
         """The same order in the autopilot's terms, with the command's stamp.
 
         Raises ObservationError when odometry is needed and missing or not usable: then nothing

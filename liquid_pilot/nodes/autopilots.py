@@ -1,0 +1,188 @@
+"""The ROS side of autopilots: MAVROS, ArduPilot's DDS interface, PX4's, Ackermann, Crazyflie.
+
+Their message packages are not everywhere: each is imported when its adapter starts, with an error
+that says what to install. Topics are relative to the namespace of the guard and are those that the
+autopilots prescribe (docs/autopilots.md). Content and frames are those of `onboard.vehicles`; here
+they become messages, once for each decision of the guard.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+from geometry_msgs.msg import TwistStamped
+
+from liquid_pilot.interfaces import Command, LiquidPilotError
+from liquid_pilot.nodes import messages, qos, runtime
+from liquid_pilot.nodes.outputs import Output, PublisherOutput
+from liquid_pilot.onboard.preflight import VehicleStatus
+from liquid_pilot.onboard.vehicles.ackermann import AckermannSetpoint
+from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTarget
+from liquid_pilot.onboard.vehicles.hover import HoverSetpoint
+from liquid_pilot.onboard.vehicles.world_velocity import VelocityEnu
+
+ATTITUDE_AND_THRUST = 1 | 2
+"""mavros_msgs/AttitudeTarget: IGNORE_ROLL_RATE and IGNORE_PITCH_RATE."""
+STATUS_S = 3.0
+"""A status that is older says nothing."""
+
+
+def genuine(package: str, name: str) -> Any:
+    """A message type of a package that not every machine has; LiquidPilotError without it."""
+    try:
+        return getattr(importlib.import_module(f'{package}.msg'), name)
+    except (ImportError, AttributeError) as error:
+        raise LiquidPilotError(
+            f'this adapter needs {package}/msg/{name} ({error}): sudo apt install '
+            f'ros-$ROS_DISTRO-{package.replace("_", "-")}, or build {package} in your workspace, '
+            'and source it') from None
+
+
+class Watched:
+    """The newest status that a topic gave; None before the first, not connected when it ends."""
+
+    def __init__(self, node: runtime.LiquidNode, kind: Any, topic: str,
+                 read: Callable[[Any], VehicleStatus]) -> None:
+        self._node, self._read = node, read
+        self._newest: VehicleStatus | None = None
+        self._heard_s = 0.0
+        node.create_subscription(kind, topic, self._on_message, qos.SENSOR)
+
+    def _on_message(self, message: Any) -> None:
+        self._newest, self._heard_s = self._read(message), self._node.steady_s()
+
+    @property
+    def status(self) -> VehicleStatus:
+        """As it is now."""
+        late = self._node.steady_s() - self._heard_s > STATUS_S
+        if self._newest is None or late:
+            return VehicleStatus(connected=False)
+        return self._newest
+
+
+def watch(node: runtime.LiquidNode, package: str, name: str, topic: str,
+          read: Callable[[Any], VehicleStatus]) -> Watched | None:
+    """Watch a status; where its type is not installed, say so and do without."""
+    try:
+        return Watched(node, genuine(package, name), topic, read)
+    except LiquidPilotError:
+        node.get_logger().warning(
+            f'{package} is not installed: mode and arming of the autopilot are not watched, so a '
+            'flipped switch does not disengage the guard')
+        return None
+
+
+class MavrosOutput(PublisherOutput):
+    """MAVROS: velocity of the world with its default `mav_frame`, or attitude and thrust."""
+
+    def __init__(self, node: runtime.LiquidNode, attitude: bool) -> None:
+        self._kind = genuine('mavros_msgs', 'AttitudeTarget') if attitude else TwistStamped
+        self._publisher = node.create_publisher(
+            self._kind, 'mavros/setpoint_raw/attitude' if attitude
+            else 'mavros/setpoint_velocity/cmd_vel', qos.COMMAND)
+        self._watched = watch(node, 'mavros_msgs', 'State', 'mavros/state', mavros_status)
+
+    @property
+    def status(self) -> VehicleStatus | None:
+        """What `mavros/state` says."""
+        return self._watched and self._watched.status
+
+    def send(self, setpoint: VelocityEnu | AttitudeTarget) -> None:
+        """One setpoint."""
+        if isinstance(setpoint, AttitudeTarget):
+            self._publisher.publish(pack_mavros_attitude(self._kind, setpoint))
+        else:
+            self._publisher.publish(messages.pack_world_twist(
+                setpoint.stamp_ns, setpoint.velocity_enu_m_s, setpoint.yaw_rate_rad_s))
+
+
+def mavros_status(message: Any) -> VehicleStatus:
+    """mavros_msgs/State: OFFBOARD is PX4's mode that obeys, GUIDED ArduPilot's."""
+    return VehicleStatus(bool(message.connected), bool(message.armed), message.mode,
+                         message.mode in ('OFFBOARD', 'GUIDED'))
+
+
+def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget) -> Any:
+    """mavros_msgs/AttitudeTarget: FLU to ENU; MAVROS turns it and scales the thrust."""
+    message = kind(type_mask=ATTITUDE_AND_THRUST, thrust=float(setpoint.thrust),
+                   orientation=messages.pack_quaternion(setpoint.orientation_wxyz))
+    message.header.stamp = messages.to_time(setpoint.stamp_ns)
+    message.body_rate.z = float(setpoint.yaw_rate_rad_s)
+    return message
+
+
+class ArduPilotOutput(PublisherOutput):
+    """ArduPilot's DDS interface: a body twist, told by its frame `base_link`."""
+
+    def __init__(self, node: runtime.LiquidNode) -> None:
+        self._publisher = node.create_publisher(TwistStamped, 'ap/cmd_vel', qos.COMMAND)
+        self._watched = watch(node, 'ardupilot_msgs', 'Status', 'ap/status', ardupilot_status)
+
+    @property
+    def status(self) -> VehicleStatus | None:
+        """What `ap/status` says."""
+        return self._watched and self._watched.status
+
+    def send(self, setpoint: Command) -> None:
+        """One twist."""
+        self._publisher.publish(messages.pack_command(setpoint))
+
+
+def ardupilot_status(message: Any) -> VehicleStatus:
+    """ardupilot_msgs/Status: vehicle_type and mode are ArduPilot's numbers."""
+    guided = {1: 15, 2: 4}.get(message.vehicle_type)  # Rover, Copter
+    return VehicleStatus(True, bool(message.armed), f'{message.mode}', message.mode == guided,
+                         'in failsafe' if message.failsafe else '')
+
+
+class AckermannOutput(PublisherOutput):
+    """`drive` as ackermann_msgs/AckermannDriveStamped."""
+
+    def __init__(self, node: runtime.LiquidNode) -> None:
+        self._kind = genuine('ackermann_msgs', 'AckermannDriveStamped')
+        self._publisher = node.create_publisher(self._kind, 'drive', qos.COMMAND)
+
+    def send(self, setpoint: AckermannSetpoint) -> None:
+        """One drive command."""
+        message = self._kind()
+        message.header.stamp = messages.to_time(setpoint.stamp_ns)
+        message.header.frame_id = messages.BASE_FRAME
+        message.drive.speed = float(setpoint.speed_m_s)
+        message.drive.steering_angle = float(setpoint.steering_rad)
+        self._publisher.publish(message)
+
+
+class HoverOutput(PublisherOutput):
+    """`cmd_hover` as crazyflie_interfaces/Hover, which crazyswarm2 takes."""
+
+    def __init__(self, node: runtime.LiquidNode) -> None:
+        self._kind = genuine('crazyflie_interfaces', 'Hover')
+        self._publisher = node.create_publisher(self._kind, 'cmd_hover', qos.COMMAND)
+
+    def send(self, setpoint: HoverSetpoint) -> None:
+        """One hover setpoint; its yaw rate is in degrees."""
+        message = self._kind(
+            vx=float(setpoint.forward_m_s), vy=float(setpoint.left_m_s),
+            yaw_rate=math.degrees(setpoint.yaw_rate_rad_s), z_distance=float(setpoint.height_m))
+        message.header.stamp = messages.to_time(setpoint.stamp_ns)
+        self._publisher.publish(message)
+
+
+def _px4(node: runtime.LiquidNode) -> Output:
+    from liquid_pilot.nodes.px4_output import Px4Output
+
+    return Px4Output(node)
+
+
+OUTPUTS: dict[str, Callable[[runtime.LiquidNode], Output]] = {
+    'mavros': lambda node: MavrosOutput(node, attitude=False),
+    'mavros_attitude': lambda node: MavrosOutput(node, attitude=True),
+    'ardupilot': ArduPilotOutput,
+    'px4': _px4,
+    'px4_attitude': _px4,
+    'ackermann': AckermannOutput,
+    'crazyflie': HoverOutput,
+}

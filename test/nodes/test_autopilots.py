@@ -1,0 +1,158 @@
+"""The ROS side of autopilots: what is sent, by genuine types over DDS where they can be had.
+
+px4_msgs, mavros_msgs, ardupilot_msgs, ackermann_msgs and crazyflie_interfaces are on no package
+index. Where they are installed the outputs are made of them; elsewhere what is packed and read is
+checked field by field on objects of the same names.
+"""
+
+import importlib.util
+import math
+import time
+from types import SimpleNamespace
+
+import pytest
+import rclpy
+from geometry_msgs.msg import TwistStamped, Vector3
+from nav_msgs.msg import Odometry
+from rclpy.executors import SingleThreadedExecutor
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+
+from liquid_pilot.interfaces import Command, VehicleState
+from liquid_pilot.nodes import autopilots, messages, px4_output, qos
+from liquid_pilot.onboard.vehicles import ADAPTERS, make_adapter
+
+NORTH = VehicleState(0, (0.0, 0.0, 2.0), (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)), (0.0,) * 3,
+                     (0.0,) * 3)
+NEEDED = {'mavros_attitude': 'mavros_msgs', 'px4': 'px4_msgs', 'px4_attitude': 'px4_msgs',
+          'ackermann': 'ackermann_msgs', 'crazyflie': 'crazyflie_interfaces'}
+
+
+def test_every_adapter_has_an_output():
+    others = {'cmd_vel', 'attitude_thrust', 'mavlink', 'mavlink_attitude'}
+    assert set(autopilots.OUTPUTS) | others == set(ADAPTERS)
+
+
+@pytest.mark.parametrize(('adapter', 'package'), NEEDED.items())
+def test_what_is_not_installed_is_named(start_node, tmp_path, adapter, package):
+    guard = start_node('guard', tmp_path / 'guard.log', 'a', adapter=adapter)
+    if importlib.util.find_spec(package) is not None:
+        time.sleep(3.0)
+        assert guard.end() == 0
+        return
+    assert guard.popen.wait(30) == 1
+    assert f'needs {package}/msg/' in guard.output and 'apt install' in guard.output
+    assert 'Traceback' not in guard.output
+
+
+@pytest.mark.parametrize(('adapter', 'topic', 'expected'), [
+    # North is where it faces: MAVROS takes the world's axes, ArduPilot the body's.
+    ('mavros', 'mavros/setpoint_velocity/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
+    ('ardupilot', 'ap/cmd_vel', ('base_link', (1.0, 0.5, 0.25), 0.5))])
+def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expected):
+    guard = start_node('guard', tmp_path / 'guard.log', f'twists_{adapter}', adapter=adapter,
+                       preflight=False)
+    node = rclpy.create_node('field', namespace=f'twists_{adapter}')
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    got = []
+    node.create_subscription(TwistStamped, topic, got.append, qos.COMMAND)
+    steer = node.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
+    odometry = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
+    engage = node.create_client(SetBool, 'guard/engage')
+    assert engage.wait_for_service(20.0), guard.output
+    engaged, deadline = None, time.monotonic() + 20.0
+    while time.monotonic() < deadline and not any(
+            max(m.twist.linear.x, m.twist.linear.y) > 0.999 for m in got[-1:]):  # It slews.
+        now_ns = node.get_clock().now().nanoseconds
+        odometry.publish(messages.pack_odometry(NORTH._replace(stamp_ns=now_ns)))
+        steer.publish(messages.pack_command(Command(now_ns, 1.0, 0.5, 0.25, 0.5)))
+        executor.spin_once(timeout_sec=0.05)
+        if engaged is None or (engaged.done() and not engaged.result().success):
+            engaged = engage.call_async(SetBool.Request(data=True))
+        time.sleep(0.02)
+    frame, linear, yaw_rate = expected
+    assert got, guard.output
+    assert got[-1].header.frame_id == frame
+    twist = got[-1].twist
+    assert (twist.linear.x, twist.linear.y, twist.linear.z) == pytest.approx(linear, abs=1e-6)
+    assert twist.angular.z == pytest.approx(yaw_rate)
+    assert guard.end() == 0
+    executor.shutdown()
+    node.destroy_node()
+
+
+def test_px4_gets_velocity_and_nothing_else_to_control():
+    setpoint = make_adapter('px4').convert(Command(1, 1.0, 0.0, 0.5, 0.25), NORTH)
+    packed = px4_output.pack_velocity(SimpleNamespace, setpoint, 77)
+    assert packed.velocity == pytest.approx([1.0, 0.0, -0.5])
+    assert (packed.timestamp, packed.yawspeed) == (77, -0.25)
+    for name in ('position', 'acceleration', 'jerk'):
+        assert all(map(math.isnan, getattr(packed, name)))
+    assert math.isnan(packed.yaw)
+
+
+def test_px4_gets_thrust_along_its_body_z_which_points_down():
+    setpoint = make_adapter('px4_attitude').convert(Command(1, 0.0, 0.0, 0.0, 0.25), NORTH)
+    packed = px4_output.pack_attitude(SimpleNamespace, setpoint, 77)
+    assert packed.q_d == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-9)
+    assert packed.thrust_body == pytest.approx([0.0, 0.0, -0.5])
+    assert packed.yaw_sp_move_rate == -0.25
+
+
+def odometry_of_px4(**changes):
+    half = math.sqrt(0.5)
+    return SimpleNamespace(**{
+        'pose_frame': 1, 'velocity_frame': 1, 'q': [half, 0.0, 0.0, half],  # Facing east.
+        'position': [1.0, 2.0, -3.0], 'velocity': [0.0, 2.0, -0.5],
+        'angular_velocity': [0.1, 0.2, 0.3], **changes})
+
+
+def test_odometry_of_px4_comes_in_ros_frames():
+    state = px4_output.px4_state(odometry_of_px4(), 9)
+    assert state.position_enu_m == (2.0, 1.0, 3.0)
+    assert state.orientation_wxyz == pytest.approx((1, 0, 0, 0), abs=1e-9)
+    # Eastwards at 2 m/s is forward for who faces east.
+    assert state.velocity_flu_m_s == pytest.approx((2.0, 0.0, 0.5), abs=1e-9)
+    assert state.angular_velocity_flu_rad_s == (0.1, -0.2, -0.3)
+    body = px4_output.px4_state(odometry_of_px4(velocity_frame=3, velocity=[2.0, 0.0, -0.5]), 9)
+    assert body.velocity_flu_m_s == pytest.approx(state.velocity_flu_m_s)
+
+
+@pytest.mark.parametrize('changes', [
+    {'pose_frame': 2}, {'velocity_frame': 2}, {'q': [math.nan] * 4}, {'velocity': [math.nan] * 3}])
+def test_odometry_of_px4_that_is_not_of_the_world_is_none(changes):
+    assert px4_output.px4_state(odometry_of_px4(**changes), 9) is None
+
+
+def test_modes_that_obey():
+    offboard = px4_output.px4_status(SimpleNamespace(nav_state=14, arming_state=2, failsafe=False))
+    assert (offboard.obeys, offboard.armed, offboard.estimator) == (True, True, '')
+    posctl = px4_output.px4_status(SimpleNamespace(nav_state=2, arming_state=1, failsafe=True))
+    assert (posctl.obeys, posctl.armed, posctl.estimator) == (False, False, 'in failsafe')
+    for mode, obeys in (('OFFBOARD', True), ('GUIDED', True), ('POSCTL', False), ('', False)):
+        state = SimpleNamespace(connected=True, armed=False, mode=mode)
+        assert autopilots.mavros_status(state).obeys is obeys
+    for kind, mode, obeys in ((2, 4, True), (1, 15, True), (2, 15, False), (1, 4, False),
+                              (3, 4, False)):
+        state = SimpleNamespace(vehicle_type=kind, mode=mode, armed=True, failsafe=[])
+        assert autopilots.ardupilot_status(state).obeys is obeys
+
+
+def test_topics_carry_the_version_of_their_message_as_px4_names_them():
+    assert px4_output.versioned('fmu/out/vehicle_status', SimpleNamespace()) \
+        == 'fmu/out/vehicle_status'
+    for version, name in ((0, 'fmu/out/x'), (1, 'fmu/out/x_v1'), (3, 'fmu/out/x_v3')):
+        assert px4_output.versioned('fmu/out/x', SimpleNamespace(MESSAGE_VERSION=version)) == name
+
+
+def test_mavros_gets_an_attitude_in_ros_frames():
+    setpoint = make_adapter('mavros_attitude').convert(Command(10**9, 0.0, 0.0, 0.0, 0.25), NORTH)
+
+    def kind(**fields):
+        return SimpleNamespace(header=Header(), body_rate=Vector3(), **fields)
+
+    packed = autopilots.pack_mavros_attitude(kind, setpoint)
+    assert (packed.orientation.w, packed.orientation.z) == pytest.approx((math.sqrt(0.5),) * 2)
+    assert (packed.type_mask, packed.thrust, packed.body_rate.z) == (3, 0.5, 0.25)
+    assert packed.header.stamp.sec == 1
