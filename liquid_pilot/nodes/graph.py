@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.vehicles.classes import LIMITS, limits_of
+from liquid_pilot.onboard.vehicles import ADAPTERS, LIMITS, limits_of
 from liquid_pilot.simulation.conditions import parse
 
 PACKAGE = 'liquid_pilot'
 IMAGE_TOPIC = 'camera/image_raw'
+SIMULATED_ADAPTERS = ('cmd_vel', 'attitude_thrust')
+"""What the embedded simulator's vehicle takes."""
 _NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?')
 _TOPIC = re.compile(r'[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*')
 
@@ -57,7 +59,8 @@ class FlyOptions:
                            tuple(LIMITS))
     adapter: str = _option(
         'cmd_vel', 'what the guard sends: cmd_vel (body velocity), or attitude_thrust, which '
-        'needs odometry', ('cmd_vel', 'attitude_thrust'))
+        'needs odometry; without a simulator also to an autopilot (docs/autopilots.md)',
+        tuple(ADAPTERS))
     missions: int = _option(3, 'how many missions the simulator flies')
     seed: int = _option(0, 'forest of the first mission; the next ones follow it')
     condition: str = _option(
@@ -97,6 +100,10 @@ class FlyOptions:
             if choices and value not in choices:
                 raise LiquidPilotError(
                     f'{option.name} must be one of {", ".join(choices)}, not {value!r}')
+        if self.simulated and self.adapter not in SIMULATED_ADAPTERS:
+            raise LiquidPilotError(
+                f'the embedded simulator takes {" or ".join(SIMULATED_ADAPTERS)}, not '
+                f'{self.adapter}; that is for simulator:=none')
         if self.missions < 1:
             raise LiquidPilotError(f'missions must be at least 1, not {self.missions}')
         if self.seed < 0:

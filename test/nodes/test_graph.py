@@ -95,11 +95,17 @@ def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file():
     ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
     ({'condition': 'hail:3'}, 'no condition named'),
     ({'condition': 'latency:1', 'demonstrate': True}, 'leave latency out'),
+    ({'adapter': 'px4'}, 'simulator takes cmd_vel or attitude_thrust'),
     ({'params_file': '/nowhere.yaml'}, 'is not a file'), ({'vehicle': 'boat'}, 'vehicle must be'),
 ])
 def test_what_cannot_be_flown_is_refused_at_once(changes, words):
     with pytest.raises(LiquidPilotError, match=words):
         FlyOptions(**changes)
+
+
+def test_an_autopilot_is_chosen_where_nothing_is_simulated():
+    guard = specs(simulator='none', adapter='mavlink')['guard']
+    assert guard.parameters['adapter'] == 'mavlink' and 'preflight' not in guard.parameters
 
 
 def test_the_command_line_gives_the_options():
