@@ -110,12 +110,12 @@ class Guard:
         `failing` are the checks that do not pass (`onboard.preflight`), in words.
         """
         now_s = _number(now_s)
+        if not math.isfinite(now_s):
+            return False, 'not engaged: the clock is not finite'
         if self._state == OVERRIDDEN:
             return False, f'not engaged: {self._reason}'
         if self._state == ENGAGED:
             return True, 'already engaged'
-        if not math.isfinite(now_s):
-            return False, 'not engaged: the clock is not finite'
         failing = [*failing, *([self._distrust] if self._distrust else [])]
         if failing:
             return False, f'not engaged: {"; ".join(failing)}'

@@ -15,7 +15,9 @@ from liquid_pilot.onboard.guard import (
     ENGAGED,
     FIRST_STEP_S,
     LONGEST_STEP_S,
+    OVERRIDDEN,
     SAFE,
+    STATES,
     STOPPED,
     Guard,
 )
@@ -197,6 +199,15 @@ def test_a_stamp_that_is_not_a_time_is_dropped(stamp):
     assert 'not a time' in decision.reason
 
 
+def test_before_the_first_command_the_safe_one_has_no_time():
+    assert Guard(LIMITS).check(0.0).command == Command(0, *LIMITS.safe_command)
+
+
+@pytest.mark.parametrize('stamp', [0, 1_764_000_000 * 10**9, (2**31 - 1) * 10**9])
+def test_every_time_that_a_message_can_carry_is_one(stamp):
+    assert engaged().accept(Command(stamp, 0.3, 0.0, 0.0, 0.0), 0.0).fresh
+
+
 def test_numpy_scalars_come_out_as_plain_numbers():
     guard = engaged()
     values = (np.float32(0.3), np.float64(0.1), np.int64(0), 0)
@@ -267,6 +278,7 @@ events = st.one_of(
     st.tuples(st.just('accept'), elapsed, stamps, st.tuples(*[st.floats(-3, 3)] * 4), st.none()),
     st.tuples(st.just('check'), elapsed),
     st.tuples(st.sampled_from(['engage', 'engage', 'disengage', 'stop']), elapsed),
+    st.tuples(st.sampled_from(['override', 'distrust']), st.sampled_from(['why', '', ''])),
 )
 
 
@@ -277,7 +289,22 @@ def test_no_sequence_of_events_gets_past_the_guard(sequence):
     assert guard.engage(0.0)[0]
     now, last_good = 0.0, 0.0
     last, last_fresh_stamp, may_fly = LIMITS.safe_command, None, True
+    human = distrusted = False
     for kind, delta, *rest in sequence:
+        if kind == 'override':
+            guard.override(delta)
+            human = bool(delta)
+            may_fly = may_fly and not human
+            assert human is (guard.state == OVERRIDDEN)
+            last = guard.check(now).command.values
+            assert may_fly or last == LIMITS.safe_command
+            continue
+        if kind == 'distrust':
+            guard.distrust(delta)
+            distrusted = bool(delta)
+            last = guard.check(now).command.values
+            assert not distrusted or last == LIMITS.safe_command
+            continue
         # A hostile clock is read once; the true one goes on.
         time = now + delta
         if math.isfinite(time) and delta >= 0.0 and time < 1e6:
@@ -285,12 +312,13 @@ def test_no_sequence_of_events_gets_past_the_guard(sequence):
         if kind == 'engage':
             was = guard.state
             done, message = guard.engage(time)
-            assert done is math.isfinite(time) and message
+            refused = human or (distrusted and was != ENGAGED)
+            assert done is (math.isfinite(time) and not refused) and message
             if done and was != ENGAGED:
                 last, last_good, may_fly = LIMITS.safe_command, time, True
             continue
         if kind in ('disengage', 'stop'):
-            assert getattr(guard, kind)(time)[0]
+            assert getattr(guard, kind)(time)[0] is not (human and kind == 'stop')
             last, may_fly = LIMITS.safe_command, False
             continue
         if kind == 'check':
@@ -304,9 +332,10 @@ def test_no_sequence_of_events_gets_past_the_guard(sequence):
         assert type(out.stamp_ns) is int and 0 <= out.stamp_ns < 2**31 * 10**9
         assert all(type(value) is float and math.isfinite(value) for value in out.values)
         assert all(abs(v) <= m for v, m in zip(out.values, LIMITS.maximum, strict=True))
-        assert decision.state in (DISENGAGED, ENGAGED, SAFE, STOPPED)
+        assert decision.state in STATES
         if decision.fresh:
             assert may_fly and decision.state == ENGAGED and math.isfinite(time)
+            assert not human and not distrusted
             assert all(math.isfinite(value) for value in command.values)
             assert out.stamp_ns == command.stamp_ns != last_fresh_stamp
             if rest[2] is not None:
