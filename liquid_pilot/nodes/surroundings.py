@@ -77,22 +77,21 @@ class Surroundings:
         """More than one commands, in words; empty when at most one does.
 
         Two of the same name are told by their diagnostics, since one that was killed and started
-        anew stays listed twice for a while.
+        anew stays listed twice for some 20 s.
         """
-        topic = self._node.resolve_topic_name(COMMAND_TOPIC)
-        names = self._names(topic)
-        if len(set(names)) < 2 and not self._rivalry.seen(self._node.steady_s()):
-            return ''
-        return f'two publishers of {topic} ({", ".join(names)})'
+        return self._crowd(self._rivalry.seen(self._node.steady_s()))
 
     @property
     def crowd(self) -> str:
-        """More than one could command, in words; one that was killed counts for a while."""
+        """Likewise, before engaging: more than one may be alive."""
+        return self._crowd(self._rivalry.lately(self._node.steady_s()) > 1)
+
+    def _crowd(self, twins: bool) -> str:
         topic = self._node.resolve_topic_name(COMMAND_TOPIC)
         names = self._names(topic)
-        return '' if len(names) < 2 else (
-            f'{len(names)} publishers of {topic} ({", ".join(names)}); end all but one, and wait '
-            'some 20 s for one that was killed')
+        if len(set(names)) < 2 and not twins:
+            return ''
+        return f'two publishers of {topic} ({", ".join(names)}); end all but one'
 
     def _names(self, topic: str) -> list[str]:
         return sorted(f'{end.node_namespace.rstrip("/")}/{end.node_name}'

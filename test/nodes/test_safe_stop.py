@@ -271,7 +271,7 @@ def test_two_pilots_of_one_name_end_in_the_safe_command_and_one_flies_on(flying,
         raise AssertionError(twin.output + flying.guard.output)
     flying.call(flying.engage_client, SetBool.Request(data=False))
     refused = flying.call(flying.engage_client, SetBool.Request(data=True))
-    assert not refused.success and '2 publishers of /pilot/command' in refused.message
+    assert not refused.success and 'two publishers of /pilot/command' in refused.message
     twin.end()
     for _ in range(30):
         flying.fly(0.5)

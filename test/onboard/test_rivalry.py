@@ -32,3 +32,10 @@ def test_two_who_take_turns_are_found_and_forgotten_later(period_s, others):
 
 def test_a_name_that_comes_back_much_later_is_another_start():
     assert not any(watch(['a', 'b', 'a'], Rivalry.WINDOW_S + 0.1)[1])
+
+
+def test_who_has_just_spoken_may_be_alive_and_who_has_not_is_not():
+    rivalry = Rivalry()
+    for name, now_s in (('old', 0.0), ('old', 1.0), ('new', 1.5), ('new', 2.5)):
+        rivalry.note(name, now_s)
+    assert rivalry.lately(3.4) == 2 and rivalry.lately(3.6) == 1 and rivalry.lately(9.0) == 0
