@@ -175,13 +175,16 @@ def _add_doctor(verbs: argparse._SubParsersAction) -> None:
         description='Checks Python, ROS 2, OpenGL, the pilots and what else a flight needs, and '
         'says what to do about what is missing. Exit code 1 when something needed is missing.',
     )
+    doctor.add_argument(
+        '--onboard', action='store_true', help='as on a robot: leave out simulation and window, '
+        'look at clock, ports, shared memory and message packages')
     doctor.set_defaults(run=_doctor)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
     from liquid_pilot.nodes import doctor
 
-    checks = doctor.examine()
+    checks = doctor.examine(parsed.onboard)
     doctor.show(checks)
     return 1 if any(check.level == doctor.FAIL for check in checks) else 0
 

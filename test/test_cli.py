@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from liquid_pilot import cli
-from liquid_pilot.nodes import doctor
+from liquid_pilot.nodes import doctor, doctor_onboard
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -62,6 +62,33 @@ def test_the_doctor_finds_this_machine_fit_to_simulate(monkeypatch):
                  'ONNX Runtime', 'launch'):
         assert checks[name].level == doctor.OK, checks[name]
     assert checks['window'].level in (doctor.OK, doctor.WARN)
+
+
+def test_the_doctor_measures_a_tick_and_looks_at_a_robot():
+    checks = {check.name: check for check in doctor.examine(onboard=True)}
+    assert 'camera rendering' not in checks and 'window' not in checks
+    assert {'governor', 'thread pools', 'providers', 'shared memory', 'ports', 'vehicles'} \
+        <= set(checks)
+    assert checks['tick'].level == doctor.OK, checks['tick']
+    assert 0.05 < float(checks['tick'].found.split('takes ')[1].split(' ms')[0]) < 40.0
+
+
+@pytest.mark.parametrize(('slow_s', 'level'), [
+    (0.01, doctor.OK), (0.03, doctor.WARN), (0.045, doctor.FAIL)])
+def test_the_doctor_says_when_a_tick_is_too_slow(monkeypatch, slow_s, level):
+    monkeypatch.setattr(doctor_onboard, 'measured_tick_s', lambda name: (slow_s, slow_s, 0.05))
+    found = doctor_onboard.tick()
+    assert found[0] == level and (level == doctor.OK) == (len(found) == 2)
+
+
+def test_the_doctor_names_what_may_not_be_opened_and_loose_threads(monkeypatch):
+    monkeypatch.setattr(doctor_onboard.glob, 'glob',
+                        lambda pattern: ['/dev/video0'] if 'video' in pattern else [])
+    monkeypatch.setattr(doctor_onboard.os, 'access', lambda path, how: False)
+    level, found, advice = doctor_onboard.ports()
+    assert level == doctor.WARN and 'not allowed: /dev/video0' in found and 'usermod' in advice
+    monkeypatch.setenv('OMP_NUM_THREADS', '4')
+    assert doctor_onboard.thread_pools()[0] == doctor.WARN
 
 
 def test_the_doctor_says_what_to_do_and_fails(tmp_path):

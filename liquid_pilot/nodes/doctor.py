@@ -25,17 +25,19 @@ class Check(NamedTuple):
     advice: str = ''
 
 
-def examine() -> list[Check]:
-    """All checks; none of them raises."""
-    checks = []
-    for name, check in (
-        ('Python', _python), ('ROS 2', _ros), ('middleware', _middleware),
-        ('discovery', _discovery), ('launch', _launch), ('camera rendering', _rendering),
-        ('compiler cache', _cache), ('ONNX Runtime', _onnxruntime), ('pilots', _pilots),
-        ('window', _window),
-    ):
-        checks.append(_guarded(name, check))
-    return checks
+def examine(onboard: bool = False) -> list[Check]:
+    """All checks; none of them raises.
+
+    `onboard`: on a robot, which simulates nothing and has no screen, but has to keep up.
+    """
+    from liquid_pilot.nodes.doctor_onboard import ONBOARD
+
+    checks = [('Python', _python), ('ROS 2', _ros), ('middleware', _middleware),
+              ('discovery', _discovery), ('launch', _launch), ('compiler cache', _cache),
+              ('ONNX Runtime', _onnxruntime), ('pilots', _pilots)]
+    checks += ONBOARD if onboard else [
+        ('camera rendering', _rendering), ('window', _window), ONBOARD[0]]
+    return [_guarded(name, check) for name, check in checks]
 
 
 def show(checks: list[Check]) -> None:
