@@ -26,6 +26,7 @@ PACKAGE = 'liquid_pilot'
 IMAGE_TOPIC = 'camera/image_raw'
 SIMULATED_ADAPTERS = ('cmd_vel', 'attitude_thrust')
 """What the embedded simulator's vehicle takes."""
+Options = typing.TypeVar('Options')
 _NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?')
 _TOPIC = re.compile(r'[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*')
 
@@ -43,63 +44,83 @@ def share(relative: str) -> Path:
     )
 
 
-def _option(default: Any, description: str, choices: tuple[str, ...] = ()) -> Any:
+def option(default: Any, description: str, choices: tuple[str, ...] = ()) -> Any:
+    """A field of a dataclass of options, as the CLI and launch files show it."""
     return field(default=default, metadata={'description': description, 'choices': choices})
+
+
+def check_choices(options: Any) -> None:
+    """LiquidPilotError for the first option that is none of its choices."""
+    for field_ in dataclasses.fields(options):
+        choices, value = field_.metadata['choices'], getattr(options, field_.name)
+        if choices and value not in choices:
+            raise LiquidPilotError(
+                f'{field_.name} must be one of {", ".join(choices)}, not {value!r}')
+
+
+def from_strings(kind: type[Options], values: Mapping[str, str]) -> Options:
+    """Options from texts, as launch has them; LiquidPilotError names what cannot be read."""
+    kinds = typing.get_type_hints(kind)
+    read: dict[str, Any] = {}
+    for name, text in values.items():
+        wanted = kinds[name]
+        try:
+            read[name] = _boolean(text) if wanted is bool else wanted(text)
+        except ValueError:
+            words = {bool: 'true or false', int: 'a whole number', float: 'a number'}
+            raise LiquidPilotError(f'{name} must be {words[wanted]}, not {text!r}') from None
+    return kind(**read)
 
 
 @dataclass(frozen=True)
 class FlyOptions:
     """Arguments of a flight: of the launch file by these names, of the CLI with dashes."""
 
-    simulator: str = _option(
+    simulator: str = option(
         'mujoco', 'mujoco: the embedded simulator; none: camera, IMU and vehicle are elsewhere',
         ('mujoco', 'none'))
-    pilot: str = _option('forest-ltc', 'pilot that flies: name of a shipped one, or its folder')
-    vehicle: str = _option('quadrotor', 'class of vehicle: its limits and safe command',
+    pilot: str = option('forest-ltc', 'pilot that flies: name of a shipped one, or its folder')
+    vehicle: str = option('quadrotor', 'class of vehicle: its limits and safe command',
                            tuple(LIMITS))
-    adapter: str = _option(
+    adapter: str = option(
         'cmd_vel', 'what the guard sends: cmd_vel (body velocity), or attitude_thrust, which '
         'needs odometry; without a simulator also to an autopilot (docs/autopilots.md)',
         tuple(ADAPTERS))
-    missions: int = _option(3, 'how many missions the simulator flies')
-    seed: int = _option(0, 'forest of the first mission; the next ones follow it')
-    condition: str = _option(
+    missions: int = option(3, 'how many missions the simulator flies')
+    seed: int = option(0, 'forest of the first mission; the next ones follow it')
+    condition: str = option(
         'clear', "what makes the flights harder, such as 'snow:4@3s+wind:2': snow of severity 4 "
         'from 3 s on, and wind; docs/conditions.md lists them')
-    adapt: bool = _option(
+    adapt: bool = option(
         False, 'adapt in flight: photometric match, receptors, surprise gate, and the adaptation '
         'node; otherwise exactly as trained (docs/adaptation.md)')
-    realtime: bool = _option(
+    realtime: bool = option(
         False, 'fly on the wall clock, as on a vehicle; otherwise in lock-step, as fast as it goes '
         'and with the same outcome every time')
-    headless: bool = _option(False, 'without the window that shows what the camera sees')
-    record: bool = _option(False, 'record the topics as a rosbag2 folder in the run folder')
-    demonstrate: bool = _option(
+    headless: bool = option(False, 'without the window that shows what the camera sees')
+    record: bool = option(False, 'record the topics as a rosbag2 folder in the run folder')
+    demonstrate: bool = option(
         False, 'the expert, which knows the map, flies in place of the pilot, with noise injected '
         'into its commands, and the run is recorded to be learnt from')
-    out: str = _option('', 'run folder for report and pictures; empty: runs/<date and time>')
-    camera_topic: str = _option(
+    out: str = option('', 'run folder for report and pictures; empty: runs/<date and time>')
+    camera_topic: str = option(
         IMAGE_TOPIC, 'image topic that the pilot flies on; a node of your own between camera and '
         'pilot publishes it')
-    camera_info_topic: str = _option(
+    camera_info_topic: str = option(
         '', 'camera_info that goes with it; empty: camera/camera_info, or, without a simulator, '
         'the one beside camera_topic')
-    namespace: str = _option('', 'namespace of all nodes and topics')
-    use_sim_time: str = _option(
+    namespace: str = option('', 'namespace of all nodes and topics')
+    use_sim_time: str = option(
         'auto', 'time from /clock; auto: true exactly when the embedded simulator runs',
         ('auto', 'true', 'false'))
-    params_file: str = _option(
+    params_file: str = option(
         '', 'YAML file with node parameters; empty: config/fly.yaml, which lists them all')
-    log_level: str = _option('warn', 'what the nodes print',
+    log_level: str = option('warn', 'what the nodes print',
                              ('debug', 'info', 'warn', 'error'))
 
     def __post_init__(self) -> None:
         """Refuse what cannot be flown, before anything starts."""
-        for option in dataclasses.fields(self):
-            choices, value = option.metadata['choices'], getattr(self, option.name)
-            if choices and value not in choices:
-                raise LiquidPilotError(
-                    f'{option.name} must be one of {", ".join(choices)}, not {value!r}')
+        check_choices(self)
         if self.simulated and self.adapter not in SIMULATED_ADAPTERS:
             raise LiquidPilotError(
                 f'the embedded simulator takes {" or ".join(SIMULATED_ADAPTERS)}, not '
@@ -128,20 +149,6 @@ class FlyOptions:
         if self.params_file and not Path(self.params_file).expanduser().is_file():
             raise LiquidPilotError(f'params_file {self.params_file!r} is not a file')
 
-    @classmethod
-    def from_strings(cls, values: Mapping[str, str]) -> FlyOptions:
-        """From texts, as launch has them; LiquidPilotError names what cannot be read."""
-        kinds = typing.get_type_hints(cls)
-        read: dict[str, Any] = {}
-        for name, text in values.items():
-            kind = kinds[name]
-            try:
-                read[name] = _boolean(text) if kind is bool else kind(text)
-            except ValueError:
-                words = {bool: 'true or false', int: 'a whole number'}
-                raise LiquidPilotError(f'{name} must be {words[kind]}, not {text!r}') from None
-        return cls(**read)
-
     @property
     def simulated(self) -> bool:
         """Whether the embedded simulator runs."""
@@ -165,7 +172,7 @@ class NodeSpec:
     """One process of the graph."""
 
     executable: str
-    """As `ros2 run liquid_pilot` has it; module `liquid_pilot.nodes.<executable>`."""
+    """As `ros2 run PACKAGE` has it; of ours, module `liquid_pilot.nodes.<executable>`."""
     name: str
     namespace: str = ''
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -177,9 +184,12 @@ class NodeSpec:
     """When it ends before the run does, the run has failed."""
     ends_run: bool = False
     """When it ends, the run ends, with its exit code."""
+    package: str = PACKAGE
+    arguments: tuple[str, ...] = ()
+    """Of its own, before those of ROS."""
 
 
-def with_run_folder(options: FlyOptions) -> FlyOptions:
+def with_run_folder(options: Options) -> Options:
     """The options with `out` made absolute; LiquidPilotError when it holds a run already."""
     if options.out:
         folder = Path(options.out).expanduser().resolve()

@@ -12,6 +12,7 @@ from liquid_pilot import cli
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes import graph
 from liquid_pilot.nodes.graph import FlyOptions
+from liquid_pilot.nodes.hardware import HardwareOptions
 from liquid_pilot.nodes.process_runner import command_line
 
 OTHERS = {
@@ -128,22 +129,27 @@ def test_launch_arguments_give_the_same_options():
         field.name for field in dataclasses.fields(FlyOptions)}
     texts = {name: str(value).lower() if value is True else str(value)
              for name, value in OTHERS.items()}
-    assert FlyOptions.from_strings(texts) == FlyOptions(**OTHERS)
+    assert graph.from_strings(FlyOptions, texts) == FlyOptions(**OTHERS)
     with pytest.raises(LiquidPilotError, match='missions must be a whole number'):
-        FlyOptions.from_strings({'missions': 'two'})
+        graph.from_strings(FlyOptions, {'missions': 'two'})
     with pytest.raises(LiquidPilotError, match='realtime must be true or false'):
-        FlyOptions.from_strings({'realtime': 'maybe'})
+        graph.from_strings(FlyOptions, {'realtime': 'maybe'})
 
 
-def test_the_launch_file_names_no_node_and_no_option_of_its_own():
-    """launch is not everywhere, so its file is read here; it has to come from the graph."""
-    text = (Path(__file__).resolve().parents[2] / 'launch' / 'fly.launch.py').read_text()
-    strings = {node.value for node in ast.walk(ast.parse(text))
+@pytest.mark.parametrize(('file', 'options'), [
+    ('fly.launch.py', FlyOptions), ('hardware.launch.py', HardwareOptions)])
+def test_the_launch_files_name_no_node_and_no_option_of_their_own(file, options):
+    """launch is not everywhere, so its files are read here; they have to come from the graph."""
+    text = (Path(__file__).resolve().parents[2] / 'launch' / file).read_text()
+    tree = ast.parse(text)
+    strings = {node.value for node in ast.walk(tree)
                if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    names = {field.name for field in dataclasses.fields(FlyOptions)}
+    names = {field.name for field in dataclasses.fields(options)}
     assert not strings & (names | {'guard', 'simulator', 'recorder', 'viewer', 'cmd_vel'})
-    assert 'graph.nodes(options)' in text
-    assert 'graph.environment(options' in text
+    (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    module = 'graph' if options is FlyOptions else 'hardware'
+    assert [ast.unparse(argument) for argument in call.args][:3] == [
+        f'{module}.{options.__name__}', f'{module}.nodes', f'{module}.environment']
 
 
 def test_the_command_of_a_node():
