@@ -10,22 +10,28 @@ from __future__ import annotations
 
 import importlib
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
-from geometry_msgs.msg import TwistStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import Imu
 
-from liquid_pilot.interfaces import Command, LiquidPilotError
+from liquid_pilot.interfaces import ImuSample, LiquidPilotError, ObservationError, VehicleState
 from liquid_pilot.nodes import messages, qos, runtime
 from liquid_pilot.nodes.outputs import Output, PublisherOutput
+from liquid_pilot.onboard.frames import flu_frd
 from liquid_pilot.onboard.preflight import VehicleStatus
+from liquid_pilot.onboard.rotations import rotation_rows
 from liquid_pilot.onboard.vehicles.ackermann import AckermannSetpoint
 from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTarget
 from liquid_pilot.onboard.vehicles.hover import HoverSetpoint
 from liquid_pilot.onboard.vehicles.world_velocity import VelocityEnu
 
-ATTITUDE_AND_THRUST = 1 | 2
-"""mavros_msgs/AttitudeTarget: IGNORE_ROLL_RATE and IGNORE_PITCH_RATE."""
+ATTITUDE_AND_YAW_RATE = 1 | 2
+"""mavros_msgs/AttitudeTarget for PX4: IGNORE_ROLL_RATE and IGNORE_PITCH_RATE. ArduCopter stops when
+only some of the rates are ignored: it gets all three, by a mask of 0."""
 STATUS_S = 3.0
 """A status that is older says nothing."""
 
@@ -45,29 +51,31 @@ class Watched:
     """The newest status that a topic gave; None before the first, not connected when it ends."""
 
     def __init__(self, node: runtime.LiquidNode, kind: Any, topic: str,
-                 read: Callable[[Any], VehicleStatus]) -> None:
+                 read: Callable[[Any], VehicleStatus], latched: bool = False) -> None:
         self._node, self._read = node, read
-        self._newest: VehicleStatus | None = None
+        self.newest: VehicleStatus | None = None
+        """However old."""
         self._heard_s = 0.0
-        node.create_subscription(kind, topic, self._on_message, qos.SENSOR)
+        node.create_subscription(kind, topic, self._on_message,
+                                 qos.MISSION if latched else qos.SENSOR)
 
     def _on_message(self, message: Any) -> None:
-        self._newest, self._heard_s = self._read(message), self._node.steady_s()
+        self.newest, self._heard_s = self._read(message), self._node.steady_s()
 
     @property
     def status(self) -> VehicleStatus:
         """As it is now."""
         late = self._node.steady_s() - self._heard_s > STATUS_S
-        if self._newest is None or late:
+        if self.newest is None or late:
             return VehicleStatus(connected=False)
-        return self._newest
+        return self.newest
 
 
 def watch(node: runtime.LiquidNode, package: str, name: str, topic: str,
-          read: Callable[[Any], VehicleStatus]) -> Watched | None:
+          read: Callable[[Any], VehicleStatus], latched: bool = False) -> Watched | None:
     """Watch a status; where its type is not installed, say so and do without."""
     try:
-        return Watched(node, genuine(package, name), topic, read)
+        return Watched(node, genuine(package, name), topic, read, latched)
     except LiquidPilotError:
         node.get_logger().warning(
             f'{package} is not installed: mode and arming of the autopilot are not watched, so a '
@@ -93,7 +101,9 @@ class MavrosOutput(PublisherOutput):
     def send(self, setpoint: VelocityEnu | AttitudeTarget) -> None:
         """One setpoint."""
         if isinstance(setpoint, AttitudeTarget):
-            self._publisher.publish(pack_mavros_attitude(self._kind, setpoint))
+            status = self.status
+            ardupilot = status is not None and status.mode.startswith('GUIDED')
+            self._publisher.publish(pack_mavros_attitude(self._kind, setpoint, ardupilot))
         else:
             self._publisher.publish(messages.pack_world_twist(
                 setpoint.stamp_ns, setpoint.velocity_enu_m_s, setpoint.yaw_rate_rad_s))
@@ -105,9 +115,10 @@ def mavros_status(message: Any) -> VehicleStatus:
                          message.mode in ('OFFBOARD', 'GUIDED'))
 
 
-def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget) -> Any:
+def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget, ardupilot: bool) -> Any:
     """mavros_msgs/AttitudeTarget: FLU to ENU; MAVROS turns it and scales the thrust."""
-    message = kind(type_mask=ATTITUDE_AND_THRUST, thrust=float(setpoint.thrust),
+    message = kind(type_mask=0 if ardupilot else ATTITUDE_AND_YAW_RATE,
+                   thrust=float(setpoint.thrust),
                    orientation=messages.pack_quaternion(setpoint.orientation_wxyz))
     message.header.stamp = messages.to_time(setpoint.stamp_ns)
     message.body_rate.z = float(setpoint.yaw_rate_rad_s)
@@ -115,27 +126,77 @@ def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget) -> Any:
 
 
 class ArduPilotOutput(PublisherOutput):
-    """ArduPilot's DDS interface: a body twist, told by its frame `base_link`."""
+    """ArduPilot's DDS interface: a twist of the world, told by its frame `map`.
 
-    def __init__(self, node: runtime.LiquidNode) -> None:
-        self._publisher = node.create_publisher(TwistStamped, 'ap/cmd_vel', qos.COMMAND)
-        self._watched = watch(node, 'ardupilot_msgs', 'Status', 'ap/status', ardupilot_status)
+    Of a twist in `base_link` ArduPilot takes y for right and turns it by the whole attitude, tilt
+    included (as of 2026). What it says comes in frames of its own: its IMU is FRD whatever its
+    frame_id, its twist is of the world; here they become `imu/data` and `odom`.
+    """
+
+    def __init__(self, node: runtime.LiquidNode, prefix: str = 'ap') -> None:
+        self._node = node
+        self._publisher = node.create_publisher(TwistStamped, f'{prefix}/cmd_vel', qos.COMMAND)
+        self._imu = node.create_publisher(Imu, 'imu/data', qos.SENSOR_RELIABLE)
+        self._odometry = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
+        self._twist: TwistStamped | None = None
+        self._pose_s = -math.inf
+        for kind, topic, hear in ((Imu, 'imu/experimental/data', self._on_imu),
+                                  (PoseStamped, 'pose/filtered', self._on_pose),
+                                  (TwistStamped, 'twist/filtered', self._on_twist)):
+            node.create_subscription(kind, f'{prefix}/{topic}', hear, qos.SENSOR)
+        # Its status comes latched and only when it changes, so it cannot tell who is alive.
+        self._watched = watch(node, 'ardupilot_msgs', 'Status', f'{prefix}/status',
+                              ardupilot_status, latched=True)
 
     @property
     def status(self) -> VehicleStatus | None:
-        """What `ap/status` says."""
-        return self._watched and self._watched.status
+        """What the status says, as long as poses come."""
+        if self._node.steady_s() - self._pose_s > STATUS_S:
+            return VehicleStatus(connected=False)
+        newest = self._watched and self._watched.newest
+        return newest or VehicleStatus(connected=True)
 
-    def send(self, setpoint: Command) -> None:
+    def send(self, setpoint: VelocityEnu) -> None:
         """One twist."""
-        self._publisher.publish(messages.pack_command(setpoint))
+        self._publisher.publish(messages.pack_world_twist(
+            setpoint.stamp_ns, setpoint.velocity_enu_m_s, setpoint.yaw_rate_rad_s))
+
+    def _on_imu(self, message: Imu) -> None:
+        try:
+            sample = messages.unpack_imu(message)
+        except ObservationError:
+            return  # It says itself that a reading is missing: then silence, as of a dead IMU.
+        self._imu.publish(messages.pack_imu(ImuSample(
+            self._node.get_clock().now().nanoseconds, flu_frd(sample.angular_velocity_flu_rad_s),
+            flu_frd(sample.specific_force_flu_m_s2))))
+
+    def _on_twist(self, message: TwistStamped) -> None:
+        self._twist = message
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        self._pose_s = self._node.steady_s()
+        if self._twist is not None:
+            self._odometry.publish(messages.pack_odometry(ardupilot_state(
+                message, self._twist, self._node.get_clock().now().nanoseconds)))
+
+
+def ardupilot_state(pose: PoseStamped, twist: TwistStamped, stamp_ns: int) -> VehicleState:
+    """Pose FLU to ENU, linear velocity of the world (ENU), angular of the body (FLU)."""
+    q, p = pose.pose.orientation, pose.pose.position
+    linear, angular = twist.twist.linear, twist.twist.angular
+    attitude = (q.w, q.x, q.y, q.z)
+    columns = zip(*rotation_rows(*attitude), strict=True)
+    body = tuple(sum(map(operator.mul, column, (linear.x, linear.y, linear.z)))
+                 for column in columns)
+    return VehicleState(stamp_ns, (p.x, p.y, p.z), attitude, body,
+                        (angular.x, angular.y, angular.z))
 
 
 def ardupilot_status(message: Any) -> VehicleStatus:
     """ardupilot_msgs/Status: vehicle_type and mode are ArduPilot's numbers."""
     guided = {1: 15, 2: 4}.get(message.vehicle_type)  # Rover, Copter
     return VehicleStatus(True, bool(message.armed), f'{message.mode}', message.mode == guided,
-                         'in failsafe' if message.failsafe else '')
+                         'in failsafe' if len(message.failsafe) else '')
 
 
 class AckermannOutput(PublisherOutput):
@@ -163,10 +224,10 @@ class HoverOutput(PublisherOutput):
         self._publisher = node.create_publisher(self._kind, 'cmd_hover', qos.COMMAND)
 
     def send(self, setpoint: HoverSetpoint) -> None:
-        """One hover setpoint; its yaw rate is in degrees."""
+        """One hover setpoint, in the units of ROS: crazyswarm2 turns radians into degrees."""
         message = self._kind(
             vx=float(setpoint.forward_m_s), vy=float(setpoint.left_m_s),
-            yaw_rate=math.degrees(setpoint.yaw_rate_rad_s), z_distance=float(setpoint.height_m))
+            yaw_rate=float(setpoint.yaw_rate_rad_s), z_distance=float(setpoint.height_m))
         message.header.stamp = messages.to_time(setpoint.stamp_ns)
         self._publisher.publish(message)
 

@@ -40,7 +40,7 @@ AUTOPILOTS: dict[str, Autopilot] = {
     'none': Autopilot('cmd_vel', 'attitude_thrust'),
     'mavros': Autopilot('mavros', 'mavros_attitude', 'mavros/imu/data',
                         'mavros/local_position/odom', 'start MAVROS'),
-    'ardupilot': Autopilot('ardupilot', '', 'ap/imu/experimental/data', '',
+    'ardupilot': Autopilot('ardupilot', '', '', '',
                            'start the micro-ROS agent; the mode must be GUIDED before engaging'),
     'px4': Autopilot('px4', 'px4_attitude', '', '', 'start MicroXRCEAgent'),
     'mavlink': Autopilot('mavlink', 'mavlink_attitude', '', '', 'nothing else: the guard speaks '

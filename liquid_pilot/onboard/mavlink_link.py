@@ -35,10 +35,13 @@ _LOCAL_NED = 1  # MAV_FRAME_LOCAL_NED
 _SET_INTERVAL = 511  # MAV_CMD_SET_MESSAGE_INTERVAL
 VELOCITY_AND_YAW_RATE = 0b0101_1100_0111
 """POSITION_TARGET_TYPEMASK: position, acceleration and yaw are ignored."""
-ATTITUDE_AND_THRUST = 0b0000_0011
-"""ATTITUDE_TARGET_TYPEMASK: roll and pitch rate are ignored; attitude, yaw rate, thrust are not."""
-ATTITUDE_ESTIMATED, VELOCITY_ESTIMATED = 1, 2 | 4
+ATTITUDE_AND_YAW_RATE = 0b0000_0011
+"""ATTITUDE_TARGET_TYPEMASK for PX4: roll and pitch rate are ignored; attitude, yaw rate and thrust
+are not. ArduCopter stops when only some of the rates are ignored: it gets all three, by a mask
+of 0."""
+ATTITUDE_ESTIMATED, VELOCITY_ESTIMATED, NO_AIDING = 1, 2 | 4, 128
 """Of ESTIMATOR_STATUS (PX4) and EKF_STATUS_REPORT (ArduPilot), which agree in these bits."""
+_ARDUPILOT = 3  # MAV_AUTOPILOT_ARDUPILOTMEGA
 # What is asked for: (message number, its type, Hz). Either autopilot ignores what it has not got.
 _WANTED = ((105, 'HIGHRES_IMU', 100.0), (27, 'RAW_IMU', 100.0), (31, 'ATTITUDE_QUATERNION', 50.0),
            (32, 'LOCAL_POSITION_NED', 50.0), (230, 'ESTIMATOR_STATUS', 2.0),
@@ -78,7 +81,7 @@ class MavlinkLink:
         self._target: int | None = None
         self._component = 1
         self._heartbeat_s = -math.inf
-        self._mode, self._armed = '', False
+        self._mode, self._armed, self._ardupilot = '', False, False
         self._flags: int | None = None
         self._attitude: tuple[Any, ...] | None = None
         self._place: tuple[Any, ...] | None = None
@@ -136,6 +139,7 @@ class MavlinkLink:
         from pymavlink import mavutil
 
         self._heartbeat_s = now_s
+        self._ardupilot = message.autopilot == _ARDUPILOT
         self._armed = bool(message.base_mode & _ARMED)
         self._mode = mavutil.mode_string_v10(message)
 
@@ -181,9 +185,11 @@ class MavlinkLink:
         connected = now_s - self._heartbeat_s <= SILENT_S
         estimator = None
         if self._flags is not None:
-            lacking = [name for name, bits in (('attitude', ATTITUDE_ESTIMATED),
-                                               ('velocity', VELOCITY_ESTIMATED))
-                       if self._flags & bits != bits]
+            # Without aiding a velocity is estimated, but from nothing.
+            velocity = 0 if self._flags & NO_AIDING else self._flags
+            lacking = [name for name, flags, bits in (
+                ('attitude', self._flags, ATTITUDE_ESTIMATED),
+                ('velocity', velocity, VELOCITY_ESTIMATED)) if flags & bits != bits]
             estimator = f'no estimate of {" and ".join(lacking)}' if lacking else ''
         return VehicleStatus(connected, connected and self._armed, self._mode,
                              connected and self._mode in OBEYING_MODES, estimator)
@@ -203,8 +209,9 @@ class MavlinkLink:
         """SET_ATTITUDE_TARGET: attitude, yaw rate and thrust."""
         if self._target is not None:
             self._send('set_attitude_target', _boot_ms(setpoint.stamp_ns), self._target,
-                       self._component, ATTITUDE_AND_THRUST, setpoint.orientation_frd_ned_wxyz,
-                       0, 0, -setpoint.yaw_rate_rad_s, setpoint.thrust)
+                       self._component, 0 if self._ardupilot else ATTITUDE_AND_YAW_RATE,
+                       setpoint.orientation_frd_ned_wxyz, 0, 0, -setpoint.yaw_rate_rad_s,
+                       setpoint.thrust)
 
     def _send(self, name: str, *values: Any) -> None:
         try:

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 import rclpy
-from geometry_msgs.msg import TwistStamped, Vector3
+from geometry_msgs.msg import PoseStamped, TwistStamped, Vector3
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import Imu
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
-from liquid_pilot.interfaces import Command, VehicleState
+from liquid_pilot.interfaces import Command, ImuSample, VehicleState
 from liquid_pilot.nodes import autopilots, messages, px4_output, qos
 from liquid_pilot.onboard.vehicles import ADAPTERS, make_adapter
 
@@ -46,9 +47,9 @@ def test_what_is_not_installed_is_named(start_node, tmp_path, adapter, package):
 
 
 @pytest.mark.parametrize(('adapter', 'topic', 'expected'), [
-    # North is where it faces: MAVROS takes the world's axes, ArduPilot the body's.
+    # North is where it faces, and the axes are the world's.
     ('mavros', 'mavros/setpoint_velocity/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
-    ('ardupilot', 'ap/cmd_vel', ('base_link', (1.0, 0.5, 0.25), 0.5))])
+    ('ardupilot', 'ap/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5))])
 def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expected):
     guard = start_node('guard', tmp_path / 'guard.log', f'twists_{adapter}', adapter=adapter,
                        preflight=False)
@@ -59,13 +60,24 @@ def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expec
     node.create_subscription(TwistStamped, topic, got.append, qos.COMMAND)
     steer = node.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
     odometry = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
+    poses = node.create_publisher(PoseStamped, 'ap/pose/filtered', qos.SENSOR)
+    twists = node.create_publisher(TwistStamped, 'ap/twist/filtered', qos.SENSOR)
+    imus, heard = node.create_publisher(Imu, 'ap/imu/experimental/data', qos.SENSOR), []
+    node.create_subscription(Imu, 'imu/data', heard.append, qos.SENSOR)
     engage = node.create_client(SetBool, 'guard/engage')
     assert engage.wait_for_service(20.0), guard.output
     engaged, deadline = None, time.monotonic() + 20.0
     while time.monotonic() < deadline and not any(
             max(m.twist.linear.x, m.twist.linear.y) > 0.999 for m in got[-1:]):  # It slews.
         now_ns = node.get_clock().now().nanoseconds
-        odometry.publish(messages.pack_odometry(NORTH._replace(stamp_ns=now_ns)))
+        if adapter == 'mavros':
+            odometry.publish(messages.pack_odometry(NORTH._replace(stamp_ns=now_ns)))
+        else:
+            pose = PoseStamped()
+            pose.pose.orientation = messages.pack_quaternion(NORTH.orientation_wxyz)
+            twists.publish(TwistStamped())
+            poses.publish(pose)
+            imus.publish(messages.pack_imu(ImuSample(now_ns, (0.1, 0.2, 0.3), (0.0, 0.0, -9.8))))
         steer.publish(messages.pack_command(Command(now_ns, 1.0, 0.5, 0.25, 0.5)))
         executor.spin_once(timeout_sec=0.05)
         if engaged is None or (engaged.done() and not engaged.result().success):
@@ -77,9 +89,26 @@ def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expec
     twist = got[-1].twist
     assert (twist.linear.x, twist.linear.y, twist.linear.z) == pytest.approx(linear, abs=1e-6)
     assert twist.angular.z == pytest.approx(yaw_rate)
+    if adapter == 'ardupilot':
+        # Its IMU is FRD; the pilot's is FLU.
+        sample = messages.unpack_imu(heard[-1])
+        assert sample.angular_velocity_flu_rad_s == pytest.approx((0.1, -0.2, -0.3))
+        assert sample.specific_force_flu_m_s2 == pytest.approx((0.0, 0.0, 9.8))
     assert guard.end() == 0
     executor.shutdown()
     node.destroy_node()
+
+
+def test_odometry_of_ardupilot_comes_in_ros_frames():
+    pose, twist = PoseStamped(), TwistStamped()
+    pose.pose.orientation = messages.pack_quaternion(NORTH.orientation_wxyz)
+    pose.pose.position.x, pose.pose.position.z = 3.0, 2.0
+    twist.twist.linear.y, twist.twist.angular.z = 1.5, 0.25
+    state = autopilots.ardupilot_state(pose, twist, 9)
+    assert state.position_enu_m == (3.0, 0.0, 2.0)
+    # Northwards at 1.5 m/s is forward for who faces north.
+    assert state.velocity_flu_m_s == pytest.approx((1.5, 0.0, 0.0), abs=1e-9)
+    assert state.angular_velocity_flu_rad_s == (0.0, 0.0, 0.25)
 
 
 def test_px4_gets_velocity_and_nothing_else_to_control():
@@ -152,7 +181,9 @@ def test_mavros_gets_an_attitude_in_ros_frames():
     def kind(**fields):
         return SimpleNamespace(header=Header(), body_rate=Vector3(), **fields)
 
-    packed = autopilots.pack_mavros_attitude(kind, setpoint)
+    packed = autopilots.pack_mavros_attitude(kind, setpoint, ardupilot=False)
+    # ArduCopter stops when only some of the rates are ignored.
+    assert autopilots.pack_mavros_attitude(kind, setpoint, ardupilot=True).type_mask == 0
     assert (packed.orientation.w, packed.orientation.z) == pytest.approx((math.sqrt(0.5),) * 2)
     assert (packed.type_mask, packed.thrust, packed.body_rate.z) == (3, 0.5, 0.25)
     assert packed.header.stamp.sec == 1

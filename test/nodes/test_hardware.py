@@ -46,8 +46,8 @@ def test_sensors_are_those_of_the_autopilot_unless_told_otherwise():
     own = specs(autopilot='mavros', imu_topic='my/imu', odom_topic='vio/odom')
     assert ('imu/data', 'my/imu') in own['pilot'].remappings
     assert ('odom', 'vio/odom') in own['guard'].remappings
-    # The guard itself publishes them for MAVLink and PX4: nothing to remap.
-    for autopilot in ('mavlink', 'px4'):
+    # The guard itself publishes them for these: nothing to remap.
+    for autopilot in ('mavlink', 'px4', 'ardupilot'):
         assert not specs(autopilot=autopilot)['pilot'].remappings
 
 

@@ -98,7 +98,8 @@ def test_modes_and_arming_are_watched(ends):
 
 
 @pytest.mark.parametrize(('flags', 'said'), [
-    (None, None), (7, ''), (6, 'attitude'), (1, 'velocity'), (0, 'attitude and velocity')])
+    (None, None), (7, ''), (6, 'attitude'), (1, 'velocity'), (0, 'attitude and velocity'),
+    (7 | 128, 'velocity')])
 def test_the_estimator_has_its_say(ends, flags, said):
     link, peer = ends
     peer.send(peer.heartbeat(), *([] if flags is None else [peer.estimate(flags)]))
@@ -125,6 +126,13 @@ def test_setpoints_say_what_is_meant_and_what_is_ignored(ends):
     assert sent.type_mask == mavlink.ATTITUDE_TARGET_TYPEMASK_BODY_ROLL_RATE_IGNORE \
         | mavlink.ATTITUDE_TARGET_TYPEMASK_BODY_PITCH_RATE_IGNORE
     assert (list(sent.q), sent.body_yaw_rate, sent.thrust) == ([1.0, 0.0, 0.0, 0.0], -0.5, 0.75)
+    # ArduCopter stops when only some of the rates are ignored.
+    peer.send(peer.heartbeat(GUIDED, True, ARDUPILOT))
+    heard(link)
+    link.send_attitude(AttitudeTarget(1, (0, 1, 0, 0), (1.0, 0.0, 0.0, 0.0), 0.5, 0.75))
+    (sent,) = answers(peer, 'SET_ATTITUDE_TARGET')
+    assert sent.type_mask == 0
+    assert (sent.body_roll_rate, sent.body_pitch_rate, sent.body_yaw_rate) == (0.0, 0.0, -0.5)
     link.heartbeat()
     (sent,) = answers(peer, 'HEARTBEAT')
     assert (sent.type, sent.autopilot) == (

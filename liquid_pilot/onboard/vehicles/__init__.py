@@ -34,7 +34,7 @@ class AdapterEntry(NamedTuple):
 ADAPTERS: dict[str, AdapterEntry] = {
     'cmd_vel': AdapterEntry(
         'body velocity and yaw rate as geometry_msgs/TwistStamped',
-        lambda settings: CmdVelAdapter('cmd_vel')),
+        lambda settings: CmdVelAdapter()),
     'attitude_thrust': AdapterEntry(
         'attitude and thrust from the velocity controller; needs odometry',
         lambda settings: AttitudeThrustAdapter()),
@@ -45,8 +45,8 @@ ADAPTERS: dict[str, AdapterEntry] = {
         'attitude and thrust to MAVROS; needs odometry and hover_thrust',
         partial(AttitudeTargetAdapter, 'mavros_attitude')),
     'ardupilot': AdapterEntry(
-        "body velocity to ArduPilot's DDS interface",
-        lambda settings: CmdVelAdapter('ardupilot'), mode_first=True),
+        "velocity of the world to ArduPilot's DDS interface",
+        lambda settings: VelocityEnuAdapter('ardupilot'), mode_first=True),
     'px4': AdapterEntry(
         'velocity of the world to PX4 over uXRCE-DDS; needs odometry',
         lambda settings: VelocityNedAdapter('px4')),

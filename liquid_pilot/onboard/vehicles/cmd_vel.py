@@ -1,4 +1,4 @@
-"""For vehicles that take a body velocity: Gazebo, the simulator, most ground bases, ArduPilot."""
+"""For vehicles that take a body velocity: Gazebo, the embedded simulator, most ground bases."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from liquid_pilot.interfaces import Command, VehicleState
 class CmdVelAdapter:
     """Passes the body velocity (m/s, heading frame FLU) and yaw rate (rad/s) on unchanged."""
 
+    name = 'cmd_vel'
     needs_state = False
-
-    def __init__(self, name: str = 'cmd_vel') -> None:
-        self.name = name
 
     def convert(self, command: Command, state: VehicleState | None = None) -> Command:
         """The command itself."""
