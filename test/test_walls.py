@@ -1,5 +1,6 @@
 """Who may import what. Each module is imported in a fresh process that then reads sys.modules."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,6 +12,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 MODULES = sorted(
     '.'.join(path.relative_to(REPOSITORY).with_suffix('').parts)
     for path in (REPOSITORY / 'liquid_pilot').rglob('*.py') if path.name != '__init__.py')
+if importlib.util.find_spec('launch_ros') is None:
+    # It translates graphs for `launch`, which comes with ROS only.
+    MODULES.remove('liquid_pilot.nodes.launching')
 WATCHED = ('rclpy', 'torch', 'numba', 'onnxruntime', 'mujoco', 'gymnasium', 'matplotlib', 'cv2',
            'pygame', 'launch')
 PROGRAM = f"""
