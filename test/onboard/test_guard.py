@@ -71,6 +71,13 @@ def test_a_long_gap_allows_no_long_step():
     assert later.forward_m_s == pytest.approx(first.forward_m_s + 8.0 * LONGEST_STEP_S)
 
 
+def test_the_slew_counts_the_time_between_two_stamps():
+    guard, stamp = engaged(), 10**18
+    first = guard.accept(Command(stamp, 0.1, 0.0, 0.0, 0.0), 0.0).command
+    later = guard.accept(Command(stamp + 20 * MS, 2.5, 0.0, 0.0, 0.0), 0.02).command
+    assert later.forward_m_s - first.forward_m_s == pytest.approx(8.0 * 0.02)
+
+
 def test_values_are_bounded():
     guard = engaged()
     for tick in range(60):
