@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -22,16 +21,14 @@ from liquid_pilot.interfaces import ImuSample, LiquidPilotError, ObservationErro
 from liquid_pilot.nodes import messages, qos, runtime
 from liquid_pilot.nodes.outputs import Output, PublisherOutput
 from liquid_pilot.onboard.frames import flu_frd
+from liquid_pilot.onboard.mavlink_link import OBEYING_MODES
 from liquid_pilot.onboard.preflight import VehicleStatus
-from liquid_pilot.onboard.rotations import rotation_rows
+from liquid_pilot.onboard.rotations import into_body
 from liquid_pilot.onboard.vehicles.ackermann import AckermannSetpoint
-from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTarget
+from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTarget, attitude_mask
 from liquid_pilot.onboard.vehicles.hover import HoverSetpoint
 from liquid_pilot.onboard.vehicles.world_velocity import VelocityEnu
 
-ATTITUDE_AND_YAW_RATE = 1 | 2
-"""mavros_msgs/AttitudeTarget for PX4: IGNORE_ROLL_RATE and IGNORE_PITCH_RATE. ArduCopter stops when
-only some of the rates are ignored: it gets all three, by a mask of 0."""
 STATUS_S = 3.0
 """A status that is older says nothing."""
 
@@ -112,12 +109,12 @@ class MavrosOutput(PublisherOutput):
 def mavros_status(message: Any) -> VehicleStatus:
     """mavros_msgs/State: OFFBOARD is PX4's mode that obeys, GUIDED ArduPilot's."""
     return VehicleStatus(bool(message.connected), bool(message.armed), message.mode,
-                         message.mode in ('OFFBOARD', 'GUIDED'))
+                         message.mode in OBEYING_MODES)
 
 
 def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget, ardupilot: bool) -> Any:
     """mavros_msgs/AttitudeTarget: FLU to ENU; MAVROS turns it and scales the thrust."""
-    message = kind(type_mask=0 if ardupilot else ATTITUDE_AND_YAW_RATE,
+    message = kind(type_mask=attitude_mask(ardupilot),
                    thrust=float(setpoint.thrust),
                    orientation=messages.pack_quaternion(setpoint.orientation_wxyz))
     message.header.stamp = messages.to_time(setpoint.stamp_ns)
@@ -185,10 +182,8 @@ def ardupilot_state(pose: PoseStamped, twist: TwistStamped, stamp_ns: int) -> Ve
     q, p = pose.pose.orientation, pose.pose.position
     linear, angular = twist.twist.linear, twist.twist.angular
     attitude = (q.w, q.x, q.y, q.z)
-    columns = zip(*rotation_rows(*attitude), strict=True)
-    body = tuple(sum(map(operator.mul, column, (linear.x, linear.y, linear.z)))
-                 for column in columns)
-    return VehicleState(stamp_ns, (p.x, p.y, p.z), attitude, body,
+    return VehicleState(stamp_ns, (p.x, p.y, p.z), attitude,
+                        into_body(attitude, (linear.x, linear.y, linear.z)),
                         (angular.x, angular.y, angular.z))
 
 

@@ -18,6 +18,7 @@ from liquid_pilot.interfaces import (
     Command,
     ObservationError,
     VehicleLimits,
+    VehicleState,
 )
 from liquid_pilot.nodes import messages, qos, runtime
 from liquid_pilot.nodes.diagnostics import ERROR, WARNING, Health, Reporter
@@ -142,8 +143,7 @@ class GuardNode(runtime.LiquidNode):
             if self._wants_to_engage:
                 self._wants_to_engage = not self._engage()[0]
             clock_ns = self.get_clock().now().nanoseconds if self.settings.now.check_age else None
-            vehicle = self._odometer and self._odometer.fresh(self.settings.now.command_timeout_s)
-            decision = self._guard.accept(command, self._now_s(), clock_ns, vehicle)
+            decision = self._guard.accept(command, self._now_s(), clock_ns, self._vehicle)
             self._note(decision)
             refused = decision.state == SAFE and decision.command.stamp_ns == command.stamp_ns
             if decision.fresh or refused:
@@ -198,6 +198,15 @@ class GuardNode(runtime.LiquidNode):
             self._on_override('')
         self._obeyed = obeys
 
+    @property
+    def _vehicle(self) -> VehicleState | None:
+        """Odometry that may be reckoned with; None where there is none."""
+        if self._odometer is None:
+            return None
+        settings = self.settings.now
+        return self._odometer.newest if settings.lockstep \
+            else self._odometer.fresh(settings.command_timeout_s)
+
     def _age_s(self, stamp_ns: int) -> float:
         return (self.get_clock().now().nanoseconds - stamp_ns) * 1e-9
 
@@ -206,12 +215,8 @@ class GuardNode(runtime.LiquidNode):
 
     def _send(self, command: Command) -> None:
         """Convert and publish; nothing leaves when the adapter cannot, and the autopilot acts."""
-        settings, vehicle = self.settings.now, None
-        if self._odometer is not None:
-            vehicle = self._odometer.newest if settings.lockstep \
-                else self._odometer.fresh(settings.command_timeout_s)
         try:
-            setpoint = self._adapter.convert(command, vehicle)
+            setpoint = self._adapter.convert(command, self._vehicle)
         except ObservationError as error:
             self._reporter.problem('odometry', str(error))
             return
@@ -235,11 +240,11 @@ class GuardNode(runtime.LiquidNode):
                 topic = self.resolve_topic_name(COMMAND_TOPIC)
                 missing.append(f'no command on {topic} in the last {settings.command_timeout_s:g} '
                                's; see what the pilot says on /diagnostics')
-            if self._odometer and self._odometer.fresh(settings.command_timeout_s) is None:
+            if self._odometer is not None and self._vehicle is None:
                 missing.append('no odometry has come lately on '
                                + self.resolve_topic_name('odom'))
             if settings.preflight:
-                missing += [self._surroundings.crowd] if self._surroundings.crowd else []
+                missing += filter(None, [self._surroundings.crowd])
                 missing += failing(self._surroundings.readiness, self._output.status,
                                    settings.requirements())
         return self._guard.engage(self._now_s(), missing)

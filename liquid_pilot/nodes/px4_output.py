@@ -10,7 +10,6 @@ decision of the guard.
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 from nav_msgs.msg import Odometry
@@ -21,7 +20,7 @@ from liquid_pilot.nodes import messages, qos, runtime
 from liquid_pilot.nodes.autopilots import Watched, genuine
 from liquid_pilot.onboard.frames import attitude_enu_ned, enu_ned, flu_frd
 from liquid_pilot.onboard.preflight import VehicleStatus
-from liquid_pilot.onboard.rotations import rotation_rows
+from liquid_pilot.onboard.rotations import into_body
 from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTarget
 from liquid_pilot.onboard.vehicles.world_velocity import VelocityNed
 
@@ -108,8 +107,7 @@ def px4_state(message: Any, stamp_ns: int) -> VehicleState | None:
             or not all(map(math.isfinite, (*attitude_ned, *velocity))):
         return None
     if message.velocity_frame == NED_FRAME:
-        columns = zip(*rotation_rows(*attitude_ned), strict=True)
-        velocity = tuple(sum(map(operator.mul, column, velocity)) for column in columns)
+        velocity = into_body(attitude_ned, velocity)
     return VehicleState(
         stamp_ns, enu_ned(tuple(map(float, message.position))), attitude_enu_ned(attitude_ned),
         flu_frd(velocity), flu_frd(tuple(map(float, message.angular_velocity))))

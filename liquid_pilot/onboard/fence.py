@@ -11,7 +11,7 @@ import operator
 from dataclasses import dataclass
 
 from liquid_pilot.interfaces import LiquidPilotError, VehicleState
-from liquid_pilot.onboard.rotations import heading_rad, rotation_rows, unit_quaternion
+from liquid_pilot.onboard.rotations import heading_rad, into_world, unit_quaternion
 
 Values = tuple[float, float, float, float]
 """Of a command: forward, left, up and yaw rate."""
@@ -50,11 +50,11 @@ class Fence:
         """
         forward, left, up, yaw_rate = values
         reason = ''
-        rows = rotation_rows(*unit_quaternion(vehicle.orientation_wxyz))
+        velocity = into_world(
+            unit_quaternion(vehicle.orientation_wxyz), vehicle.velocity_flu_m_s)
         here = tuple(map(operator.sub, vehicle.position_enu_m, home_enu_m))
-        later = tuple(
-            place + self.reaction_s * sum(map(operator.mul, row, vehicle.velocity_flu_m_s))
-            for place, row in zip(here, rows, strict=True))
+        later = tuple(place + self.reaction_s * speed
+                      for place, speed in zip(here, velocity, strict=True))
         speed = math.hypot(forward, left)
         if self.radius_m > 0.0 and speed > 0.0:
             course = heading_rad(vehicle.orientation_wxyz) + math.atan2(left, forward)

@@ -206,30 +206,28 @@ class Guard:
             return self._decision('command dropped: its stamp is older than the last one')
         if self._distrust:
             return self._refuse(stamp_ns, f'{self._distrust}: safe command')
+        # Before the fence: a command that no vehicle could fly says nothing about where it leads.
+        values = tuple(_within(value, -maximum, maximum) for value, maximum in zip(
+            values, self.limits.maximum, strict=True))
         slowed = ''
         if self._fence:
             if not _usable(vehicle):
                 return self._refuse(stamp_ns, 'fence: no usable odometry: safe command')
             if self._home is None:
                 self._home = tuple(map(float, vehicle.position_enu_m))
-            # A command that no vehicle could fly says nothing about where it leads.
-            values = tuple(_within(value, -maximum, maximum) for value, maximum in zip(
-                values, self.limits.maximum, strict=True))
             values, slowed = self._fence.contain(values, vehicle, self._home)
         return self._pass(stamp_ns, values, now_s, slowed)
 
     def _pass(self, stamp_ns: int, values: tuple[float, ...], now_s: float, slowed: str
               ) -> Decision:
-        """Bound, slew-limit and let through."""
+        """Slew-limit what is bounded, and let it through."""
         step_s = FIRST_STEP_S
         if self._order_stamp_ns is not None:
             step_s = (stamp_ns - self._order_stamp_ns) / NANOSECONDS_PER_SECOND
             step_s = min(step_s, LONGEST_STEP_S)
         self._output = tuple(
-            _within(_within(value, -maximum, maximum), last - slew * step_s, last + slew * step_s)
-            for value, last, maximum, slew in zip(
-                values, self._output, self.limits.maximum, self.limits.slew, strict=True
-            )
+            _within(value, last - slew * step_s, last + slew * step_s)
+            for value, last, slew in zip(values, self._output, self.limits.slew, strict=True)
         )
         self._state, self._reason = ENGAGED, ''
         self._output_stamp_ns = self._accepted_stamp_ns = self._order_stamp_ns = stamp_ns

@@ -8,15 +8,14 @@ arms, and never changes the mode: a human does.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from liquid_pilot.interfaces import LiquidPilotError, VehicleState
 from liquid_pilot.onboard.frames import attitude_enu_ned, enu_ned, flu_frd
 from liquid_pilot.onboard.preflight import VehicleStatus
-from liquid_pilot.onboard.rotations import rotation_rows
-from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTarget
+from liquid_pilot.onboard.rotations import into_body
+from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTarget, attitude_mask
 from liquid_pilot.onboard.vehicles.world_velocity import VelocityNed
 
 SILENT_S = 3.0
@@ -35,10 +34,6 @@ _LOCAL_NED = 1  # MAV_FRAME_LOCAL_NED
 _SET_INTERVAL = 511  # MAV_CMD_SET_MESSAGE_INTERVAL
 VELOCITY_AND_YAW_RATE = 0b0101_1100_0111
 """POSITION_TARGET_TYPEMASK: position, acceleration and yaw are ignored."""
-ATTITUDE_AND_YAW_RATE = 0b0000_0011
-"""ATTITUDE_TARGET_TYPEMASK for PX4: roll and pitch rate are ignored; attitude, yaw rate and thrust
-are not. ArduCopter stops when only some of the rates are ignored: it gets all three, by a mask
-of 0."""
 ATTITUDE_ESTIMATED, VELOCITY_ESTIMATED, NO_AIDING = 1, 2 | 4, 128
 """Of ESTIMATOR_STATUS (PX4) and EKF_STATUS_REPORT (ArduPilot), which agree in these bits."""
 _ARDUPILOT = 3  # MAV_AUTOPILOT_ARDUPILOTMEGA
@@ -165,11 +160,9 @@ class MavlinkLink:
         if self._attitude is None or self._place is None:
             return None
         attitude = attitude_enu_ned(self._attitude[0])
-        velocity = enu_ned(self._place[1])
-        # Columns of the rotation: the world's velocity in the body.
-        columns = zip(*rotation_rows(*attitude), strict=True)
-        body = tuple(sum(map(operator.mul, column, velocity)) for column in columns)
-        return VehicleState(0, enu_ned(self._place[0]), attitude, body, flu_frd(self._attitude[1]))
+        return VehicleState(0, enu_ned(self._place[0]), attitude,
+                            into_body(attitude, enu_ned(self._place[1])),
+                            flu_frd(self._attitude[1]))
 
     def _ask(self, now_s: float) -> None:
         if self._target is None or now_s - self._asked_s < _ASK_S:
@@ -209,7 +202,7 @@ class MavlinkLink:
         """SET_ATTITUDE_TARGET: attitude, yaw rate and thrust."""
         if self._target is not None:
             self._send('set_attitude_target', _boot_ms(setpoint.stamp_ns), self._target,
-                       self._component, 0 if self._ardupilot else ATTITUDE_AND_YAW_RATE,
+                       self._component, attitude_mask(self._ardupilot),
                        setpoint.orientation_frd_ned_wxyz, 0, 0, -setpoint.yaw_rate_rad_s,
                        setpoint.thrust)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 from liquid_pilot.interfaces import ObservationError
 
@@ -14,6 +15,21 @@ def rotation_rows(w: float, x: float, y: float, z: float) -> tuple[tuple[float, 
         (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
         (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
     )
+
+
+def into_world(
+    orientation_wxyz: tuple[float, float, float, float], vector: tuple[float, float, float],
+) -> tuple[float, float, float]:
+    """A body vector, turned into the world by a unit quaternion."""
+    return tuple(sum(map(operator.mul, row, vector)) for row in rotation_rows(*orientation_wxyz))
+
+
+def into_body(
+    orientation_wxyz: tuple[float, float, float, float], vector: tuple[float, float, float],
+) -> tuple[float, float, float]:
+    """A world vector, turned into the body by a unit quaternion."""
+    columns = zip(*rotation_rows(*orientation_wxyz), strict=True)
+    return tuple(sum(map(operator.mul, column, vector)) for column in columns)
 
 
 def heading_rad(orientation_wxyz: tuple[float, float, float, float]) -> float:

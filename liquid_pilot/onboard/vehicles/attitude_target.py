@@ -30,6 +30,15 @@ class AttitudeTarget(NamedTuple):
     """0 to 1."""
 
 
+def attitude_mask(ardupilot: bool) -> int:
+    """What a MAVLink autopilot is told to ignore (ATTITUDE_TARGET_TYPEMASK, mavros_msgs likewise).
+
+    PX4: roll and pitch rate; not attitude, yaw rate and thrust. ArduCopter stops when only some of
+    the rates are ignored: it gets all three, and nothing is ignored.
+    """
+    return 0 if ardupilot else 1 | 2
+
+
 class AttitudeTargetAdapter:
     """Velocity command and odometry -> attitude and normalised thrust, by the velocity controller.
 

@@ -6,7 +6,6 @@ estimate. Told a body velocity as it is, such an autopilot flies east when the p
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from liquid_pilot.interfaces import Command, ObservationError, VehicleState
@@ -64,7 +63,5 @@ def _turned(name: str, command: Command, state: VehicleState | None) -> Vector:
     if state is None:
         raise ObservationError(f'{name} needs the attitude, and no odometry has come: check the '
                                'topic `odom`')
-    attitude = unit_quaternion(state.orientation_wxyz)
-    if not all(map(math.isfinite, attitude)):
-        raise ObservationError(f'{name}: the attitude in `odom` is not finite')
-    return heading_to_enu(command.values[:3], attitude)
+    # Which refuses what is not finite, too.
+    return heading_to_enu(command.values[:3], unit_quaternion(state.orientation_wxyz))
