@@ -77,6 +77,16 @@ class CameraGeometry:
 
 
 @dataclass(frozen=True)
+class DistortedCamera(CameraGeometry):
+    """A camera whose lens bends straight lines; the pinhole's numbers are CameraInfo's `k`."""
+
+    model: str = ''
+    """sensor_msgs/CameraInfo's `distortion_model`."""
+    coefficients: tuple[float, ...] = ()
+    """Its `d`."""
+
+
+@dataclass(frozen=True)
 class Observation:
     """One tick's input: the newest frame and the IMU samples since the frame before it."""
 

@@ -84,6 +84,8 @@ class CameraMapping:
     fy: float = 0.0
     cx: float = 0.0
     cy: float = 0.0
+    rectify: bool = True
+    """Undo the distortion that camera_info tells, here and when the pilot flies."""
 
     @property
     def geometry(self) -> CameraGeometry | None:

@@ -24,6 +24,7 @@ from liquid_pilot.learning.bag_mapping import (
     CommandMapping,
 )
 from liquid_pilot.learning.bag_reader import Bag, BagMessage, Decoder
+from liquid_pilot.onboard.crop import read_camera
 from liquid_pilot.onboard.preprocess import Preprocessor, decode_compressed
 
 _IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
@@ -67,8 +68,7 @@ def find_camera(bag: Bag, mapping: BagMapping, decode: Decoder) -> CameraGeometr
         return mapping.camera.geometry
     for message in bag.messages([topic]):
         _expect(bag, message, ('sensor_msgs/msg/CameraInfo',))
-        info = _named(bag, decode, message)
-        return _geometry(info)
+        return read_camera(_named(bag, decode, message))
     raise LiquidPilotError(
         f'{bag.path}: no message on {topic} (camera.topic); give width, height, fx, fy, cx and cy '
         f'under camera instead. {_topics(bag)}')
@@ -202,7 +202,7 @@ class _Taker:
         self.marks.append(Mark(stamp_ns, '' if text.startswith('end') else text))
 
     def _take_camera(self, stamp_ns: int, content: Any, topic: str) -> None:
-        camera = _geometry(content)
+        camera = read_camera(content)
         if self._camera is not None and camera != self._camera:
             raise LiquidPilotError(f'{self._bag.path}: topic {topic}: the intrinsics change within '
                                    'the bag; split it, or give them under camera')
@@ -253,11 +253,6 @@ def _axis(twist: Any, axis: str) -> float:
     vector, _, component = axis.lstrip('+-').partition('.')
     value = float(getattr(getattr(twist, vector), component))
     return -value if axis.startswith('-') else value
-
-
-def _geometry(info: Any) -> CameraGeometry:
-    k = [float(value) for value in info.k]
-    return CameraGeometry(int(info.width), int(info.height), k[0], k[4], k[2], k[5])
 
 
 def _named(bag: Bag, decode: Decoder, message: BagMessage) -> Any:

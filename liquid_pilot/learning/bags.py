@@ -22,7 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError, ObservationError
+from liquid_pilot.interfaces import (
+    CameraGeometry,
+    DistortedCamera,
+    LiquidPilotError,
+    ObservationError,
+)
 from liquid_pilot.learning import bag_mapping, bag_reader, bag_streams
 from liquid_pilot.learning.alignment import Piece, align
 from liquid_pilot.learning.demonstrations import Episode
@@ -34,7 +39,8 @@ OnProgress = Callable[[str, int, int], None]
 _NOTE, _EPISODES = 'dataset.json', 'episodes'
 _FORMAT = 'liquid_pilot/dataset/1'
 _CODE = ('alignment.py', 'bag_mapping.py', 'bag_reader.py', 'bag_streams.py', 'bags.py',
-         '../onboard/imu.py', '../onboard/preprocess.py', '../onboard/crop.py')
+         '../onboard/imu.py', '../onboard/preprocess.py', '../onboard/crop.py',
+         '../onboard/lens.py')
 _DEFAULT_WIDTH = 128
 
 
@@ -51,6 +57,8 @@ class BagDataset:
     rate_hz: float
     """Median over all frames."""
     vehicle: str
+    rectify: bool
+    """Whether the images are without their lens's distortion; belongs there too."""
     report: dict[str, Any]
     """What was found in the bags, fit for JSON."""
 
@@ -132,9 +140,13 @@ def _make(settings: bag_mapping.BagMapping, bags: Sequence[bag_reader.Bag],
             check_calibrated(source)
             if target is None:
                 target = stored_camera(source, image_size)
-            preprocess = Preprocessor(target, source)
+            preprocess = Preprocessor(target, source, settings.camera.rectify)
         except ObservationError as error:
-            raise LiquidPilotError(f'{bag.path}: topic {settings.camera.topic}: {error}') from None
+            hint = ''
+            if isinstance(source, DistortedCamera) and settings.camera.rectify:
+                hint = '; or learn from its images as they are: camera.rectify: false'
+            raise LiquidPilotError(
+                f'{bag.path}: topic {settings.camera.topic}: {error}{hint}') from None
         raw = work / 'images'
         with open(raw, 'wb') as file:
             size = max(1, sum(path.stat().st_size for path in bag.files))
@@ -177,7 +189,7 @@ def _make(settings: bag_mapping.BagMapping, bags: Sequence[bag_reader.Bag],
         'training': [i for i in range(len(groups)) if i not in held_out],
         'validation': sorted(held_out),
         'camera': _plain(target), 'rate_hz': round(float(1.0 / np.median(dt_s)), 3),
-        'vehicle': settings.vehicle,
+        'vehicle': settings.vehicle, 'rectify': settings.camera.rectify,
         'report': {
             'bags': reports, 'frames': sum(lengths), 'lengths': lengths, 'groups': groups,
             'minutes': round(float(dt_s.sum()) / 60.0, 2),
@@ -248,7 +260,8 @@ def _cached(cache: Path, key: str) -> BagDataset | None:
             [cache / _EPISODES / _name(number) for number in note[side]]
             for side in ('training', 'validation'))
         dataset = BagDataset(training, validation, CameraGeometry(**note['camera']),
-                             note['rate_hz'], note['vehicle'], note['report'])
+                             note['rate_hz'], note['vehicle'], note['rectify'],
+                             note['report'])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return dataset if all(path.is_file() for path in training + validation) else None

@@ -45,6 +45,8 @@ class DataSource:
     """Whether the simulator can fly more of them (DAgger)."""
     conditions: tuple[str, ...] = ()
     """Of simulated demonstrations: the weather and courses that they were flown in, in turn."""
+    rectify: bool = True
+    """Whether the images are without a lens's distortion, as a flying camera's are then to be."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learned from, or would be judged by what it has learned."""
@@ -110,14 +112,14 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         made_with = content.take('made_with', dict, 'a mapping')
         conditions = tuple(map(str, made_with.get('conditions', ())))
     return DataSource(training, validation, camera, rate_hz, vehicle, str(folder),
-                      form == _FORMAT, conditions)
+                      form == _FORMAT, conditions, content.flag('rectify', True))
 
 
 def join(sources: Sequence[DataSource]) -> DataSource:
     """Several sources as one; LiquidPilotError when they are not of the same robot."""
     first, *others = sources
     for other in others:
-        for name in ('camera', 'rate_hz', 'vehicle', 'simulated'):
+        for name in ('camera', 'rectify', 'rate_hz', 'vehicle', 'simulated'):
             if getattr(other, name) != getattr(first, name):
                 raise LiquidPilotError(f'{other.name}: {name} is {getattr(other, name)!r}, that of '
                                        f'{first.name} is {getattr(first, name)!r}')
@@ -161,4 +163,4 @@ def of_bags(mapping: Path, bags: list[Path], cache: Path, image_size: tuple[int,
     found = prepare(mapping, bags, cache, image_size,
                     lambda bag, done, of: announce(bag, done, of, math.nan))
     return DataSource(found.training, found.validation, found.camera, found.rate_hz,
-                      found.vehicle, mapping.name, simulated=False)
+                      found.vehicle, mapping.name, simulated=False, rectify=found.rectify)

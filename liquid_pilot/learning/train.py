@@ -243,7 +243,8 @@ class _Round:
             core={'type': 'ltc', 'unfolds': core.unfolds, 'wiring': core.wiring.to_dict()}
             if liquid else core.specification,
             features=encoder.features, imu_mean=features.IMU_MEAN, imu_scale=features.IMU_SCALE,
-            command_scale=features.COMMAND_SCALE, limits=limits_of(data.vehicle), card=card)
+            command_scale=features.COMMAND_SCALE, limits=limits_of(data.vehicle), card=card,
+            rectify=data.rectify)
         encoder, core = encoder.cpu(), core.cpu()
         graph = begun.pilot.encoder if begun.pilot and self._frozen else encoder.to_onnx()
         return pilot_file.save(

@@ -48,6 +48,13 @@ class Fields:
         """The value of a field as it stands, unchecked and still to be taken; None without it."""
         return self._left.get(name)
 
+    def flag(self, name: str, default: bool) -> bool:
+        """True or false; the default without it."""
+        value = self._left.pop(name, default)
+        if not isinstance(value, bool):
+            raise self.error(name, f'must be true or false, not {_short(value)}')
+        return value
+
     def string(self, name: str) -> str:
         """A string that is not empty."""
         value = self.take(name, str, 'a string')

@@ -75,6 +75,8 @@ class PilotSpecification:
     """The limits it was trained within."""
     card: dict[str, Any]
     """For readers: data, seeds, the command that made it, figures."""
+    rectify: bool = True
+    """Whether images are to be freed of their lens's distortion, which its training had not."""
 
     @property
     def unfolds(self) -> int:
@@ -290,10 +292,11 @@ def _specification(
     except LiquidPilotError as error:
         raise LiquidPilotError(f'{content.prefix}{error}') from None
     card = content.take('card', dict, 'an object')
+    rectify = content.flag('rectify', True)
     content.close()
     return PilotSpecification(
         name, vehicle, rate_hz, dt_min_s, dt_max_s, geometry, core_content, features, imu_mean,
-        imu_scale, command_scale, limits, card), wiring
+        imu_scale, command_scale, limits, card, rectify), wiring
 
 
 def _core(

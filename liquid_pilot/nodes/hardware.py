@@ -122,6 +122,8 @@ class HardwareOptions:
     camera_topic: str = option(
         graph.IMAGE_TOPIC, 'image topic that the pilot flies on, with camera:=none')
     image_transport: str = option('raw', 'raw or compressed images', ('raw', 'compressed'))
+    rectified: bool = option(False, 'the images are rectified already, as by image_proc; else the '
+                             'pilot undoes the distortion that camera_info tells')
     imu_topic: str = option('', "IMU that the pilot hears; empty: the autopilot's, else imu/data")
     odom_topic: str = option('', "odometry that the guard hears; empty: the autopilot's, else odom")
     base_frame: str = option('base_link', 'frame of the vehicle: x forward, y left, z up')
@@ -193,7 +195,7 @@ def nodes(options: HardwareOptions) -> list[NodeSpec]:
         'recorder': {'imu/data': options.imu_topic or entry.imu,
                      'odom': options.odom_topic or entry.odometry}}
     changed = {
-        'pilot': {'image_transport': options.image_transport},
+        'pilot': {'image_transport': options.image_transport, 'rectified': options.rectified},
         'guard': {'adapter': options.adapter, **_given(mavlink_url=options.mavlink_url)},
         'recorder': {'image_transport': options.image_transport}}
     specs = []

@@ -110,10 +110,6 @@ def pack_camera_info(camera: CameraGeometry, stamp_ns: int) -> CameraInfo:
     return message
 
 
-def unpack_camera_info(message: CameraInfo) -> CameraGeometry:
-    """sensor_msgs/CameraInfo -> CameraGeometry; nothing is checked (the engine does that)."""
-    k = [float(value) for value in message.k]
-    return CameraGeometry(message.width, message.height, k[0], k[4], k[2], k[5])
 
 
 # IMU and odometry

@@ -28,6 +28,7 @@ from liquid_pilot.nodes.adapting import Follower, FrontParameters, new_flight
 from liquid_pilot.nodes.diagnostics import WARNING, Health, Reporter
 from liquid_pilot.nodes.intake import Intake, SilentImuError
 from liquid_pilot.nodes.parameters import parameter
+from liquid_pilot.onboard.crop import read_camera
 from liquid_pilot.onboard.engine import Engine, Tick
 from liquid_pilot.onboard.preflight import FITS, UNCHECKED, UNFIT, UNKNOWN, Readiness
 from liquid_pilot.onboard.preprocess import decode_compressed
@@ -55,6 +56,9 @@ class PilotParameters(FrontParameters):
     use_camera_info: bool = parameter(
         True, 'wait for camera/camera_info and cut out the field of view that the pilot was '
         "trained with; false: fly on the image's centre, whatever it shows")
+    rectified: bool = parameter(
+        False, 'the images are rectified already, as by image_proc: camera_info counts by its '
+        'p and without its distortion')
     lockstep: bool = parameter(
         False, 'for lock-step simulation only: wait for the IMU sample of each frame, and answer '
         'a repeated frame with the same command')
@@ -138,7 +142,7 @@ class Pilot(runtime.LiquidNode):
             self._fly(now_s)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        camera = messages.unpack_camera_info(message)
+        camera = read_camera(message, self.settings.now.rectified)
         if not self.settings.now.use_camera_info or camera == self._camera:
             return
         self._camera = camera

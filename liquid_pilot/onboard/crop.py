@@ -1,19 +1,18 @@
 """Which part of a camera's image shows what the pilot was trained to see.
 
-Pinhole geometry only: lens distortion is not undone, so a strongly distorted camera should be
-rectified before the pilot (image_proc does it).
+Pinhole geometry; `lens.py` does the same for one that distorts.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from liquid_pilot.interfaces import CameraGeometry, ObservationError
+from liquid_pilot.interfaces import CameraGeometry, DistortedCamera, ObservationError
 
 _SNAP = 0.02
 """Relative change of field of view accepted to reach an integer scale (10x faster to resize)."""
-_MISSING = 0.03
+MISSING = 0.03
 """Share of the pilot's view, in width or height, that a camera may lack before it is refused.
 
 An axis a little off the centre, as every calibration finds it, must not ground a camera; the view
@@ -46,12 +45,7 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
     when it lacks more than 3 % of the target's view; the message gives degrees.
     """
     check_calibrated(source)
-    x_scale, y_scale = width / source.width, height / source.height
-    if abs(x_scale / y_scale - 1.0) > 0.01:
-        raise ObservationError(
-            f'camera: the image is {width} x {height} but camera_info says {source.width} x '
-            f'{source.height}; make the driver publish the camera_info of this image'
-        )
+    x_scale, y_scale = check_scale(source, width, height)
     # Along each axis a ray at tangent t falls on c + f * t; edges of the target give the span.
     left = source.cx - source.fx * target.cx / target.fx
     right = source.cx + source.fx * (target.width - target.cx) / target.fx
@@ -59,9 +53,9 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
     bottom = source.cy + source.fy * (target.height - target.cy) / target.fy
     missing_x = (max(0.0, -left) + max(0.0, right - source.width)) / (right - left)
     missing_y = (max(0.0, -top) + max(0.0, bottom - source.height)) / (bottom - top)
-    if missing_x > _MISSING or missing_y > _MISSING:
+    if missing_x > MISSING or missing_y > MISSING:
         raise ObservationError(
-            f'camera: it sees {_degrees(source)}, and the pilot needs {_degrees(target)} about '
+            f'camera: it sees {degrees(source)}, and the pilot needs {degrees(target)} about '
             'its axis; use a wider lens or a pilot trained for this camera'
         )
     x, cut_width = _span(
@@ -71,6 +65,34 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
         0.5 * (top + bottom) * y_scale, (bottom - top) * y_scale, target.height, height
     )
     return Crop(x, y, cut_width, cut_height)
+
+
+def read_camera(info: Any, rectified: bool = False) -> CameraGeometry:
+    """The camera of a sensor_msgs/CameraInfo, whichever library unpacked it; nothing is checked.
+
+    A DistortedCamera where it names distortion. `rectified`: of the images that image_proc makes
+    of it, which are without distortion, with the intrinsics of `p`.
+    """
+    k = [float(value) for value in (info.p if rectified else info.k)]
+    size = (int(info.width), int(info.height))
+    if rectified:
+        return CameraGeometry(*size, k[0], k[5], k[2], k[6])
+    pinhole = (*size, k[0], k[4], k[2], k[5])
+    coefficients = tuple(float(value) for value in info.d)
+    if not any(coefficients):
+        return CameraGeometry(*pinhole)
+    return DistortedCamera(*pinhole, str(info.distortion_model), coefficients)
+
+
+def check_scale(source: CameraGeometry, width: int, height: int) -> tuple[float, float]:
+    """What an image is larger than its camera_info, along both axes; ObservationError if unlike."""
+    x_scale, y_scale = width / source.width, height / source.height
+    if abs(x_scale / y_scale - 1.0) > 0.01:
+        raise ObservationError(
+            f'camera: the image is {width} x {height} but camera_info says {source.width} x '
+            f'{source.height}; make the driver publish the camera_info of this image'
+        )
+    return x_scale, y_scale
 
 
 def check_calibrated(source: CameraGeometry) -> None:
@@ -99,6 +121,7 @@ def _span(centre: float, extent: float, target: int, size: int) -> tuple[int, in
     return start, end - start
 
 
-def _degrees(camera: CameraGeometry) -> str:
+def degrees(camera: CameraGeometry) -> str:
+    """A field of view, in words."""
     across, down = math.degrees(camera.horizontal_fov_rad), math.degrees(camera.vertical_fov_rad)
     return f'{across:.1f} x {down:.1f} degrees'

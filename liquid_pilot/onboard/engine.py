@@ -91,7 +91,7 @@ class Engine:
                 f'make {specification.features + 6}, and a command has 4'
             )
         camera = specification.camera
-        self._preprocess = Preprocessor(camera, source_camera)
+        self._preprocess = Preprocessor(camera, source_camera, specification.rectify)
         self._encode = Encoder(
             pilot.encoder, camera.height, camera.width, specification.features, threads,
             f'{pilot.path}/encoder.onnx',

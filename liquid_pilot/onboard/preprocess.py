@@ -13,8 +13,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ObservationError
+from liquid_pilot.interfaces import (
+    CameraGeometry,
+    DistortedCamera,
+    ImageBuffer,
+    ObservationError,
+)
 from liquid_pilot.onboard.crop import Crop, centre_crop, check_calibrated, matching_crop
+from liquid_pilot.onboard.lens import Rectification
 
 
 class _Encoding(NamedTuple):
@@ -71,13 +77,17 @@ class Preprocessor:
     """One camera's way to the encoder: call it with each frame.
 
     `target` is the camera that the encoder was trained with, `source` the one that flies (None:
-    not known, then the centre is cut out at the target's aspect).
+    not known, then the centre is cut out at the target's aspect). `rectify`: the distortion of a
+    DistortedCamera is undone; False: its images are taken as they are.
     """
 
-    def __init__(self, target: CameraGeometry, source: CameraGeometry | None = None) -> None:
+    def __init__(self, target: CameraGeometry, source: CameraGeometry | None = None,
+                 rectify: bool = True) -> None:
         # A pool of OpenCV's own would fight with the other processes over the few cores.
         cv2.setNumThreads(1)
         self.target = target
+        self._rectify = rectify
+        self._rectified: tuple[tuple, Rectification] | None = None
         self._source: CameraGeometry | None = None
         self._format: tuple | None = None
         self._read: Callable[[np.ndarray], np.ndarray] | None = None
@@ -93,7 +103,7 @@ class Preprocessor:
         """Take the camera's intrinsics; ObservationError when they cannot serve the pilot."""
         if source is not None:
             check_calibrated(source)
-            matching_crop(self.target, source, source.width, source.height)
+            self._crop(source, source.width, source.height)
         self._source = source
         self._format = None
 
@@ -129,15 +139,25 @@ class Preprocessor:
             self._format = layout
         return self._read(data)
 
+    def _crop(self, source: CameraGeometry | None, width: int, height: int
+              ) -> tuple[Crop, Rectification | None]:
+        """What is cut out of an image, and what is made of that."""
+        if source is None:
+            return centre_crop(self.target, width, height), None
+        if self._rectify and isinstance(source, DistortedCamera):
+            key = (source, width, height)
+            if self._rectified is None or self._rectified[0] != key:
+                # Takes a tenth of a second or more; best before the first frame.
+                self._rectified = key, Rectification(self.target, source, width, height)
+            return self._rectified[1].box, self._rectified[1]
+        return matching_crop(self.target, source, width, height), None
+
     def _plan(
         self, encoding: _Encoding, width: int, height: int, step: int, big_endian: bool
     ) -> Callable[[np.ndarray], np.ndarray]:
         """Decide the crop and make the buffers for one image format; returns the reader."""
         target = self.target
-        if self._source is None:
-            crop = centre_crop(target, width, height)
-        else:
-            crop = matching_crop(target, self._source, width, height)
+        crop, rectified = self._crop(self._source, width, height)
         left, inner_left, cut_width, inner_width = _whole_cells(
             crop.left, crop.width, encoding.cell[0], encoding.least[0], width
         )
@@ -151,9 +171,12 @@ class Preprocessor:
         )
         grey = encoding.order == (0, 0, 0)
         size = (target.width, target.height)
-        same = (inner_width, inner_height) == size
+        found = (inner_width, inner_height)
+        if rectified is not None:
+            found = (target.width * rectified.factor, target.height * rectified.factor)
+        same = found == size
         # Area averaging when shrinking; to enlarge it would leave blocks.
-        shrinks = inner_width >= target.width and inner_height >= target.height
+        shrinks = found[0] >= target.width and found[1] >= target.height
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         channels = 3 if encoding.to_rgb is not None else encoding.channels
         dtype = np.uint16 if encoding.bytes_per_channel == 2 else np.uint8
@@ -165,6 +188,8 @@ class Preprocessor:
 
         def run(data: np.ndarray) -> np.ndarray:
             pixels = read(data)[inner]
+            if rectified is not None:
+                pixels = rectified(pixels)
             if not same:
                 pixels = cv2.resize(pixels, size, dst=small, interpolation=interpolation)
             if grey:

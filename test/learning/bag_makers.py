@@ -86,6 +86,7 @@ class Robot:
     transport: str = 'raw'
     command: str = 'geometry_msgs/msg/TwistStamped'
     info: bool = True
+    distortion: tuple = ()
     start_ns: int = START_NS
     silence: tuple = (0.0, 0.0)
     nan: str = ''
@@ -132,7 +133,8 @@ def write(path, robot=None, prefix='/bot'):
                 f, w, h = 0.9 * robot.width, robot.width, robot.height
                 bag.add(f'{prefix}/info', 'sensor_msgs/msg/CameraInfo', stamp_ns,
                         header=header(stamp_ns), width=w, height=h,
-                        k=np.array([f, 0, w / 2, 0, f, h / 2, 0, 0, 1.0]))
+                        k=np.array([f, 0, w / 2, 0, f, h / 2, 0, 0, 1.0]),
+                        distortion_model='plumb_bob', d=np.array(robot.distortion, float))
         elif what == 'imu':
             bag.add(f'{prefix}/imu', 'sensor_msgs/msg/Imu', stamp_ns, header=header(stamp_ns),
                     angular_velocity=vector(value, 0, 0), linear_acceleration=vector(0, 0, 9.81))

@@ -77,6 +77,18 @@ def test_the_stored_camera_has_the_geometry_of_the_cut(made):
     assert (camera.cx, camera.cy) == (16.0, 9.0)
 
 
+def test_a_distorted_lens_is_rectified_unless_its_images_are_to_be_learnt_as_they_are(made):
+    # A barrel: what it shows at the picture's edge lies nearer to the middle of a pinhole's.
+    robot = Robot(distortion=(-0.3, 0.05, 0.0, 0.0, 0.0))
+    rectified, raw = made(robot), made(robot, camera={'rectify': False})
+    assert (rectified.rectify, raw.rectify) == (True, False)
+    assert rectified.camera == raw.camera
+    bent = made(Robot(distortion=(0.6, 0.0, 0.0, 0.0, 0.0)), camera={'rectify': False})
+    assert not bent.rectify
+    with pytest.raises(LiquidPilotError, match=r'outside its image.*camera\.rectify: false'):
+        made(Robot(distortion=(0.6, 0.0, 0.0, 0.0, 0.0)))
+
+
 @pytest.mark.parametrize(('robot', 'changes'), [
     (Robot(encoding='bgr8', width=96, height=72, rate_hz=30.0), {}),
     (Robot(encoding='bgra8', imu_hz=15.0), {}),

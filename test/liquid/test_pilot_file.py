@@ -72,6 +72,14 @@ def test_what_is_saved_is_what_is_loaded(saved, parameters_for):
         'core.safetensors', 'encoder.onnx', 'pilot.json']
 
 
+def test_a_pilot_without_a_word_on_lenses_asks_for_rectified_images(saved):
+    assert saved.specification.rectify
+    _edit(saved.path, lambda content: content.pop('rectify'))
+    assert pilot_file.load(saved.path).specification.rectify
+    _edit(saved.path, _at('rectify', False))
+    assert not pilot_file.load(saved.path).specification.rectify
+
+
 def test_the_digest_follows_every_part(saved, parameters_for, tmp_path):
     others = [
         pilot_file.save(tmp_path / 'a', SPECIFICATION, NET, parameters_for(NET, 1), ENCODER),
@@ -290,6 +298,7 @@ def _at(*keys_and_value):
     (_at('limits', 'slew', [0.0] * 4), 'limits: maximum must be >= 0 and slew > 0'),
     (_at('limits', 'safe_command', [9.0] * 4), 'limits: safe_command exceeds maximum'),
     (_at('limits', 'command_timeout_s', 0.0), 'limits.command_timeout_s must lie in'),
+    (_at('rectify', 1), 'rectify must be true or false'),
     (_at('comment', 'hello'), 'comment is not a field of version 1'),
     (_at('sha256', 'pilot.json', 'x'), 'sha256.pilot.json is not a field'),
 ])

@@ -20,6 +20,7 @@ from liquid_pilot.interfaces import (
     VehicleState,
 )
 from liquid_pilot.nodes import messages
+from liquid_pilot.onboard.crop import read_camera
 
 STAMP = 1_700_000_000_123_456_789
 ODD = (0.1, -1 / 3, math.pi)
@@ -50,7 +51,7 @@ def test_images_of_any_buffer(as_type):
 
 def test_camera_info_keeps_the_intrinsics_exactly():
     camera = CameraGeometry(np.int64(640), 360, np.float64(331.123456789), 330.1, 320.7, 179.3)
-    assert messages.unpack_camera_info(wire(messages.pack_camera_info(camera, STAMP))) == camera
+    assert read_camera(wire(messages.pack_camera_info(camera, STAMP))) == camera
 
 
 def test_imu_keeps_every_bit_and_says_it_has_no_orientation():
