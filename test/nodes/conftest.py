@@ -215,12 +215,11 @@ class Process:
 
 
 @pytest.fixture(scope='session')
-def start_node():
-    """Function (executable, log file, namespace, **parameters) -> Process; all end at last."""
+def start_spec():
+    """Function (NodeSpec, log file) -> Process; all end at last."""
     started = []
 
-    def start(executable, log, namespace='', **parameters):
-        spec = NodeSpec(executable, executable, namespace, parameters)
+    def start(spec, log):
         started.append(Process(spec, log))
         return started[-1]
 
@@ -228,6 +227,15 @@ def start_node():
     for process in started:
         if process.popen.poll() is None:
             process.end()
+
+
+@pytest.fixture(scope='session')
+def start_node(start_spec):
+    """Function (executable, log file, namespace, **parameters) -> Process; all end at last."""
+    def start(executable, log, namespace='', **parameters):
+        return start_spec(NodeSpec(executable, executable, namespace, parameters), log)
+
+    return start
 
 
 @pytest.fixture(scope='session')

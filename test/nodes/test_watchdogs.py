@@ -1,0 +1,192 @@
+"""Each node of a running simulation is killed and frozen in turn: the vehicle ends up safe.
+
+The real graph with the shipped pilot, on the wall clock, as processes over DDS. Whichever watchdog
+is left has to act: the guard's when pilot or camera fall silent, the vehicle's own when the guard
+does. When the adaptation node falls silent nothing has to: the pilot flies on.
+"""
+
+import math
+import os
+import signal
+import time
+
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.executors import SingleThreadedExecutor
+
+from liquid_pilot.nodes import graph, messages, qos
+from liquid_pilot.onboard.vehicles import limits_of
+
+LIMITS = limits_of('quadrotor')
+SAFE = LIMITS.safe_command
+LATE_S = 0.4
+"""What a busy machine may add to a time-out."""
+BRAKING_S = 1.5
+"""A vehicle that hovers has stopped after this long, at the latest."""
+STILL_M_S = 0.35
+
+
+class Run:
+    """A flight as `liquid-pilot fly --realtime --adapt` starts it, and ears."""
+
+    def __init__(self, folder, start_spec, domain=None):
+        self.folder, self._start_spec = folder, start_spec
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        options = graph.FlyOptions(missions=100, seed=7_100_000, adapt=True, realtime=True,
+                                   headless=True, out=str(folder / 'run'))
+        self.specs = {spec.name: spec for spec in graph.nodes(options)}
+        assert set(self.specs) == {'guard', 'pilot', 'adaptation', 'simulator'}
+        self.processes = {}
+        for name in self.specs:
+            self.start(name)
+        self.node = rclpy.create_node('ears', context=self._context)
+        self.executor = SingleThreadedExecutor(context=self._context)
+        self.executor.add_node(self.node)
+        self.commands, self.outputs, self.speeds = [], [], []
+        hear = self.node.create_subscription
+        hear(TwistStamped, 'pilot/command', lambda m: self._command(self.commands, m), qos.COMMAND)
+        hear(TwistStamped, 'cmd_vel', lambda m: self._command(self.outputs, m), qos.COMMAND)
+        hear(Odometry, 'odom', self._odometry, qos.SENSOR_RELIABLE)
+        hear(DiagnosticArray, '/diagnostics', self._diagnostics, qos.DIAGNOSTICS)
+        self.target_m = 0.0
+
+    def start(self, name):
+        self.processes[name] = self._start_spec(self.specs[name], self.folder / f'{name}.log')
+
+    def _command(self, where, message):
+        where.append((time.monotonic(), messages.unpack_command(message).values))
+
+    def _odometry(self, message):
+        state = messages.unpack_odometry(message)
+        self.speeds.append((time.monotonic(), math.hypot(*state.velocity_flu_m_s)))
+
+    def _diagnostics(self, message):
+        for status in messages.unpack_diagnostics(message):
+            self.target_m = float(status.values.get('target_distance_m', self.target_m))
+
+    def spin(self, seconds):
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0.0:
+            self.executor.spin_once(timeout_sec=left_s)
+
+    def fly(self, limit_s=90.0):
+        """Wait until it flies fast by commands of the pilot, and will for some seconds more."""
+        end_s = time.monotonic() + limit_s
+        while time.monotonic() < end_s:
+            self.commands.clear()
+            self.outputs.clear()
+            self.speeds.clear()
+            self.spin(0.3)
+            live = [values for _, values in self.outputs if values != SAFE]
+            if len(live) > 3 and self.speeds and self.speeds[-1][1] > 1.0 and self.target_m > 7.0:
+                return
+        raise AssertionError({name: process.output for name, process in self.processes.items()})
+
+    def strike(self, name, number, seconds):
+        """Send a signal while it flies, and listen; everything heard is of afterwards."""
+        self.fly()
+        self.processes[name].popen.send_signal(number)
+        self.struck_s = time.monotonic()
+        self.commands.clear()
+        self.outputs.clear()
+        self.speeds.clear()
+        self.spin(seconds)
+
+    def after(self, what, seconds):
+        return [value for at, value in what if at - self.struck_s > seconds]
+
+    def end(self):
+        for process in self.processes.values():
+            if process.popen.poll() is None:
+                os.kill(process.popen.pid, signal.SIGCONT)
+        for name in ('simulator', 'adaptation', 'pilot', 'guard'):
+            self.processes[name].end(limit_s=30.0)
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self._context)
+
+
+@pytest.fixture(scope='module')
+def run(start_spec, tmp_path_factory):
+    made = Run(tmp_path_factory.mktemp('watchdogs'), start_spec)
+    yield made
+    made.end()
+
+
+def check_guard_gave_the_safe_command(run):
+    after = run.after(run.outputs, LIMITS.command_timeout_s + LATE_S)
+    assert len(after) > 5
+    assert set(after) == {SAFE}
+
+
+def check_vehicle_stopped(run):
+    after = run.after(run.speeds, LIMITS.command_timeout_s + BRAKING_S)
+    assert after and max(after) < STILL_M_S
+
+
+def test_a_frozen_pilot(run):
+    run.strike('pilot', signal.SIGSTOP, 3.0)
+    run.processes['pilot'].popen.send_signal(signal.SIGCONT)
+    check_guard_gave_the_safe_command(run)
+    check_vehicle_stopped(run)
+    run.fly()
+
+
+def test_a_frozen_guard_leaves_it_to_the_vehicle(run):
+    run.strike('guard', signal.SIGSTOP, 3.0)
+    run.processes['guard'].popen.send_signal(signal.SIGCONT)
+    assert not run.after(run.outputs, LATE_S), 'somebody repeats the commands of a frozen guard'
+    assert run.after(run.commands, LATE_S)
+    check_vehicle_stopped(run)
+    run.fly()
+
+
+def test_a_frozen_camera_and_vehicle(run):
+    run.strike('simulator', signal.SIGSTOP, 2.0)
+    run.processes['simulator'].popen.send_signal(signal.SIGCONT)
+    assert not run.after(run.commands, LATE_S)
+    check_guard_gave_the_safe_command(run)
+    run.fly()
+
+
+@pytest.mark.parametrize('number', [signal.SIGSTOP, signal.SIGKILL])
+def test_without_adaptation_the_pilot_flies_on(run, number):
+    run.strike('adaptation', number, 1.5)
+    run.processes['adaptation'].popen.send_signal(signal.SIGCONT)
+    after = run.after(run.commands, 0.0)
+    assert len(after) > 10
+    assert all(math.isfinite(value) for values in after for value in values)
+    run.fly()
+
+
+def test_a_killed_pilot_and_one_that_is_started_again(run):
+    run.strike('pilot', signal.SIGKILL, 3.0)
+    check_guard_gave_the_safe_command(run)
+    check_vehicle_stopped(run)
+    run.start('pilot')
+    run.fly()
+
+
+def test_a_killed_camera_and_vehicle(run):
+    run.strike('simulator', signal.SIGKILL, 2.0)
+    check_guard_gave_the_safe_command(run)
+    assert run.processes['pilot'].popen.poll() is None
+    assert run.processes['guard'].popen.poll() is None
+
+
+def test_a_killed_guard_leaves_it_to_the_vehicle(start_spec, tmp_path, monkeypatch):
+    # What was killed stays listed for a while, and a second guard is refused.
+    domain = int(os.environ['ROS_DOMAIN_ID']) + 1
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+    run = Run(tmp_path, start_spec, domain)
+    try:
+        run.strike('guard', signal.SIGKILL, 3.0)
+        assert not run.after(run.outputs, LATE_S)
+        assert run.after(run.commands, LATE_S)
+        check_vehicle_stopped(run)
+    finally:
+        run.end()
