@@ -87,6 +87,10 @@ def _ros() -> tuple[str, ...]:
     executor = 'events executor'
     if find_spec('rclpy.experimental') is None:
         executor = 'single-threaded executor (callbacks cost more than with Jazzy)'
+    if distro == 'humble':
+        return WARN, f'humble ({os.path.dirname(rclpy.__file__)})', (
+            'nothing here was ever run on it, and it does not know '
+            'ROS_AUTOMATIC_DISCOVERY_RANGE: use the container of ros:jazzy (docs/onboard.md)')
     source = 'sourced' if distro else 'from wheels'
     return OK, f'{distro or "rclpy"} {source} ({os.path.dirname(rclpy.__file__)}), {executor}'
 

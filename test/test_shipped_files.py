@@ -1,0 +1,201 @@
+"""Every file that is installed beside the code is opened by what reads it on a robot."""
+
+import ast
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+import yaml
+
+from liquid_pilot.learning import bag_mapping
+from liquid_pilot.learning.settings import TrainingSettings
+from liquid_pilot.nodes import graph, hardware
+
+ROOT = Path(__file__).resolve().parent.parent
+ONBOARD = ROOT / 'config' / 'onboard'
+UNIT, ENVIRONMENT = ONBOARD / 'liquid-pilot.service', ONBOARD / 'liquid-pilot.env'
+
+
+def training(path):
+    TrainingSettings(**yaml.safe_load(path.read_text()))
+
+
+def fast_dds(path):
+    assert ElementTree.parse(path).getroot().tag.endswith('dds')
+
+
+def nodes(path):
+    """test/nodes/test_parameters.py compares it with what the nodes declare."""
+    assert all('ros__parameters' in node for node in yaml.safe_load(path.read_text()).values())
+
+
+def launch_file(path):
+    """What it takes of liquid_pilot is there; where launch is installed, it is loaded."""
+    tree = ast.parse(path.read_text())
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert functions == ['generate_launch_description']
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.value.id != 'launching':
+            module = importlib.import_module(f'liquid_pilot.nodes.{node.value.id}')
+            assert hasattr(module, node.attr)
+
+
+def bash(path):
+    subprocess.run(['bash', '-n', path], check=True)
+
+
+def environment_file(path):
+    values = environment()
+    options = dict(word.split(':=', 1) for word in values['LAUNCH_ARGUMENTS'].split())
+    graph.from_strings(hardware.HardwareOptions, options)
+    assert values['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+
+
+def unit(path):
+    sections = re.findall(r'^\[(\w+)\]$', path.read_text(), re.MULTILINE)
+    assert sections == ['Unit', 'Service', 'Install']
+
+
+READ_BY = {
+    'config/dataset.yaml': bag_mapping.load,
+    'config/fly.yaml': nodes,
+    'config/fastdds.xml': fast_dds,
+    'config/train_forest.yaml': training,
+    'config/train_memory.yaml': training,
+    'config/train_quick.yaml': training,
+    'config/onboard/entrypoint.bash': bash,
+    'config/onboard/setup.bash': bash,
+    'config/onboard/liquid-pilot.env': environment_file,
+    'config/onboard/liquid-pilot.service': unit,
+    'launch/fly.launch.py': launch_file,
+    'launch/hardware.launch.py': launch_file,
+}
+
+
+def environment():
+    """Of the unit, read as systemd does: NAME=VALUE, comments."""
+    lines = [line for line in ENVIRONMENT.read_text().splitlines()
+             if line and not line.startswith('#')]
+    values = dict(line.split('=', 1) for line in lines)
+    assert not re.search(r'["\'$\\]', ''.join(values.values()))
+    return values
+
+
+def test_nothing_is_shipped_that_nobody_opens():
+    there = {str(path.relative_to(ROOT)) for folder in ('config', 'launch')
+             for path in (ROOT / folder).rglob('*')
+             if path.is_file() and '__pycache__' not in path.parts}
+    assert there == set(READ_BY)
+
+
+@pytest.mark.parametrize('name', READ_BY)
+def test_it_can_be_read(name):
+    READ_BY[name](ROOT / name)
+
+
+def values_of(key):
+    return re.findall(rf'^{key}=(.*)$', UNIT.read_text(), re.MULTILINE)
+
+
+def test_the_unit_starts_what_is_there_and_ends_it_as_launch_wants():
+    (line,) = values_of('ExecStart')
+    assert line.startswith('/bin/bash -c ')
+    assert set(re.findall(r'\$\{(\w+)\}', line)) <= set(environment())
+    assert f'source "${{LIQUID_PILOT}}/{(ONBOARD / "setup.bash").relative_to(ROOT)}"' in line
+    (launched,) = re.findall(r'ros2 launch liquid_pilot (\S+)', line)
+    assert (ROOT / 'launch' / launched).is_file()
+    # `ros2 launch` leaves its nodes behind on SIGTERM.
+    assert values_of('KillSignal') == ['SIGINT']
+    assert values_of('KillMode') == ['mixed']
+    assert values_of('Restart') == ['on-failure']
+
+
+@pytest.mark.skipif(not shutil.which('systemd-analyze'), reason='systemd is not installed')
+def test_systemd_takes_the_unit():
+    done = subprocess.run(['systemd-analyze', 'verify', '--man=no', UNIT], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    assert UNIT.name not in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(not (ROOT / '.venv' / '.installed').is_file(), reason='not made by ./run')
+def test_the_set_up_lets_another_python_find_the_package_and_ros_its_nodes():
+    """As `ros2 launch` needs it, which runs on the system's Python."""
+    python = Path(sys.base_prefix) / 'bin' / f'python3.{sys.version_info.minor}'
+    script = (f'source {ONBOARD}/setup.bash && cd / && echo $AMENT_PREFIX_PATH && which python3 && '
+              f'{python} -c "import liquid_pilot.nodes.hardware as h; print(h.__file__); '
+              'import yaml, rich"')
+    done = subprocess.run(['bash', '-ec', script], capture_output=True, text=True,
+                          env={'PATH': '/usr/bin:/bin', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'})
+    assert done.returncode == 0, done.stderr
+    prefixes, found, module = done.stdout.split()
+    assert prefixes == f'{ROOT}/.venv:/opt/ros/jazzy'
+    assert found == f'{ROOT}/.venv/bin/python3'
+    assert module == str(ROOT / 'liquid_pilot' / 'nodes' / 'hardware.py')
+    prefix = ROOT / '.venv'
+    assert (prefix / 'share/ament_index/resource_index/packages/liquid_pilot').is_file()
+    for name in ('guard', 'pilot'):
+        assert (prefix / 'lib/liquid_pilot' / name).is_file()
+
+
+def test_the_set_up_says_what_is_missing(tmp_path):
+    place = tmp_path / 'config' / 'onboard'
+    place.mkdir(parents=True)
+    shutil.copy(ONBOARD / 'setup.bash', place)
+    done = subprocess.run(['bash', '-c', f'source {place}/setup.bash'], capture_output=True,
+                          text=True)
+    assert done.returncode == 1
+    assert 'run onboard first' in done.stderr
+
+
+# The container
+
+
+def instructions():
+    """(name, rest) of every instruction, lines joined, comments left out."""
+    text = re.sub(r'^\s*#.*\n', '', (ROOT / 'Dockerfile').read_text(), flags=re.MULTILINE)
+    text = text.replace('\\\n', ' ')
+    return [tuple(line.split(None, 1)) for line in text.splitlines() if line.strip()]
+
+
+def test_the_container_is_built_on_ros_from_what_is_there():
+    found = instructions()
+    names = [name for name, _ in found]
+    assert set(names) <= {'ARG', 'FROM', 'RUN', 'WORKDIR', 'COPY', 'ENV', 'ENTRYPOINT', 'CMD'}
+    assert dict(found)['FROM'] == 'ros:${ROS_DISTRO}-ros-base'
+    ignored = (ROOT / '.dockerignore').read_text().split()
+    for _, rest in [each for each in found if each[0] == 'COPY']:
+        source = rest.split()[0]
+        assert (ROOT / source).exists()
+        assert not any(source.startswith(folder) for folder in ignored)
+    for needed in ('run', 'setup.py', 'setup.cfg', 'package.xml', 'constraints-numpy1.txt',
+                   'liquid_pilot', 'launch', 'config', 'resource', 'pilots', 'scripts'):
+        assert needed not in ignored and (ROOT / needed).exists()
+
+
+def test_the_container_has_the_camera_drivers_and_whatever_else_launch_starts():
+    text = ' '.join(rest for name, rest in instructions() if name == 'RUN')
+    for driver in hardware.DRIVERS.values():
+        # RealSense's own packages are large, and not for every board.
+        if driver.package != 'realsense2_camera':
+            assert f'ros-${{ROS_DISTRO}}-{driver.package.replace("_", "-")}' in text
+    assert 'ros-${ROS_DISTRO}-tf2-ros' in text
+    verbs = re.findall(r'\./run (\w+) (\w+)', text)
+    assert verbs == [('onboard', 'inspect')]
+    assert re.search(r'^    onboard\)', (ROOT / 'run').read_text(), re.MULTILINE)
+
+
+def test_the_container_starts_its_commands_in_ros():
+    found = dict(instructions())
+    entry = ast.literal_eval(found['ENTRYPOINT'])
+    (source,) = [rest.split()[0] for name, rest in instructions()
+                 if name == 'COPY' and rest.split()[1] == entry[-1]]
+    assert (ROOT / source).read_text().rstrip().endswith('exec "$@"')
+    command = ast.literal_eval(found['CMD'])
+    assert command[:3] == ['ros2', 'launch', 'liquid_pilot']
+    assert (ROOT / 'launch' / command[3]).is_file()
