@@ -19,7 +19,7 @@ from sensor_msgs.msg import Imu
 
 from liquid_pilot.interfaces import ImuSample, LiquidPilotError, ObservationError, VehicleState
 from liquid_pilot.nodes import messages, qos, runtime
-from liquid_pilot.nodes.outputs import Output, PublisherOutput
+from liquid_pilot.nodes.outputs import Output, OutputParameters, PublisherOutput
 from liquid_pilot.onboard.frames import flu_frd
 from liquid_pilot.onboard.mavlink_link import OBEYING_MODES
 from liquid_pilot.onboard.preflight import VehicleStatus
@@ -130,8 +130,9 @@ class ArduPilotOutput(PublisherOutput):
     frame_id, its twist is of the world; here they become `imu/data` and `odom`.
     """
 
-    def __init__(self, node: runtime.LiquidNode, prefix: str = 'ap') -> None:
+    def __init__(self, node: runtime.LiquidNode, prefix: str) -> None:
         self._node = node
+        prefix = prefix.rstrip('/')
         self._publisher = node.create_publisher(TwistStamped, f'{prefix}/cmd_vel', qos.COMMAND)
         self._imu = node.create_publisher(Imu, 'imu/data', qos.SENSOR_RELIABLE)
         self._odometry = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
@@ -214,31 +215,38 @@ class AckermannOutput(PublisherOutput):
 class HoverOutput(PublisherOutput):
     """`cmd_hover` as crazyflie_interfaces/Hover, which crazyswarm2 takes."""
 
-    def __init__(self, node: runtime.LiquidNode) -> None:
+    def __init__(self, node: runtime.LiquidNode, clockwise: bool) -> None:
+        self._clockwise = clockwise
         self._kind = genuine('crazyflie_interfaces', 'Hover')
         self._publisher = node.create_publisher(self._kind, 'cmd_hover', qos.COMMAND)
 
     def send(self, setpoint: HoverSetpoint) -> None:
-        """One hover setpoint, in the units of ROS: crazyswarm2 turns radians into degrees."""
-        message = self._kind(
-            vx=float(setpoint.forward_m_s), vy=float(setpoint.left_m_s),
-            yaw_rate=float(setpoint.yaw_rate_rad_s), z_distance=float(setpoint.height_m))
-        message.header.stamp = messages.to_time(setpoint.stamp_ns)
-        self._publisher.publish(message)
+        """One hover setpoint."""
+        self._publisher.publish(pack_hover(self._kind, setpoint, self._clockwise))
 
 
-def _px4(node: runtime.LiquidNode) -> Output:
+def pack_hover(kind: Any, setpoint: HoverSetpoint, clockwise: bool) -> Any:
+    """crazyflie_interfaces/Hover, in the units of ROS: crazyswarm2 turns radians into degrees."""
+    message = kind(
+        vx=float(setpoint.forward_m_s), vy=float(setpoint.left_m_s),
+        yaw_rate=float(-setpoint.yaw_rate_rad_s if clockwise else setpoint.yaw_rate_rad_s),
+        z_distance=float(setpoint.height_m))
+    message.header.stamp = messages.to_time(setpoint.stamp_ns)
+    return message
+
+
+def _px4(node: runtime.LiquidNode, settings: OutputParameters) -> Output:
     from liquid_pilot.nodes.px4_output import Px4Output
 
     return Px4Output(node)
 
 
-OUTPUTS: dict[str, Callable[[runtime.LiquidNode], Output]] = {
-    'mavros': lambda node: MavrosOutput(node, attitude=False),
-    'mavros_attitude': lambda node: MavrosOutput(node, attitude=True),
-    'ardupilot': ArduPilotOutput,
+OUTPUTS: dict[str, Callable[[runtime.LiquidNode, OutputParameters], Output]] = {
+    'mavros': lambda node, settings: MavrosOutput(node, attitude=False),
+    'mavros_attitude': lambda node, settings: MavrosOutput(node, attitude=True),
+    'ardupilot': lambda node, settings: ArduPilotOutput(node, settings.ardupilot_prefix),
     'px4': _px4,
     'px4_attitude': _px4,
-    'ackermann': AckermannOutput,
-    'crazyflie': HoverOutput,
+    'ackermann': lambda node, settings: AckermannOutput(node),
+    'crazyflie': lambda node, settings: HoverOutput(node, settings.yaw_clockwise),
 }

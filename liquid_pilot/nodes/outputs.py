@@ -101,6 +101,10 @@ class OutputParameters:
     climb_lead_s: float = parameter(
         _VEHICLE.climb_lead_s, 'a climb rate becomes the height so far ahead (crazyflie)', 's',
         low=0.05, high=5.0)
+    yaw_clockwise: bool = parameter(
+        False, 'a positive yaw rate turns right (crazyflie): try it on the bench, backends differ')
+    ardupilot_prefix: str = parameter(
+        'ap', "what ArduPilot's topics begin with: ap/v1 with its DDS_USE_NS (ardupilot)")
     mavlink_url: str = parameter(
         'udpin:127.0.0.1:14540', 'serial port or address of the autopilot, as pymavlink has them '
         '(mavlink, mavlink_attitude)')
@@ -125,4 +129,4 @@ def make_output(node: runtime.LiquidNode, adapter: str, settings: OutputParamete
         return MavlinkOutput(node, settings.mavlink_url, settings.mavlink_baud)
     from liquid_pilot.nodes.autopilots import OUTPUTS
 
-    return OUTPUTS[adapter](node)
+    return OUTPUTS[adapter](node, settings)

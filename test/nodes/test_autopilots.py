@@ -49,10 +49,10 @@ def test_what_is_not_installed_is_named(start_node, tmp_path, adapter, package):
 @pytest.mark.parametrize(('adapter', 'topic', 'expected'), [
     # North is where it faces, and the axes are the world's.
     ('mavros', 'mavros/setpoint_velocity/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
-    ('ardupilot', 'ap/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5))])
+    ('ardupilot', 'ap/v1/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5))])
 def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expected):
     guard = start_node('guard', tmp_path / 'guard.log', f'twists_{adapter}', adapter=adapter,
-                       preflight=False)
+                       preflight=False, ardupilot_prefix='ap/v1')
     node = rclpy.create_node('field', namespace=f'twists_{adapter}')
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -60,9 +60,9 @@ def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expec
     node.create_subscription(TwistStamped, topic, got.append, qos.COMMAND)
     steer = node.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
     odometry = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
-    poses = node.create_publisher(PoseStamped, 'ap/pose/filtered', qos.SENSOR)
-    twists = node.create_publisher(TwistStamped, 'ap/twist/filtered', qos.SENSOR)
-    imus, heard = node.create_publisher(Imu, 'ap/imu/experimental/data', qos.SENSOR), []
+    poses = node.create_publisher(PoseStamped, 'ap/v1/pose/filtered', qos.SENSOR)
+    twists = node.create_publisher(TwistStamped, 'ap/v1/twist/filtered', qos.SENSOR)
+    imus, heard = node.create_publisher(Imu, 'ap/v1/imu/experimental/data', qos.SENSOR), []
     node.create_subscription(Imu, 'imu/data', heard.append, qos.SENSOR)
     engage = node.create_client(SetBool, 'guard/engage')
     assert engage.wait_for_service(20.0), guard.output
@@ -97,6 +97,15 @@ def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expec
     assert guard.end() == 0
     executor.shutdown()
     node.destroy_node()
+
+
+@pytest.mark.parametrize(('clockwise', 'yaw_rate'), [(False, 0.5), (True, -0.5)])
+def test_a_crazyflie_gets_a_height_and_a_yaw_rate_of_its_own_sign(clockwise, yaw_rate):
+    setpoint = make_adapter('crazyflie').convert(Command(3_000_000_007, 1.0, 0.25, 0.5, 0.5), NORTH)
+    packed = autopilots.pack_hover(
+        lambda **fields: SimpleNamespace(header=Header(), **fields), setpoint, clockwise)
+    assert (packed.vx, packed.vy, packed.yaw_rate, packed.z_distance) == (1.0, 0.25, yaw_rate, 2.25)
+    assert messages.to_nanoseconds(packed.header.stamp) == 3_000_000_007
 
 
 def test_odometry_of_ardupilot_comes_in_ros_frames():
