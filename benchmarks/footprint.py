@@ -7,7 +7,9 @@ The pilot node runs as in flight, in a process of its own, on 640 x 480 frames a
 being sent from the start; `rss_mb` its resident memory (VmRSS, 10^6 bytes) at the end, shared
 libraries and shared memory of the middleware included. The first run, `cold`, begins with no
 compiled kernels on disk, as after an installation; the figures at the top are of the second, which
-finds them. `torch_loaded` looks for torch among the files that the process has mapped.
+finds them. `others` has the guard, with and without MAVLink, and the adaptation node: memory some
+seconds after they answer, and how long from the start of the process to that. `torch_loaded`
+looks for torch among the files that the process has mapped.
 `installed_mb` is what pip puts on disk for the node: this package with its pilots, and its
 requirements with theirs; ROS is not counted. The last line printed is one JSON object.
 """
@@ -69,6 +71,37 @@ def fly(pilot: str, frames: int, cache: str) -> dict:
     return found
 
 
+def stand(executable: str, service: str, cache: str, **parameters: object) -> dict:
+    """Start a node that waits for work, until it answers for its service; look at its process."""
+    from rclpy.node import Node
+    from std_srvs.srv import SetBool
+
+    from liquid_pilot.nodes import runtime
+
+    found: dict = {}
+
+    def work(node: Node, spinner: runtime.Spinner) -> int:
+        client = node.create_client(SetBool, f'/measured/{service}')
+        command = node_process.node_command(executable, 'measured', **parameters)
+        started_s = time.perf_counter()
+        with node_process.running(command, {'NUMBA_CACHE_DIR': cache}) as process:
+            while not client.service_is_ready():
+                if process.poll() is not None or time.perf_counter() - started_s > _START_LIMIT_S:
+                    raise RuntimeError(f'{executable} does not come')
+                spinner.wait(_PERIOD_S)
+                if spinner.stopping:
+                    return 130
+            found['ready_s'] = round(time.perf_counter() - started_s, 2)
+            spinner.wait(2.0)
+            found['rss_mb'] = round(resident_bytes(process.pid) * 1e-6, 1)
+        return 0
+
+    code = runtime.run('witness', lambda: Node('witness'), work)
+    if code:
+        sys.exit(code)
+    return found
+
+
 def resident_bytes(pid: int) -> int:
     """VmRSS of a process."""
     for line in Path(f'/proc/{pid}/status').read_text().splitlines():
@@ -121,10 +154,18 @@ def main(arguments: list[str] | None = None) -> None:
         cold = fly(parsed.pilot, frames, cache)
         print('warm start', file=sys.stderr, flush=True)
         warm = fly(parsed.pilot, frames, cache)
+        print('the others', file=sys.stderr, flush=True)
+        others = {
+            'guard': stand('guard', 'guard/engage', cache),
+            'guard, mavlink': stand('guard', 'guard/engage', cache, adapter='mavlink',
+                                    mavlink_url='udpin:127.0.0.1:0'),
+            'adaptation': stand(
+                'adaptation', 'adaptation/enable', cache, pilot=parsed.pilot)}
     sizes = installed_bytes()
     largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:6]
     print(json.dumps({
         **warm, 'installed_mb': round(sum(sizes.values()) * 1e-6, 1), 'cold': cold,
+        'others': others,
         'largest_mb': {name: round(sizes[name] * 1e-6, 1) for name in largest},
     }))
 

@@ -52,11 +52,16 @@ def running(command: list[str], added: Mapping[str, str] | None = None
 
 def pilot_command(pilot: str, namespace: str) -> list[str]:
     """The command line that starts a pilot node as a flight on a vehicle does."""
+    return node_command('pilot', namespace, pilot=pilot)
+
+
+def node_command(executable: str, namespace: str, **parameters: object) -> list[str]:
+    """Likewise any node."""
     from liquid_pilot.nodes.graph import NodeSpec, share
     from liquid_pilot.nodes.process_runner import command_line
 
     return command_line(NodeSpec(
-        'pilot', 'pilot', namespace, {'pilot': pilot},
+        executable, executable, namespace, parameters,
         parameter_files=(share('config/fly.yaml'),), log_level='error'))
 
 

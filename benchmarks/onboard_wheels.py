@@ -54,7 +54,7 @@ def download(python: str, extra: str, folder: Path) -> None:
          *(text for name in PLATFORMS for text in ('--platform', name)),
          *(('--constraint', str(ROOT / constraints)) if constraints else ()),
          '--dest', str(folder), *requirements(extra)],
-        check=True, stdout=sys.stderr)
+        check=True, stdout=subprocess.DEVNULL)
 
 
 def weigh(folder: Path) -> dict[str, object]:

@@ -46,8 +46,8 @@ the intervals, the rate of each training seed, crashes, and the paired differenc
 column in points, with two intervals: over missions, and over training seeds and missions
 (bootstrap), which says more about the next training. `adaptation.json` has all of it.
 
-    python benchmarks/adaptation/run.py              # all of it: resumable, many hours on two cores
-    python benchmarks/adaptation/run.py report       # this page, from what has been flown so far
+    python benchmarks/adaptation/run.py          # all of it; resumable, needs many hours
+    python benchmarks/adaptation/run.py report   # this page; needs the flights
 
 Flown by the code with the digests {', '.join(content['codes']) or '-'} (`evaluation/ledger.py`).
 

@@ -91,8 +91,8 @@ Cores on equal terms: the same encoder, demonstrations, budget, learning rate an
 from the pilot file. Severity 3 of `conditions.md`. {content['planned']} missions a cell are meant:
 {study.content['flights']['forests']} forests for each training seed, the same for all arms. {state}
 
-    python benchmarks/robustness/run.py          # all of it; resumable, many hours on two cores
-    python benchmarks/robustness/run.py report   # these pages, from what has been flown
+    python benchmarks/robustness/run.py          # all of it; resumable, needs many hours
+    python benchmarks/robustness/run.py report   # these pages; needs the flights
 
 Flown by the code with the digest {', '.join(content['codes']) or '-'} (`evaluation/ledger.py`);
 other code begins its flights anew, and the record takes whichever a pilot has.

@@ -44,3 +44,6 @@ def test_footprint():
     # Compiling is the difference.
     assert 0.0 < found['first_command_s'] < found['cold']['first_command_s']
     assert 100.0 < found['installed_mb'] < 1500.0
+    others = found['others']
+    assert set(others) == {'guard', 'guard, mavlink', 'adaptation'}
+    assert all(20.0 < node['rss_mb'] < 260.0 and node['ready_s'] > 0.0 for node in others.values())
