@@ -113,7 +113,7 @@ class Place:
         if words[0] in ('./run', 'liquid-pilot'):
             words = [sys.executable, '-m', 'liquid_pilot.cli', *words[1:]]
             if words[3] == 'onboard':
-                del words[3]
+                words[3:] = words[4:] or ['doctor', '--onboard']
         elif words[:3] == ['ros2', 'run', 'liquid_pilot']:
             words = [sys.executable, '-m', f'liquid_pilot.nodes.{words[3]}', *words[4:]]
         elif words[0] == 'python':
