@@ -191,7 +191,7 @@ class Guard:
         stamp_ns = _integer(command[0])
         if stamp_ns is None or not 0 <= stamp_ns < _STAMP_END_NS:
             return self._decision('command dropped: its stamp is not a time')
-        values = tuple(_number(value) for value in command[1:5])
+        values = tuple(_number(value) for value in command[1:])
         if len(values) != 4 or not all(map(math.isfinite, values)):
             return self._refuse(stamp_ns, 'command is not finite: safe command')
         if not math.isfinite(now_s):

@@ -119,11 +119,13 @@ def test_a_vehicle_that_lags_never_leaves(commands, lag_s, yaw):
 
 
 bad = VehicleState(0, (math.nan, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0.0,) * 3, (0.0,) * 3)
+good = bad._replace(position_enu_m=(0.0, 0.0, 0.0))
 
 
 @pytest.mark.parametrize('vehicle', [
     None, bad, bad._replace(position_enu_m=(1e308, 1e308, 0.0)),
-    bad._replace(position_enu_m=(0.0, 0.0, 0.0), orientation_wxyz=(0.0, 0.0, 0.0, 0.0))])
+    bad._replace(position_enu_m=(1e7, 0.0, 0.0)),
+    *(good._replace(orientation_wxyz=(norm, 0.0, 0.0, 0.0)) for norm in (0.0, 0.5, 2.0, 2.5))])
 def test_without_odometry_a_fence_lets_nothing_through(vehicle):
     guard = Guard(LIMITS, Fence(radius_m=10.0))
     guard.engage(0.0)
@@ -134,6 +136,15 @@ def test_without_odometry_a_fence_lets_nothing_through(vehicle):
     free = Guard(LIMITS)
     free.engage(0.0)
     assert free.accept(Command(10, 1.0, 0.0, 0.0, 0.0), 0.0, vehicle=vehicle).fresh
+
+
+@pytest.mark.parametrize('vehicle', [
+    good, good._replace(position_enu_m=(1e7 - 0.5, 0.0, 0.0)),
+    *(good._replace(orientation_wxyz=(0.0, norm, 0.0, 0.0)) for norm in (0.51, 1.99))])
+def test_odometry_that_could_be_meant_is_used(vehicle):
+    guard = Guard(LIMITS, Fence(radius_m=10.0))
+    guard.engage(0.0)
+    assert guard.accept(Command(10, 1.0, 0.0, 0.0, 0.0), 0.0, vehicle=vehicle).fresh
 
 
 @pytest.mark.parametrize(('slew', 'slower'), [

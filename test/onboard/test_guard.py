@@ -44,6 +44,13 @@ def test_nothing_passes_before_engaging():
     assert decision.reason == 'not engaged'
 
 
+@pytest.mark.parametrize('command', [(5, 1.0, 0.0, 0.0), (5, 1.0, 0.0, 0.0, 0.0, 0.0)])
+def test_a_command_of_another_length_is_refused(command):
+    decision = engaged().accept(command, 0.0)
+    assert decision.command.values == LIMITS.safe_command
+    assert (decision.state, decision.fresh) == (SAFE, False)
+
+
 def test_a_command_within_the_limits_arrives_by_slewing():
     guard = engaged()
     wanted = (1.0, -0.5, 0.25, 0.75)
