@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections import Counter
@@ -31,6 +32,8 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.learning import bag_mapping, bag_reader, bag_streams
 from liquid_pilot.learning.alignment import Piece, align
 from liquid_pilot.learning.demonstrations import Episode
+from liquid_pilot.learning.progress import Announce
+from liquid_pilot.learning.source import DataSource
 from liquid_pilot.onboard.crop import centre_crop, check_calibrated
 from liquid_pilot.onboard.preprocess import Preprocessor
 
@@ -280,3 +283,16 @@ def _put_in_place(cache: Path, work: Path, note: dict[str, Any]) -> None:
 
 def _plain(camera: CameraGeometry) -> dict[str, float]:
     return dataclasses.asdict(camera)
+
+
+def of_bags(mapping: Path, bags: list[Path], cache: Path, image_size: tuple[int, int],
+            announce: Announce) -> DataSource:
+    """Recorded flights, prepared into `cache` by a mapping of their topics."""
+    if not mapping.is_file():
+        raise LiquidPilotError(f'{mapping}: there is no such file or folder')
+    if not bags:
+        raise LiquidPilotError(f'{mapping} is a mapping: name its recordings with --bags')
+    found = prepare(mapping, bags, cache, image_size,
+                    lambda bag, done, of: announce(bag, done, of, math.nan))
+    return DataSource(found.training, found.validation, found.camera, found.rate_hz,
+                      found.vehicle, mapping.name, simulated=False, rectify=found.rectify)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,6 @@ from typing import Any
 
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
 from liquid_pilot.learning.files import replacing
-from liquid_pilot.learning.progress import Announce
 from liquid_pilot.liquid.fields import Fields, one_line, parse_json
 
 INDEX = 'dataset.json'
@@ -149,18 +147,3 @@ def fingerprint(paths: list[Path]) -> str:
                 f'{path}: not an episode ({one_line(error)}); delete it') from None
         digest.update(repr((path.name, parts)).encode())
     return digest.hexdigest()
-
-
-def of_bags(mapping: Path, bags: list[Path], cache: Path, image_size: tuple[int, int],
-            announce: Announce) -> DataSource:
-    """Recorded flights, prepared into `cache` by a mapping of their topics."""
-    if not mapping.is_file():
-        raise LiquidPilotError(f'{mapping}: there is no such file or folder')
-    if not bags:
-        raise LiquidPilotError(f'{mapping} is a mapping: name its recordings with --bags')
-    from liquid_pilot.learning.bags import prepare
-
-    found = prepare(mapping, bags, cache, image_size,
-                    lambda bag, done, of: announce(bag, done, of, math.nan))
-    return DataSource(found.training, found.validation, found.camera, found.rate_hz,
-                      found.vehicle, mapping.name, simulated=False, rectify=found.rectify)

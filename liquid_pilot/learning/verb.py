@@ -115,7 +115,7 @@ def _data(arguments: argparse.Namespace, settings: TrainingSettings, announce: A
           ) -> DataSource | None:
     """The episodes to learn from; None for demonstrations of the training's own."""
     from liquid_pilot.interfaces import LiquidPilotError
-    from liquid_pilot.learning import source
+    from liquid_pilot.learning import bags, source
 
     folder = arguments.dataset
     if arguments.bags and (arguments.dataset is None or arguments.dataset.is_dir()):
@@ -127,5 +127,5 @@ def _data(arguments: argparse.Namespace, settings: TrainingSettings, announce: A
         return None
     if arguments.dataset is not None and not folder.is_dir():
         size = settings.image_width, settings.image_height
-        return source.of_bags(folder, arguments.bags, arguments.out / 'dataset', size, announce)
+        return bags.of_bags(folder, arguments.bags, arguments.out / 'dataset', size, announce)
     return source.read(folder, settings.held_out_share)

@@ -19,7 +19,7 @@ from sensor_msgs.msg import Imu
 
 from liquid_pilot.interfaces import ImuSample, LiquidPilotError, ObservationError, VehicleState
 from liquid_pilot.nodes import messages, qos, runtime
-from liquid_pilot.nodes.outputs import Output, OutputParameters, PublisherOutput
+from liquid_pilot.nodes.outputs import PublisherOutput
 from liquid_pilot.onboard.frames import flu_frd
 from liquid_pilot.onboard.mavlink_link import OBEYING_MODES
 from liquid_pilot.onboard.preflight import VehicleStatus
@@ -233,20 +233,3 @@ def pack_hover(kind: Any, setpoint: HoverSetpoint, clockwise: bool) -> Any:
         z_distance=float(setpoint.height_m))
     message.header.stamp = messages.to_time(setpoint.stamp_ns)
     return message
-
-
-def _px4(node: runtime.LiquidNode, settings: OutputParameters) -> Output:
-    from liquid_pilot.nodes.px4_output import Px4Output
-
-    return Px4Output(node)
-
-
-OUTPUTS: dict[str, Callable[[runtime.LiquidNode, OutputParameters], Output]] = {
-    'mavros': lambda node, settings: MavrosOutput(node, attitude=False),
-    'mavros_attitude': lambda node, settings: MavrosOutput(node, attitude=True),
-    'ardupilot': lambda node, settings: ArduPilotOutput(node, settings.ardupilot_prefix),
-    'px4': _px4,
-    'px4_attitude': _px4,
-    'ackermann': lambda node, settings: AckermannOutput(node),
-    'crazyflie': lambda node, settings: HoverOutput(node, settings.yaw_clockwise),
-}

@@ -8,21 +8,10 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
-from typing import NamedTuple
 
 from liquid_pilot.interfaces import LiquidPilotError
-
-OK, WARN, FAIL = 'ok', 'warn', 'fail'
-
-
-class Check(NamedTuple):
-    """One line of the table."""
-
-    name: str
-    level: str
-    """`ok`, `warn` (it flies, with less) or `fail`."""
-    found: str
-    advice: str = ''
+from liquid_pilot.nodes.checks import FAIL, OK, WARN, Check
+from liquid_pilot.nodes.doctor_onboard import ONBOARD
 
 
 def examine(onboard: bool = False) -> list[Check]:
@@ -30,8 +19,6 @@ def examine(onboard: bool = False) -> list[Check]:
 
     `onboard`: on a robot, which simulates nothing and has no screen, but has to keep up.
     """
-    from liquid_pilot.nodes.doctor_onboard import ONBOARD
-
     checks = [('Python', _python), ('ROS 2', _ros), ('middleware', _middleware),
               ('discovery', _discovery), ('launch', _launch), ('compiler cache', _cache),
               ('ONNX Runtime', _onnxruntime), ('pilots', _pilots)]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample, Observation
-from liquid_pilot.nodes.doctor import FAIL, OK, WARN
+from liquid_pilot.nodes.checks import FAIL, OK, WARN
 
 TICKS = 60
 _WIDTH, _HEIGHT = 640, 480

@@ -22,9 +22,10 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.nodes import messages, qos, runtime
 from liquid_pilot.nodes.diagnostics import ERROR, WARNING, Health, Reporter
-from liquid_pilot.nodes.outputs import OutputParameters, make_output
+from liquid_pilot.nodes.outputs import OutputParameters
 from liquid_pilot.nodes.parameters import parameter
 from liquid_pilot.nodes.surroundings import COMMAND_TOPIC, Odometer, Surroundings
+from liquid_pilot.nodes.vehicle_outputs import OUTPUTS
 from liquid_pilot.onboard.fence import Fence
 from liquid_pilot.onboard.guard import SAFE, SILENT, STOPPED, Decision, Guard
 from liquid_pilot.onboard.preflight import Requirements, failing
@@ -116,7 +117,7 @@ class GuardNode(runtime.LiquidNode):
 
         self._reporter = Reporter(self, self._describe)
         self._sent = Health()
-        self._output = make_output(self, settings.adapter, settings)
+        self._output = OUTPUTS[settings.adapter](self, settings)
         self._odometer = None
         if self._adapter.needs_state or fence:
             self._odometer = Odometer(self, settings.lockstep, self._answer)

@@ -115,18 +115,3 @@ class OutputParameters:
         """As adapters have it."""
         return VehicleSettings(**{
             field.name: getattr(self, field.name) for field in fields(VehicleSettings)})
-
-
-def make_output(node: runtime.LiquidNode, adapter: str, settings: OutputParameters) -> Output:
-    """The output of an adapter; LiquidPilotError when what it needs is not installed."""
-    if adapter == 'cmd_vel':
-        return TwistOutput(node, settings.stamped)
-    if adapter == 'attitude_thrust':
-        return AttitudeThrustOutput(node)
-    if adapter.startswith('mavlink'):
-        from liquid_pilot.nodes.mavlink_output import MavlinkOutput
-
-        return MavlinkOutput(node, settings.mavlink_url, settings.mavlink_baud)
-    from liquid_pilot.nodes.autopilots import OUTPUTS
-
-    return OUTPUTS[adapter](node, settings)
