@@ -23,7 +23,8 @@ from liquid_pilot.nodes.hardware import HardwareOptions
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / 'README.md', ROOT / 'pilots' / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 PROGRAMS = ('./run', 'liquid-pilot', 'python', 'pip', 'ros2', 'colcon', 'rosdep', 'source', 'sudo',
-            'docker', 'git', 'export', 'journalctl', 'systemctl', 'echo', 'vcgencmd')
+            'docker', 'git', 'export', 'journalctl', 'systemctl', 'echo', 'vcgencmd',
+            'make')
 SMALL_TRAINING = '--set encoder_epochs=1 --set core_epochs=1 --set joint_steps=1 --workers 1 ' \
     '--threads 1'
 MADE_SMALL = [
