@@ -104,7 +104,8 @@ class Place:
             (folder / name).symlink_to(ROOT / name)
         self.environment = {
             **os.environ, 'PYTHONPATH': str(ROOT), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            'ROS_DOMAIN_ID': str(20 + os.getpid() % 80), 'OMP_NUM_THREADS': '1'}
+            # Nodes of other tests may still be there.
+            'ROS_DOMAIN_ID': str(20 + (os.getpid() + 3) % 80), 'OMP_NUM_THREADS': '1'}
 
     def run(self, text):
         """Run a command, unless it ran already and leaves nothing; it has to end well."""
