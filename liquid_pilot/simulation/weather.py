@@ -23,7 +23,7 @@ from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generat
 from liquid_pilot.simulation.optics import Blur, Dirt, Fog, Season
 from liquid_pilot.simulation.precipitation import RAIN, SNOW, Precipitation
 from liquid_pilot.simulation.rendering import mujoco
-from liquid_pilot.simulation.scene import FAIR, SceneLook
+from liquid_pilot.simulation.look import FAIR, SceneLook
 from liquid_pilot.simulation.severities import strength
 from liquid_pilot.simulation.view import ImageEffect, View
 
