@@ -20,10 +20,10 @@ from liquid_pilot.simulation.conditions import COURSES, Condition, check
 from liquid_pilot.simulation.courses import lay
 from liquid_pilot.simulation.faults import Blink, Occlusion, Timing
 from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generator
+from liquid_pilot.simulation.look import FAIR, SceneLook
 from liquid_pilot.simulation.optics import Blur, Dirt, Fog, Season
 from liquid_pilot.simulation.precipitation import RAIN, SNOW, Precipitation
 from liquid_pilot.simulation.rendering import mujoco
-from liquid_pilot.simulation.look import FAIR, SceneLook
 from liquid_pilot.simulation.severities import strength
 from liquid_pilot.simulation.view import ImageEffect, View
 
