@@ -1,0 +1,188 @@
+"""The quadrotor as an SDF model: its body, rotors, sensors, and the plugins that fly it.
+
+The velocity controller is gz-sim's MulticopterVelocityControl (Lee et al. 2010); its gains are
+those of the embedded simulator's loops, in its own terms: it divides them by mass and inertia.
+"""
+
+from __future__ import annotations
+
+import math
+
+from liquid_pilot.onboard.velocity_controller import VelocityGains
+from liquid_pilot.simulation.layout import ForestLayout
+from liquid_pilot.simulation.sdf import Element, element, numbers, plugin, pose, sub
+from liquid_pilot.simulation.sensors import ImuSettings
+from liquid_pilot.simulation.vehicles import ROTORS, QuadrotorSettings
+from liquid_pilot.simulation.world import SimulationSettings
+
+MODEL = 'quadrotor'
+BASE = 'base_link'
+CAMERA_FRAME = 'camera_link_optical'
+TOPICS = {
+    'image': 'camera/image_raw', 'camera_info': 'camera/camera_info', 'imu': 'imu/data',
+    'odometry': 'odom', 'command': 'command/twist', 'enable': 'command/enable',
+    'touched': 'touch/touched'}
+"""Of Gazebo's transport; no world and no model in their names, so that one bridge serves all."""
+ODOMETRY_HZ = 100
+MOTOR_CONSTANT = 8.54858e-06
+"""Newton per (rad/s)^2 of one rotor, as RotorS has it for a vehicle of this size."""
+_ROTOR_KG = 0.005
+_SLOWDOWN = 10
+"""Rotors turn this much slower than their thrust says, so that physics steps suffice."""
+_CONTROL = 'control'
+"""Namespace of controller and motors."""
+
+
+def quadrotor(layout: ForestLayout, settings: SimulationSettings, touched_by: str,
+              vehicle: QuadrotorSettings | None = None) -> Element:
+    """The model, hovering at the start of a layout.
+
+    Args:
+        layout: where it starts.
+        settings: rates and camera.
+        touched_by: what the names of models begin with that it must not touch.
+        vehicle: its body.
+    """
+    v = vehicle or QuadrotorSettings()
+    model = element('model', name=MODEL)
+    pose(model, layout.start_enu_m, (0.0, 0.0, layout.start_yaw_rad))
+    link = sub(model, 'link', name=BASE)
+    _inertial(link, v.mass_kg - 4 * _ROTOR_KG, v.inertia_kg_m2)
+    _body(link, v)
+    _camera(link, v, settings)
+    _imu(link, settings)
+    for index, (x, y, _) in enumerate(ROTORS):
+        _rotor(model, index, (x * v.arm_x_m, y * v.arm_y_m, 0.03))
+        _motor(model, v, index)
+    _controller(model, v)
+    plugin(model, 'odometry-publisher', 'OdometryPublisher', dimensions='3', odom_frame='odom',
+           robot_base_frame=BASE, odom_topic=TOPICS['odometry'],
+           odom_publish_frequency=str(ODOMETRY_HZ))
+    plugin(model, 'touchplugin', 'TouchPlugin', target=touched_by, namespace='touch',
+           time='0.001', enabled='true')
+    return model
+
+
+def _inertial(link: Element, mass_kg: float, diagonal: tuple[float, float, float]) -> None:
+    inertial = sub(link, 'inertial')
+    sub(inertial, 'mass', f'{mass_kg:.6g}')
+    inertia = sub(inertial, 'inertia')
+    values = dict(zip(('ixx', 'iyy', 'izz'), diagonal, strict=True), ixy=0.0, ixz=0.0, iyz=0.0)
+    for name, value in values.items():
+        sub(inertia, name, f'{value:.6g}')
+
+
+def _body(link: Element, v: QuadrotorSettings) -> None:
+    hull = sub(link, 'collision', name='airframe')
+    radii = (v.collision_radius_m, v.collision_radius_m, 0.07)
+    sub(sub(sub(hull, 'geometry'), 'ellipsoid'), 'radii', numbers(radii))
+    sensor = sub(link, 'sensor', name='contact', type='contact')
+    sub(sub(sensor, 'contact'), 'collision', 'airframe')
+    visual = sub(link, 'visual', name='box')
+    sub(sub(sub(visual, 'geometry'), 'box'), 'size', '0.12 0.08 0.05')
+    material = sub(visual, 'material')
+    for name in ('ambient', 'diffuse'):
+        sub(material, name, '0.9 0.5 0.1 1')
+
+
+def _camera(link: Element, v: QuadrotorSettings, settings: SimulationSettings) -> None:
+    sensor = sub(link, 'sensor', name='camera', type='camera')
+    pose(sensor, v.camera_position_m)
+    sub(sensor, 'update_rate', str(settings.camera_rate_hz))
+    sub(sensor, 'topic', TOPICS['image'])
+    camera = sub(sensor, 'camera')
+    sub(camera, 'camera_info_topic', TOPICS['camera_info'])
+    width, height = settings.camera_width, settings.camera_height
+    across = 2.0 * math.atan(math.tan(0.5 * settings.camera_vertical_fov_rad) * width / height)
+    sub(camera, 'horizontal_fov', f'{across:.9g}')
+    image = sub(camera, 'image')
+    sub(image, 'width', str(width))
+    sub(image, 'height', str(height))
+    sub(image, 'format', 'R8G8B8')
+    clip = sub(camera, 'clip')
+    sub(clip, 'near', '0.04')
+    sub(clip, 'far', '110')
+    sub(camera, 'optical_frame_id', CAMERA_FRAME)
+
+
+def _imu(link: Element, settings: SimulationSettings) -> None:
+    s = ImuSettings()
+    sensor = sub(link, 'sensor', name='imu', type='imu')
+    sub(sensor, 'update_rate', str(settings.imu_rate_hz))
+    sub(sensor, 'topic', TOPICS['imu'])
+    imu = sub(sensor, 'imu')
+    for kind, noise, bias in (
+            ('angular_velocity', s.gyro_noise_rad_s, s.gyro_bias_rad_s),
+            ('linear_acceleration', s.accelerometer_noise_m_s2, s.accelerometer_bias_m_s2)):
+        axes = sub(imu, kind)
+        for axis in 'xyz':
+            model = sub(sub(axes, axis), 'noise', type='gaussian')
+            sub(model, 'mean', '0')
+            sub(model, 'stddev', f'{noise:g}')
+            sub(model, 'bias_mean', '0')
+            sub(model, 'bias_stddev', f'{bias:g}')
+
+
+def _rotor(model: Element, index: int, position: tuple[float, float, float]) -> None:
+    link = sub(model, 'link', name=f'rotor_{index}')
+    pose(link, position)
+    _inertial(link, _ROTOR_KG, (1e-6, 1e-5, 1.1e-5))
+    visual = sub(link, 'visual', name='disc')
+    disc = sub(sub(visual, 'geometry'), 'cylinder')
+    sub(disc, 'radius', '0.075')
+    sub(disc, 'length', '0.006')
+    joint = sub(model, 'joint', name=f'rotor_{index}_joint', type='revolute')
+    sub(joint, 'parent', BASE)
+    sub(joint, 'child', f'rotor_{index}')
+    axis = sub(joint, 'axis')
+    sub(axis, 'xyz', '0 0 1')
+    limit = sub(axis, 'limit')
+    sub(limit, 'lower', '-1e16')
+    sub(limit, 'upper', '1e16')
+
+
+def _turns(index: int) -> int:
+    """1: counter-clockwise, seen from above. The body is turned the other way."""
+    return -ROTORS[index][2]
+
+
+def _motor(model: Element, v: QuadrotorSettings, index: int) -> None:
+    fastest = math.sqrt(v.max_thrust_n / MOTOR_CONSTANT)
+    # Rotor drag is the rotor's speed times this times the air's: as much as the body's, hovering.
+    hovering = math.sqrt(v.mass_kg * 9.81 / 4.0 / MOTOR_CONSTANT)
+    plugin(model, 'multicopter-motor-model', 'MulticopterMotorModel',
+           robotNamespace=_CONTROL, jointName=f'rotor_{index}_joint', linkName=f'rotor_{index}',
+           turningDirection='ccw' if _turns(index) > 0 else 'cw',
+           timeConstantUp=f'{v.motor_time_constant_s:g}',
+           timeConstantDown=f'{v.motor_time_constant_s:g}', maxRotVelocity=f'{fastest:.1f}',
+           motorConstant=f'{MOTOR_CONSTANT:g}', momentConstant=f'{v.torque_per_thrust_m:g}',
+           commandSubTopic='motor_speed', actuator_number=str(index),
+           rotorDragCoefficient=f'{v.linear_drag_n_s_m / 4.0 / hovering:.4g}',
+           rollingMomentCoefficient='1e-06', rotorVelocitySlowdownSim=str(_SLOWDOWN),
+           motorType='velocity')
+
+
+def _controller(model: Element, v: QuadrotorSettings) -> None:
+    gains = VelocityGains()
+    velocity = (gains.horizontal_1_s, gains.horizontal_1_s, gains.vertical_1_s)
+    attitude = [v.attitude_gain_1_s * rate for rate in v.rate_gain_1_s]
+    tilted = 9.81 * math.tan(gains.maximum_tilt_rad)
+    control = plugin(
+        model, 'multicopter-control', 'MulticopterVelocityControl',
+        robotNamespace=TOPICS['command'].partition('/')[0],
+        commandSubTopic=TOPICS['command'].partition('/')[2],
+        enableSubTopic=TOPICS['enable'].partition('/')[2], comLinkName=BASE,
+        velocityGain=numbers(gain * v.mass_kg for gain in velocity),
+        attitudeGain=numbers(
+            gain * inertia for gain, inertia in zip(attitude, v.inertia_kg_m2, strict=True)),
+        angularRateGain=numbers(
+            gain * inertia for gain, inertia in zip(v.rate_gain_1_s, v.inertia_kg_m2,
+                                                    strict=True)),
+        maximumLinearAcceleration=numbers((round(tilted, 3), round(tilted, 3), 6.0)))
+    configuration = sub(control, 'rotorConfiguration')
+    for index in range(len(ROTORS)):
+        rotor = sub(configuration, 'rotor')
+        sub(rotor, 'jointName', f'rotor_{index}_joint')
+        sub(rotor, 'forceConstant', f'{MOTOR_CONSTANT:g}')
+        sub(rotor, 'momentConstant', f'{v.torque_per_thrust_m:g}')
+        sub(rotor, 'direction', str(_turns(index)))

@@ -1,0 +1,233 @@
+"""The Gazebo world is the MuJoCo forest, in valid SDF, with plugins that gz-sim has."""
+
+import math
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from liquid_pilot.interfaces import CameraGeometry
+from liquid_pilot.simulation import gazebo_vehicle, gazebo_world, scene, shapes
+from liquid_pilot.simulation.conditions import parse
+from liquid_pilot.simulation.layout import generate
+from liquid_pilot.simulation.rendering import mujoco
+from liquid_pilot.simulation.vehicles import ROTORS, QuadrotorSettings
+from liquid_pilot.simulation.world import Simulation, SimulationSettings
+
+SEED = 7
+V = QuadrotorSettings()
+
+# By sdformat's descriptions of SDF 1.9: what may stand in what, of all that is used here.
+ALLOWED = {
+    'sdf': {'world'},
+    'world': {'physics', 'gravity', 'plugin', 'scene', 'light', 'model'},
+    'physics': {'max_step_size', 'real_time_factor'},
+    'scene': {'ambient', 'background', 'grid', 'origin_visual', 'shadows'},
+    'light': {'pose', 'cast_shadows', 'diffuse', 'specular', 'direction'},
+    'model': {'static', 'pose', 'link', 'joint', 'plugin'},
+    'link': {'pose', 'inertial', 'collision', 'visual', 'sensor'},
+    'inertial': {'mass', 'inertia'},
+    'inertia': {'ixx', 'iyy', 'izz', 'ixy', 'ixz', 'iyz'},
+    'collision': {'pose', 'geometry'},
+    'visual': {'pose', 'geometry', 'material', 'cast_shadows'},
+    'geometry': {'box', 'cylinder', 'capsule', 'ellipsoid', 'plane', 'mesh'},
+    'box': {'size'}, 'cylinder': {'radius', 'length'}, 'capsule': {'radius', 'length'},
+    'ellipsoid': {'radii'}, 'plane': {'normal', 'size'}, 'mesh': {'uri', 'scale'},
+    'material': {'ambient', 'diffuse', 'specular', 'emissive', 'double_sided', 'pbr'},
+    'pbr': {'metal'}, 'metal': {'albedo_map', 'roughness', 'metalness', 'emissive_map'},
+    'sensor': {'pose', 'update_rate', 'topic', 'camera', 'imu', 'contact'},
+    'contact': {'collision'},
+    'camera': {'camera_info_topic', 'horizontal_fov', 'image', 'clip', 'optical_frame_id'},
+    'image': {'width', 'height', 'format'}, 'clip': {'near', 'far'},
+    'imu': {'angular_velocity', 'linear_acceleration'},
+    'angular_velocity': {'x', 'y', 'z'}, 'linear_acceleration': {'x', 'y', 'z'},
+    'x': {'noise'}, 'y': {'noise'}, 'z': {'noise'},
+    'noise': {'mean', 'stddev', 'bias_mean', 'bias_stddev'},
+    'joint': {'parent', 'child', 'axis'}, 'axis': {'xyz', 'limit'}, 'limit': {'lower', 'upper'},
+}
+# By gz-sim's sources (branch gz-sim8, src/systems): library, class, what it reads; * is needed.
+SYSTEMS = {
+    ('gz-sim-physics-system', 'Physics'): '',
+    ('gz-sim-user-commands-system', 'UserCommands'): '',
+    ('gz-sim-scene-broadcaster-system', 'SceneBroadcaster'): '',
+    ('gz-sim-imu-system', 'Imu'): '',
+    ('gz-sim-contact-system', 'Contact'): '',
+    ('gz-sim-sensors-system', 'Sensors'): 'render_engine',
+    ('gz-sim-multicopter-motor-model-system', 'MulticopterMotorModel'): (
+        'robotNamespace* jointName* linkName* actuator_number* turningDirection* motorType '
+        'commandSubTopic rotorDragCoefficient rollingMomentCoefficient maxRotVelocity '
+        'motorConstant momentConstant timeConstantUp timeConstantDown rotorVelocitySlowdownSim'),
+    ('gz-sim-multicopter-control-system', 'MulticopterVelocityControl'): (
+        'robotNamespace* comLinkName* rotorConfiguration* velocityGain* attitudeGain* '
+        'angularRateGain* maximumLinearAcceleration* maximumLinearVelocity '
+        'maximumAngularVelocity commandSubTopic enableSubTopic'),
+    ('gz-sim-odometry-publisher-system', 'OdometryPublisher'): (
+        'odom_frame robot_base_frame dimensions odom_publish_frequency odom_topic tf_topic'),
+    ('gz-sim-touchplugin-system', 'TouchPlugin'): 'target* time* namespace collision enabled',
+}
+
+
+@pytest.fixture(scope='module')
+def world():
+    """(root of the SDF, its files)."""
+    text, files = gazebo_world.build(generate(SEED))
+    return ElementTree.fromstring(text), files
+
+
+def numbers(element, path):
+    return [float(word) for word in element.findtext(path).split()]
+
+
+def test_every_element_stands_where_sdf_has_it(world):
+    root, _ = world
+    left = [root]
+    while left:
+        parent = left.pop()
+        inside = [child for child in parent if parent.tag != 'plugin']
+        assert {child.tag for child in inside} <= ALLOWED.get(parent.tag, set()), parent.tag
+        left += inside
+    for link in root.iter('link'):
+        names = [child.get('name') for child in link if child.get('name')]
+        assert len(names) == len(set(names))
+
+
+def test_every_plugin_is_one_of_gz_sim_and_reads_what_it_is_given(world):
+    root, _ = world
+    seen = set()
+    for plugin in root.iter('plugin'):
+        key = (plugin.get('filename'), plugin.get('name').removeprefix('gz::sim::systems::'))
+        known = SYSTEMS[key].split()
+        given = {child.tag for child in plugin}
+        assert given <= {word.rstrip('*') for word in known}, key
+        assert {word[:-1] for word in known if word.endswith('*')} <= given, key
+        seen.add(key)
+    assert seen == set(SYSTEMS)
+
+
+def test_every_file_that_is_named_is_there(world):
+    root, files = world
+    named = {element.text for tag in ('uri', 'albedo_map', 'emissive_map')
+             for element in root.iter(tag)}
+    assert named == set(files)
+
+
+@pytest.mark.parametrize('condition', ['clear', 'two_legs:3', 'hidden:3', 'target:4'])
+def test_it_is_the_forest_of_mujoco(condition):
+    """Every solid of the one is a solid of the other, at the same place and of the same size."""
+    with Simulation() as simulation:
+        simulation.reset(SEED, conditions=parse(condition))
+        layout, look = simulation.layout, simulation._weather.look()
+    xml, textures = scene.build(layout, '', '', '', 0.005, (64, 36), look)
+    model = mujoco.MjModel.from_xml_string(xml, textures)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    root = ElementTree.fromstring(gazebo_world.build(layout, look=look)[0])
+    parts = {visual.get('name').removesuffix('_visual'): visual
+             for visual in root.findall(".//model[@name='solid_forest']/link/visual")}
+    named = [model.geom(k).name for k in range(model.ngeom) if model.geom(k).name]
+    assert set(parts) | {'ground'} == set(named)
+    for name, part in parts.items():
+        geom = model.geom(name)
+        pose = numbers(part, 'pose')
+        colour = numbers(part, 'material/diffuse')
+        assert colour == pytest.approx(geom.rgba, abs=1e-6)
+        if geom.type == mujoco.mjtGeom.mjGEOM_MESH:
+            continue  # Its place is then its middle.
+        assert pose[:3] == pytest.approx(geom.pos, abs=1e-6)
+        sizes = {'ellipsoid/radii': 3, 'box/size': 3, 'cylinder/radius': 1}
+        for path, count in sizes.items():
+            if part.find(f'geometry/{path}') is not None:
+                scale = 0.5 if path == 'box/size' else 1.0
+                found = [scale * value for value in numbers(part, f'geometry/{path}')]
+                assert found == pytest.approx(geom.size[:count], abs=1e-6)
+    chairs = {'solid_target': scene.TARGET_BODY, 'solid_decoy': scene.DECOY_BODY}
+    there = [m.get('name') for m in root.iter('model')]
+    assert ('solid_decoy' in there) == (layout.course is not None)
+    for name, body in chairs.items():
+        if name in there:
+            pose = numbers(root.find(f".//model[@name='{name}']"), 'pose')
+            assert pose[:3] == pytest.approx(model.body(body).pos, abs=1e-6)
+            yaw = 2.0 * math.atan2(model.body(body).quat[3], model.body(body).quat[0])
+            assert math.cos(pose[5] - yaw) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_capsule_lies_between_its_ends():
+    legs = [part for part in shapes.chair(generate(SEED)).parts if part.kind == 'capsule']
+    assert len(legs) == 4
+    for leg in legs:
+        _, pitch, yaw = leg.rpy_rad
+        axis = np.array([math.sin(pitch) * math.cos(yaw), math.sin(pitch) * math.sin(yaw),
+                         math.cos(pitch)])
+        ends = [np.array(leg.position_m) + sign * leg.size[1] * axis for sign in (-1, 1)]
+        assert np.concatenate(ends) == pytest.approx(leg.ends_m, abs=1e-9)
+
+
+def test_the_camera_is_the_one_that_pilots_are_trained_with(world):
+    camera = world[0].find('.//sensor/camera')
+    s = SimulationSettings()
+    width, height = (int(camera.findtext(f'image/{name}')) for name in ('width', 'height'))
+    fx = 0.5 * width / math.tan(0.5 * float(camera.findtext('horizontal_fov')))
+    expected = CameraGeometry.from_vertical_fov(
+        s.camera_width, s.camera_height, s.camera_vertical_fov_rad)
+    assert (width, height, fx) == pytest.approx(
+        (expected.width, expected.height, expected.fx), abs=1e-5)
+    sensor = world[0].find(".//sensor[@type='camera']")
+    assert float(sensor.findtext('update_rate')) == s.camera_rate_hz
+    assert numbers(sensor, 'pose')[:3] == pytest.approx(V.camera_position_m)
+
+
+def test_the_vehicle_weighs_and_pushes_as_in_mujoco(world):
+    model = world[0].find(f".//model[@name='{gazebo_vehicle.MODEL}']")
+    assert sum(float(mass.text) for mass in model.iter('mass')) == pytest.approx(V.mass_kg)
+    motors = [plugin for plugin in model.iter('plugin')
+              if plugin.get('name').endswith('MotorModel')]
+    assert len(motors) == len(ROTORS)
+    for motor in motors:
+        fastest = float(motor.findtext('maxRotVelocity'))
+        thrust = float(motor.findtext('motorConstant')) * fastest**2
+        assert thrust == pytest.approx(V.max_thrust_n, rel=1e-3)
+    # A rotor that turns counter-clockwise turns the body clockwise; the two pairs cancel.
+    senses = [motor.findtext('turningDirection') for motor in motors]
+    directions = [int(e.text) for e in model.iter('direction')]
+    assert directions == [1 if sense == 'ccw' else -1 for sense in senses]
+    assert sum(directions) == 0
+    assert [-direction for direction in directions] == [sense for *_, sense in ROTORS]
+    hover = math.sqrt(V.mass_kg * 9.81 / 4 / gazebo_vehicle.MOTOR_CONSTANT)
+    drag = float(motors[0].findtext('rotorDragCoefficient')) * hover * 4
+    assert drag == pytest.approx(V.linear_drag_n_s_m, rel=1e-3)
+
+
+def test_it_starts_where_the_forest_says(world):
+    layout = generate(SEED)
+    pose = numbers(world[0].find(f".//model[@name='{gazebo_vehicle.MODEL}']"), 'pose')
+    assert pose == pytest.approx([*layout.start_enu_m, 0.0, 0.0, layout.start_yaw_rad], abs=1e-6)
+
+
+def test_what_can_be_touched_is_told_by_its_name(world):
+    root, _ = world
+    for model in root.iter('model'):
+        solid = model.get('name').startswith(gazebo_world.SOLID)
+        touchable = model.find('link/collision') is not None
+        assert solid == (touchable and model.get('name') != gazebo_vehicle.MODEL)
+    assert root.findtext('.//plugin/target') == gazebo_world.SOLID
+
+
+def test_it_is_written_with_its_files_and_the_same_every_time(tmp_path):
+    first = gazebo_world.write(tmp_path / 'a', generate(SEED), render_engine='ogre')
+    again = gazebo_world.write(tmp_path / 'b', generate(SEED), render_engine='ogre')
+    for path in first.parent.iterdir():
+        assert path.read_bytes() == (again.parent / path.name).read_bytes()
+    assert '<render_engine>ogre</render_engine>' in first.read_text()
+
+
+CHECKERS = [tool for tool in ('gz', 'ign') if shutil.which(tool)]
+
+
+@pytest.mark.skipif(not CHECKERS, reason='neither `gz sdf` nor `ign sdf` is installed')
+def test_sdformat_takes_it(tmp_path):
+    path = gazebo_world.write(tmp_path, generate(SEED))
+    done = subprocess.run([CHECKERS[0], 'sdf', '-k', path], capture_output=True, text=True)
+    assert 'Valid.' in done.stdout, done.stderr[:2000]
+    assert 'Error' not in done.stderr.replace('Library error', ''), done.stderr[:2000]
