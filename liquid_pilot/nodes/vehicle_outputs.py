@@ -24,6 +24,7 @@ def _mavlink(node: runtime.LiquidNode, settings: OutputParameters) -> Output:
 
 OUTPUTS: dict[str, Callable[[runtime.LiquidNode, OutputParameters], Output]] = {
     'cmd_vel': lambda node, settings: TwistOutput(node, settings.stamped),
+    'gazebo': lambda node, settings: TwistOutput(node, settings.stamped),
     'attitude_thrust': lambda node, settings: AttitudeThrustOutput(node),
     'mavros': lambda node, settings: MavrosOutput(node, attitude=False),
     'mavros_attitude': lambda node, settings: MavrosOutput(node, attitude=True),

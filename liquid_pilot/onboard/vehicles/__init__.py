@@ -11,6 +11,7 @@ from liquid_pilot.onboard.vehicles.ackermann import AckermannAdapter
 from liquid_pilot.onboard.vehicles.adapter import Adapter
 from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTargetAdapter
 from liquid_pilot.onboard.vehicles.attitude_thrust import AttitudeThrustAdapter
+from liquid_pilot.onboard.vehicles.body_velocity import BodyVelocityAdapter
 from liquid_pilot.onboard.vehicles.classes import LIMITS, limits_of
 from liquid_pilot.onboard.vehicles.cmd_vel import CmdVelAdapter
 from liquid_pilot.onboard.vehicles.hover import HoverAdapter
@@ -38,6 +39,9 @@ ADAPTERS: dict[str, AdapterEntry] = {
     'attitude_thrust': AdapterEntry(
         'attitude and thrust from the velocity controller; needs odometry',
         lambda settings: AttitudeThrustAdapter()),
+    'gazebo': AdapterEntry(
+        "velocity along the tilted body's axes, as Gazebo's controller takes it; needs odometry",
+        lambda settings: BodyVelocityAdapter()),
     'mavros': AdapterEntry(
         'velocity of the world to MAVROS, for PX4 or ArduPilot; needs odometry',
         lambda settings: VelocityEnuAdapter('mavros')),

@@ -41,7 +41,7 @@ class VelocityEnuAdapter:
 
     def convert(self, command: Command, state: VehicleState | None) -> VelocityEnu:
         """m/s and rad/s; ObservationError without an attitude."""
-        return VelocityEnu(command.stamp_ns, _turned(self.name, command, state),
+        return VelocityEnu(command.stamp_ns, world_velocity(self.name, command, state),
                            command.yaw_rate_rad_s)
 
 
@@ -55,11 +55,12 @@ class VelocityNedAdapter:
 
     def convert(self, command: Command, state: VehicleState | None) -> VelocityNed:
         """m/s and rad/s; ObservationError without an attitude."""
-        return VelocityNed(command.stamp_ns, enu_ned(_turned(self.name, command, state)),
+        return VelocityNed(command.stamp_ns, enu_ned(world_velocity(self.name, command, state)),
                            -command.yaw_rate_rad_s)
 
 
-def _turned(name: str, command: Command, state: VehicleState | None) -> Vector:
+def world_velocity(name: str, command: Command, state: VehicleState | None) -> Vector:
+    """Of a command, ENU; ObservationError, in the adapter's name, without an attitude."""
     if state is None:
         raise ObservationError(f'{name} needs the attitude, and no odometry has come: check the '
                                'topic `odom`')

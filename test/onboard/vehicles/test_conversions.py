@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liquid_pilot.interfaces import Command, LiquidPilotError, ObservationError, VehicleState
+from liquid_pilot.onboard.rotations import into_world
 from liquid_pilot.onboard.vehicles import ADAPTERS, LIMITS, VehicleSettings, make_adapter
 from liquid_pilot.onboard.vehicles.hover import FLOOR_M
 
@@ -60,6 +61,21 @@ def test_world_velocities_keep_speed_climb_and_turn(command, state):
     assert enu.yaw_rate_rad_s == command.yaw_rate_rad_s == -ned.yaw_rate_rad_s
     assert math.hypot(east, north) == pytest.approx(
         math.hypot(command.forward_m_s, command.left_m_s), abs=1e-9)
+
+
+@given(commands, states)
+def test_gazebo_gets_the_same_velocity_along_the_tilted_axes(command, state):
+    body = make_adapter('gazebo').convert(command, state)
+    world = make_adapter('mavros').convert(command, state).velocity_enu_m_s
+    assert into_world(state.orientation_wxyz, body.values[:3]) == pytest.approx(world, abs=1e-6)
+    assert body.yaw_rate_rad_s == command.yaw_rate_rad_s
+
+
+def test_gazebo_is_told_to_climb_along_a_nose_that_points_down():
+    pitched = facing(0.0)._replace(
+        orientation_wxyz=(math.cos(0.1), 0.0, math.sin(0.1), 0.0))  # 0.2 rad, nose down.
+    body = make_adapter('gazebo').convert(Command(1, 2.0, 0.0, 0.0, 0.0), pitched)
+    assert body.values[:3] == pytest.approx((2.0 * math.cos(0.2), 0.0, 2.0 * math.sin(0.2)))
 
 
 def test_forward_is_where_the_nose_is():
