@@ -6,7 +6,6 @@ gz-sim8, src/systems.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from liquid_pilot.interfaces import STANDARD_GRAVITY_M_S2
 from liquid_pilot.simulation import look as looks
 from liquid_pilot.simulation import shapes
+from liquid_pilot.simulation.gazebo_meshes import Objects, ball, of_shape, square
 from liquid_pilot.simulation.gazebo_vehicle import quadrotor
 from liquid_pilot.simulation.layout import ForestLayout
 from liquid_pilot.simulation.look import FAIR, Light, SceneLook, Triple
@@ -38,7 +38,8 @@ SOLID = 'solid'
 FILE = 'world.sdf'
 _GROUND_HALF_M, _GROUND_REPEATS = 80.0, 10
 _SKY_RADIUS_M = 95.0
-_CONE_SIDES, _SKY_SIDES, _SKY_RINGS = 12, 32, 16
+_SKY_SIDES, _SKY_RINGS = 32, 16
+_MESHES = 'forest'
 
 
 def build(layout: ForestLayout, settings: SimulationSettings | None = None,
@@ -65,18 +66,17 @@ def build(layout: ForestLayout, settings: SimulationSettings | None = None,
         plugin(world, file, name)
     plugin(world, 'sensors', 'Sensors', render_engine=render_engine)
     _light(world, light)
-    _sky(world)
-    _ground(world)
-    _solid(world, 'forest', (0.0, 0.0, 0.0), 0.0, shapes.forest(layout, look))
+    files = _sky(world, light)
+    meshes = Objects(_MESHES)
+    _ground(world, meshes)
+    _solid(world, 'forest', (0.0, 0.0, 0.0), 0.0, shapes.forest(layout, look), meshes)
     chairs = {'target': shapes.chair(layout, look)}
     if layout.course is not None:
         chairs['decoy'] = shapes.chair(layout, look, layout.course.decoy_enu_m)
     for name, chair in chairs.items():
-        _solid(world, name, chair.position_m, chair.yaw_rad, chair.parts)
+        _solid(world, name, chair.position_m, chair.yaw_rad, chair.parts, meshes)
     world.append(quadrotor(layout, settings, SOLID))
-    return document(root), {**looks.textures(layout.seed, look), 'sky.png': _sky_picture(light),
-                            'sky.obj': _sky_mesh(), 'cone.obj': _cone_mesh(),
-                            'ground.obj': _ground_mesh()}
+    return document(root), {**looks.textures(layout.seed, look), **files, **meshes.files()}
 
 
 def write(folder: Path, layout: ForestLayout, settings: SimulationSettings | None = None,
@@ -105,27 +105,10 @@ def _light(world: Element, light: Light) -> None:
     sub(sun, 'direction', numbers(round(value, 4) for value in light.sun_enu))
 
 
-def _material(parent: Element, colour: Triple, texture: str = '', shines: bool = False) -> None:
-    material = sub(parent, 'material')
-    for name in ('ambient', 'diffuse'):
-        sub(material, name, '0 0 0 1' if shines else rgba(colour))
-    sub(material, 'specular', '0 0 0 1')
-    if shines:
-        sub(material, 'emissive', rgba(colour))
-        sub(material, 'double_sided', 'true')
-    if texture:
-        metal = sub(sub(material, 'pbr'), 'metal')
-        for name, value in (('albedo_map', texture), ('roughness', '1'), ('metalness', '0')):
-            sub(metal, name, value)
-        if shines:
-            sub(metal, 'emissive_map', texture)
-
-
 def _geometry(parent: Element, shape: Shape) -> None:
     geometry = sub(parent, 'geometry')
     if shape.kind == 'cone':
-        radius, height = shapes.cone_size(*map(int, shape.size))
-        _mesh(geometry, 'cone.obj', (radius, radius, height))
+        _mesh(geometry, _MESHES, shape.name)
         return
     solid = sub(geometry, shape.kind)
     if shape.kind == 'box':
@@ -137,25 +120,38 @@ def _geometry(parent: Element, shape: Shape) -> None:
         sub(solid, 'length', numbers((2.0 * shape.size[1],)))
 
 
-def _mesh(geometry: Element, file: str, scale: Triple = (1.0, 1.0, 1.0)) -> None:
+def _mesh(geometry: Element, file: str, part: str) -> None:
     mesh = sub(geometry, 'mesh')
-    sub(mesh, 'uri', file)
-    sub(mesh, 'scale', numbers(scale))
+    sub(mesh, 'uri', f'{file}.obj')
+    sub(sub(mesh, 'submesh'), 'name', part)
 
 
-def _solid(world: Element, name: str, position: Triple, yaw_rad: float, parts: Iterable[Shape]
-           ) -> None:
+def _plain(visual: Element, colour: Triple) -> None:
+    material = sub(visual, 'material')
+    for name in ('ambient', 'diffuse'):
+        sub(material, name, rgba(colour))
+    sub(material, 'specular', '0 0 0 1')
+
+
+def _solid(world: Element, name: str, position: Triple, yaw_rad: float, parts: Iterable[Shape],
+           meshes: Objects) -> None:
     """A model that stands still and must not be touched."""
     link = _still(world, f'{SOLID}_{name}', position, yaw_rad)
     for index, shape in enumerate(parts):
         own = shape.name or f'part_{index}'
-        for kind in ('collision', 'visual') if shape.reachable else ('visual',):
-            # Names of one link's parts must differ, whatever they are.
-            part = sub(link, kind, name=own if kind == 'collision' else f'{own}_visual')
-            pose(part, shape.position_m, shape.rpy_rad)
-            _geometry(part, shape)
-            if kind == 'visual':
-                _material(part, shape.colour, f'{shape.material}.png' if shape.material else '')
+        if shape.reachable:
+            collision = sub(link, 'collision', name=own)
+            pose(collision, shape.position_m, shape.rpy_rad)
+            _geometry(collision, shape)
+        # Names of one link's parts must differ, whatever they are.
+        visual = sub(link, 'visual', name=f'{own}_visual')
+        pose(visual, shape.position_m, shape.rpy_rad)
+        if shape.material:
+            meshes.add(own, of_shape(shape), shape.colour, f'{shape.material}.png')
+            _mesh(sub(visual, 'geometry'), _MESHES, own)
+        else:
+            _geometry(visual, shape)
+            _plain(visual, shape.colour)
 
 
 def _still(world: Element, name: str, position: Triple = (0.0, 0.0, 0.0), yaw_rad: float = 0.0
@@ -166,81 +162,33 @@ def _still(world: Element, name: str, position: Triple = (0.0, 0.0, 0.0), yaw_ra
     return sub(model, 'link', name='link')
 
 
-def _ground(world: Element) -> None:
+def _ground(world: Element, meshes: Objects) -> None:
     link = _still(world, f'{SOLID}_ground')
     plane = sub(sub(sub(link, 'collision', name='ground'), 'geometry'), 'plane')
     sub(plane, 'normal', '0 0 1')
     sub(plane, 'size', numbers((2.0 * _GROUND_HALF_M,) * 2))
+    meshes.add('ground', square(_GROUND_HALF_M, _GROUND_REPEATS), (1.0, 1.0, 1.0), 'ground.png')
     visual = sub(link, 'visual', name='ground_visual')
-    _mesh(sub(visual, 'geometry'), 'ground.obj')
-    _material(visual, (1.0, 1.0, 1.0), 'ground.png')
+    _mesh(sub(visual, 'geometry'), _MESHES, 'ground')
 
 
-def _sky(world: Element) -> None:
+def _sky(world: Element, light: Light) -> dict[str, bytes]:
+    """A dome that shines by itself; its files."""
     visual = sub(_still(world, 'sky'), 'visual', name='dome')
     sub(visual, 'cast_shadows', 'false')
-    _mesh(sub(visual, 'geometry'), 'sky.obj')
-    _material(visual, (1.0, 1.0, 1.0), 'sky.png', shines=True)
-
-
-# Files
-
-
-def _sky_picture(light: Light) -> bytes:
-    """From the zenith, above, to the nadir, as MuJoCo's gradient has it over the elevation."""
+    _mesh(sub(visual, 'geometry'), 'sky', 'sky')
+    _plain(visual, (0.0, 0.0, 0.0))
+    material = visual.find('material')
+    sub(material, 'emissive', '1 1 1 1')
+    sub(material, 'double_sided', 'true')
+    metal = sub(sub(material, 'pbr'), 'metal')
+    for name, value in (('albedo_map', 'sky.png'), ('roughness', '1'), ('metalness', '0'),
+                        ('emissive_map', 'sky.png')):
+        sub(metal, name, value)
+    dome = Objects('sky')
+    dome.add('sky', ball((_SKY_RADIUS_M,) * 3, _SKY_SIDES, _SKY_RINGS, inside=True),
+             (0.0, 0.0, 0.0), 'sky.png')
+    # From the zenith, above, to the nadir, as MuJoCo's gradient has it over the elevation.
     share = np.linspace(0.0, 1.0, 256)[:, None, None]
-    return looks.png((1.0 - share) * light.zenith + share * light.horizon * np.ones((1, 8, 1)))
-
-
-def _obj(vertices: Iterable[Triple], places: Iterable[tuple[float, float]],
-         normals: Iterable[Triple], faces: Iterable[tuple[int, ...]]) -> bytes:
-    """Wavefront OBJ; a vertex has one place in the texture and one normal, all numbered alike."""
-    lines = [f'v {x:.5f} {y:.5f} {z:.5f}' for x, y, z in vertices]
-    lines += [f'vt {u:.5f} {v:.5f}' for u, v in places]
-    lines += [f'vn {x:.5f} {y:.5f} {z:.5f}' for x, y, z in normals]
-    lines += ['f ' + ' '.join(f'{k}/{k}/{k}' for k in face) for face in faces]
-    return ('\n'.join(lines) + '\n').encode()
-
-
-def _ground_mesh() -> bytes:
-    corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
-    return _obj([(x * _GROUND_HALF_M, y * _GROUND_HALF_M, 0.0) for x, y in corners],
-                [((x + 1) * 0.5 * _GROUND_REPEATS, (y + 1) * 0.5 * _GROUND_REPEATS)
-                 for x, y in corners], [(0.0, 0.0, 1.0)] * 4, [(1, 2, 3), (1, 3, 4)])
-
-
-def _cone_mesh() -> bytes:
-    """Radius 1 and height 1, its base at the origin and closed."""
-    n = _CONE_SIDES
-    turns = [2.0 * math.pi * k / n for k in range(n + 1)]
-    ring = [(math.cos(turn), math.sin(turn), 0.0) for turn in turns]
-    slant = math.sqrt(0.5)
-    out = [(x * slant, y * slant, slant) for x, y, _ in ring]
-    across = [(k / n, 0.0) for k in range(n + 1)]
-    vertices = [*ring, *[(0.0, 0.0, 1.0)] * (n + 1), *ring, (0.0, 0.0, 0.0)]
-    places = [*across, *[(u, 1.0) for u, _ in across], *across, (0.5, 0.5)]
-    normals = [*out, *out, *[(0.0, 0.0, -1.0)] * (n + 2)]
-    sides = [(k + 1, k + 2, n + k + 2) for k in range(n)]
-    base = [(2 * n + 3 + k + 1, 2 * n + 3 + k, 3 * n + 4) for k in range(n)]
-    return _obj(vertices, places, normals, [*sides, *base])
-
-
-def _sky_mesh() -> bytes:
-    """A sphere that is seen from inside."""
-    vertices, places = [], []
-    for ring in range(_SKY_RINGS + 1):
-        polar = math.pi * ring / _SKY_RINGS
-        for side in range(_SKY_SIDES + 1):
-            turn = 2.0 * math.pi * side / _SKY_SIDES
-            vertices.append(tuple(_SKY_RADIUS_M * value for value in (
-                math.sin(polar) * math.cos(turn), math.sin(polar) * math.sin(turn),
-                math.cos(polar))))
-            places.append((side / _SKY_SIDES, 1.0 - ring / _SKY_RINGS))
-    inwards = [tuple(-value / _SKY_RADIUS_M for value in vertex) for vertex in vertices]
-    faces = []
-    for ring in range(_SKY_RINGS):
-        for side in range(_SKY_SIDES):
-            a = ring * (_SKY_SIDES + 1) + side + 1
-            b = a + _SKY_SIDES + 1
-            faces += [(a, a + 1, b), (a + 1, b + 1, b)]
-    return _obj(vertices, places, inwards, faces)
+    gradient = (1.0 - share) * light.zenith + share * light.horizon * np.ones((1, 8, 1))
+    return {**dome.files(), 'sky.png': looks.png(gradient)}

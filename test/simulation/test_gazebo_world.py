@@ -34,7 +34,8 @@ ALLOWED = {
     'visual': {'pose', 'geometry', 'material', 'cast_shadows'},
     'geometry': {'box', 'cylinder', 'capsule', 'ellipsoid', 'plane', 'mesh'},
     'box': {'size'}, 'cylinder': {'radius', 'length'}, 'capsule': {'radius', 'length'},
-    'ellipsoid': {'radii'}, 'plane': {'normal', 'size'}, 'mesh': {'uri', 'scale'},
+    'ellipsoid': {'radii'}, 'plane': {'normal', 'size'}, 'mesh': {'uri', 'submesh'},
+    'submesh': {'name'},
     'material': {'ambient', 'diffuse', 'specular', 'emissive', 'double_sided', 'pbr'},
     'pbr': {'metal'}, 'metal': {'albedo_map', 'roughness', 'metalness', 'emissive_map'},
     'sensor': {'pose', 'update_rate', 'topic', 'camera', 'imu', 'contact'},
@@ -110,7 +111,69 @@ def test_every_file_that_is_named_is_there(world):
     root, files = world
     named = {element.text for tag in ('uri', 'albedo_map', 'emissive_map')
              for element in root.iter(tag)}
+    for name in [name for name in named if name.endswith('.obj')]:
+        named |= words(files, name, 'mtllib')
+        named |= words(files, name.replace('.obj', '.mtl'), 'map_Kd')
     assert named == set(files)
+
+
+def words(files, name, key):
+    """What stands behind a key in an OBJ or MTL file."""
+    lines = [line.split() for line in files[name].decode().splitlines()]
+    return {line[1] for line in lines if line[0] == key}
+
+
+def test_every_mesh_that_is_named_is_a_part_of_its_file_with_a_material(world):
+    root, files = world
+    for file in ('forest', 'sky'):
+        parts = words(files, f'{file}.obj', 'o')
+        named = {mesh.findtext('submesh/name') for mesh in root.iter('mesh')
+                 if mesh.findtext('uri') == f'{file}.obj'}
+        assert named == parts and len(parts) == files[f'{file}.obj'].decode().count('\no ')
+        assert words(files, f'{file}.obj', 'usemtl') == parts == words(
+            files, f'{file}.mtl', 'newmtl')
+
+
+def test_nothing_but_the_sky_has_an_albedo_map(world):
+    """The older renderer draws it as if it were glass: what lies behind the sky cannot be seen."""
+    maps = [visual.get('name') for visual in world[0].iter('visual')
+            if visual.find('material/pbr') is not None]
+    assert maps == ['dome']
+
+
+def read_meshes(files):
+    """Name -> (vertices (n, 3), colour) of the forest's meshes."""
+    found, colours, name = {}, {}, ''
+    for line in files['forest.mtl'].decode().splitlines():
+        key, *rest = line.split()
+        name = rest[0] if key == 'newmtl' else name
+        if key == 'Kd':
+            colours[name] = [float(word) for word in rest]
+    for block in files['forest.obj'].decode().split('\no ')[1:]:
+        name, *lines = block.splitlines()
+        found[name] = [[float(word) for word in line.split()[1:]] for line in lines
+                       if line.startswith('v ')]
+    return {name: (np.array(rows), colours[name]) for name, rows in found.items()}
+
+
+def extent(model, geom):
+    """The lowest and the highest point of a geom that is an upright mesh."""
+    first = model.mesh_vertadr[geom.dataid[0]]
+    rows = model.mesh_vert[first:first + model.mesh_vertnum[geom.dataid[0]]]
+    rotation = np.zeros(9)
+    mujoco.mju_quat2Mat(rotation, geom.quat)
+    heights = (rows @ rotation.reshape(3, 3).T)[:, 2] + geom.pos[2]
+    return heights.min(), heights.max()
+
+
+def dimensions(geometry):
+    """Half extents along x, y and z of a collision's primitive."""
+    if geometry.find('box') is not None:
+        return [0.5 * value for value in numbers(geometry, 'box/size')]
+    if geometry.find('ellipsoid') is not None:
+        return numbers(geometry, 'ellipsoid/radii')
+    radius = float(geometry.findtext('cylinder/radius'))
+    return [radius, radius, 0.5 * float(geometry.findtext('cylinder/length'))]
 
 
 @pytest.mark.parametrize('condition', ['clear', 'two_legs:3', 'hidden:3', 'target:4'])
@@ -123,7 +186,8 @@ def test_it_is_the_forest_of_mujoco(condition):
     model = mujoco.MjModel.from_xml_string(xml, textures)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    root = ElementTree.fromstring(gazebo_world.build(layout, look=look)[0])
+    text, files = gazebo_world.build(layout, look=look)
+    root, meshes = ElementTree.fromstring(text), read_meshes(files)
     parts = {visual.get('name').removesuffix('_visual'): visual
              for visual in root.findall(".//model[@name='solid_forest']/link/visual")}
     named = [model.geom(k).name for k in range(model.ngeom) if model.geom(k).name]
@@ -131,17 +195,24 @@ def test_it_is_the_forest_of_mujoco(condition):
     for name, part in parts.items():
         geom = model.geom(name)
         pose = numbers(part, 'pose')
-        colour = numbers(part, 'material/diffuse')
-        assert colour == pytest.approx(geom.rgba, abs=1e-6)
+        mesh = meshes.get(part.findtext('geometry/mesh/submesh/name'))
+        colour = numbers(part, 'material/diffuse')[:3] if mesh is None else mesh[1]
+        assert colour == pytest.approx(geom.rgba[:3], abs=1e-6)
         if geom.type == mujoco.mjtGeom.mjGEOM_MESH:
-            continue  # Its place is then its middle.
+            low, high = extent(model, geom)
+            assert mesh[0].min(axis=0)[2] + pose[2] == pytest.approx(low, abs=1e-4)
+            assert mesh[0].max(axis=0)[2] + pose[2] == pytest.approx(high, abs=1e-4)
+            continue  # Its place is its middle.
         assert pose[:3] == pytest.approx(geom.pos, abs=1e-6)
-        sizes = {'ellipsoid/radii': 3, 'box/size': 3, 'cylinder/radius': 1}
-        for path, count in sizes.items():
-            if part.find(f'geometry/{path}') is not None:
-                scale = 0.5 if path == 'box/size' else 1.0
-                found = [scale * value for value in numbers(part, f'geometry/{path}')]
-                assert found == pytest.approx(geom.size[:count], abs=1e-6)
+        radii = geom.size
+        if geom.type == mujoco.mjtGeom.mjGEOM_CYLINDER:
+            radii = geom.size[[0, 0, 1]]
+        if mesh is not None:
+            assert mesh[0].max(axis=0) == pytest.approx(radii, abs=1e-4)
+            assert mesh[0].min(axis=0) == pytest.approx(-radii, abs=1e-4)
+        solid = root.find(f".//collision[@name='{name}']/geometry")
+        if solid is not None:
+            assert dimensions(solid) == pytest.approx(radii, abs=1e-6)
     chairs = {'solid_target': scene.TARGET_BODY, 'solid_decoy': scene.DECOY_BODY}
     there = [m.get('name') for m in root.iter('model')]
     assert ('solid_decoy' in there) == (layout.course is not None)
