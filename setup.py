@@ -3,7 +3,7 @@ import os
 from setuptools import Distribution, find_packages, setup
 
 NAME = 'liquid_pilot'
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'recorder', 'viewer')
+NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'recorder', 'viewer')
 
 
 class DataFilesWhenEditable(Distribution):
@@ -59,6 +59,7 @@ setup(
         ('share/ament_index/resource_index/packages', ['resource/liquid_pilot']),
         ('share/liquid_pilot', ['package.xml']),
         *files_below('launch'), *files_below('config'), *files_below('pilots'),
+        *files_below('worlds'),
         ('lib/liquid_pilot', [f'scripts/{node}' for node in NODES]),
     ],
     distclass=DataFilesWhenEditable,

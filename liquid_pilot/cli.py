@@ -22,6 +22,7 @@ from liquid_pilot.learning import dataset_verb, familiarise_verb, import_verb
 from liquid_pilot.learning import demonstrate_verb as demonstrate
 from liquid_pilot.learning import verb as train
 from liquid_pilot.nodes import graph, record_verb
+from liquid_pilot.simulation import world_verb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
          'Replays what a pilot was trained on and adds to its file the statistics that it '
          'compares a flight with when it adapts. `liquid-pilot train` does so by itself; this is '
          'for pilots made otherwise.')
+    _add(verbs, 'world', 'write a forest as a Gazebo world', world_verb,
+         'Writes the forest of a seed, with the vehicle in it, as an SDF world for Gazebo, and '
+         'the meshes and textures that it names.')
     _add(verbs, 'import-ncps', 'take the core of an ncps network', import_verb,
          'Turns the state dict of an ncps LTC (safetensors, or a weights-only torch file) into '
          'the core of a pilot.')

@@ -21,7 +21,7 @@ def run(*arguments, **environment):
 
 
 @pytest.mark.parametrize(
-    'verb', ['fly', 'evaluate', 'demonstrate', 'train', 'record', 'dataset', 'familiarise',
+    'verb', ['fly', 'evaluate', 'demonstrate', 'train', 'record', 'dataset', 'familiarise', 'world',
              'import-ncps', 'inspect', 'doctor'])
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'recorder', 'viewer')
+NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'recorder', 'viewer')
 MANIFEST = ElementTree.parse(ROOT / 'package.xml').getroot()
 
 

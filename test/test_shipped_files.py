@@ -1,6 +1,7 @@
 """Every file that is installed beside the code is opened by what reads it on a robot."""
 
 import ast
+import functools
 import importlib
 import re
 import shutil
@@ -14,7 +15,10 @@ import yaml
 
 from liquid_pilot.learning import bag_mapping
 from liquid_pilot.learning.settings import TrainingSettings
-from liquid_pilot.nodes import graph, hardware
+from liquid_pilot.nodes import gazebo_link, graph, hardware
+from liquid_pilot.simulation import gazebo_world
+from liquid_pilot.simulation.gazebo_vehicle import TOPICS
+from liquid_pilot.simulation.layout import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 ONBOARD = ROOT / 'config' / 'onboard'
@@ -32,6 +36,39 @@ def fast_dds(path):
 def nodes(path):
     """test/nodes/test_parameters.py compares it with what the nodes declare."""
     assert all('ros__parameters' in node for node in yaml.safe_load(path.read_text()).values())
+
+
+# By ros_gz_bridge's table of types (branch jazzy, README.md).
+BRIDGED = {
+    'rosgraph_msgs/msg/Clock': 'gz.msgs.Clock', 'sensor_msgs/msg/Image': 'gz.msgs.Image',
+    'sensor_msgs/msg/CameraInfo': 'gz.msgs.CameraInfo', 'sensor_msgs/msg/Imu': 'gz.msgs.IMU',
+    'nav_msgs/msg/Odometry': 'gz.msgs.Odometry', 'std_msgs/msg/Bool': 'gz.msgs.Boolean',
+    'geometry_msgs/msg/Twist': 'gz.msgs.Twist'}
+
+
+def bridge(path):
+    """Topics of Gazebo are the world's; test/nodes/test_gazebo_flights.py flies by those of ROS."""
+    entries = yaml.safe_load(path.read_text())
+    for entry in entries:
+        assert set(entry) == {'ros_topic_name', 'gz_topic_name', 'ros_type_name', 'gz_type_name',
+                              'direction'}
+        assert BRIDGED[entry['ros_type_name']] == entry['gz_type_name']
+        assert entry['direction'] in ('GZ_TO_ROS', 'ROS_TO_GZ')
+    topics = [entry['gz_topic_name'] for entry in entries]
+    assert sorted(topics) == sorted(['/clock', *(f'/{name}' for name in TOPICS.values())])
+    out = {entry['ros_topic_name'] for entry in entries if entry['direction'] == 'ROS_TO_GZ'}
+    assert out == {gazebo_link.TWIST, gazebo_link.ENABLE}
+
+
+def world(path):
+    """What `liquid-pilot world` writes."""
+    text, files = shipped_world()
+    assert path.read_bytes() == {**files, gazebo_world.FILE: text.encode()}[path.name]
+
+
+@functools.cache
+def shipped_world():
+    return gazebo_world.build(generate(7))
 
 
 def launch_file(path):
@@ -64,6 +101,7 @@ def unit(path):
 READ_BY = {
     'config/dataset.yaml': bag_mapping.load,
     'config/fly.yaml': nodes,
+    'config/gazebo_bridge.yaml': bridge,
     'config/fastdds.xml': fast_dds,
     'config/train_forest.yaml': training,
     'config/train_memory.yaml': training,
@@ -74,6 +112,9 @@ READ_BY = {
     'config/onboard/liquid-pilot.service': unit,
     'launch/fly.launch.py': launch_file,
     'launch/hardware.launch.py': launch_file,
+    **{f'worlds/forest/{name}': world for name in (
+        'world.sdf', 'forest.obj', 'forest.mtl', 'cone.obj', 'cone.mtl', 'sky.obj', 'sky.mtl',
+        'sky.png', 'ground.png', 'leaves.png', 'bark.png')},
 }
 
 
@@ -87,7 +128,7 @@ def environment():
 
 
 def test_nothing_is_shipped_that_nobody_opens():
-    there = {str(path.relative_to(ROOT)) for folder in ('config', 'launch')
+    there = {str(path.relative_to(ROOT)) for folder in ('config', 'launch', 'worlds')
              for path in (ROOT / folder).rglob('*')
              if path.is_file() and '__pycache__' not in path.parts}
     assert there == set(READ_BY)

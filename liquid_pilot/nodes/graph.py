@@ -24,8 +24,10 @@ from liquid_pilot.simulation.conditions import parse
 
 PACKAGE = 'liquid_pilot'
 IMAGE_TOPIC = 'camera/image_raw'
-SIMULATED_ADAPTERS = ('cmd_vel', 'attitude_thrust')
-"""What the embedded simulator's vehicle takes."""
+MUJOCO, GAZEBO = 'mujoco', 'gazebo'
+SIMULATED_ADAPTERS = {MUJOCO: ('cmd_vel', 'attitude_thrust'), GAZEBO: ('gazebo',)}
+"""What each simulator's vehicle takes."""
+BRIDGE = 'config/gazebo_bridge.yaml'
 Options = typing.TypeVar('Options')
 _NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?')
 _TOPIC = re.compile(r'[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*')
@@ -77,15 +79,15 @@ class FlyOptions:
     """Arguments of a flight: of the launch file by these names, of the CLI with dashes."""
 
     simulator: str = option(
-        'mujoco', 'mujoco: the embedded simulator; none: camera, IMU and vehicle are elsewhere',
-        ('mujoco', 'none'))
+        MUJOCO, 'mujoco: the embedded simulator; gazebo: Gazebo, where ros_gz is installed '
+        '(docs/gazebo.md); none: camera, IMU and vehicle are elsewhere', (MUJOCO, GAZEBO, 'none'))
     pilot: str = option('forest-ltc', 'pilot that flies: name of a shipped one, or its folder')
     vehicle: str = option('quadrotor', 'class of vehicle: its limits and safe command',
                            tuple(LIMITS))
     adapter: str = option(
-        'cmd_vel', 'what the guard sends: cmd_vel (body velocity), or attitude_thrust, which '
-        'needs odometry; without a simulator also to an autopilot (docs/autopilots.md)',
-        tuple(ADAPTERS))
+        'auto', 'what the guard sends: cmd_vel (body velocity), or attitude_thrust, which '
+        'needs odometry; without a simulator also to an autopilot (docs/autopilots.md); auto: '
+        'gazebo in Gazebo, else cmd_vel', ('auto', *ADAPTERS))
     missions: int = option(3, 'how many missions the simulator flies')
     seed: int = option(0, 'forest of the first mission; the next ones follow it')
     condition: str = option(
@@ -98,6 +100,10 @@ class FlyOptions:
         False, 'fly on the wall clock, as on a vehicle; otherwise in lock-step, as fast as it goes '
         'and with the same outcome every time')
     headless: bool = option(False, 'without the window that shows what the camera sees')
+    gui: bool = option(False, "with Gazebo's own window, a new one for every mission")
+    bridge: bool = option(
+        True, 'Gazebo: start ros_gz_bridge; false: something else bridges what '
+        'config/gazebo_bridge.yaml lists')
     record: bool = option(False, 'record the topics as a rosbag2 folder in the run folder')
     demonstrate: bool = option(
         False, 'the expert, which knows the map, flies in place of the pilot, with noise injected '
@@ -111,7 +117,7 @@ class FlyOptions:
         'the one beside camera_topic')
     namespace: str = option('', 'namespace of all nodes and topics')
     use_sim_time: str = option(
-        'auto', 'time from /clock; auto: true exactly when the embedded simulator runs',
+        'auto', 'time from /clock; auto: true exactly when a simulator runs',
         ('auto', 'true', 'false'))
     params_file: str = option(
         '', 'YAML file with node parameters; empty: config/fly.yaml, which lists them all')
@@ -121,9 +127,10 @@ class FlyOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be flown, before anything starts."""
         check_choices(self)
-        if self.simulated and self.adapter not in SIMULATED_ADAPTERS:
+        taken = SIMULATED_ADAPTERS.get(self.simulator, tuple(ADAPTERS))
+        if self.output not in taken:
             raise LiquidPilotError(
-                f'the embedded simulator takes {" or ".join(SIMULATED_ADAPTERS)}, not '
+                f'the simulator {self.simulator} takes {" or ".join(taken)}, not '
                 f'{self.adapter}; that is for simulator:=none')
         if self.missions < 1:
             raise LiquidPilotError(f'missions must be at least 1, not {self.missions}')
@@ -143,21 +150,28 @@ class FlyOptions:
                 raise LiquidPilotError(f'{name} {topic!r} is not the name of a topic')
         if self.demonstrate and self.adapt:
             raise LiquidPilotError('demonstrate: the expert flies, there is nothing to adapt')
-        if self.demonstrate and (not self.simulated or self.realtime):
+        if self.demonstrate and not self.lockstep:
             raise LiquidPilotError('demonstrate needs the embedded simulator, in lock-step; to '
                                    'record your own robot, use `liquid-pilot record`')
         if self.params_file and not Path(self.params_file).expanduser().is_file():
             raise LiquidPilotError(f'params_file {self.params_file!r} is not a file')
 
     @property
+    def output(self) -> str:
+        """The guard's adapter."""
+        if self.adapter != 'auto':
+            return self.adapter
+        return SIMULATED_ADAPTERS.get(self.simulator, ('cmd_vel',))[0]
+
+    @property
     def simulated(self) -> bool:
-        """Whether the embedded simulator runs."""
+        """Whether a simulator runs."""
         return self.simulator != 'none'
 
     @property
     def lockstep(self) -> bool:
         """Whether the simulator waits for each command."""
-        return self.simulated and not self.realtime
+        return self.simulator == MUJOCO and not self.realtime
 
     @property
     def sim_time(self) -> bool:
@@ -218,6 +232,8 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
     lockstep = {'lockstep': options.lockstep}
     limits = limits_of(options.vehicle)
     defaults = FlyOptions()
+    gazebo = options.simulator == GAZEBO
+    adapter = {'adapter': options.output} if gazebo or options.adapter != 'auto' else {}
 
     def given(**values: Any) -> dict[str, Any]:
         """An option left at its default leaves the parameter file its say."""
@@ -235,11 +251,10 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         for name, value in dataclasses.asdict(limits).items()
     } if options.vehicle != defaults.vehicle else {}
 
-    # The simulator engages before the first frame, and what it simulates is well.
-    simulated = {'preflight': False} if options.simulated else {}
+    # The embedded simulator engages before the first frame, and what it simulates is well.
+    embedded = {'preflight': False} if options.simulator == MUJOCO else {}
     specs = [NodeSpec('guard', 'guard', parameters={
-        **clock, **lockstep, **simulated, **given(adapter=options.adapter), **vehicle_limits},
-        **common)]
+        **clock, **lockstep, **embedded, **adapter, **vehicle_limits}, **common)]
     if not options.demonstrate:
         specs.append(NodeSpec('pilot', 'pilot', parameters={
             **clock, **lockstep, **given(pilot=options.pilot), 'vehicle': options.vehicle,
@@ -251,12 +266,22 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         specs.append(NodeSpec('adaptation', 'adaptation', parameters={
             **clock, **given(pilot=options.pilot), **forget}, required=False, **common))
     if options.simulated:
-        specs.append(NodeSpec('simulator', 'simulator', parameters={
-            **given(missions=options.missions, seed=options.seed, adapter=options.adapter,
-                    vehicle=options.vehicle, realtime=options.realtime, pilot=options.pilot,
-                    condition=options.condition, demonstrate=options.demonstrate,
-                    adapt=options.adapt),
-            'publish_clock': options.sim_time, 'out': options.out}, ends_run=True, **common))
+        own = given(missions=options.missions, seed=options.seed, vehicle=options.vehicle,
+                    pilot=options.pilot, condition=options.condition, adapt=options.adapt)
+        if gazebo:
+            own.update(clock, **given(gui=options.gui))
+        else:
+            own.update(adapter, **given(realtime=options.realtime,
+                                        demonstrate=options.demonstrate),
+                       publish_clock=options.sim_time)
+        name = GAZEBO if gazebo else 'simulator'
+        specs.append(NodeSpec(name, name, parameters={**own, 'out': options.out},
+                              ends_run=True, **common))
+    if gazebo and options.bridge:
+        specs.append(NodeSpec(
+            'parameter_bridge', 'gazebo_bridge', package='ros_gz_bridge',
+            parameters={'config_file': str(share(BRIDGE))},
+            **{**common, 'parameter_files': ()}))
     if options.record or options.demonstrate:
         specs.append(NodeSpec('recorder', 'recorder', parameters={
             **clock, 'path': str(Path(options.out) / 'recording'),
@@ -272,6 +297,8 @@ def environment(options: FlyOptions, present: Mapping[str, str]) -> dict[str, st
     added = {name: '1' for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')}
     # glibc otherwise gives each image's memory back and asks for it again.
     added['MALLOC_MMAP_THRESHOLD_'] = '33554432'
+    if options.simulator == GAZEBO:
+        added['GZ_IP'] = '127.0.0.1'
     if options.simulated:
         # Simulated drones stay on this machine unless the user wants them elsewhere.
         added['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'

@@ -60,8 +60,8 @@ class MissionNode(runtime.LiquidNode):
     setpoint_topic: str
     """On which the guard then commands."""
 
-    def __init__(self) -> None:
-        super().__init__('simulator')
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         self.state = 'starting'
         self.figures: dict[str, str] = {}
         """Shown in /diagnostics."""

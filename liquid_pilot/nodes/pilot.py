@@ -39,7 +39,7 @@ _LOOK_PERIOD_S = 0.2
 _NEWEST = 40
 """Of so many frames or samples the age counts before engaging."""
 _GRACE_S = 3.0
-"""After a start or a reset, the first frame may take this long to come."""
+"""After a start or a reset, frames and samples may take this long to come."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,8 @@ class Pilot(runtime.LiquidNode):
             self._flown_scales = self._scales(settings)
             tick = self._engine.tick(self._state, observation, self._flown_scales)
         except SilentImuError as error:
-            self._refuse('imu', self._silence('imu', 'imu/data', str(error)))
+            if now_s - self._began_s >= _GRACE_S:
+                self._refuse('imu', self._silence('imu', 'imu/data', str(error)))
             return
         except ObservationError as error:
             self._refuse(str(error).partition(':')[0], str(error))

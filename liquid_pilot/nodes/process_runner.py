@@ -6,7 +6,6 @@ asks the nodes to end, in order, and only by the ids of the processes that it st
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -15,8 +14,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from liquid_pilot.nodes.graph import NodeSpec
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.child_process import in_child
+from liquid_pilot.nodes.graph import PACKAGE, NodeSpec
 
 INTERRUPTED = 130
 _POLL_S = 0.05
@@ -24,13 +26,15 @@ _ASK_AGAIN_S = 1.0
 _REPORT_LIMIT_S = 30.0
 """How long the simulator may take to write its report."""
 _END_LIMIT_S = 4.0
-_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
-_LIBC = ctypes.CDLL(None)
 
 
 def command_line(spec: NodeSpec) -> list[str]:
-    """The command that starts one node."""
-    line = [sys.executable, '-m', f'liquid_pilot.nodes.{spec.executable}', '--ros-args']
+    """The command that starts one node; LiquidPilotError when its package is not here."""
+    if spec.package == PACKAGE:
+        line = [sys.executable, '-m', f'liquid_pilot.nodes.{spec.executable}']
+    else:
+        line = [str(_installed(spec.package, spec.executable))]
+    line += [*spec.arguments, '--ros-args']
     line += ['--log-level', spec.log_level, '-r', f'__node:={spec.name}']
     if spec.namespace:
         line += ['-r', f'__ns:=/{spec.namespace}']
@@ -44,6 +48,17 @@ def command_line(spec: NodeSpec) -> list[str]:
     return line
 
 
+def _installed(package: str, executable: str) -> Path:
+    """An executable of another ROS package."""
+    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
+        path = Path(prefix) / 'lib' / package / executable
+        if prefix and path.is_file():
+            return path
+    raise LiquidPilotError(
+        f'the ROS package {package} is not installed, or not sourced: sudo apt install '
+        f'ros-$ROS_DISTRO-{package.replace("_", "-")}')
+
+
 @dataclass
 class _Running:
     spec: NodeSpec
@@ -52,14 +67,6 @@ class _Running:
     @property
     def code(self) -> int | None:
         return self.process.poll()
-
-
-def _in_child() -> None:
-    """Before the node's program starts."""
-    # A signal before the node has its own handler would end it with a traceback from an import.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Should this process be killed, its nodes end too.
-    _LIBC.prctl(_SET_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
 
 
 def run(specs: Sequence[NodeSpec], added: Mapping[str, str],
@@ -74,10 +81,13 @@ def run(specs: Sequence[NodeSpec], added: Mapping[str, str],
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     running: list[_Running] = []
     try:
-        for spec in specs:
+        for spec, line in [(spec, command_line(spec)) for spec in specs]:
             running.append(_Running(spec, subprocess.Popen(
-                command_line(spec), env={**os.environ, **added}, stdin=subprocess.DEVNULL,
-                start_new_session=True, preexec_fn=_in_child,
+                line, env={**os.environ, **added}, stdin=subprocess.DEVNULL,
+                # A signal before a node has its own handler would end it with a traceback from
+                # an import.
+                start_new_session=True,
+                preexec_fn=in_child(signal.SIGTERM, ignored=(signal.SIGINT,)),
             )))
         return _watch(running, signals, say)
     finally:

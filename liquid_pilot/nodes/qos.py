@@ -31,6 +31,8 @@ COMMAND_ANY = _profile(reliable=False, depth=1)
 """Commands from whoever publishes them."""
 TRACE = _profile(reliable=True, depth=20)
 CLOCK = _profile(reliable=True, depth=1)
+CLOCK_ANY = _profile(reliable=False, depth=1)
+"""Simulated time from whoever publishes it."""
 DIAGNOSTICS = _profile(reliable=True, depth=10)
 MISSION = _profile(reliable=True, depth=100, latched=True)
 """Where one mission ends and the next begins, told to who comes late too."""

@@ -52,7 +52,7 @@ class SimulatorNode(MissionNode):
     parameters = SimulatorParameters
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__('simulator')
         settings = self.settings.now
         self._awaited_ns: int | None = None
         self._setpoint: Command | AttitudeThrust | None = None

@@ -14,7 +14,7 @@ from liquid_pilot.simulation import shapes
 from liquid_pilot.simulation.look import Triple
 from liquid_pilot.simulation.shapes import Shape
 
-_SIDES, _RINGS = 16, 8
+_SIDES, _RINGS = 12, 6
 _BARK_REPEATS, _LEAF_REPEATS = (2, 1), (4, 2)
 """Around and along: as MuJoCo has them, which wraps leaves as the faces of a cube."""
 
@@ -34,22 +34,30 @@ class Objects:
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._count = 0
         self._obj = [f'mtllib {file}.mtl']
         self._mtl: list[str] = []
+        self._known: dict[str, dict[str, int]] = {'v': {}, 'vt': {}, 'vn': {}}
+        """By letter: a row as text -> its number in the file. Equal rows are written once."""
 
     def add(self, name: str, surface: Surface, colour: Triple, texture: str) -> None:
         """One part; `colour` multiplies the picture `texture`."""
         red_green_blue = ' '.join(f'{value:.3f}' for value in colour)
         self._mtl += [f'newmtl {name}', f'Ka {red_green_blue}', f'Kd {red_green_blue}', 'Ks 0 0 0',
                       'Pr 1', 'Pm 0', f'map_Kd {texture}']
+        numbered = [[self._number(letter, row) for row in rows]
+                    for letter, rows in zip(self._known, surface[:3], strict=True)]
         self._obj += [f'o {name}', f'usemtl {name}']
-        for letter, rows in zip(('v', 'vt', 'vn'), surface, strict=False):
-            self._obj += [f'{letter} ' + ' '.join(f'{value:.5f}' for value in row) for row in rows]
         for face in surface.faces:
             self._obj.append('f ' + ' '.join(
-                '/'.join((str(k + self._count + 1),) * 3) for k in face))
-        self._count += len(surface.vertices)
+                '/'.join(str(numbers[k]) for numbers in numbered) for k in face))
+
+    def _number(self, letter: str, row: Sequence[float]) -> int:
+        text = ' '.join(f'{round(value, 4) + 0.0:g}' for value in row)
+        known = self._known[letter]
+        if text not in known:
+            known[text] = len(known) + 1
+            self._obj.append(f'{letter} {text}')
+        return known[text]
 
     def files(self) -> dict[str, bytes]:
         """By their names."""
@@ -60,7 +68,7 @@ class Objects:
 def of_shape(shape: Shape) -> Surface:
     """The surface of a solid, in its own frame."""
     if shape.kind == 'cone':
-        return _cone(*shapes.cone_size(*map(int, shape.size)))
+        return cone(*shapes.cone_size(*map(int, shape.size)))
     if shape.kind == 'cylinder':
         return _cylinder(*shape.size)
     if shape.kind == 'ellipsoid':
@@ -89,6 +97,25 @@ def ball(radii: Sequence[float], sides: int, rings: int, repeats: tuple[int, int
             made.places.append((repeats[0] * side / sides, repeats[1] * (1.0 - ring / rings)))
             made.normals.append(_unit(sign * p / r for r, p in zip(radii, point, strict=True)))
     made.faces.extend(_quads(sides, rings, inside))
+    return made
+
+
+def cone(radius: float, height: float) -> Surface:
+    """Its base, closed, at the origin."""
+    around, along = _LEAF_REPEATS
+    made = Surface([], [], [], [])
+    for size, level in ((0.0, height), (radius, 0.0)):
+        for side, (x, y) in enumerate(_circle(_SIDES)):
+            made.vertices.append((size * x, size * y, level))
+            made.places.append((around * side / _SIDES, along * level / height))
+            made.normals.append(_unit((x * height, y * height, radius)))
+    made.faces.extend(_quads(_SIDES, 1))
+    first = len(made.vertices)
+    for x, y in _circle(_SIDES):
+        made.vertices.append((radius * x, radius * y, 0.0))
+        made.places.append((0.5 + 0.5 * x, 0.5 + 0.5 * y))
+        made.normals.append((0.0, 0.0, -1.0))
+    made.faces.append(tuple(range(first + _SIDES - 1, first - 1, -1)))
     return made
 
 
@@ -125,25 +152,6 @@ def _cylinder(radius: float, half: float) -> Surface:
             made.places.append((around * side / _SIDES, along * 0.5 * (level + 1.0)))
             made.normals.append((x, y, 0.0))
     made.faces.extend(_quads(_SIDES, 1))
-    return made
-
-
-def _cone(radius: float, height: float) -> Surface:
-    """Its base, closed, at the origin."""
-    around, along = _LEAF_REPEATS
-    made = Surface([], [], [], [])
-    for size, level in ((0.0, height), (radius, 0.0)):
-        for side, (x, y) in enumerate(_circle(_SIDES)):
-            made.vertices.append((size * x, size * y, level))
-            made.places.append((around * side / _SIDES, along * level / height))
-            made.normals.append(_unit((x * height, y * height, radius)))
-    made.faces.extend(_quads(_SIDES, 1))
-    first = len(made.vertices)
-    for x, y in _circle(_SIDES):
-        made.vertices.append((radius * x, radius * y, 0.0))
-        made.places.append((0.5 + 0.5 * x, 0.5 + 0.5 * y))
-        made.normals.append((0.0, 0.0, -1.0))
-    made.faces.append(tuple(range(first + _SIDES - 1, first - 1, -1)))
     return made
 
 

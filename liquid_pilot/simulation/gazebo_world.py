@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from liquid_pilot.interfaces import STANDARD_GRAVITY_M_S2
+from liquid_pilot.interfaces import STANDARD_GRAVITY_M_S2, LiquidPilotError
 from liquid_pilot.simulation import look as looks
 from liquid_pilot.simulation import shapes
-from liquid_pilot.simulation.gazebo_meshes import Objects, ball, of_shape, square
+from liquid_pilot.simulation.conditions import COURSES, Condition
+from liquid_pilot.simulation.conditions import WORLD as WORLD_FAMILIES
+from liquid_pilot.simulation.gazebo_meshes import Objects, ball, cone, of_shape, square
 from liquid_pilot.simulation.gazebo_vehicle import quadrotor
 from liquid_pilot.simulation.layout import ForestLayout
 from liquid_pilot.simulation.look import FAIR, Light, SceneLook, Triple
@@ -36,14 +38,26 @@ WORLD = 'forest'
 SOLID = 'solid'
 """Every model that must not be touched has a name that begins so."""
 FILE = 'world.sdf'
+CONDITIONS = tuple(sorted(WORLD_FAMILIES - set(COURSES)))
+"""Those that are part of the world; others are made of a picture, and Gazebo draws its own."""
 _GROUND_HALF_M, _GROUND_REPEATS = 80.0, 10
 _SKY_RADIUS_M = 95.0
-_SKY_SIDES, _SKY_RINGS = 32, 16
-_MESHES = 'forest'
+_SKY_SIDES, _SKY_RINGS = 24, 8
+_MESHES, _CONE = 'forest', 'cone'
+
+
+def check_conditions(conditions: Iterable[Condition]) -> None:
+    """LiquidPilotError for what Gazebo cannot show."""
+    unknown = [each.family for each in conditions if each.family not in CONDITIONS]
+    if unknown:
+        raise LiquidPilotError(
+            f'condition {", ".join(unknown)}: here Gazebo draws the picture, so there are only '
+            f'{", ".join(CONDITIONS)}; the embedded simulator has all of them')
 
 
 def build(layout: ForestLayout, settings: SimulationSettings | None = None,
-          look: SceneLook = FAIR, render_engine: str = 'ogre2') -> tuple[str, dict[str, bytes]]:
+          look: SceneLook = FAIR, render_engine: str = 'ogre2', real_time_factor: float = 1.0
+          ) -> tuple[str, dict[str, bytes]]:
     """The world of a layout, the vehicle at its start, and the files that it names.
 
     Args:
@@ -51,6 +65,7 @@ def build(layout: ForestLayout, settings: SimulationSettings | None = None,
         settings: rates and camera.
         look: what a condition changes about it.
         render_engine: 'ogre2', or 'ogre' where a machine has no more.
+        real_time_factor: how fast time is to pass.
     """
     settings = settings or SimulationSettings()
     light = looks.light(layout.seed)
@@ -58,7 +73,7 @@ def build(layout: ForestLayout, settings: SimulationSettings | None = None,
     world = sub(root, 'world', name=WORLD)
     physics = sub(world, 'physics', name='steps', type='dart')
     sub(physics, 'max_step_size', f'{1.0 / settings.physics_rate_hz:g}')
-    sub(physics, 'real_time_factor', '1')
+    sub(physics, 'real_time_factor', f'{real_time_factor:g}')
     sub(world, 'gravity', f'0 0 {-STANDARD_GRAVITY_M_S2}')
     for file, name in (('physics', 'Physics'), ('user-commands', 'UserCommands'),
                        ('scene-broadcaster', 'SceneBroadcaster'), ('imu', 'Imu'),
@@ -67,7 +82,8 @@ def build(layout: ForestLayout, settings: SimulationSettings | None = None,
     plugin(world, 'sensors', 'Sensors', render_engine=render_engine)
     _light(world, light)
     files = _sky(world, light)
-    meshes = Objects(_MESHES)
+    meshes, solid = Objects(_MESHES), Objects(_CONE)
+    solid.add(_CONE, cone(1.0, 1.0), (1.0, 1.0, 1.0), 'leaves.png')
     _ground(world, meshes)
     _solid(world, 'forest', (0.0, 0.0, 0.0), 0.0, shapes.forest(layout, look), meshes)
     chairs = {'target': shapes.chair(layout, look)}
@@ -76,13 +92,15 @@ def build(layout: ForestLayout, settings: SimulationSettings | None = None,
     for name, chair in chairs.items():
         _solid(world, name, chair.position_m, chair.yaw_rad, chair.parts, meshes)
     world.append(quadrotor(layout, settings, SOLID))
-    return document(root), {**looks.textures(layout.seed, look), **files, **meshes.files()}
+    return document(root), {**looks.textures(layout.seed, look), **files, **meshes.files(),
+                            **solid.files()}
 
 
 def write(folder: Path, layout: ForestLayout, settings: SimulationSettings | None = None,
-          look: SceneLook = FAIR, render_engine: str = 'ogre2') -> Path:
+          look: SceneLook = FAIR, render_engine: str = 'ogre2', real_time_factor: float = 1.0
+          ) -> Path:
     """Write a world and its files into a folder; the path of the world."""
-    text, files = build(layout, settings, look, render_engine)
+    text, files = build(layout, settings, look, render_engine, real_time_factor)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -108,7 +126,9 @@ def _light(world: Element, light: Light) -> None:
 def _geometry(parent: Element, shape: Shape) -> None:
     geometry = sub(parent, 'geometry')
     if shape.kind == 'cone':
-        _mesh(geometry, _MESHES, shape.name)
+        # Of a file with many parts Gazebo's physics takes them all, whichever is asked for.
+        radius, height = shapes.cone_size(*map(int, shape.size))
+        _mesh(geometry, _CONE, _CONE, (radius, radius, height))
         return
     solid = sub(geometry, shape.kind)
     if shape.kind == 'box':
@@ -120,10 +140,11 @@ def _geometry(parent: Element, shape: Shape) -> None:
         sub(solid, 'length', numbers((2.0 * shape.size[1],)))
 
 
-def _mesh(geometry: Element, file: str, part: str) -> None:
+def _mesh(geometry: Element, file: str, part: str, scale: Triple = (1.0, 1.0, 1.0)) -> None:
     mesh = sub(geometry, 'mesh')
     sub(mesh, 'uri', f'{file}.obj')
     sub(sub(mesh, 'submesh'), 'name', part)
+    sub(mesh, 'scale', numbers(scale))
 
 
 def _plain(visual: Element, colour: Triple) -> None:

@@ -61,7 +61,7 @@ class Mission:
         self.rules = rules or MissionRules()
         self.outcome: str | None = None
         self.reason = ''
-        self._layout = layout
+        self.layout = layout
         course = layout.course if layout is not None else None
         self._decoy = course.decoy_enu_m[:2] if course is not None else None
         self._first_ns: int | None = None
@@ -121,6 +121,6 @@ class Mission:
             duration_s=self.flight_time_s,
             distance_flown_m=self._flown_m,
             target_distance_m=self._last.target_distance_m if self._last else math.nan,
-            layout=self._layout,
+            layout=self.layout,
             path=self._path,
         )

@@ -63,6 +63,23 @@ def layout_of(seed: int, conditions: tuple[Condition, ...],
     return _layout(seed, {c.family: strength(c) for c in conditions}, settings or ForestSettings())
 
 
+def look_of(seed: int, conditions: tuple[Condition, ...]) -> SceneLook:
+    """The colours and the target of a seed's scene in these conditions."""
+    check(conditions)
+    strengths = {c.family: strength(c) for c in conditions}
+    look = FAIR
+    if 'forest' in strengths:
+        look = look.other_forest(_stream(seed, 'forest'), strengths['forest'])
+    if 'target' in strengths:
+        look = look.other_target(_stream(seed, 'target'), strengths['target'])
+    return look
+
+
+def _stream(seed: int, family: str) -> np.random.Generator:
+    # A purpose counts by its first eight letters; two mark it as a condition's.
+    return generator(seed, f'c:{family}')
+
+
 def _layout(seed: int, strengths: dict[str, float], settings: ForestSettings) -> ForestLayout:
     further, other = strengths.get('range', 0.0), strengths.get('forest', 0.0)
     if further or other:
@@ -83,7 +100,7 @@ class Weather:
     def __init__(self, seed: int, conditions: tuple[Condition, ...], camera: CameraGeometry,
                  physics_step_s: float) -> None:
         check(conditions)
-        self._seed = seed
+        self._seed, self._conditions = seed, conditions
         self._strength = {c.family: strength(c) for c in conditions}
         self._onset_s = {c.family: c.onset_s for c in conditions}
         self._effects = [
@@ -101,8 +118,7 @@ class Weather:
                 self._with_onset, ('rate', 'dropped', 'latency')))
 
     def _stream(self, family: str) -> np.random.Generator:
-        # A purpose counts by its first eight letters; two mark it as a condition's.
-        return generator(self._seed, f'c:{family}')
+        return _stream(self._seed, family)
 
     def _with_onset(self, family: str) -> tuple[float, float] | None:
         if family not in self._strength:
@@ -118,12 +134,7 @@ class Weather:
 
     def look(self) -> SceneLook:
         """The colours and the target of this flight's scene."""
-        look = FAIR
-        if 'forest' in self._strength:
-            look = look.other_forest(self._stream('forest'), self._strength['forest'])
-        if 'target' in self._strength:
-            look = look.other_target(self._stream('target'), self._strength['target'])
-        return look
+        return look_of(self._seed, self._conditions)
 
     def begin(self, time_s: float, model: mujoco.MjModel, body: int) -> None:
         """Change the vehicle, once, when the time has come."""

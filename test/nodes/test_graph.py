@@ -19,7 +19,7 @@ OTHERS = {
     'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
     'realtime': True, 'headless': True, 'record': True, 'out': '/o', 'camera_topic': '/cam/image',
     'camera_info_topic': '/cam/info', 'namespace': 'uav/one', 'use_sim_time': 'false',
-    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2', 'adapt': True,
+    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2', 'adapt': True, 'gui': True,
 }
 
 
@@ -91,12 +91,14 @@ def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file():
     ({'demonstrate': True, 'adapt': True}, 'nothing to adapt'),
     ({'demonstrate': True, 'realtime': True}, 'demonstrate needs the embedded simulator'),
     ({'missions': 0}, 'missions must be at least 1'), ({'seed': -1}, 'seed must be at least 0'),
-    ({'simulator': 'gazebo'}, 'simulator must be one of mujoco, none'),
+    ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
+    ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'gazebo takes gazebo, not cmd_vel'),
+    ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
     ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
     ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
     ({'condition': 'hail:3'}, 'no condition named'),
     ({'condition': 'latency:1', 'demonstrate': True}, 'leave latency out'),
-    ({'adapter': 'px4'}, 'simulator takes cmd_vel or attitude_thrust'),
+    ({'adapter': 'px4'}, 'simulator mujoco takes cmd_vel or attitude_thrust'),
     ({'params_file': '/nowhere.yaml'}, 'is not a file'), ({'vehicle': 'boat'}, 'vehicle must be'),
 ])
 def test_what_cannot_be_flown_is_refused_at_once(changes, words):
@@ -107,6 +109,33 @@ def test_what_cannot_be_flown_is_refused_at_once(changes, words):
 def test_an_autopilot_is_chosen_where_nothing_is_simulated():
     guard = specs(simulator='none', adapter='mavlink')['guard']
     assert guard.parameters['adapter'] == 'mavlink' and 'preflight' not in guard.parameters
+
+
+def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
+    found = specs(simulator='gazebo', headless=True, missions=2, adapt=True)
+    assert list(found) == ['guard', 'pilot', 'adaptation', 'gazebo', 'gazebo_bridge']
+    assert [name for name, spec in found.items() if spec.ends_run] == ['gazebo']
+    assert found['guard'].parameters == {
+        'use_sim_time': True, 'lockstep': False, 'adapter': 'gazebo'}
+    assert found['pilot'].parameters['use_sim_time'] and not found['pilot'].parameters['lockstep']
+    assert found['gazebo'].parameters == {
+        'missions': 2, 'adapt': True, 'use_sim_time': True, 'out': '/run'}
+    bridge = found['gazebo_bridge']
+    assert (bridge.package, bridge.executable) == ('ros_gz_bridge', 'parameter_bridge')
+    assert Path(bridge.parameters['config_file']).is_file() and bridge.required
+    assert bridge.parameter_files == ()
+    assert list(specs(simulator='gazebo', headless=True, bridge=False)) == [
+        'guard', 'pilot', 'gazebo']
+    added = graph.environment(FlyOptions(simulator='gazebo'), {})
+    assert added['GZ_IP'] == '127.0.0.1' and added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert 'GZ_IP' not in graph.environment(FlyOptions(simulator='gazebo'), {'GZ_IP': '10.0.0.1'})
+
+
+def test_an_adapter_that_is_named_is_the_one_whatever_the_parameter_file_says():
+    assert 'adapter' not in specs()['guard'].parameters
+    named = specs(adapter='cmd_vel')
+    assert named['guard'].parameters['adapter'] == 'cmd_vel'
+    assert named['simulator'].parameters['adapter'] == 'cmd_vel'
 
 
 def test_the_command_line_gives_the_options():
@@ -125,7 +154,7 @@ def test_the_command_line_gives_the_options():
 
 
 def test_launch_arguments_give_the_same_options():
-    assert set(OTHERS) | {'vehicle', 'params_file', 'demonstrate'} == {
+    assert set(OTHERS) | {'vehicle', 'params_file', 'demonstrate', 'bridge'} == {
         field.name for field in dataclasses.fields(FlyOptions)}
     texts = {name: str(value).lower() if value is True else str(value)
              for name, value in OTHERS.items()}

@@ -9,7 +9,7 @@ import yaml
 from rclpy.parameter import Parameter
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes import parameters, recorder, vehicle_link, viewer
+from liquid_pilot.nodes import gazebo_link, parameters, recorder, vehicle_link, viewer
 from liquid_pilot.nodes.adaptation import AdaptationParameters
 from liquid_pilot.nodes.graph import share
 from liquid_pilot.nodes.guard import GuardParameters
@@ -22,7 +22,7 @@ from liquid_pilot.onboard.surprise import GateSettings
 ALL = {
     'pilot': PilotParameters, 'adaptation': AdaptationParameters, 'guard': GuardParameters,
     'simulator': vehicle_link.SimulatorParameters, 'recorder': recorder.RecorderParameters,
-    'viewer': viewer.ViewerParameters,
+    'viewer': viewer.ViewerParameters, 'gazebo': gazebo_link.GazeboParameters,
 }
 
 

@@ -72,13 +72,14 @@ def test_the_dome_is_seen_from_inside():
     assert volume(meshes.ball((1.0,) * 3, 8, 4, inside=True)) < 0.0
 
 
-def test_parts_of_a_file_count_their_vertices_on():
+def test_equal_rows_of_a_file_are_written_once():
     objects = meshes.Objects('some')
-    for name in ('one', 'two'):
-        objects.add(name, meshes.square(1.0, 1.0), (0.5, 0.25, 1.0), 'ground.png')
+    for name, half in (('one', 1.0), ('two', 1.0), ('three', 2.0)):
+        objects.add(name, meshes.square(half, 1.0), (0.5, 0.25, 1.0), 'ground.png')
     files = objects.files()
     lines = files['some.obj'].decode().splitlines()
     assert lines[0] == 'mtllib some.mtl'
     assert [line for line in lines if line.startswith('f ')] == [
-        'f 1/1/1 2/2/2 3/3/3 4/4/4', 'f 5/5/5 6/6/6 7/7/7 8/8/8']
+        'f 1/1/1 2/2/1 3/3/1 4/4/1', 'f 1/1/1 2/2/1 3/3/1 4/4/1', 'f 5/1/1 6/2/1 7/3/1 8/4/1']
+    assert len([line for line in lines if line.startswith('v ')]) == 8
     assert 'newmtl two\nKa 0.500 0.250 1.000\nKd 0.500 0.250 1.000' in files['some.mtl'].decode()

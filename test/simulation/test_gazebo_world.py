@@ -34,7 +34,7 @@ ALLOWED = {
     'visual': {'pose', 'geometry', 'material', 'cast_shadows'},
     'geometry': {'box', 'cylinder', 'capsule', 'ellipsoid', 'plane', 'mesh'},
     'box': {'size'}, 'cylinder': {'radius', 'length'}, 'capsule': {'radius', 'length'},
-    'ellipsoid': {'radii'}, 'plane': {'normal', 'size'}, 'mesh': {'uri', 'submesh'},
+    'ellipsoid': {'radii'}, 'plane': {'normal', 'size'}, 'mesh': {'uri', 'submesh', 'scale'},
     'submesh': {'name'},
     'material': {'ambient', 'diffuse', 'specular', 'emissive', 'double_sided', 'pbr'},
     'pbr': {'metal'}, 'metal': {'albedo_map', 'roughness', 'metalness', 'emissive_map'},
@@ -125,13 +125,20 @@ def words(files, name, key):
 
 def test_every_mesh_that_is_named_is_a_part_of_its_file_with_a_material(world):
     root, files = world
-    for file in ('forest', 'sky'):
+    for file in ('forest', 'sky', 'cone'):
         parts = words(files, f'{file}.obj', 'o')
         named = {mesh.findtext('submesh/name') for mesh in root.iter('mesh')
                  if mesh.findtext('uri') == f'{file}.obj'}
         assert named == parts and len(parts) == files[f'{file}.obj'].decode().count('\no ')
         assert words(files, f'{file}.obj', 'usemtl') == parts == words(
             files, f'{file}.mtl', 'newmtl')
+
+
+def test_a_mesh_that_is_touched_has_a_file_of_its_own(world):
+    """Physics takes all parts of a file, whichever is asked for."""
+    root, files = world
+    for mesh in root.findall('.//collision/geometry/mesh'):
+        assert files[mesh.findtext('uri')].decode().count('\no ') == 1
 
 
 def test_nothing_but_the_sky_has_an_albedo_map(world):
@@ -143,17 +150,22 @@ def test_nothing_but_the_sky_has_an_albedo_map(world):
 
 def read_meshes(files):
     """Name -> (vertices (n, 3), colour) of the forest's meshes."""
-    found, colours, name = {}, {}, ''
+    colours, name = {}, ''
     for line in files['forest.mtl'].decode().splitlines():
         key, *rest = line.split()
         name = rest[0] if key == 'newmtl' else name
         if key == 'Kd':
             colours[name] = [float(word) for word in rest]
-    for block in files['forest.obj'].decode().split('\no ')[1:]:
-        name, *lines = block.splitlines()
-        found[name] = [[float(word) for word in line.split()[1:]] for line in lines
-                       if line.startswith('v ')]
-    return {name: (np.array(rows), colours[name]) for name, rows in found.items()}
+    rows, faces = [], {}
+    for line in files['forest.obj'].decode().splitlines():
+        key, *rest = line.split()
+        if key == 'v':
+            rows.append([float(word) for word in rest])
+        elif key == 'o':
+            faces[rest[0]] = corners = []
+        elif key == 'f':
+            corners += [rows[int(word.split('/')[0]) - 1] for word in rest]
+    return {name: (np.array(corners), colours[name]) for name, corners in faces.items()}
 
 
 def extent(model, geom):
@@ -202,6 +214,10 @@ def test_it_is_the_forest_of_mujoco(condition):
             low, high = extent(model, geom)
             assert mesh[0].min(axis=0)[2] + pose[2] == pytest.approx(low, abs=1e-4)
             assert mesh[0].max(axis=0)[2] + pose[2] == pytest.approx(high, abs=1e-4)
+            scale = root.find(f".//collision[@name='{name}']/geometry/mesh/scale")
+            if scale is not None:
+                assert [float(word) for word in scale.text.split()] == pytest.approx(
+                    mesh[0].max(axis=0), abs=1e-4)
             continue  # Its place is its middle.
         assert pose[:3] == pytest.approx(geom.pos, abs=1e-6)
         radii = geom.size
@@ -212,6 +228,7 @@ def test_it_is_the_forest_of_mujoco(condition):
             assert mesh[0].min(axis=0) == pytest.approx(-radii, abs=1e-4)
         solid = root.find(f".//collision[@name='{name}']/geometry")
         if solid is not None:
+            assert solid.find('mesh') is None
             assert dimensions(solid) == pytest.approx(radii, abs=1e-6)
     chairs = {'solid_target': scene.TARGET_BODY, 'solid_decoy': scene.DECOY_BODY}
     there = [m.get('name') for m in root.iter('model')]
