@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / 'README.md', ROOT / 'pilots' / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 PROGRAMS = ('./run', 'liquid-pilot', 'python', 'pip', 'ros2', 'colcon', 'rosdep', 'source', 'sudo',
             'docker', 'git', 'export', 'journalctl', 'systemctl', 'echo', 'vcgencmd',
-            'make')
+            'make', 'gz')
 SMALL_TRAINING = '--set encoder_epochs=1 --set core_epochs=1 --set joint_steps=1 --workers 1 ' \
     '--threads 1'
 MADE_SMALL = [

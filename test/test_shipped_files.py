@@ -194,49 +194,87 @@ def test_the_set_up_says_what_is_missing(tmp_path):
     assert 'run onboard first' in done.stderr
 
 
-# The container
+# The containers
 
 
-def instructions():
-    """(name, rest) of every instruction, lines joined, comments left out."""
+def stages():
+    """Name of a stage -> (what it is built on, its (name, rest) of every instruction)."""
     text = re.sub(r'^\s*#.*\n', '', (ROOT / 'Dockerfile').read_text(), flags=re.MULTILINE)
-    text = text.replace('\\\n', ' ')
-    return [tuple(line.split(None, 1)) for line in text.splitlines() if line.strip()]
+    found, own = {}, []
+    for line in text.replace('\\\n', ' ').splitlines():
+        if line.strip():
+            name, rest = line.split(None, 1)
+            if name == 'FROM':
+                below, _, stage = rest.partition(' AS ')
+                own = []
+                found[stage] = below, own
+            else:
+                own.append((name, rest))
+    return found
 
 
-def test_the_container_is_built_on_ros_from_what_is_there():
-    found = instructions()
-    names = [name for name, _ in found]
-    assert set(names) <= {'ARG', 'FROM', 'RUN', 'WORKDIR', 'COPY', 'ENV', 'ENTRYPOINT', 'CMD'}
-    assert dict(found)['FROM'] == 'ros:${ROS_DISTRO}-ros-base'
+def instructions(stage):
+    """Of a stage, those of what it is built on first."""
+    below, own = stages()[stage]
+    return [*(instructions(below) if below in stages() else ()), *own]
+
+
+IMAGES = {'onboard': 'hardware.launch.py', 'gazebo': 'fly.launch.py'}
+
+
+def test_the_robots_image_is_what_docker_builds_by_default():
+    assert list(stages())[-1] == 'onboard'
+    assert stages()['base'][0] == 'ros:${ROS_DISTRO}-ros-base'
+
+
+@pytest.mark.parametrize('stage', IMAGES)
+def test_a_container_is_built_from_what_is_there(stage):
+    found = instructions(stage)
+    assert {name for name, _ in found} <= {
+        'ARG', 'RUN', 'WORKDIR', 'COPY', 'ENV', 'ENTRYPOINT', 'CMD'}
     ignored = (ROOT / '.dockerignore').read_text().split()
     for _, rest in [each for each in found if each[0] == 'COPY']:
         source = rest.split()[0]
         assert (ROOT / source).exists()
         assert not any(source.startswith(folder) for folder in ignored)
     for needed in ('run', 'setup.py', 'setup.cfg', 'package.xml', 'constraints-numpy1.txt',
-                   'liquid_pilot', 'launch', 'config', 'resource', 'pilots', 'scripts'):
+                   'liquid_pilot', 'launch', 'config', 'resource', 'pilots', 'scripts', 'worlds'):
         assert needed not in ignored and (ROOT / needed).exists()
 
 
-def test_the_container_has_the_camera_drivers_and_whatever_else_launch_starts():
-    text = ' '.join(rest for name, rest in instructions() if name == 'RUN')
+def installed(stage):
+    return ' '.join(rest for name, rest in instructions(stage) if name == 'RUN')
+
+
+def test_the_robots_image_has_the_camera_drivers_and_whatever_else_launch_starts():
+    text = installed('onboard')
     for driver in hardware.DRIVERS.values():
         # RealSense's own packages are large, and not for every board.
         if driver.package != 'realsense2_camera':
             assert f'ros-${{ROS_DISTRO}}-{driver.package.replace("_", "-")}' in text
     assert 'ros-${ROS_DISTRO}-tf2-ros' in text
-    verbs = re.findall(r'\./run (\w+) (\w+)', text)
-    assert verbs == [('onboard', 'inspect')]
+    assert re.findall(r'\./run (\w+) (\w+)', text) == [('onboard', 'inspect')]
     assert re.search(r'^    onboard\)', (ROOT / 'run').read_text(), re.MULTILINE)
 
 
-def test_the_container_starts_its_commands_in_ros():
-    found = dict(instructions())
+def test_the_image_of_gazebo_has_gazebo_and_its_bridge():
+    text = installed('gazebo')
+    # The metapackage brings ros_gz_bridge, ros_gz_sim and Gazebo itself.
+    assert 'ros-${ROS_DISTRO}-ros-gz ' in text
+    assert re.findall(r'\./run (\w+)', text) == ['world']
+    specs = graph.nodes(graph.FlyOptions(simulator='gazebo', headless=True, out='/run'))
+    assert {spec.package for spec in specs} == {graph.PACKAGE, 'ros_gz_bridge'}
+
+
+@pytest.mark.parametrize('stage', IMAGES)
+def test_a_container_starts_its_commands_in_ros(stage):
+    found = dict(instructions(stage))
     entry = ast.literal_eval(found['ENTRYPOINT'])
-    (source,) = [rest.split()[0] for name, rest in instructions()
+    (source,) = [rest.split()[0] for name, rest in instructions(stage)
                  if name == 'COPY' and rest.split()[1] == entry[-1]]
     assert (ROOT / source).read_text().rstrip().endswith('exec "$@"')
     command = ast.literal_eval(found['CMD'])
-    assert command[:3] == ['ros2', 'launch', 'liquid_pilot']
+    assert command[:4] == ['ros2', 'launch', 'liquid_pilot', IMAGES[stage]]
     assert (ROOT / 'launch' / command[3]).is_file()
+    options = dict(word.split(':=') for word in command[4:] if ':=' in word)
+    graph.from_strings(graph.FlyOptions, options)

@@ -161,6 +161,18 @@ class Simulation:
         """Seconds since the last reset."""
         return (self._stamp_ns - self._start_ns) / NANOSECONDS_PER_SECOND
 
+    def seen_from(self, state: VehicleState) -> ImageBuffer:
+        """The picture of the camera if the vehicle were there; the flight goes on as it was."""
+        kept = self.data.qpos.copy()
+        self.data.qpos[:7] = (*state.position_enu_m, *state.orientation_wxyz)
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+        image = self._image(state)
+        self.data.qpos[:] = kept
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+        return image
+
     @property
     def deciding(self) -> bool:
         """Whether, on a course, the moment to recall what was seen at the start has come."""

@@ -13,12 +13,14 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 import rclpy
 import yaml
 from geometry_msgs.msg import Twist
 from rclpy.executors import SingleThreadedExecutor
 
+ROOT = Path(__file__).resolve().parents[2]
 PEER = Path(__file__).with_name('gazebo_peer.py')
 SEED = 10_000
 
@@ -114,6 +116,22 @@ def test_two_missions_by_the_shipped_pilot(gazebo, fly, tmp_path):
     # What the worlds were read from is gone.
     assert not any(Path(line[-1]).exists() for _, line in started)
     assert not [line for line in said.splitlines() if 'ERROR' in line], said
+
+
+def test_pictures_of_both_simulators_are_compared(gazebo, fly, tmp_path):
+    """The stand-in draws with MuJoCo, so that here they are all but the same."""
+    gazebo()
+    code, said = ended(fly('--missions', 1, '--record', time_limit_s=3.0))
+    assert code == 0, said
+    sheet = tmp_path / 'pairs.png'
+    done = subprocess.run(
+        [sys.executable, ROOT / 'benchmarks' / 'gazebo_pictures.py', tmp_path / 'run',
+         '--out', sheet], capture_output=True, text=True, check=True, timeout=120)
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures['missions'] == 1 and figures['frames'] > 30
+    assert figures['difference'] < 1.0
+    assert max(figures['command_rms'].values()) < 0.02
+    assert cv2.imread(str(sheet)).shape == (144, 6 * 256, 3)
 
 
 def test_ctrl_c_ends_gazebo_too_and_keeps_the_report(gazebo, fly, tmp_path):

@@ -1,0 +1,180 @@
+"""What Gazebo's camera saw, beside what MuJoCo draws from the same places.
+
+    liquid-pilot fly --simulator gazebo --record --missions 4 --seed 10000 --out runs/gazebo
+    python benchmarks/gazebo_pictures.py runs/gazebo [--out docs/images/gazebo_mujoco.jpg]
+
+Of every mission of a recorded flight in Gazebo: each frame, and the picture that MuJoCo draws of
+the forest of the same seed from the odometry of the frame's time. `difference` is the mean absolute
+difference of the two, of 255; `command_rms` how far apart the pilot's commands are when it is shown
+the one series of pictures and the other, both with the recorded IMU (m/s for forward, left and up,
+rad/s for yaw), and `command_sd` how much the commands vary in flight. The last line printed is one
+JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import itertools
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from liquid_pilot.interfaces import (
+    CameraGeometry,
+    ImageBuffer,
+    ImuSample,
+    LiquidPilotError,
+    Observation,
+    VehicleState,
+)
+from liquid_pilot.learning.bag_reader import Bag, Decoder
+from liquid_pilot.liquid import pilot_file
+from liquid_pilot.onboard.engine import Engine
+from liquid_pilot.simulation.conditions import parse
+from liquid_pilot.simulation.world import Simulation, SimulationSettings
+
+TOPICS = ('/camera/image_raw', '/odom', '/imu/data', '/mission')
+SHOTS_S = (0.0, 2.0, 4.0)
+AXES = ('forward', 'left', 'up', 'yaw')
+
+
+class Flight(NamedTuple):
+    """One mission as recorded."""
+
+    seed: int
+    frames: list[tuple[int, ImageBuffer]]
+    states: list[VehicleState]
+    imu: list[ImuSample]
+
+
+def read(folder: Path) -> list[Flight]:
+    """The missions of a recording, each from its first frame to its last."""
+    decode, kept, marks = Decoder(), {topic: [] for topic in TOPICS}, []
+    for message in Bag(folder / 'recording').messages(TOPICS):
+        content = decode(message)
+        stamp_ns = content.header.stamp.sec * 10**9 + content.header.stamp.nanosec \
+            if message.topic != '/mission' else \
+            content.stamp.sec * 10**9 + content.stamp.nanosec
+        if message.topic == '/mission':
+            marks.append((stamp_ns, *content.frame_id.split()[:2]))
+        else:
+            kept[message.topic].append((stamp_ns, content))
+    flights = []
+    for (first_ns, word, seed), (last_ns, *_) in itertools.pairwise(marks):
+        if word == 'seed':
+            own = {topic: [pair for pair in pairs if first_ns <= pair[0] <= last_ns]
+                   for topic, pairs in kept.items()}
+            flights.append(Flight(
+                int(seed), [(ns, _image(m)) for ns, m in own['/camera/image_raw']],
+                [_state(ns, m) for ns, m in own['/odom']],
+                [ImuSample(ns, _triple(m.angular_velocity), _triple(m.linear_acceleration))
+                 for ns, m in own['/imu/data']]))
+    if not any(flight.frames for flight in flights):
+        raise LiquidPilotError(f'{folder}: no recorded mission; fly with --record')
+    return flights
+
+
+def _triple(vector: object) -> tuple[float, float, float]:
+    return vector.x, vector.y, vector.z
+
+
+def _image(message: object) -> ImageBuffer:
+    return ImageBuffer(bytes(message.data), message.width, message.height, message.step,
+                       message.encoding)
+
+
+def _state(stamp_ns: int, message: object) -> VehicleState:
+    pose, turn = message.pose.pose, message.pose.pose.orientation
+    twist = message.twist.twist
+    return VehicleState(stamp_ns, _triple(pose.position), (turn.w, turn.x, turn.y, turn.z),
+                        _triple(twist.linear), _triple(twist.angular))
+
+
+def pixels(image: ImageBuffer) -> np.ndarray:
+    """(h, w, 3) uint8."""
+    rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)
+    return rows[:, :3 * image.width].reshape(image.height, image.width, 3)
+
+
+def redraw(flight: Flight, simulation: Simulation, conditions: str) -> list[ImageBuffer]:
+    """MuJoCo's picture for every frame."""
+    simulation.reset(flight.seed, conditions=parse(conditions))
+    stamps = [state.stamp_ns for state in flight.states]
+    drawn = []
+    for stamp_ns, _ in flight.frames:
+        at = min(bisect.bisect_left(stamps, stamp_ns), len(stamps) - 1)
+        drawn.append(simulation.seen_from(flight.states[at]))
+    return drawn
+
+
+def commands(engine: Engine, flight: Flight, images: list[ImageBuffer]) -> np.ndarray:
+    """(frames, 4): what the pilot answers, from a fresh state on."""
+    state, answers, before_ns = engine.initial_state(), [], 0
+    for (stamp_ns, _), image in zip(flight.frames, images, strict=True):
+        imu = tuple(s for s in flight.imu if before_ns < s.stamp_ns <= stamp_ns) or \
+            tuple(flight.imu[:1])
+        tick = engine.tick(state, Observation(stamp_ns, image, imu))
+        state, before_ns = tick.state, stamp_ns
+        answers.append(tick.command.values)
+    return np.array(answers)
+
+
+def sheet(flights: list[Flight], drawn: list[list[ImageBuffer]]) -> np.ndarray:
+    """A row a mission: pairs of pictures, Gazebo's on the left."""
+    rows = []
+    for flight, mine in zip(flights, drawn, strict=True):
+        pairs = []
+        for shot_s in SHOTS_S:
+            times = [(ns - flight.frames[0][0]) * 1e-9 for ns, _ in flight.frames]
+            at = min(bisect.bisect_left(times, shot_s), len(times) - 1)
+            pairs += [pixels(flight.frames[at][1]), pixels(mine[at])]
+        rows.append(np.concatenate(pairs, axis=1))
+    return np.concatenate(rows, axis=0)
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('run', type=Path, help='run folder of a recorded flight in Gazebo')
+    parser.add_argument('--pilot', default='forest-ltc')
+    parser.add_argument('--condition', default='clear', help='the one that was flown in')
+    parser.add_argument('--out', type=Path, help='picture of the pairs, as a PNG or JPEG file')
+    arguments = parser.parse_args()
+    flights = [flight for flight in read(arguments.run) if flight.frames]
+    first = flights[0].frames[0][1]
+    settings = SimulationSettings(camera_width=first.width, camera_height=first.height)
+    camera = CameraGeometry.from_vertical_fov(
+        first.width, first.height, settings.camera_vertical_fov_rad)
+    engine = Engine(pilot_file.load(pilot_file.resolve(arguments.pilot)), camera)
+    drawn, differences, apart, own = [], [], [], []
+    with Simulation(settings) as simulation:
+        for flight in track(flights, 'redrawing'):
+            mine = redraw(flight, simulation, arguments.condition)
+            differences += [float(np.abs(pixels(seen).astype(int) - pixels(here)).mean())
+                            for (_, seen), here in zip(flight.frames, mine, strict=True)]
+            answers = commands(engine, flight, [image for _, image in flight.frames])
+            apart.append(answers - commands(engine, flight, mine))
+            own.append(answers)
+            drawn.append(mine)
+    figures = {
+        'missions': len(flights), 'frames': len(differences),
+        'difference': round(float(np.mean(differences)), 2),
+        'command_rms': _by_axis(np.sqrt(np.mean(np.concatenate(apart) ** 2, axis=0))),
+        'command_sd': _by_axis(np.std(np.concatenate(own), axis=0)),
+    }
+    if arguments.out is not None:
+        cv2.imwrite(str(arguments.out), sheet(flights, drawn)[..., ::-1])
+    print(json.dumps(figures))
+
+
+def _by_axis(values: np.ndarray) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in zip(AXES, values, strict=True)}
+
+
+if __name__ == '__main__':
+    main()
