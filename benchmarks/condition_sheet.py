@@ -21,7 +21,6 @@ import cv2
 import numpy as np
 
 from liquid_pilot.simulation.conditions import COURSES, FAMILIES, SEVERITIES, WORLD, parse
-from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.weather import PICTURE
 from liquid_pilot.simulation.world import Simulation
@@ -34,7 +33,7 @@ _COURSE_FRAMES = 7
 def fly(simulation: Simulation, seed: int, label: str) -> tuple[np.ndarray, float]:
     """The frame after two seconds, (H, W, 3) uint8 RGB, and the median time of a tick in ms."""
     packet = simulation.reset(seed, conditions=parse(label))
-    expert = Expert(simulation.layout)
+    expert = simulation.task.demonstrator(simulation.layout)
     times, frame = [], packet.observation
     for _ in range(_FLOWN_TICKS):
         started = time.perf_counter()
@@ -50,7 +49,8 @@ def fly(simulation: Simulation, seed: int, label: str) -> tuple[np.ndarray, floa
 def fly_course(simulation: Simulation, seed: int, label: str) -> list[np.ndarray]:
     """Frames of a flight of the expert, evenly spread from start to target."""
     packet = simulation.reset(seed, conditions=parse(label))
-    expert, mission, frames = Expert(simulation.layout), Mission(seed, simulation.layout), []
+    expert = simulation.task.demonstrator(simulation.layout)
+    mission, frames = Mission(seed, simulation.layout), []
     while mission.update(packet) is None:
         image = packet.observation.image
         frames.append(np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3))

@@ -21,6 +21,7 @@ from liquid_pilot.liquid.pilot_file import PilotFile
 from liquid_pilot.onboard.adapting import parse_mode
 from liquid_pilot.simulation import conditions as weather
 from liquid_pilot.simulation.mission import MissionRules
+from liquid_pilot.simulation.tasks import check_conditions, task_of
 from liquid_pilot.simulation.world import SimulationSettings
 
 _MANY = re.compile(r'(?P<family>[a-z_]+):(?P<low>\d+)(-(?P<high>\d+))?(?P<onset>@[^+]*)?')
@@ -74,6 +75,8 @@ class Results:
     seeds: list[int]
     adapter: str
     code: str
+    vehicle: str
+    """Class of all these pilots."""
     flights: dict[Cell, Flight]
     """Of these combinations only, whenever they were flown."""
     throughput: Throughput
@@ -139,6 +142,15 @@ def names(pilots: Sequence[PilotFile], modes: Sequence[str]) -> dict[str, int]:
     return found
 
 
+def _vehicle_of(pilots: Sequence[PilotFile]) -> str:
+    """The one class of vehicle that all pilots are of."""
+    found = sorted({pilot.specification.vehicle for pilot in pilots})
+    if len(found) > 1:
+        raise LiquidPilotError(f'these pilots are of several vehicles ({", ".join(found)}); '
+                               'evaluate those of one at a time')
+    return found[0] if found else SimulationSettings().vehicle
+
+
 def evaluate(
     pilots: Sequence[PilotFile], conditions: Sequence[str], seeds: Sequence[int],
     out: Path | None = None, workers: int = 2,
@@ -162,15 +174,19 @@ def evaluate(
             what was flown.
         on_event: called with a line for the user, when a worker died.
         adapter: a name of `onboard.vehicles`.
-        rules: what counts as success.
-        settings: the simulation's.
+        rules: what counts as success; None: as the vehicle's task has it.
+        settings: the simulation's; None: those of the pilots' vehicle.
         keep_paths: keep every path too (12 kB a mission).
         modes: of each pilot, how it adapts (`onboard.adapting.parse_mode`); None: none of them.
         make_pilot: for studies with modes of their own, see `crew.Terms`.
     """
     labels = list(dict.fromkeys(weather.label(weather.parse(one)) for one in conditions))
     seeds = list(dict.fromkeys(seeds))
-    code = code_digest((rules or MissionRules(), settings or SimulationSettings()))
+    settings = settings or SimulationSettings(vehicle=_vehicle_of(pilots))
+    for one in labels:
+        check_conditions(settings.vehicle, weather.parse(one))
+    rules = rules or task_of(settings.vehicle).rules
+    code = code_digest((rules, settings))
     modes = list(modes or [''] * len(pilots))
     if make_pilot is crew.make_pilot:
         for mode in modes:
@@ -185,7 +201,8 @@ def evaluate(
         jobs = [job for job in every if not _known(ledger, job.cell, keep_paths)]
         results = Results(
             {name: pilots[index].digest for name, index in named.items()},
-            {name: modes[index] for name, index in named.items()}, labels, seeds, adapter, code, {},
+            {name: modes[index] for name, index in named.items()}, labels, seeds, adapter, code,
+            settings.vehicle, {},
             Throughput(max(1, min(workers, len(jobs)))))
 
         def on_flight(cell: Cell, flight: Flight, effort: Effort) -> None:

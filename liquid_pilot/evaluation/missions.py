@@ -84,14 +84,14 @@ def fly_one(seed: int, simulation: Simulation, pilot: InProcessPilot,
         seed: of the forest and of all that is drawn at random in the flight.
         simulation: is reset first.
         pilot: likewise.
-        rules: what counts as success.
+        rules: what counts as success; None: as the vehicle's task has it.
         on_packet: sees each packet before it is answered.
         conditions: of this flight; None for those of the simulation's settings.
         on_command: sees each command as it left the guard.
     """
     packet = simulation.reset(seed, conditions=conditions)
     pilot.reset()
-    mission = Mission(seed, simulation.layout, rules)
+    mission = Mission(seed, simulation.layout, rules or simulation.task.rules)
     while mission.update(packet) is None:
         if on_packet is not None:
             on_packet(packet)
@@ -112,12 +112,12 @@ def fly(seeds: Iterable[int], pilot: PilotFile, adapter: str = 'cmd_vel', worker
         pilot: who flies.
         adapter: a name of `onboard.vehicles`: 'cmd_vel' or 'attitude_thrust'.
         workers: processes; with 1 everything happens in this one.
-        rules: what counts as success.
-        settings: the simulation's.
+        rules: what counts as success; None: as the vehicle's task has it.
+        settings: the simulation's; None: those of the pilot's vehicle.
         on_result: called with each result as it comes, in the order of the seeds.
     """
-    seeds = list(seeds)
-    results = []
+    seeds, results = list(seeds), []
+    settings = settings or SimulationSettings(vehicle=pilot.specification.vehicle)
     if workers <= 1:
         with Simulation(settings) as simulation:
             flier = InProcessPilot(pilot, simulation, adapter)

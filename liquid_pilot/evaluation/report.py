@@ -18,7 +18,6 @@ import numpy as np
 
 from liquid_pilot.evaluation.statistics import wilson_interval
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
-from liquid_pilot.simulation.layout import ForestLayout
 from liquid_pilot.simulation.mission import OUTCOMES, MissionResult
 
 INTERRUPTED = 'interrupted by the user'
@@ -154,23 +153,25 @@ def draw_paths(results: Sequence[MissionResult]) -> np.ndarray:
 
 def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
     from matplotlib.collections import PatchCollection
-    from matplotlib.patches import Circle
+    from matplotlib.patches import Circle, Polygon
 
     path = np.array(result.path)[:, 1:3]
     corners = [path]
     if result.layout is not None:
-        layout = result.layout
-        target = np.array(layout.target_enu_m[:2])
-        corners += [np.array([layout.start_enu_m[:2], target])]
-        trees = [tree for tree in layout.trees if not tree.backdrop]
-        for radius, colour in (('crown_radius_m', '#d5e8d4'), ('trunk_radius_m', '#7a5230')):
-            circles = [Circle((tree.x_m, tree.y_m), getattr(tree, radius)) for tree in trees]
-            axes.add_collection(PatchCollection(circles, facecolor=colour, edgecolor='none'))
-        size = 7 if small else 14
-        if layout.course is not None:
-            corners.append(_draw_course(axes, layout, size))
-        axes.plot(*target, marker='*', color='#d1242f', markersize=size, markeredgecolor='white',
-                  zorder=4)
+        drawn = result.layout.map()
+        corners.append(drawn.shown)
+        for colour, discs in drawn.discs:
+            axes.add_collection(PatchCollection(
+                [Circle((x, y), radius) for x, y, radius in discs], facecolor=colour,
+                edgecolor='none'))
+        for colour, width, points in drawn.lines:
+            if width > 0.0:
+                axes.add_patch(Polygon(_ribbon(points, width), facecolor=colour))
+            else:
+                axes.plot(*points.T, color=colour, linewidth=-width, zorder=3)
+        for colour, edge, (x, y) in drawn.stars:
+            axes.plot(x, y, marker='*', color=colour, markersize=7 if small else 14,
+                      markeredgecolor=edge, zorder=4)
     axes.plot(path[:, 0], path[:, 1], color=COLOURS[result.outcome], zorder=3,
               linewidth=1.0 if small else 1.8)
     axes.plot(*path[0], marker='o', color='#0969da', markersize=3 if small else 6, zorder=4)
@@ -194,20 +195,12 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
     axes.set_title(title, fontsize=6 if small else 9, color=COLOURS[result.outcome], pad=2)
 
 
-def _draw_course(axes: Any, layout: ForestLayout, size: int) -> np.ndarray:
-    """Gate, hedges and the wrong target; where they are, (n, 2)."""
-    from matplotlib.patches import Circle
-
-    decoy = layout.course.decoy_enu_m[:2]
-    axes.plot(*decoy, marker='*', color='white', markersize=size, markeredgecolor='#d1242f',
-              zorder=4)
-    for hedge in layout.course.hedges:
-        for x, y, radius in hedge.discs():
-            axes.add_patch(Circle((x, y), radius, facecolor='#2f6f3a', edgecolor='none'))
-    posts = layout.posts()
-    if posts:
-        axes.plot(*zip(*posts, strict=True), color='#0969da', linewidth=1.5, zorder=3)
-    return np.array([decoy, *posts])
+def _ribbon(points: np.ndarray, width: float) -> np.ndarray:
+    """(2 n, 2): the outline of a line of this width."""
+    along = np.gradient(points, axis=0)
+    left = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    left *= 0.5 * width / np.maximum(np.hypot(*left.T), 1e-9)[:, None]
+    return np.concatenate([points + left, (points - left)[::-1]])
 
 
 def contact_sheet(shots: Sequence[Shots], columns: int = 6) -> np.ndarray:

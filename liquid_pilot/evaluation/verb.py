@@ -132,14 +132,14 @@ def _single_report(out: Path, results: Results, wall_s: float) -> list[Path]:
     from liquid_pilot.evaluation.report import write_report
     from liquid_pilot.simulation.conditions import parse
     from liquid_pilot.simulation.mission import MissionResult
-    from liquid_pilot.simulation.weather import layout_of
+    from liquid_pilot.simulation.tasks import layout_of
 
     (pilot, digest), = results.pilots.items()
     condition, = results.conditions
     missions = [
         MissionResult(seed, flight.outcome, flight.reason, flight.duration_s, flight.flown_m,
-                      flight.target_distance_m, layout_of(seed, parse(condition)),
-                      flight.path or [])
+                      flight.target_distance_m,
+                      layout_of(results.vehicle, seed, parse(condition)), flight.path or [])
         for seed, flight in results.of(pilot, condition).items()]
     meta = {'pilot': pilot, 'digest': digest, 'condition': condition,
             'adapter': results.adapter, 'mode': 'in process', 'first_seed': results.seeds[0],

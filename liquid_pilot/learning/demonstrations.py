@@ -28,12 +28,11 @@ from liquid_pilot.learning import source
 from liquid_pilot.learning.files import replacing
 from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.preprocess import Preprocessor
-from liquid_pilot.onboard.rotations import heading_rad
 from liquid_pilot.simulation import conditions
 from liquid_pilot.simulation.disturbance import Disturbance, Injector, Waverer
-from liquid_pilot.simulation.expert import Expert
-from liquid_pilot.simulation.layout import ForestLayout, generator
+from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.mission import Mission
+from liquid_pilot.simulation.task import Way
 from liquid_pilot.simulation.workers import spawned_pool
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
@@ -121,7 +120,8 @@ class Demonstrator:
         packet = simulation.reset(seed, conditions=turn)
         if self._pilot is not None:
             self._pilot.reset()
-        expert, mission = Expert(simulation.layout), Mission(seed, simulation.layout)
+        expert = simulation.task.demonstrator(simulation.layout)
+        mission = Mission(seed, simulation.layout, simulation.task.rules)
         waver = Waverer(generator(seed, 'waver'))
         rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...], tuple[float, ...]]] = []
         last_ns, expert_steers = packet.stamp_ns - simulation.control_period_ns, True
@@ -132,7 +132,7 @@ class Demonstrator:
             if seen is not None:
                 rows.append((self._image(seen), mean_imu(seen.imu),
                              (seen.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND, label.values,
-                             _bearing(packet, simulation.layout)))
+                             _bearing(packet, simulation.way)))
                 last_ns = seen.stamp_ns
             if self._pilot is None:
                 setpoint = inject(label)
@@ -157,10 +157,9 @@ class Demonstrator:
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
 
 
-def _bearing(packet: SensorPacket, layout: ForestLayout) -> tuple[float, float]:
-    """Cosine and sine of the target's direction, to the left of the nose."""
-    x, y, _ = np.subtract(layout.target_enu_m, packet.state.position_enu_m)
-    angle = math.atan2(y, x) - heading_rad(packet.state.orientation_wxyz)
+def _bearing(packet: SensorPacket, way: Way) -> tuple[float, float]:
+    """Cosine and sine of the direction to go in, to the left of the nose."""
+    angle = way.bearing_rad(packet.state)
     return math.cos(angle), math.sin(angle)
 
 

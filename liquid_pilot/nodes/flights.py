@@ -14,7 +14,6 @@ from liquid_pilot.nodes.mission_run import MissionRun
 from liquid_pilot.nodes.vehicle_link import SimulatorNode, shifted
 from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.disturbance import Disturbance, Injector
-from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
@@ -74,7 +73,7 @@ class Flights(MissionRun):
         if not self._settings.demonstrate:
             return None
         period_s = self._simulation.control_period_ns / NANOSECONDS_PER_SECOND
-        expert = Expert(self._simulation.layout)
+        expert = self._simulation.task.demonstrator(self._simulation.layout)
         inject = Injector(Disturbance(level=self._settings.disturbance),
                           generator(seed, 'injector'), period_s)
 

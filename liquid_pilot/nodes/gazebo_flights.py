@@ -24,10 +24,10 @@ from liquid_pilot.nodes.mission_run import MissionRun
 from liquid_pilot.onboard.rotations import heading_rad, into_body
 from liquid_pilot.simulation import gazebo_world
 from liquid_pilot.simulation.conditions import parse
-from liquid_pilot.simulation.courses import Way
 from liquid_pilot.simulation.gazebo_vehicle import ODOMETRY_HZ
 from liquid_pilot.simulation.layout import ForestLayout
 from liquid_pilot.simulation.mission import Mission
+from liquid_pilot.simulation.tasks import task_of
 from liquid_pilot.simulation.weather import look_of
 from liquid_pilot.simulation.world import SimulationSettings
 
@@ -154,7 +154,8 @@ class GazeboFlights(MissionRun):
 
     def _fly_on(self, server: GazeboServer, mission: Mission) -> None:
         """The guard's commands are flown; every odometry is scored."""
-        node, way = self._node, Way(mission.layout)
+        node = self._node
+        way = task_of(self._settings.vehicle).way(mission.layout)
         began_s, first_ns = node.steady_s(), None
         node.states()
         outcome = None

@@ -13,6 +13,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes import labelled, messages, qos, runtime
 from liquid_pilot.nodes.diagnostics import WARNING, Reporter
 from liquid_pilot.nodes.parameters import parameter
+from liquid_pilot.onboard.vehicles.classes import LIMITS
 
 _LOOK_PERIOD_S = 0.05
 _LOOK_AROUND_S = 0.25
@@ -31,11 +32,12 @@ class MissionParameters:
     pilot: str = parameter('forest-ltc', 'name of the pilot, for the report')
     adapt: bool = parameter(
         False, 'the pilot adapts: show in the report what adaptation did')
-    vehicle: str = parameter('quadrotor', 'class of vehicle', choices=('quadrotor',))
+    vehicle: str = parameter('quadrotor', 'class of vehicle', choices=tuple(LIMITS))
     camera_width: int = parameter(256, 'width of the camera image', 'pixels', low=16, high=4096)
     camera_height: int = parameter(144, 'height of the camera image', 'pixels', low=16, high=4096)
     time_limit_s: float = parameter(
-        40.0, 'a mission that takes longer has failed', 's', low=0.1, high=3600.0)
+        0.0, "a mission that takes longer has failed; 0: the limit of the vehicle's task", 's',
+        low=0.0, high=3600.0)
     startup_timeout_s: float = parameter(
         60.0, 'how long to wait for pilot and guard at the start', 's', low=1.0, high=600.0)
 

@@ -8,6 +8,7 @@ import signal
 import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from liquid_pilot.nodes.labelled import moment_in
 from liquid_pilot.nodes.mission_node import MissionNode, StoppedError, UnansweredError
 from liquid_pilot.nodes.progress import Progress
 from liquid_pilot.simulation.conditions import label, parse
-from liquid_pilot.simulation.mission import Mission, MissionResult, MissionRules
-from liquid_pilot.simulation.weather import layout_of
+from liquid_pilot.simulation.mission import Mission, MissionResult
+from liquid_pilot.simulation.tasks import layout_of, task_of
 
 _SHOT_PERIOD_S = 0.5
 _SHOT_ROWS = 12
@@ -39,7 +40,9 @@ class MissionRun(ABC):
         self._conditions = parse(settings.condition)
         self._out = out
         self._progress = Progress(settings.missions)
-        self._rules = MissionRules(time_limit_s=settings.time_limit_s)
+        self._rules = task_of(settings.vehicle).rules
+        if settings.time_limit_s:
+            self._rules = replace(self._rules, time_limit_s=settings.time_limit_s)
         self._next_ns, self._period_ns = first_ns, period_ns
         self._results: list[MissionResult] = []
         self._shots: list[Shots] = []
@@ -115,7 +118,8 @@ class MissionRun(ABC):
         self._node.intruder = ''
         self._frames = []
         self._progress.building(index, seed)
-        mission = Mission(seed, layout_of(seed, self._conditions), self._rules)
+        layout = layout_of(self._settings.vehicle, seed, self._conditions)
+        mission = Mission(seed, layout, self._rules)
         started_s = time.monotonic()
         try:
             self._fly(mission)

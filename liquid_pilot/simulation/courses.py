@@ -21,7 +21,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from liquid_pilot.interfaces import Command
+from liquid_pilot.interfaces import Command, VehicleState
+from liquid_pilot.onboard.rotations import heading_rad
 from liquid_pilot.simulation.layout import (
     Course,
     ForestLayout,
@@ -31,6 +32,8 @@ from liquid_pilot.simulation.layout import (
     generator,
 )
 
+TARGET_BODY, DECOY_BODY = 'target', 'decoy'
+"""Names of the chairs in a scene."""
 REACHED_M = 1.0
 """So near to its middle the gate counts as flown through."""
 SHOWN_S = 1.2
@@ -158,18 +161,30 @@ class Way:
         return float(np.hypot(*(self._gate - position_enu_m[:2]))
                      + np.hypot(*(self._target - self._gate)))
 
-    def shown(self, time_s: float) -> tuple[bool, bool]:
+    def shown(self, time_s: float) -> dict[str, bool]:
         """Whether target and decoy stand in the picture."""
         course = self._course
-        if course is None or math.isinf(course.shown_until_s):
-            return True, True
+        if course is None:
+            return {}
+        if math.isinf(course.shown_until_s):
+            return {TARGET_BODY: True, DECOY_BODY: True}
         again = self._behind if course.gate_enu_m else time_s >= course.shown_again_s - 1e-9
-        return again or time_s < course.shown_until_s, again
+        return {TARGET_BODY: again or time_s < course.shown_until_s, DECOY_BODY: again}
 
+    def bearing_rad(self, state: VehicleState) -> float:
+        """Of the target, to the left of the nose, whether it is seen or not."""
+        x, y = self._target - state.position_enu_m[:2]
+        return math.atan2(y, x) - heading_rad(state.orientation_wxyz)
 
-def handling(course: Course | None, time_s: float, stamp_ns: int) -> Command | None:
-    """What somebody else commands instead of the pilot; None when the pilot has the vehicle."""
-    if course is None or time_s >= course.handover_s - 1e-9:
+    def trespass(self, state: VehicleState) -> str | None:
+        """The air is free."""
         return None
-    begin, end, rate = course.turn
-    return Command(stamp_ns, 0.0, 0.0, 0.0, rate if begin - 1e-9 <= time_s < end - 1e-9 else 0.0)
+
+    def handling(self, time_s: float, stamp_ns: int) -> Command | None:
+        """What somebody else commands instead of the pilot; None when the pilot has the vehicle."""
+        course = self._course
+        if course is None or time_s >= course.handover_s - 1e-9:
+            return None
+        begin, end, rate = course.turn
+        turning = begin - 1e-9 <= time_s < end - 1e-9
+        return Command(stamp_ns, 0.0, 0.0, 0.0, rate if turning else 0.0)

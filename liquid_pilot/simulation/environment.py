@@ -62,7 +62,8 @@ class ForestEnv(gymnasium.Env):
         forest = seed if seed is not None else int(self.np_random.integers(2**31))
         self._packet = self._simulation.reset(forest)
         self._frame = self._packet.observation.image
-        self._mission = Mission(forest, self._simulation.layout, self._rules)
+        rules = self._rules or self._simulation.task.rules
+        self._mission = Mission(forest, self._simulation.layout, rules)
         self._mission.update(self._packet)
         return self._observation(), self._info()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.simulation.maps import Map
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,28 @@ class ForestLayout:
         if self.course is not None:
             found += [disc for hedge in self.course.hedges for disc in hedge.discs()]
         return np.array(found).reshape(-1, 3)
+
+    def wrong_target_m(self, position_enu_m: tuple[float, ...]) -> float:
+        """Horizontal distance to the decoy; infinite where there is none."""
+        if self.course is None:
+            return math.inf
+        return math.dist(position_enu_m[:2], self.course.decoy_enu_m[:2])
+
+    def map(self) -> Map:
+        """Trees and what a course adds; the target is the red star."""
+        trees = [tree for tree in self.trees if not tree.backdrop]
+        discs = [(colour, np.array([(t.x_m, t.y_m, getattr(t, radius)) for t in trees]))
+                 for colour, radius in (('#d5e8d4', 'crown_radius_m'),
+                                        ('#7a5230', 'trunk_radius_m'))]
+        stars = [('#d1242f', 'white', self.target_enu_m[:2])]
+        lines, shown = [], [self.start_enu_m[:2], self.target_enu_m[:2]]
+        if self.course is not None:
+            discs += [('#2f6f3a', np.array(hedge.discs())) for hedge in self.course.hedges]
+            stars.append(('white', '#d1242f', self.course.decoy_enu_m[:2]))
+            posts = self.posts()
+            lines += [('#0969da', -1.5, np.array(posts))] if posts else []
+            shown += [self.course.decoy_enu_m[:2], *posts]
+        return Map(tuple(discs), tuple(lines), tuple(stars), np.array(shown))
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, SensorPacket
-from liquid_pilot.simulation.layout import ForestLayout
+
+if TYPE_CHECKING:
+    from liquid_pilot.simulation.task import Layout
 
 OUTCOMES = ('success', 'crash', 'timeout', 'aborted')
 
@@ -36,7 +39,7 @@ class MissionResult:
     duration_s: float
     distance_flown_m: float
     target_distance_m: float
-    layout: ForestLayout | None = None
+    layout: Layout | None = None
     path: list[tuple[float, float, float, float]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
@@ -56,14 +59,12 @@ class MissionResult:
 class Mission:
     """Scores one flight from its packets; the first packet is the one that `reset` returned."""
 
-    def __init__(self, seed: int, layout: ForestLayout | None, rules: MissionRules | None = None):
+    def __init__(self, seed: int, layout: Layout | None, rules: MissionRules | None = None):
         self.seed = seed
         self.rules = rules or MissionRules()
         self.outcome: str | None = None
         self.reason = ''
         self.layout = layout
-        course = layout.course if layout is not None else None
-        self._decoy = course.decoy_enu_m[:2] if course is not None else None
         self._first_ns: int | None = None
         self._last: SensorPacket | None = None
         self._flown_m = 0.0
@@ -92,8 +93,8 @@ class Mission:
             self._end('crash', f'hit {packet.contact}')
         elif packet.target_distance_m <= self.rules.arrival_m:
             self._end('success', f'within {self.rules.arrival_m:g} m of the target')
-        elif self._decoy is not None and \
-                math.dist(position[:2], self._decoy) <= self.rules.arrival_m:
+        elif self.layout is not None and \
+                self.layout.wrong_target_m(position) <= self.rules.arrival_m:
             self._end('crash', 'came to the wrong target')
         elif position[2] > self.rules.ceiling_m:
             self._end('crash', f'rose above {self.rules.ceiling_m:g} m')

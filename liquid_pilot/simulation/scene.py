@@ -1,4 +1,4 @@
-"""A forest as MJCF: its shapes, ground, sky and light, and one vehicle in it."""
+"""Worlds as MJCF: what stands in them, sky and light, and one vehicle."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 
 from liquid_pilot.simulation import look as looks
 from liquid_pilot.simulation import shapes
+from liquid_pilot.simulation.courses import DECOY_BODY, TARGET_BODY
 from liquid_pilot.simulation.layout import ForestLayout
 from liquid_pilot.simulation.look import FAIR, SceneLook
 from liquid_pilot.simulation.shapes import Chair, Shape
+from liquid_pilot.simulation.task import SceneParts
 
-TARGET_BODY, DECOY_BODY = 'target', 'decoy'
 _CONE_SIDES = 9
 
 
@@ -54,21 +55,8 @@ def _chair(chair: Chair, body: str) -> str:
             f'{"".join(map(_geom, chair.parts))}</body>')
 
 
-def build(layout: ForestLayout, vehicle_mjcf: str, vehicle_actuators: str, vehicle_sensors: str,
-          timestep_s: float, offscreen: tuple[int, int], look: SceneLook = FAIR
-          ) -> tuple[str, dict[str, bytes]]:
-    """The forest with one vehicle in it, as an MJCF string and its texture files.
-
-    Args:
-        layout: where things stand.
-        vehicle_mjcf: a `<body>` with a free joint, placed at the world's origin.
-        vehicle_actuators: content of `<actuator>`.
-        vehicle_sensors: content of `<sensor>`.
-        timestep_s: the physics time step.
-        offscreen: (width, height) of the largest picture that will be rendered, in pixels.
-        look: what a condition changes about it.
-    """
-    light = looks.light(layout.seed)
+def forest(layout: ForestLayout, look: SceneLook = FAIR) -> SceneParts:
+    """A forest with its chairs."""
     cones = ''.join(
         f'<mesh name="cone_{size}_{tier}" vertex="'
         f'{_cone_vertices(*shapes.cone_size(size, tier))}"/>'
@@ -76,8 +64,36 @@ def build(layout: ForestLayout, vehicle_mjcf: str, vehicle_actuators: str, vehic
     chairs = _chair(shapes.chair(layout, look), TARGET_BODY)
     if layout.course is not None:
         chairs += _chair(shapes.chair(layout, look, layout.course.decoy_enu_m), DECOY_BODY)
+    assets = f"""<texture name="ground" type="2d" file="ground.png"/>
+    <texture name="leaves" type="cube" file="leaves.png"/>
+    <texture name="bark" type="2d" file="bark.png"/>
+    <material name="ground" texture="ground" texrepeat="10 10" specular="0"/>
+    <material name="leaves" texture="leaves" specular="0"/>
+    <material name="bark" texture="bark" texrepeat="2 4" specular="0"/>
+    {cones}"""
+    bodies = f"""<geom name="ground" class="solid" type="plane" size="80 80 1" material="ground"/>
+    {''.join(map(_geom, shapes.forest(layout, look)))}
+    {chairs}"""
+    return SceneParts(assets, bodies, looks.textures(layout.seed, look), looks.light(layout.seed))
+
+
+def build(parts: SceneParts, vehicle_mjcf: str, vehicle_actuators: str, vehicle_sensors: str,
+          timestep_s: float, offscreen: tuple[int, int], name: str = 'world'
+          ) -> tuple[str, dict[str, bytes]]:
+    """A world with one vehicle in it, as an MJCF string and its texture files.
+
+    Args:
+        parts: all but the vehicle.
+        vehicle_mjcf: a `<body>` with a free joint, placed at the world's origin.
+        vehicle_actuators: content of `<actuator>`.
+        vehicle_sensors: content of `<sensor>`.
+        timestep_s: the physics time step.
+        offscreen: (width, height) of the largest picture that will be rendered, in pixels.
+        name: of the model.
+    """
+    light = parts.light
     width, height = offscreen
-    xml = f"""<mujoco model={quoteattr(f'forest {layout.seed}')}>
+    xml = f"""<mujoco model={quoteattr(name)}>
   <compiler angle="radian"/>
   <option timestep="{timestep_s:g}" integrator="implicitfast"/>
   <size memory="8M"/>
@@ -96,23 +112,15 @@ def build(layout: ForestLayout, vehicle_mjcf: str, vehicle_actuators: str, vehic
   <asset>
     <texture name="sky" type="skybox" builtin="gradient" width="256" height="256"
              rgb1="{_rgba(light.zenith)}" rgb2="{_rgba(light.horizon)}"/>
-    <texture name="ground" type="2d" file="ground.png"/>
-    <texture name="leaves" type="cube" file="leaves.png"/>
-    <texture name="bark" type="2d" file="bark.png"/>
-    <material name="ground" texture="ground" texrepeat="10 10" specular="0"/>
-    <material name="leaves" texture="leaves" specular="0"/>
-    <material name="bark" texture="bark" texrepeat="2 4" specular="0"/>
-    {cones}
+    {parts.assets}
   </asset>
   <worldbody>
     <light directional="true" castshadow="false" dir="{' '.join(f'{c:.4f}' for c in light.sun_enu)}"
            diffuse="{_rgba((light.diffuse,) * 3)}" specular="0 0 0" ambient="0 0 0"/>
-    <geom name="ground" class="solid" type="plane" size="80 80 1" material="ground"/>
-    {''.join(map(_geom, shapes.forest(layout, look)))}
-    {chairs}
+    {parts.bodies}
     {vehicle_mjcf}
   </worldbody>
   <actuator>{vehicle_actuators}</actuator>
   <sensor>{vehicle_sensors}</sensor>
 </mujoco>"""
-    return xml, looks.textures(layout.seed, look)
+    return xml, parts.textures

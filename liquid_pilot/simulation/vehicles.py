@@ -158,7 +158,3 @@ def _attitude_error(current: tuple[float, ...], wanted: tuple[float, ...]) -> tu
     e3 = w * d - x * c + y * b - z * a
     sign = 2.0 if e0 >= 0.0 else -2.0
     return (sign * e1, sign * e2, sign * e3)
-
-
-VEHICLES = {'quadrotor': Quadrotor}
-"""Vehicles of the embedded simulator by the name that the user gives."""

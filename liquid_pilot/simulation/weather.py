@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.simulation import exposure, mechanics
-from liquid_pilot.simulation.conditions import COURSES, Condition, check
-from liquid_pilot.simulation.courses import lay
+from liquid_pilot.simulation.conditions import Condition, check
 from liquid_pilot.simulation.faults import Blink, Occlusion, Timing
-from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generator
+from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.look import FAIR, SceneLook
 from liquid_pilot.simulation.optics import Blur, Dirt, Fog, Season
 from liquid_pilot.simulation.precipitation import RAIN, SNOW, Precipitation
@@ -56,13 +54,6 @@ PICTURE: dict[str, Make] = {
 _NEED_DEPTH = frozenset({'fog', 'rain', 'snow'})
 
 
-def layout_of(seed: int, conditions: tuple[Condition, ...],
-              settings: ForestSettings | None = None) -> ForestLayout:
-    """The forest of a seed as it is in these conditions, with its course if they name one."""
-    check(conditions)
-    return _layout(seed, {c.family: strength(c) for c in conditions}, settings or ForestSettings())
-
-
 def look_of(seed: int, conditions: tuple[Condition, ...]) -> SceneLook:
     """The colours and the target of a seed's scene in these conditions."""
     check(conditions)
@@ -78,20 +69,6 @@ def look_of(seed: int, conditions: tuple[Condition, ...]) -> SceneLook:
 def _stream(seed: int, family: str) -> np.random.Generator:
     # A purpose counts by its first eight letters; two mark it as a condition's.
     return generator(seed, f'c:{family}')
-
-
-def _layout(seed: int, strengths: dict[str, float], settings: ForestSettings) -> ForestLayout:
-    further, other = strengths.get('range', 0.0), strengths.get('forest', 0.0)
-    if further or other:
-        low, high = settings.target_distance_m
-        thin, thick = settings.trunk_radius_m
-        settings = replace(
-            settings, target_distance_m=(low + further, high + further),
-            tree_spacing_m=settings.tree_spacing_m * (1.0 - 0.25 * other),
-            trunk_radius_m=(thin * (1.0 + 0.5 * other), thick * (1.0 + 0.5 * other)),
-        )
-    course = next((family for family in COURSES if family in strengths), None)
-    return lay(seed, settings, course, strengths.get(course, 0.0))
 
 
 class Weather:
@@ -127,10 +104,6 @@ class Weather:
 
     def _on(self, family: str, time_s: float) -> bool:
         return time_s >= self._onset_s.get(family, math.inf) - _EARLY_S
-
-    def layout(self, settings: ForestSettings) -> ForestLayout:
-        """This flight's forest."""
-        return _layout(self._seed, self._strength, settings)
 
     def look(self) -> SceneLook:
         """The colours and the target of this flight's scene."""

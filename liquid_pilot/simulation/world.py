@@ -1,4 +1,4 @@
-"""The embedded simulator: one forest, one vehicle, its camera and IMU, in steps of one frame.
+"""The embedded simulator: one world, one vehicle, its camera and IMU, in steps of one frame.
 
 It knows nothing of ROS and nothing of the pilot. The same object serves the gymnasium
 environment, missions flown in-process, and the simulator node.
@@ -7,7 +7,7 @@ environment, missions flown in-process, and the simulator node.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,11 +25,11 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.simulation import scene
 from liquid_pilot.simulation.conditions import Condition
-from liquid_pilot.simulation.courses import Way, handling
-from liquid_pilot.simulation.layout import ForestLayout, ForestSettings, generator
+from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.rendering import CameraRenderer, mujoco
 from liquid_pilot.simulation.sensors import Gusts, Imu
-from liquid_pilot.simulation.vehicles import VEHICLES
+from liquid_pilot.simulation.task import Layout
+from liquid_pilot.simulation.tasks import layout_of, task_of
 from liquid_pilot.simulation.view import View
 from liquid_pilot.simulation.weather import Weather
 
@@ -47,7 +47,6 @@ class SimulationSettings:
     camera_rate_hz: int = 20
     command_timeout_s: float = 0.5
     """Without a new setpoint for this long the vehicle's own failsafe hovers."""
-    forest: ForestSettings = field(default_factory=ForestSettings)
     conditions: tuple[Condition, ...] = ()
     """Of every flight, unless `Simulation.reset` is given others."""
 
@@ -59,14 +58,11 @@ class SimulationSettings:
                 f'camera_rate_hz (got {self.physics_rate_hz}, {self.imu_rate_hz}, '
                 f'{self.camera_rate_hz})'
             )
-        if self.vehicle not in VEHICLES:
-            raise LiquidPilotError(
-                f'no vehicle named {self.vehicle!r}; there is: {", ".join(sorted(VEHICLES))}'
-            )
+        task_of(self.vehicle)
 
 
 class Simulation:
-    """A vehicle in a seeded forest. Deterministic: seed and setpoints decide everything.
+    """A vehicle in a seeded world. Deterministic: seed and setpoints decide everything.
 
     `reset` starts a flight, `advance` flies one control period and returns what was sensed at its
     end. Use it as a context manager, or call `close`, to free the OpenGL context.
@@ -79,15 +75,16 @@ class Simulation:
             s.camera_width, s.camera_height, s.camera_vertical_fov_rad
         )
         self.control_period_ns = NANOSECONDS_PER_SECOND // s.camera_rate_hz
-        self.vehicle = VEHICLES[s.vehicle]()
-        self.layout: ForestLayout | None = None
+        self.task = task_of(s.vehicle)
+        self.vehicle = self.task.vehicle()
+        self.layout: Layout | None = None
         self.model: mujoco.MjModel | None = None
         self.data: mujoco.MjData | None = None
         self._renderer: CameraRenderer | None = None
 
     def reset(self, seed: int, stamp_ns: int = 0,
               conditions: tuple[Condition, ...] | None = None) -> SensorPacket:
-        """Build the forest of a seed, hover at its start, and sense for the first time.
+        """Build the world of a seed, rest at its start, and sense for the first time.
 
         Args:
             seed: a whole number >= 0.
@@ -96,14 +93,15 @@ class Simulation:
         """
         s = self.settings
         self._free_renderer()
-        self._weather = Weather(seed, s.conditions if conditions is None else conditions,
-                                self.camera, 1.0 / s.physics_rate_hz)
-        self.layout = self._weather.layout(s.forest)
-        self._way = Way(self.layout)
+        conditions = s.conditions if conditions is None else conditions
+        self.layout = layout_of(s.vehicle, seed, conditions)
+        self._weather = Weather(seed, conditions, self.camera, 1.0 / s.physics_rate_hz)
+        self.way = self.task.way(self.layout)
         xml, textures = scene.build(
-            self.layout, *self.vehicle.mjcf(s.camera_vertical_fov_rad),
+            self.task.scene(self.layout, self._weather.look()),
+            *self.vehicle.mjcf(s.camera_vertical_fov_rad),
             timestep_s=1.0 / s.physics_rate_hz, offscreen=(s.camera_width, s.camera_height),
-            look=self._weather.look(),
+            name=f'forest {seed}',
         )
         self.model = mujoco.MjModel.from_xml_string(xml, textures)
         self.data = mujoco.MjData(self.model)
@@ -131,7 +129,7 @@ class Simulation:
         """
         if self.data is None:
             raise LiquidPilotError('call reset before advance')
-        setpoint = handling(self.layout.course, self.flight_time_s, self._stamp_ns) or setpoint
+        setpoint = self.way.handling(self.flight_time_s, self._stamp_ns) or setpoint
         if setpoint is not None:
             self._setpoint, self._setpoint_age_steps = _checked(setpoint), 0
         s, data = self.settings, self.data
@@ -176,7 +174,7 @@ class Simulation:
     @property
     def deciding(self) -> bool:
         """Whether, on a course, the moment to recall what was seen at the start has come."""
-        return self._way.deciding(self.flight_time_s)
+        return self.way.deciding(self.flight_time_s)
 
     @property
     def render_time_s(self) -> float:
@@ -215,14 +213,12 @@ class Simulation:
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
         state: VehicleState = self.vehicle.state(self.data, self._stamp_ns)
-        self._way.update(state.position_enu_m)
-        if self.layout.course is not None:
-            for body, shown in zip((scene.TARGET_BODY, scene.DECOY_BODY),
-                                   self._way.shown(self.flight_time_s), strict=True):
-                self._renderer.show(body, shown)
+        self.way.update(state.position_enu_m)
+        for body, shown in self.way.shown(self.flight_time_s).items():
+            self._renderer.show(body, shown)
         return SensorPacket(
             self._stamp_ns, self._observe(state, imu), imu, state,
-            self._way.left_m(state.position_enu_m), contact)
+            self.way.left_m(state.position_enu_m), contact or self.way.trespass(state))
 
     def _observe(self, state: VehicleState, imu: tuple[ImuSample, ...]) -> Observation | None:
         """The frame that arrives now, with the samples since the one before it; None without."""

@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.simulation import gazebo_world
     from liquid_pilot.simulation.conditions import parse
-    from liquid_pilot.simulation.weather import layout_of, look_of
+    from liquid_pilot.simulation.tasks import layout_of
+    from liquid_pilot.simulation.weather import look_of
 
     if arguments.seed < 0:
         raise LiquidPilotError(f'seed must be at least 0, not {arguments.seed}')
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path(f'forest_{arguments.seed}')
     try:
         path = gazebo_world.write(
-            out, layout_of(arguments.seed, conditions),
+            out, layout_of('quadrotor', arguments.seed, conditions),
             look=look_of(arguments.seed, conditions), render_engine=arguments.render_engine)
     except OSError as error:
         raise LiquidPilotError(f'out: {out} cannot be written: {error}') from None

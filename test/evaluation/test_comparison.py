@@ -26,8 +26,8 @@ def results(**outcomes):
     pilots = {name.split('_')[0]: f'{name[0]}' * 64 for name in outcomes}
     conditions = list(dict.fromkeys(name.split('_')[1] for name in outcomes))
     seeds = list(range(max(map(len, outcomes.values()))))
-    made = Results(pilots, dict.fromkeys(pilots, ''), conditions, seeds, 'cmd_vel', 'code', {},
-                   Throughput(2))
+    made = Results(pilots, dict.fromkeys(pilots, ''), conditions, seeds, 'cmd_vel', 'code',
+                   'quadrotor', {}, Throughput(2))
     for name, letters in outcomes.items():
         pilot, condition = name.split('_')
         for seed, letter in enumerate(letters):

@@ -14,7 +14,7 @@ from liquid_pilot.simulation.disturbance import Waverer
 from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.layout import ForestSettings, generate, generator
 from liquid_pilot.simulation.mission import Mission
-from liquid_pilot.simulation.weather import layout_of
+from liquid_pilot.simulation.tasks import layout_of
 from liquid_pilot.simulation.world import Simulation
 
 
@@ -25,7 +25,7 @@ def simulation():
 
 
 def course(seed, text):
-    return layout_of(seed, parse(text))
+    return layout_of('quadrotor', seed, parse(text))
 
 
 def red_pixels(packet):
@@ -90,7 +90,8 @@ def test_two_legs_shows_the_target_at_the_start_and_both_chairs_behind_the_gate(
     way, seen = Way(simulation.layout), []
     for packet, red in packets:
         way.update(packet.state.position_enu_m)
-        seen.append((packet.stamp_ns * 1e-9, way.shown(packet.stamp_ns * 1e-9), red))
+        shown = tuple(way.shown(packet.stamp_ns * 1e-9).values())
+        seen.append((packet.stamp_ns * 1e-9, shown, red))
     assert seen[0][1] == (True, False) and seen[0][2] > 0
     dark = [row for row in seen if row[1] == (False, False)]
     assert dark[0][0] == pytest.approx(1.2) and dark[-1][0] - dark[0][0] > 2.0
@@ -142,7 +143,7 @@ def test_the_wrong_chair_ends_the_mission_and_the_gate_comes_first(simulation):
 def test_without_a_course_nothing_is_other_than_before():
     settings = ForestSettings()
     assert course(5, 'clear') == generate(5, settings)
-    assert 'decoy' not in scene.build(generate(5), '', '', '', 0.005, (64, 36))[0]
+    assert 'decoy' not in scene.forest(generate(5)).bodies
 
 
 def test_a_flight_has_one_course_and_it_cannot_begin_on_the_way():

@@ -11,6 +11,7 @@ import pytest
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.simulation import gazebo_vehicle, gazebo_world, scene, shapes
 from liquid_pilot.simulation.conditions import parse
+from liquid_pilot.simulation.courses import DECOY_BODY, TARGET_BODY
 from liquid_pilot.simulation.layout import generate
 from liquid_pilot.simulation.rendering import mujoco
 from liquid_pilot.simulation.vehicles import ROTORS, QuadrotorSettings
@@ -194,7 +195,7 @@ def test_it_is_the_forest_of_mujoco(condition):
     with Simulation() as simulation:
         simulation.reset(SEED, conditions=parse(condition))
         layout, look = simulation.layout, simulation._weather.look()
-    xml, textures = scene.build(layout, '', '', '', 0.005, (64, 36), look)
+    xml, textures = scene.build(scene.forest(layout, look), '', '', '', 0.005, (64, 36))
     model = mujoco.MjModel.from_xml_string(xml, textures)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
@@ -230,7 +231,7 @@ def test_it_is_the_forest_of_mujoco(condition):
         if solid is not None:
             assert solid.find('mesh') is None
             assert dimensions(solid) == pytest.approx(radii, abs=1e-6)
-    chairs = {'solid_target': scene.TARGET_BODY, 'solid_decoy': scene.DECOY_BODY}
+    chairs = {'solid_target': TARGET_BODY, 'solid_decoy': DECOY_BODY}
     there = [m.get('name') for m in root.iter('model')]
     assert ('solid_decoy' in there) == (layout.course is not None)
     for name, body in chairs.items():
