@@ -16,6 +16,7 @@ import torch
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.demonstrations import Episode
+from liquid_pilot.onboard.vehicles.coding import Coding
 
 MIRROR_COMMAND = np.array([1, -1, 1, -1], np.float32)
 MIRROR_BEARING = np.array([1, -1], np.float32)
@@ -31,6 +32,7 @@ class Frames:
     imu: np.ndarray
     dt_s: np.ndarray
     commands: np.ndarray
+    """(N, 4) float32, as motor outputs."""
     starts: np.ndarray
     """(episodes + 1,) int64; the last entry is N."""
     outcomes: list[str]
@@ -38,8 +40,8 @@ class Frames:
     """(N, 2) of the target, see `Episode`; None when an episode does not know it."""
 
     @classmethod
-    def load(cls, paths: list[Path], on_episode: Callable[[int, int], None] | None = None
-             ) -> Frames:
+    def load(cls, paths: list[Path], coding: Coding,
+             on_episode: Callable[[int, int], None] | None = None) -> Frames:
         """Read episodes, telling how many are done; LiquidPilotError when their sizes differ."""
         episodes = []
         for path in paths:
@@ -59,7 +61,7 @@ class Frames:
         return cls(
             images, np.concatenate([e.imu for e in episodes]),
             np.concatenate([e.dt_s for e in episodes]),
-            np.concatenate([e.commands for e in episodes]), starts,
+            coding.outputs(np.concatenate([e.commands for e in episodes])), starts,
             [e.outcome for e in episodes],
             None if any(e.bearing is None for e in episodes)
             else np.concatenate([e.bearing for e in episodes]),

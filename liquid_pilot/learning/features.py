@@ -19,8 +19,6 @@ from liquid_pilot.learning.files import replacing
 from liquid_pilot.learning.progress import Announce
 from liquid_pilot.learning.randomness import torch_generator
 
-COMMAND_SCALE = (2.0, 1.0, 0.6, 1.0)
-"""Forward, left, up in m/s and yaw rate in rad/s that a motor output of one stands for."""
 IMU_MEAN = (0.0, 0.0, 0.0, 0.0, 0.0, 9.81)
 IMU_SCALE = (1.0, 1.0, 1.0, 4.0, 4.0, 4.0)
 _BATCH = 256
@@ -29,11 +27,6 @@ _BATCH = 256
 def normalised_imu(imu: np.ndarray) -> np.ndarray:
     """IMU as the core sees it: (..., 6), minus IMU_MEAN, divided by IMU_SCALE."""
     return ((imu - np.float32(IMU_MEAN)) / np.float32(IMU_SCALE)).astype(np.float32)
-
-
-def scaled(commands: np.ndarray) -> np.ndarray:
-    """Commands (..., 4) as motor outputs."""
-    return (commands / np.float32(COMMAND_SCALE)).astype(np.float32)
 
 
 @dataclass
@@ -64,7 +57,7 @@ class Sequences:
         commands = [frames.commands * (MIRROR_COMMAND if side else 1) for side in mirrored]
         return cls(
             np.concatenate([features, normalised_imu(np.concatenate(imu))], 1),
-            np.tile(frames.dt_s, copies), scaled(np.concatenate(commands)),
+            np.tile(frames.dt_s, copies), np.concatenate(commands).astype(np.float32),
             np.concatenate([[0]] + [frames.starts[1:] + k * n for k in range(copies)]),
             None if frames.bearing is None else np.concatenate([
                 frames.bearing * (MIRROR_BEARING if side else 1) for side in mirrored]))

@@ -33,7 +33,6 @@ from liquid_pilot.learning.features import (
     encode,
     normalised_imu,
     padded_index,
-    scaled,
 )
 from liquid_pilot.learning.ltc import LiquidCore
 from liquid_pilot.learning.randomness import numpy_generator, torch_generator
@@ -128,7 +127,7 @@ class Learner:
             found = torch.from_numpy(encode(encoder, held_out, self.device))
             imu = torch.from_numpy(normalised_imu(held_out.imu))
             outputs = read_out(found.to(self.device), imu.to(self.device))
-            return judged(outputs, self._tensor(scaled(held_out.commands)),
+            return judged(outputs, self._tensor(held_out.commands),
                           held_out.bearing).item()
 
         steps = per_epoch * s.encoder_epochs
@@ -181,7 +180,7 @@ class Learner:
         """Stage 3: windows of images through encoder and core, at a small learning rate."""
         s, augment = self.settings, Augmentation.of(self.settings)
         frames, length = self.training(), self.settings.sequence_length
-        imu, commands = normalised_imu(frames.imu), scaled(frames.commands)
+        imu, commands = normalised_imu(frames.imu), frames.commands
         if length and not len(windows(frames.starts, length, np.random.default_rng(0))):
             raise_too_short(length)
 
@@ -252,7 +251,7 @@ class Learner:
         imu = np.where(mirrored[:, None], MIRROR_IMU, 1) * frames.imu[chosen]
         commands = np.where(mirrored[:, None], MIRROR_COMMAND, 1) * frames.commands[chosen]
         return (images.to(self.device).float().div_(255), self._tensor(normalised_imu(imu)),
-                self._tensor(scaled(commands)))
+                self._tensor(commands))
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)

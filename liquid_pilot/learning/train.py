@@ -36,7 +36,7 @@ from liquid_pilot.learning.settings import TrainingSettings
 from liquid_pilot.learning.source import DataSource
 from liquid_pilot.liquid import pilot_file
 from liquid_pilot.liquid.pilot_file import PilotFile, PilotSpecification
-from liquid_pilot.onboard.vehicles.classes import limits_of
+from liquid_pilot.onboard.vehicles.classes import class_of
 
 _OF_NO_WEIGHT = ('name', 'tuning', 'checkpoint_s', 'checkpoint_steps')
 """Settings that no weight depends on."""
@@ -209,7 +209,8 @@ class _Round:
 
     def _read(self, paths: list[Path]) -> Frames:
         return Frames.load(
-            paths, lambda done, of: self._announce('reading', done, of, math.nan))
+            paths, class_of(self._data.vehicle).coding,
+            lambda done, of: self._announce('reading', done, of, math.nan))
 
     def _export(self, encoder: Encoder, core: nn.Module, loss: float,
                 curves: dict[str, stages.History]) -> PilotFile:
@@ -237,14 +238,15 @@ class _Round:
             card['encoder_of'] = begun.encoder_run.name
         liquid = isinstance(core, LiquidCore)
         period_s = 1.0 / data.rate_hz
+        limits, coding, *_ = class_of(data.vehicle)
         specification = PilotSpecification(
             name=s.name, vehicle=data.vehicle, rate_hz=data.rate_hz, dt_min_s=0.1 * period_s,
             dt_max_s=20 * period_s, camera=data.camera,
             core={'type': 'ltc', 'unfolds': core.unfolds, 'wiring': core.wiring.to_dict()}
             if liquid else core.specification,
             features=encoder.features, imu_mean=features.IMU_MEAN, imu_scale=features.IMU_SCALE,
-            command_scale=features.COMMAND_SCALE, limits=limits_of(data.vehicle), card=card,
-            rectify=data.rectify)
+            command_scale=coding.scale, limits=limits, card=card, rectify=data.rectify,
+            steering=coding.steering)
         encoder, core = encoder.cpu(), core.cpu()
         graph = begun.pilot.encoder if begun.pilot and self._frozen else encoder.to_onnx()
         return pilot_file.save(
@@ -265,7 +267,7 @@ def check_device(device: str) -> None:
 
 
 def _check(settings: TrainingSettings, data: DataSource, beginning: Beginning) -> None:
-    limits_of(data.vehicle)
+    class_of(data.vehicle)
     if beginning.pilot is not None:
         had = beginning.pilot.specification
         if beginning.encoder_run is not None:

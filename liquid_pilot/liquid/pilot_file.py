@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
 
-from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError, VehicleLimits
+from liquid_pilot.interfaces import STEERINGS, CameraGeometry, LiquidPilotError, VehicleLimits
 from liquid_pilot.liquid import onnx_bytes
 from liquid_pilot.liquid.dynamics import LtcParameters
 from liquid_pilot.liquid.familiar import Familiar
@@ -70,13 +70,16 @@ class PilotSpecification:
     imu_scale: tuple[float, ...]
     """The core sees (imu - imu_mean) / imu_scale."""
     command_scale: tuple[float, ...]
-    """Motor outputs times this are forward, left, up (m/s) and yaw rate (rad/s)."""
+    """Motor outputs times this are forward, left, up (m/s) and yaw rate (rad/s) or, where it
+    steers by curvature, 1/m."""
     limits: VehicleLimits
     """The limits it was trained within."""
     card: dict[str, Any]
     """For readers: data, seeds, the command that made it, figures."""
     rectify: bool = True
     """Whether images are to be freed of their lens's distortion, which its training had not."""
+    steering: str = 'yaw_rate'
+    """What the last motor output is: one of STEERINGS."""
 
     @property
     def unfolds(self) -> int:
@@ -293,10 +296,13 @@ def _specification(
         raise LiquidPilotError(f'{content.prefix}{error}') from None
     card = content.take('card', dict, 'an object')
     rectify = content.flag('rectify', True)
+    steering = STEERINGS[0] if content.peek('steering') is None else content.string('steering')
+    if steering not in STEERINGS:
+        raise content.error('steering', f'must be one of {", ".join(STEERINGS)}')
     content.close()
     return PilotSpecification(
         name, vehicle, rate_hz, dt_min_s, dt_max_s, geometry, core_content, features, imu_mean,
-        imu_scale, command_scale, limits, card, rectify), wiring
+        imu_scale, command_scale, limits, card, rectify, steering), wiring
 
 
 def _core(

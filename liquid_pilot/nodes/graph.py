@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.vehicles import ADAPTERS, LIMITS, limits_of
+from liquid_pilot.onboard.vehicles import ADAPTERS
+from liquid_pilot.onboard.vehicles.classes import CLASSES, class_of
 from liquid_pilot.simulation.conditions import parse
 
 PACKAGE = 'liquid_pilot'
 IMAGE_TOPIC = 'camera/image_raw'
 MUJOCO, GAZEBO = 'mujoco', 'gazebo'
-SIMULATED_ADAPTERS = {MUJOCO: ('cmd_vel', 'attitude_thrust'), GAZEBO: ('gazebo',)}
-"""What each simulator's vehicle takes."""
 BRIDGE = 'config/gazebo_bridge.yaml'
 Options = typing.TypeVar('Options')
 _NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?')
@@ -81,9 +80,11 @@ class FlyOptions:
     simulator: str = option(
         MUJOCO, 'mujoco: the embedded simulator; gazebo: Gazebo, where ros_gz is installed '
         '(docs/gazebo.md); none: camera, IMU and vehicle are elsewhere', (MUJOCO, GAZEBO, 'none'))
-    pilot: str = option('forest-ltc', 'pilot that flies: name of a shipped one, or its folder')
+    pilot: str = option(
+        'auto', 'pilot that flies: name of a shipped one, or its folder; auto: that of its class '
+        'of vehicle')
     vehicle: str = option('quadrotor', 'class of vehicle: its limits and safe command',
-                           tuple(LIMITS))
+                           tuple(CLASSES))
     adapter: str = option(
         'auto', 'what the guard sends: cmd_vel (body velocity), or attitude_thrust, which '
         'needs odometry; without a simulator also to an autopilot (docs/autopilots.md); auto: '
@@ -127,7 +128,7 @@ class FlyOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be flown, before anything starts."""
         check_choices(self)
-        taken = SIMULATED_ADAPTERS.get(self.simulator, tuple(ADAPTERS))
+        taken = self._taken()
         if self.output not in taken:
             raise LiquidPilotError(
                 f'the simulator {self.simulator} takes {" or ".join(taken)}, not '
@@ -159,9 +160,15 @@ class FlyOptions:
     @property
     def output(self) -> str:
         """The guard's adapter."""
-        if self.adapter != 'auto':
-            return self.adapter
-        return SIMULATED_ADAPTERS.get(self.simulator, ('cmd_vel',))[0]
+        return self._taken()[0] if self.adapter == 'auto' else self.adapter
+
+    def _taken(self) -> tuple[str, ...]:
+        """The adapters whose commands the vehicle takes, the usual one first."""
+        if self.simulator == GAZEBO:
+            return (GAZEBO,)
+        if self.simulator == MUJOCO:
+            return class_of(self.vehicle).adapters
+        return tuple(ADAPTERS)
 
     @property
     def simulated(self) -> bool:
@@ -230,8 +237,7 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
               'log_level': options.log_level}
     clock = {'use_sim_time': options.sim_time}
     lockstep = {'lockstep': options.lockstep}
-    limits = limits_of(options.vehicle)
-    defaults = FlyOptions()
+    kind, defaults = class_of(options.vehicle), FlyOptions()
     gazebo = options.simulator == GAZEBO
     adapter = {'adapter': options.output} if gazebo or options.adapter != 'auto' else {}
 
@@ -246,10 +252,13 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         info_topic = options.camera_topic.rpartition('/')[0] + '/camera_info'
         info_topic = info_topic if '/' in options.camera_topic else 'camera_info'
     info = (('camera/camera_info', info_topic),) if info_topic else ()
+    other = options.vehicle != defaults.vehicle
     vehicle_limits = {
         name: list(value) if isinstance(value, tuple) else value
-        for name, value in dataclasses.asdict(limits).items()
-    } if options.vehicle != defaults.vehicle else {}
+        for name, value in dataclasses.asdict(kind.limits).items()
+    } if other else {}
+    pilot = {'pilot': kind.pilot if options.pilot == 'auto' else options.pilot} \
+        if other or options.pilot != 'auto' else {}
 
     # The embedded simulator engages before the first frame, and what it simulates is well.
     embedded = {'preflight': False} if options.simulator == MUJOCO else {}
@@ -257,17 +266,18 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         **clock, **lockstep, **embedded, **adapter, **vehicle_limits}, **common)]
     if not options.demonstrate:
         specs.append(NodeSpec('pilot', 'pilot', parameters={
-            **clock, **lockstep, **given(pilot=options.pilot), 'vehicle': options.vehicle,
+            **clock, **lockstep, **pilot, 'vehicle': options.vehicle,
             **({'adaptation': True} if options.adapt else {})},
             remappings=camera + info, **common))
     if options.adapt:
         # Simulated missions are flown each for itself.
         forget = {'keep_over_restarts': False} if options.lockstep else {}
         specs.append(NodeSpec('adaptation', 'adaptation', parameters={
-            **clock, **given(pilot=options.pilot), **forget}, required=False, **common))
+            **clock, **pilot, **forget}, required=False, **common))
     if options.simulated:
-        own = given(missions=options.missions, seed=options.seed, vehicle=options.vehicle,
-                    pilot=options.pilot, condition=options.condition, adapt=options.adapt)
+        own = {**pilot, **given(missions=options.missions, seed=options.seed,
+                                vehicle=options.vehicle, condition=options.condition,
+                                adapt=options.adapt)}
         if gazebo:
             own.update(clock, **given(gui=options.gui))
         else:

@@ -133,7 +133,9 @@ class HardwareOptions:
         '', 'x y z roll pitch yaw of the lens in base_frame, m and rad, looking ahead at 0 0 0; '
         'empty: no static transform is published')
     imu_pose: str = option('', 'likewise of the IMU')
-    pilot: str = option('forest-ltc', 'pilot that flies: name of a shipped one, or its folder')
+    pilot: str = option(
+        'auto', 'pilot that flies: name of a shipped one, or its folder; auto: that of its class '
+        'of vehicle')
     vehicle: str = option('quadrotor', 'class of vehicle: its limits and safe command',
                           tuple(LIMITS))
     adapt: bool = option(False, 'adapt in flight (docs/adaptation.md)')

@@ -28,6 +28,7 @@ from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.memory import release_code
 from liquid_pilot.onboard.preprocess import Preprocessor
 from liquid_pilot.onboard.time_scales import TimeScales
+from liquid_pilot.onboard.vehicles.coding import Coding
 
 
 class StampError(ObservationError):
@@ -106,7 +107,8 @@ class Engine:
             self._sensitivity = LtcSensitivity(pilot.parameters, specification.unfolds)
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)
         self._imu_scale = np.asarray(specification.imu_scale, np.float64)
-        self._command_scale = tuple(float(scale) for scale in specification.command_scale)
+        self._coding = Coding(tuple(map(float, specification.command_scale)),
+                              specification.steering)
         self._dt_first_s = 1.0 / specification.rate_hz
         self._dt_range_s = (specification.dt_min_s, specification.dt_max_s)
 
@@ -185,11 +187,7 @@ class Engine:
             else:
                 core, output = self.core.step(state.core, inputs, dt_s, core_scales)
             total = float(core.sum())
-        values = tuple(
-            value * scale for value, scale in zip(output.tolist(), self._command_scale, strict=True)
-        )
-        if sight is not None and sight.trust != 1.0:
-            values = tuple(value * sight.trust for value in values)
+        values = self._coding.command(output.tolist(), 1.0 if sight is None else sight.trust)
         # The sum tells whether every neuron is finite: a command may still look well when not.
         if not all(map(math.isfinite, (*values, total))):
             raise ObservationError(

@@ -11,7 +11,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning import demonstrations, imitation, stages, train
 from liquid_pilot.learning.dataset import MIRROR_COMMAND, MIRROR_IMU, Frames, windows
 from liquid_pilot.learning.demonstrations import Episode
-from liquid_pilot.learning.features import COMMAND_SCALE, Sequences
+from liquid_pilot.learning.features import Sequences
 from liquid_pilot.learning.ltc import LiquidCore
 from liquid_pilot.learning.settings import TrainingSettings
 from liquid_pilot.liquid import pilot_file, wiring
@@ -71,7 +71,7 @@ def test_the_pilot_flies_what_torch_computes(trained, folder):
             if name in ('gleak', 'cm', 'w', 'sensory_w'):
                 raw = raw + torch.log(-torch.expm1(-raw))  # what softplus undoes
             getattr(core, name).copy_(torch.nan_to_num(raw, neginf=-100.0))
-        outputs = core(inputs, dt_s)[0][0].numpy() * np.float32(COMMAND_SCALE)
+        outputs = core(inputs, dt_s)[0][0].numpy() * np.float32(pilot.specification.command_scale)
     np.testing.assert_allclose([t.command.values for t in ticks], outputs, atol=2e-4)
 
 
@@ -121,8 +121,7 @@ def test_mirroring_twice_is_no_mirroring_and_keeps_frames_and_labels_together():
         pixels = (images[row] * 255).round().to(torch.uint8)
         assert torch.equal(pixels, data.images[i].flip(2) if mirrored else data.images[i])
         sign_c, sign_i = (MIRROR_COMMAND, MIRROR_IMU) if mirrored else (1, 1)
-        np.testing.assert_allclose(
-            commands[row], data.commands[i] * sign_c / np.float32(COMMAND_SCALE), rtol=1e-6)
+        np.testing.assert_allclose(commands[row], data.commands[i] * sign_c, rtol=1e-6)
         np.testing.assert_allclose(imu[row], imitation.normalised_imu(data.imu[i] * sign_i),
                                    rtol=1e-5, atol=1e-6)
 

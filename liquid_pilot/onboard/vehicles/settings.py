@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.onboard.vehicles.coding import LEAST_SPEED_M_S
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class VehicleSettings:
     """Front axle to rear axle."""
     most_steering_rad: float = 0.42
     """Largest steering angle to either side."""
-    least_speed_m_s: float = 0.5
+    least_speed_m_s: float = LEAST_SPEED_M_S
     """Below this speed a yaw rate stands for the curvature that it would be at this speed."""
     climb_lead_s: float = 0.5
     """A climb rate becomes a height this far ahead, for vehicles that take a height."""

@@ -1,0 +1,45 @@
+"""What a pilot's four motor outputs mean: the one definition, for training and for flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from liquid_pilot.interfaces import STEERINGS
+
+YAW_RATE, CURVATURE = STEERINGS
+LEAST_SPEED_M_S = 0.5
+"""Below this speed a car's yaw rate stands for the curvature that it would be at this speed, so
+that steering survives standing still."""
+
+
+@dataclass(frozen=True)
+class Coding:
+    """Scale and meaning of motor outputs."""
+
+    scale: tuple[float, ...]
+    """An output of one stands for so much of forward, left, up (m/s), and yaw rate (rad/s) or, of
+    what steers by curvature, 1/m."""
+    steering: str = YAW_RATE
+    """Whether the last output is the yaw rate, or the curvature of the path as a car has it."""
+
+    def command(self, outputs: list[float], trust: float = 1.0) -> tuple[float, ...]:
+        """Motor outputs to forward, left, up (m/s) and yaw rate (rad/s).
+
+        `trust` in [0, 1] slows it down; what steers by curvature keeps its path.
+        """
+        *velocity, turn = (value * scale for value, scale in zip(outputs, self.scale, strict=True))
+        if trust != 1.0:
+            velocity = [value * trust for value in velocity]
+        if self.steering == CURVATURE:
+            return (*velocity, turn * max(abs(velocity[0]), LEAST_SPEED_M_S))
+        return (*velocity, turn * trust if trust != 1.0 else turn)
+
+    def outputs(self, commands: np.ndarray) -> np.ndarray:
+        """(..., 4) commands to the motor outputs that make them, float32."""
+        coded = commands
+        if self.steering == CURVATURE:
+            coded = np.array(commands)
+            coded[..., 3] /= np.maximum(np.abs(coded[..., 0]), LEAST_SPEED_M_S)
+        return (coded / np.float32(self.scale)).astype(np.float32)
