@@ -51,6 +51,7 @@ def summarise_cell(results: Results, pilot: str, condition: str) -> dict[str, An
               for outcome in ('success', 'crash', 'timeout')}
     low, high = wilson_interval(counts['success'], len(flights))
     won = [flight for flight in flights if flight.outcome == 'success']
+    moved = [flight for flight in flights if flight.duration_s > 0.0]
     return {
         'pilot': pilot,
         'condition': condition,
@@ -65,9 +66,20 @@ def summarise_cell(results: Results, pilot: str, condition: str) -> dict[str, An
         'flown_m': _mean(won, 'flown_m'),
         'path_ratio': _mean(won, 'path_ratio'),
         'clearance_median_m': _median(flights, 'clearance_m'),
+        'ended_per_km': _per_km(flights),
+        'speed_m_s': _rounded(statistics.fmean(
+            flight.flown_m / flight.duration_s for flight in moved)) if moved else None,
+        'lateral_rms_m': _mean(flights, 'lateral_rms_m'),
         'command_change_m_s2': _mean(flights, 'command_change_m_s2'),
         'command_turn_rad_s2': _mean(flights, 'command_turn_rad_s2'),
     }
+
+
+def _per_km(flights: Iterable[Flight]) -> float | None:
+    """Crashes a kilometre: of a car, how often somebody would have had to take the wheel."""
+    flown_m = sum(flight.flown_m for flight in flights)
+    crashes = sum(flight.outcome == 'crash' for flight in flights)
+    return _rounded(1e3 * crashes / flown_m) if flown_m else None
 
 
 def _paired(results: Results, first: str, other: str, condition: str) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Flight:
     """RMS rate of change of the commanded yaw rate."""
     path: Path | None = None
     """(time s, x, y, z) of each tick, ENU metres, when it was asked for."""
+    lateral_rms_m: float | None = None
+    """RMS distance from the middle of the way, of a vehicle that has one to keep to."""
 
     def __post_init__(self) -> None:
         """Four decimals: what was read back equals what was flown."""
@@ -49,8 +51,9 @@ class Flight:
     def to_json(self) -> dict[str, Any]:
         """For one line of a file."""
         content = asdict(self)
-        if self.path is None:
-            del content['path']
+        for name in ('path', 'lateral_rms_m'):
+            if content[name] is None:
+                del content[name]
         return content
 
 
@@ -74,11 +77,13 @@ def fly_and_measure(
     result = fly_one(seed, simulation, pilot, rules, on_packet, conditions, commands.append)
     hull_m = simulation.vehicle.settings.collision_radius_m
     change, turn = command_changes(commands)
+    aside_m = result.layout.lateral_m(np.array(result.path)[:, 1:3])
     return Flight(
         result.outcome, result.reason, result.duration_s, result.distance_flown_m,
         result.target_distance_m, path_ratio(result),
         clearance_m(result.path, result.layout.trunks(), hull_m), change, turn,
         result.path if keep_path else None,
+        None if aside_m is None else math.sqrt(float((aside_m**2).mean())),
     )
 
 

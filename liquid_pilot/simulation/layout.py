@@ -161,6 +161,9 @@ class ForestLayout:
             return math.inf
         return math.dist(position_enu_m[:2], self.course.decoy_enu_m[:2])
 
+    def lateral_m(self, points: np.ndarray) -> None:
+        """A forest has no way to keep to."""
+
     def map(self) -> Map:
         """Trees and what a course adds; the target is the red star."""
         trees = [tree for tree in self.trees if not tree.backdrop]

@@ -38,6 +38,9 @@ class Layout(Protocol):
     def wrong_target_m(self, position_enu_m: tuple[float, ...]) -> float:
         """Horizontal distance to what must not be come to; infinite where there is no such."""
 
+    def lateral_m(self, points: np.ndarray) -> np.ndarray | None:
+        """(n, 2) east and north -> (n,) to the left of the middle of the way; None without one."""
+
     def map(self) -> Map:
         """From above."""
 
