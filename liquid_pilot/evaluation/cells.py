@@ -98,28 +98,29 @@ class Results:
         return {seed: flight for seed, flight in found if flight is not None}
 
 
-def expand(text: str) -> list[str]:
+def expand(text: str, vehicle: str = 'quadrotor') -> list[str]:
     """Labels of a comma-separated list of conditions, each once, in its order.
 
     Besides what `conditions.parse` reads: 'snow:1-5' for a range of severities, 'all:3' for every
-    family. LiquidPilotError says what is wrong.
+    family that the vehicle's world has. LiquidPilotError says what is wrong.
     """
     labels: dict[str, None] = {}
     for part in text.split(','):
         match = _MANY.fullmatch(part.strip())
         single = match is None or (match['family'] != 'all' and match['high'] is None)
-        for one in [part] if single else _several(match):
+        for one in [part] if single else _several(match, vehicle):
             labels[weather.label(weather.parse(one))] = None
     return list(labels)
 
 
-def _several(match: re.Match[str]) -> list[str]:
+def _several(match: re.Match[str], vehicle: str) -> list[str]:
     low, high = int(match['low']), int(match['high'] or match['low'])
     if low > high or high - low >= len(weather.SEVERITIES):
         raise LiquidPilotError(
             f'{match.group()!r}: write the severities as LOW-HIGH within 1 to 5, such as snow:1-5')
     families = [match['family']] if match['family'] != 'all' else [
-        family for family in weather.FAMILIES if family not in weather.COURSES]
+        family for family in weather.FAMILIES
+        if family in task_of(vehicle).families and family not in weather.COURSES]
     return [f'{family}:{severity}{match["onset"] or ""}'
             for family in families for severity in range(low, high + 1)]
 

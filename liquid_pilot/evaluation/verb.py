@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.missions < 1 or arguments.seed < 0 or arguments.workers < 1:
         raise LiquidPilotError(
             '--missions and --workers must be at least 1, and --seed at least 0')
-    labels = cells.expand(arguments.conditions)
     chosen = [_pilot_and_mode(name) for name in arguments.pilots]
     pilots = [pilot_file.load(pilot_file.resolve(name)) for name, _ in chosen]
+    labels = cells.expand(arguments.conditions, pilots[0].specification.vehicle)
     console, started = Console(stderr=True), time.monotonic()
     seeds = range(arguments.seed, arguments.seed + arguments.missions)
     # One pilot in one condition is looked at flight by flight.

@@ -6,6 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
+from liquid_pilot.onboard.vehicles.classes import CLASSES
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; imports nothing heavy, so that --help is quick."""
@@ -21,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--disturbance', type=float, default=1.3, metavar='L',
                         help='level of the noise in the commands that are flown, of which the '
                              'expert shows how to recover; 0 is none (default: 1.3)')
+    parser.add_argument('--vehicle', default='quadrotor', choices=tuple(CLASSES),
+                        help='class of vehicle, and with it its world (default: quadrotor)')
     parser.add_argument('--pilot', metavar='PILOT',
                         help='let this pilot steer while the expert labels (DAgger): a shipped one '
                              'by name, or its folder')
@@ -47,11 +51,13 @@ def run(arguments: argparse.Namespace) -> int:
                                'least 1, --seed at least 0')
     if not 0.0 <= arguments.disturbance <= 10.0:
         raise LiquidPilotError('--disturbance must lie in [0, 10]')
-    weather = expand(arguments.conditions)
+    weather = expand(arguments.conditions, arguments.vehicle)
     settings = demonstrations.CollectionSettings(
-        *_size(arguments.image_size), demonstrations.Disturbance(arguments.disturbance),
+        *_size(arguments.image_size),
+        demonstrations.disturbance_of(arguments.vehicle, arguments.disturbance),
         conditions=() if weather == [CLEAR] else tuple(weather),
-        pilot=str(pilot_file.resolve(arguments.pilot).resolve()) if arguments.pilot else None)
+        pilot=str(pilot_file.resolve(arguments.pilot).resolve()) if arguments.pilot else None,
+        vehicle=arguments.vehicle)
     seeds = range(arguments.seed, arguments.seed + arguments.episodes)
     outcomes: dict[str, int] = {}
     frames = 0

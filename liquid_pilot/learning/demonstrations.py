@@ -12,7 +12,7 @@ import signal
 import zipfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from liquid_pilot.simulation.disturbance import Disturbance, Injector, Waverer
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.task import Way
+from liquid_pilot.simulation.tasks import task_of
 from liquid_pilot.simulation.workers import spawned_pool
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
@@ -50,6 +51,7 @@ class CollectionSettings:
     """DAgger: probability that the expert steers for an episode's next second."""
     conditions: tuple[str, ...] = ()
     """Weather to fly in, as `simulation.conditions` reads it: one of them a flight, in turn."""
+    vehicle: str = 'quadrotor'
 
 
 @dataclass
@@ -95,12 +97,17 @@ def stored_camera(settings: CollectionSettings) -> CameraGeometry:
         settings.image_width, settings.image_height, SimulationSettings().camera_vertical_fov_rad)
 
 
+def disturbance_of(vehicle: str, level: float) -> Disturbance:
+    """The noise of a vehicle's demonstrations, at a level."""
+    return replace(task_of(vehicle).disturbance, level=level)
+
+
 class Demonstrator:
     """Flies episodes one after another in one process."""
 
     def __init__(self, settings: CollectionSettings) -> None:
         self.settings = settings
-        self._simulation = Simulation()
+        self._simulation = Simulation(SimulationSettings(vehicle=settings.vehicle))
         self._preprocess = Preprocessor(stored_camera(settings), self._simulation.camera)
         self._pilot = None
         if settings.pilot:
@@ -194,11 +201,12 @@ def collect(seeds: Iterable[int], directory: Path, settings: CollectionSettings,
         The paths of all episodes, in the order of the seeds.
     """
     simulation, made_with = SimulationSettings(), asdict(settings)
+    del made_with['vehicle']  # The index itself says it.
     if not settings.conditions:
         # So a folder reads that was begun before there was weather in demonstrations.
         del made_with['conditions']
     source.write_index(directory, stored_camera(settings), float(simulation.camera_rate_hz),
-                       simulation.vehicle, made_with)
+                       settings.vehicle, made_with)
     paths = {seed: directory / f'episode_{seed:08d}.npz' for seed in seeds}
     jobs = [(seed, path) for seed, path in paths.items() if not path.exists()]
     if jobs:

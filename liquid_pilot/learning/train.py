@@ -341,8 +341,9 @@ def _collect(settings: TrainingSettings, folder: Path, first_seed: int, count: i
              conditions: tuple[str, ...] = ()) -> list[Path]:
     collection = demonstrations.CollectionSettings(
         settings.image_width, settings.image_height,
-        demonstrations.Disturbance(level=settings.disturbance * (0.5 if pilot else 1.0)),
-        str(pilot.resolve()) if pilot else None, conditions=conditions,
+        demonstrations.disturbance_of(
+            settings.vehicle, settings.disturbance * (0.5 if pilot else 1.0)),
+        str(pilot.resolve()) if pilot else None, conditions=conditions, vehicle=settings.vehicle,
     )
     return demonstrations.collect(
         range(first_seed, first_seed + count), folder, collection, workers,

@@ -137,6 +137,9 @@ class FlyOptions:
             raise LiquidPilotError(f'missions must be at least 1, not {self.missions}')
         if self.seed < 0:
             raise LiquidPilotError(f'seed must be at least 0, not {self.seed}')
+        if self.pilot == 'auto' and not class_of(self.vehicle).pilot and not self.demonstrate:
+            raise LiquidPilotError(f'no pilot for a {self.vehicle} is shipped yet: train one '
+                                   '(docs/training.md) and name it with pilot')
         late = any(condition.family == 'latency' for condition in parse(self.condition))
         if self.demonstrate and late:
             raise LiquidPilotError('demonstrate: the expert answers what is, not a late frame; '

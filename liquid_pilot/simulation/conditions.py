@@ -34,6 +34,8 @@ FAMILIES: dict[str, str] = {
     'wind': 'a steady wind with gusts, its direction drawn for each flight',
     'mass': 'a payload that the autopilot does not know of',
     'motor': 'one rotor, drawn for each flight, that has lost thrust',
+    'friction': 'a wet road: the grip of all tyres falls',
+    'patches': 'a road with slippery patches',
     'range': 'a target further away',
     'target': 'another target than the red chair: other colours, then other shapes',
     'forest': 'another forest: other colours, thicker trunks, closer to each other',
@@ -45,6 +47,8 @@ FAMILIES: dict[str, str] = {
 """What there is: family to one line about it."""
 COURSES = ('two_legs', 'glimpse', 'hidden')
 """Courses that need memory (`simulation.courses`); a flight has one of them at most."""
+GROUND = ('friction', 'patches')
+"""What acts between tyres and ground."""
 WORLD = frozenset({'range', 'target', 'forest', *COURSES})
 """Part of the world: these cannot begin in mid-flight."""
 

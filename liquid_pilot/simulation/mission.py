@@ -27,6 +27,8 @@ class MissionRules:
     time_limit_s: float = 40.0
     area_radius_m: float = 40.0
     ceiling_m: float = 8.0
+    reached: str = ''
+    """What is said of a success; empty: how near to the target it came."""
 
 
 @dataclass
@@ -92,7 +94,8 @@ class Mission:
         if packet.contact is not None:
             self._end('crash', f'hit {packet.contact}')
         elif packet.target_distance_m <= self.rules.arrival_m:
-            self._end('success', f'within {self.rules.arrival_m:g} m of the target')
+            self._end('success', self.rules.reached
+                      or f'within {self.rules.arrival_m:g} m of the target')
         elif self.layout is not None and \
                 self.layout.wrong_target_m(position) <= self.rules.arrival_m:
             self._end('crash', 'came to the wrong target')

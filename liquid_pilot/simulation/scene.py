@@ -32,7 +32,16 @@ def _cone_vertices(radius: float, height: float) -> str:
     return ' '.join(f'{value:.4f}' for point in (*ring, (0.0, 0.0, height)) for value in point)
 
 
-def _geom(shape: Shape) -> str:
+def cones() -> str:
+    """The meshes of pines, as assets."""
+    return ''.join(
+        f'<mesh name="cone_{size}_{tier}" vertex="'
+        f'{_cone_vertices(*shapes.cone_size(size, tier))}"/>'
+        for size in range(shapes.CONE_SIZES) for tier in range(shapes.CONE_TIERS))
+
+
+def geom(shape: Shape) -> str:
+    """One solid, as MJCF."""
     name = f'name="{shape.name}" ' if shape.name else ''
     material = f'material="{shape.material}" ' if shape.material else ''
     place = f'pos="{_numbers(*shape.position_m)}"'
@@ -52,15 +61,11 @@ def _chair(chair: Chair, body: str) -> str:
     half = 0.5 * chair.yaw_rad
     return (f'<body name="{body}" pos="{_numbers(*chair.position_m)}" '
             f'quat="{math.cos(half):.6f} 0 0 {math.sin(half):.6f}">'
-            f'{"".join(map(_geom, chair.parts))}</body>')
+            f'{"".join(map(geom, chair.parts))}</body>')
 
 
 def forest(layout: ForestLayout, look: SceneLook = FAIR) -> SceneParts:
     """A forest with its chairs."""
-    cones = ''.join(
-        f'<mesh name="cone_{size}_{tier}" vertex="'
-        f'{_cone_vertices(*shapes.cone_size(size, tier))}"/>'
-        for size in range(shapes.CONE_SIZES) for tier in range(shapes.CONE_TIERS))
     chairs = _chair(shapes.chair(layout, look), TARGET_BODY)
     if layout.course is not None:
         chairs += _chair(shapes.chair(layout, look, layout.course.decoy_enu_m), DECOY_BODY)
@@ -70,9 +75,9 @@ def forest(layout: ForestLayout, look: SceneLook = FAIR) -> SceneParts:
     <material name="ground" texture="ground" texrepeat="10 10" specular="0"/>
     <material name="leaves" texture="leaves" specular="0"/>
     <material name="bark" texture="bark" texrepeat="2 4" specular="0"/>
-    {cones}"""
+    {cones()}"""
     bodies = f"""<geom name="ground" class="solid" type="plane" size="80 80 1" material="ground"/>
-    {''.join(map(_geom, shapes.forest(layout, look)))}
+    {''.join(map(geom, shapes.forest(layout, look)))}
     {chairs}"""
     return SceneParts(assets, bodies, looks.textures(layout.seed, look), looks.light(layout.seed))
 

@@ -68,8 +68,8 @@ def cone_size(size: int, tier: int) -> tuple[float, float]:
 
 def forest(layout: ForestLayout, look: SceneLook = FAIR) -> list[Shape]:
     """All that stands there, but for chairs."""
-    found = [shape for index, tree in enumerate(layout.trees) for shape in _tree(tree, index, look)]
-    found += [_bush(bush, index, look) for index, bush in enumerate(layout.bushes)]
+    found = [shape for index, each in enumerate(layout.trees) for shape in tree(each, index, look)]
+    found += [bush(each, index, look) for index, each in enumerate(layout.bushes)]
     if layout.course is not None:
         found += [_hedge(hedge, index, look) for index, hedge in enumerate(layout.course.hedges)]
         found += _gate(layout)
@@ -85,7 +85,7 @@ def _colour(values: np.ndarray | tuple[float, ...]) -> Triple:
     return tuple(round(min(max(float(value), 0.0), 1.0), 3) for value in values)
 
 
-def _tree(tree: Tree, index: int, look: SceneLook) -> list[Shape]:
+def tree(tree: Tree, index: int, look: SceneLook) -> list[Shape]:
     """Two to four shapes: trunk and crown."""
     light = 0.75 + 0.5 * tree.shade
     name, reachable = f'tree_{index}', not tree.backdrop
@@ -121,7 +121,8 @@ def _tree(tree: Tree, index: int, look: SceneLook) -> list[Shape]:
     return shapes
 
 
-def _bush(bush: Bush, index: int, look: SceneLook) -> Shape:
+def bush(bush: Bush, index: int, look: SceneLook) -> Shape:
+    """Leaves on the ground."""
     leaf = np.array([0.24, 0.36, 0.13]) * (0.75 + 0.5 * bush.shade) * look.leaves
     return Shape(
         f'bush_{index}', 'ellipsoid', _exact(bush.radius_m, bush.radius_m, bush.height_m),

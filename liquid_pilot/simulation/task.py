@@ -86,8 +86,13 @@ class Vehicle(Protocol):
     """A vehicle in MuJoCo with its inner control loops."""
 
     body: str
+    grip: Callable[[float, float], float]
+    """Share of dry friction at east and north, of what stands on the ground."""
     settings: Any
     """With `collision_radius_m`, the radius of its hull."""
+
+    def enter(self, layout: Layout) -> None:
+        """The world that it is put into."""
 
     def mjcf(self, vertical_fov_rad: float) -> tuple[str, str, str]:
         """Body (with a free joint and a camera 'forward'), actuators, and the IMU's sensors."""

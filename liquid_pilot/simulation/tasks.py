@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.simulation import scene
-from liquid_pilot.simulation.conditions import COURSES, FAMILIES, Condition, check
+from liquid_pilot.simulation import road_layout, road_scene, scene
+from liquid_pilot.simulation.conditions import COURSES, FAMILIES, GROUND, WORLD, Condition, check
 from liquid_pilot.simulation.courses import Way, lay
+from liquid_pilot.simulation.disturbance import Disturbance
+from liquid_pilot.simulation.driver import Driver, RoadWay
 from liquid_pilot.simulation.expert import Expert
 from liquid_pilot.simulation.layout import ForestLayout, ForestSettings
 from liquid_pilot.simulation.mission import MissionRules
+from liquid_pilot.simulation.road_layout import RoadLayout
+from liquid_pilot.simulation.rover import Rover
 from liquid_pilot.simulation.severities import strength
 from liquid_pilot.simulation.task import Layout, Task
 from liquid_pilot.simulation.vehicles import Quadrotor
@@ -33,10 +38,20 @@ def _forest(seed: int, strengths: Mapping[str, float]) -> ForestLayout:
     return lay(seed, settings, course, strengths.get(course, 0.0))
 
 
+def _road(seed: int, strengths: Mapping[str, float]) -> RoadLayout:
+    return road_layout.generate(seed)
+
+
 TASKS: dict[str, Task] = {
     'quadrotor': Task(
         vehicle=Quadrotor, layout=_forest, scene=scene.forest, way=Way, demonstrator=Expert,
-        rules=MissionRules(), families=frozenset(FAMILIES)),
+        rules=MissionRules(), families=frozenset(FAMILIES) - {*GROUND}),
+    'rover': Task(
+        vehicle=Rover, layout=_road, scene=road_scene.road, way=RoadWay, demonstrator=Driver,
+        rules=MissionRules(arrival_m=0.0, time_limit_s=90.0, area_radius_m=math.inf,
+                           ceiling_m=math.inf, reached='drove the road to its end'),
+        families=frozenset(FAMILIES) - WORLD - {'motor'},
+        disturbance=Disturbance(sigma=(1.0, 0.0, 0.0, 0.7), correlation_s=0.4, burst_s=0.8)),
 }
 """By the name that the user gives."""
 

@@ -93,6 +93,9 @@ class Quadrotor:
         sensors = '<gyro name="gyro" site="imu"/><accelerometer name="accelerometer" site="imu"/>'
         return body, ''.join(actuators), sensors
 
+    def enter(self, layout: object) -> None:
+        """The world that it flies in, of which it need not know."""
+
     def place(self, data: mujoco.MjData, position: tuple[float, float, float], yaw: float) -> None:
         """Hover at a pose: world ENU metres, yaw in radians about world z, rotors at hover."""
         data.qpos[:3] = position

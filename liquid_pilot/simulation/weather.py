@@ -15,7 +15,7 @@ import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.simulation import exposure, mechanics
-from liquid_pilot.simulation.conditions import Condition, check
+from liquid_pilot.simulation.conditions import GROUND, Condition, check
 from liquid_pilot.simulation.faults import Blink, Occlusion, Timing
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.look import FAIR, SceneLook
@@ -23,6 +23,7 @@ from liquid_pilot.simulation.optics import Blur, Dirt, Fog, Season
 from liquid_pilot.simulation.precipitation import RAIN, SNOW, Precipitation
 from liquid_pilot.simulation.rendering import mujoco
 from liquid_pilot.simulation.severities import strength
+from liquid_pilot.simulation.task import Vehicle
 from liquid_pilot.simulation.view import ImageEffect, View
 
 _LITRES = 1000.0
@@ -88,7 +89,7 @@ class Weather:
         if 'wind' in self._strength:
             self._storm = mechanics.Storm(
                 self._stream('wind'), physics_step_s, self._strength['wind'])
-        self._to_begin = [f for f in ('mass', 'motor') if f in self._strength]
+        self._to_begin = [f for f in ('mass', 'motor', *GROUND) if f in self._strength]
         self.timing: Timing | None = None
         if self._strength.keys() & {'rate', 'dropped', 'latency'}:
             self.timing = Timing(self._stream('dropped'), *map(
@@ -109,14 +110,17 @@ class Weather:
         """The colours and the target of this flight's scene."""
         return look_of(self._seed, self._conditions)
 
-    def begin(self, time_s: float, model: mujoco.MjModel, body: int) -> None:
-        """Change the vehicle, once, when the time has come."""
+    def begin(self, time_s: float, model: mujoco.MjModel, body: int, vehicle: Vehicle) -> None:
+        """Change the vehicle and its ground, once, when the time has come."""
         for family in [f for f in self._to_begin if self._on(f, time_s)]:
             self._to_begin.remove(family)
             if family == 'mass':
                 mechanics.load(model, body, self._strength[family])
-            else:
+            elif family == 'motor':
                 mechanics.weaken(model, self._stream(family), self._strength[family])
+            else:
+                lost = (self._strength.get(f, 0.0) if self._on(f, time_s) else 0.0 for f in GROUND)
+                vehicle.grip = mechanics.Slippery(self._stream('patches'), *lost)
 
     def wind(self, time_s: float) -> tuple[float, float, float]:
         """What blows more than on any day, in the world frame (ENU), m/s; a call a physics step."""

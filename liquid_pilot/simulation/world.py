@@ -97,11 +97,12 @@ class Simulation:
         self.layout = layout_of(s.vehicle, seed, conditions)
         self._weather = Weather(seed, conditions, self.camera, 1.0 / s.physics_rate_hz)
         self.way = self.task.way(self.layout)
+        self.vehicle.enter(self.layout)
         xml, textures = scene.build(
             self.task.scene(self.layout, self._weather.look()),
             *self.vehicle.mjcf(s.camera_vertical_fov_rad),
             timestep_s=1.0 / s.physics_rate_hz, offscreen=(s.camera_width, s.camera_height),
-            name=f'forest {seed}',
+            name=f'{s.vehicle} {seed}',
         )
         self.model = mujoco.MjModel.from_xml_string(xml, textures)
         self.data = mujoco.MjData(self.model)
@@ -136,7 +137,7 @@ class Simulation:
         step_ns = NANOSECONDS_PER_SECOND // s.physics_rate_hz
         timeout_steps = round(s.command_timeout_s * s.physics_rate_hz)
         imu, contact = [], None
-        self._weather.begin(self.flight_time_s, self.model, self._body)
+        self._weather.begin(self.flight_time_s, self.model, self._body, self.vehicle)
         for step in range(1, s.physics_rate_hz // s.camera_rate_hz + 1):
             if self._setpoint_age_steps >= timeout_steps:
                 self._setpoint = self._hover()

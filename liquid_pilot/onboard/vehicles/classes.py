@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from liquid_pilot.interfaces import LiquidPilotError, VehicleLimits
-from liquid_pilot.onboard.vehicles.coding import Coding
+from liquid_pilot.onboard.vehicles.coding import CURVATURE, Coding
 
 
 class VehicleClass(NamedTuple):
@@ -16,7 +16,7 @@ class VehicleClass(NamedTuple):
     coding: Coding
     """Of the pilots that are trained for it."""
     pilot: str
-    """The shipped one."""
+    """The shipped one; empty: there is none yet."""
     adapters: tuple[str, ...]
     """What its embedded simulation takes; the first unless another is asked for."""
 
@@ -31,6 +31,15 @@ CLASSES: dict[str, VehicleClass] = {
         ),
         Coding(scale=(2.0, 1.0, 0.6, 1.0)),
         pilot='forest-ltc', adapters=('cmd_vel', 'attitude_thrust')),
+    'rover': VehicleClass(
+        VehicleLimits(
+            maximum=(9.0, 0.0, 0.0, 3.0),
+            slew=(6.0, 1.0, 1.0, 20.0),
+            command_timeout_s=0.5,
+            safe_command=(0.0, 0.0, 0.0, 0.0),  # brake, and stand
+        ),
+        Coding(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
+        pilot='', adapters=('cmd_vel',)),
 }
 """By name."""
 LIMITS: dict[str, VehicleLimits] = {name: each.limits for name, each in CLASSES.items()}
