@@ -128,6 +128,8 @@ class FlyOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be flown, before anything starts."""
         check_choices(self)
+        if self.simulator == GAZEBO and not class_of(self.vehicle).gazebo:
+            raise LiquidPilotError(f'there is no world of a {self.vehicle} for Gazebo')
         taken = self._taken()
         if self.output not in taken:
             raise LiquidPilotError(
@@ -168,7 +170,7 @@ class FlyOptions:
     def _taken(self) -> tuple[str, ...]:
         """The adapters whose commands the vehicle takes, the usual one first."""
         if self.simulator == GAZEBO:
-            return (GAZEBO,)
+            return (class_of(self.vehicle).gazebo,)
         if self.simulator == MUJOCO:
             return class_of(self.vehicle).adapters
         return tuple(ADAPTERS)

@@ -46,6 +46,11 @@ class Intake:
         """Whether a frame waits for its IMU samples."""
         return self._frame is not None
 
+    @property
+    def has_imu(self) -> bool:
+        """Whether any sample has come."""
+        return self._last is not None
+
     def take(self, now_s: float, imu_timeout_s: float) -> Observation | None:
         """The frame with its samples; None when there is no frame, or when it has to wait.
 

@@ -250,7 +250,7 @@ class Pilot(runtime.LiquidNode):
             self._flown_scales = self._scales(settings)
             tick = self._engine.tick(self._state, observation, self._flown_scales)
         except SilentImuError as error:
-            if now_s - self._began_s >= _GRACE_S:
+            if self._intake.has_imu or now_s - self._began_s >= _GRACE_S:
                 self._refuse('imu', self._silence('imu', 'imu/data', str(error)))
             return
         except ObservationError as error:

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,9 +18,12 @@ from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
 from liquid_pilot.evaluation.missions import fly
+from liquid_pilot.liquid import pilot_file
 from liquid_pilot.nodes import qos
+from liquid_pilot.onboard.vehicles.classes import limits_of
 from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.mission import MissionRules
+from liquid_pilot.simulation.tasks import task_of
 from liquid_pilot.simulation.world import SimulationSettings
 
 LIMIT_S = 2.5
@@ -117,6 +121,27 @@ def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
     assert 'mission 2/2  seed 12' in out
     assert '95 % interval' in out
     assert 'Traceback' not in err
+
+
+def test_a_rover_drives_by_the_same_nodes_as_in_one_process(pilot, run_cli, parameters, tmp_path):
+    specification = replace(
+        pilot.specification, vehicle='rover', steering='curvature', limits=limits_of('rover'),
+        command_scale=(8.0, 1.0, 1.0, 0.12))
+    rover = pilot_file.save(tmp_path / 'rover', specification, pilot.wiring, pilot.parameters,
+                            pilot.encoder)
+    process = run_cli('fly', '--vehicle', 'rover', '--pilot', rover.path, '--missions', 1,
+                      '--seed', 11, '--headless', '--out', tmp_path / 'run', '--params-file',
+                      parameters, '--condition', 'friction:4@1s+noise:2')
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, out + err
+    (result,) = fly([11], rover, rules=replace(task_of('rover').rules, time_limit_s=LIMIT_S),
+                    settings=SimulationSettings(
+                        vehicle='rover', conditions=parse('friction:4@1s+noise:2')))
+    assert same_paths(tmp_path / 'run', [result])
+    assert result.distance_flown_m > 1.0
+    report = json.loads((tmp_path / 'run' / 'report.json').read_text())
+    assert report['run']['vehicle'] == 'rover'
+    assert report['missions'] == [result.to_json()]
 
 
 @pytest.mark.parametrize(('adapter', 'condition'), [

@@ -14,6 +14,7 @@ from liquid_pilot.nodes import graph
 from liquid_pilot.nodes.graph import FlyOptions
 from liquid_pilot.nodes.hardware import HardwareOptions
 from liquid_pilot.nodes.process_runner import command_line
+from liquid_pilot.onboard.vehicles.classes import limits_of
 
 OTHERS = {
     'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
@@ -94,6 +95,9 @@ def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file():
     ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
     ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'gazebo takes gazebo, not cmd_vel'),
     ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
+    ({'simulator': 'gazebo', 'vehicle': 'rover', 'pilot': '/p'}, 'no world of a rover for Gazebo'),
+    ({'vehicle': 'rover'}, 'no pilot for a rover is shipped yet'),
+    ({'vehicle': 'rover', 'pilot': '/p', 'adapter': 'attitude_thrust'}, 'takes cmd_vel, not'),
     ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
     ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
     ({'condition': 'hail:3'}, 'no condition named'),
@@ -129,6 +133,16 @@ def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
     added = graph.environment(FlyOptions(simulator='gazebo'), {})
     assert added['GZ_IP'] == '127.0.0.1' and added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
     assert 'GZ_IP' not in graph.environment(FlyOptions(simulator='gazebo'), {'GZ_IP': '10.0.0.1'})
+
+
+def test_another_vehicle_brings_its_limits_to_the_guard():
+    found = specs(vehicle='rover', pilot='/p', headless=True)
+    limits = limits_of('rover')
+    assert found['guard'].parameters['maximum'] == list(limits.maximum)
+    assert found['guard'].parameters['safe_command'] == [0.0] * 4
+    for name in ('pilot', 'simulator'):
+        assert found[name].parameters['vehicle'] == 'rover'
+        assert found[name].parameters['pilot'] == '/p'
 
 
 def test_an_adapter_that_is_named_is_the_one_whatever_the_parameter_file_says():

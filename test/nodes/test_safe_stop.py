@@ -186,7 +186,8 @@ def test_a_fault_stops_the_pilot_says_why_and_ends_with_the_safe_command(flying,
 
 def test_an_imu_that_never_came(flying):
     flying.call(flying.reset_client, Trigger.Request())
-    flying.fly(1.0, imu=None)
+    # After a reset samples may take three seconds to come before that is a complaint.
+    flying.fly(3.5, imu=None)
     assert not flying.commands
     assert flying.outputs[-1][1].values == SAFE
     assert 'imu: no message has ever come on /imu/data' in flying.problems('pilot')

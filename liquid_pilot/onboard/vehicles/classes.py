@@ -19,6 +19,8 @@ class VehicleClass(NamedTuple):
     """The shipped one; empty: there is none yet."""
     adapters: tuple[str, ...]
     """What its embedded simulation takes; the first unless another is asked for."""
+    gazebo: str = ''
+    """What it takes in Gazebo; empty: it has no world there."""
 
 
 CLASSES: dict[str, VehicleClass] = {
@@ -30,7 +32,7 @@ CLASSES: dict[str, VehicleClass] = {
             safe_command=(0.0, 0.0, 0.0, 0.0),  # hover
         ),
         Coding(scale=(2.0, 1.0, 0.6, 1.0)),
-        pilot='forest-ltc', adapters=('cmd_vel', 'attitude_thrust')),
+        pilot='forest-ltc', adapters=('cmd_vel', 'attitude_thrust'), gazebo='gazebo'),
     'rover': VehicleClass(
         VehicleLimits(
             maximum=(9.0, 0.0, 0.0, 3.0),
