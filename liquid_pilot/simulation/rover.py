@@ -23,6 +23,7 @@ from liquid_pilot.onboard.rotations import rotation_rows
 from liquid_pilot.onboard.vehicles.coding import LEAST_SPEED_M_S
 from liquid_pilot.simulation.rendering import mujoco
 from liquid_pilot.simulation.road_layout import RoadLayout
+from liquid_pilot.simulation.vehicles import free_state
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,8 @@ class Rover:
 
     @staticmethod
     def state(data: mujoco.MjData, stamp_ns: int) -> VehicleState:
-        """Ground truth of the free joint; MuJoCo has linear velocity in the world frame."""
-        x, y, z, qw, qx, qy, qz = data.qpos[:7].tolist()
-        vx, vy, vz, wx, wy, wz = data.qvel[:6].tolist()
-        rows = rotation_rows(qw, qx, qy, qz)
-        velocity = tuple(rows[0][i] * vx + rows[1][i] * vy + rows[2][i] * vz for i in range(3))
-        return VehicleState(stamp_ns, (x, y, z), (qw, qx, qy, qz), velocity, (wx, wy, wz))
+        """Ground truth."""
+        return free_state(data, stamp_ns)
 
     def actuate(self, data: mujoco.MjData, setpoint: Command | AttitudeThrust,
                 state: VehicleState) -> None:

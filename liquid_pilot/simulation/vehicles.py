@@ -47,6 +47,15 @@ ROTORS = ((1, -1, 1), (-1, 1, 1), (1, 1, -1), (-1, -1, -1))
 """(sign of x, sign of y, sense of the reaction torque about body z), PX4's order and senses."""
 
 
+def free_state(data: mujoco.MjData, stamp_ns: int) -> VehicleState:
+    """Of the first free joint; MuJoCo has linear velocity in the world frame."""
+    x, y, z, qw, qx, qy, qz = data.qpos[:7].tolist()
+    vx, vy, vz, wx, wy, wz = data.qvel[:6].tolist()
+    rows = rotation_rows(qw, qx, qy, qz)
+    velocity = tuple(rows[0][i] * vx + rows[1][i] * vy + rows[2][i] * vz for i in range(3))
+    return VehicleState(stamp_ns, (x, y, z), (qw, qx, qy, qz), velocity, (wx, wy, wz))
+
+
 class Quadrotor:
     """MJCF of the vehicle and its inner controllers, bound to one compiled model."""
 
@@ -105,12 +114,8 @@ class Quadrotor:
 
     @staticmethod
     def state(data: mujoco.MjData, stamp_ns: int) -> VehicleState:
-        """Ground truth of the free joint; MuJoCo has linear velocity in the world frame."""
-        x, y, z, qw, qx, qy, qz = data.qpos[:7].tolist()
-        vx, vy, vz, wx, wy, wz = data.qvel[:6].tolist()
-        rows = rotation_rows(qw, qx, qy, qz)
-        velocity = tuple(rows[0][i] * vx + rows[1][i] * vy + rows[2][i] * vz for i in range(3))
-        return VehicleState(stamp_ns, (x, y, z), (qw, qx, qy, qz), velocity, (wx, wy, wz))
+        """Ground truth."""
+        return free_state(data, stamp_ns)
 
     def actuate(self, data: mujoco.MjData, setpoint: Command | AttitudeThrust,
                 state: VehicleState) -> None:
