@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from liquid_pilot.learning import demonstrations, progress, source
     from liquid_pilot.liquid import pilot_file
     from liquid_pilot.simulation.conditions import CLEAR
+    from liquid_pilot.simulation.tasks import disturbance_of
 
     console = Console(stderr=True)
     if arguments.episodes < 2 or arguments.seed < 0 or arguments.workers < 1:
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     weather = expand(arguments.conditions, arguments.vehicle)
     settings = demonstrations.CollectionSettings(
         *_size(arguments.image_size),
-        demonstrations.disturbance_of(arguments.vehicle, arguments.disturbance),
+        disturbance_of(arguments.vehicle, arguments.disturbance),
         conditions=() if weather == [CLEAR] else tuple(weather),
         pilot=str(pilot_file.resolve(arguments.pilot).resolve()) if arguments.pilot else None,
         vehicle=arguments.vehicle)

@@ -12,7 +12,7 @@ import signal
 import zipfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,6 @@ from liquid_pilot.simulation.disturbance import Disturbance, Injector, Waverer
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.mission import Mission
 from liquid_pilot.simulation.task import Way
-from liquid_pilot.simulation.tasks import task_of
 from liquid_pilot.simulation.workers import spawned_pool
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
@@ -95,11 +94,6 @@ def stored_camera(settings: CollectionSettings) -> CameraGeometry:
     """Geometry of the stored images: the simulator's view, in the size that the encoder sees."""
     return CameraGeometry.from_vertical_fov(
         settings.image_width, settings.image_height, SimulationSettings().camera_vertical_fov_rad)
-
-
-def disturbance_of(vehicle: str, level: float) -> Disturbance:
-    """The noise of a vehicle's demonstrations, at a level."""
-    return replace(task_of(vehicle).disturbance, level=level)
 
 
 class Demonstrator:

@@ -37,6 +37,7 @@ from liquid_pilot.learning.source import DataSource
 from liquid_pilot.liquid import pilot_file
 from liquid_pilot.liquid.pilot_file import PilotFile, PilotSpecification
 from liquid_pilot.onboard.vehicles.classes import class_of
+from liquid_pilot.simulation.tasks import disturbance_of
 
 _OF_NO_WEIGHT = ('name', 'tuning', 'checkpoint_s', 'checkpoint_steps')
 """Settings that no weight depends on."""
@@ -341,8 +342,7 @@ def _collect(settings: TrainingSettings, folder: Path, first_seed: int, count: i
              conditions: tuple[str, ...] = ()) -> list[Path]:
     collection = demonstrations.CollectionSettings(
         settings.image_width, settings.image_height,
-        demonstrations.disturbance_of(
-            settings.vehicle, settings.disturbance * (0.5 if pilot else 1.0)),
+        disturbance_of(settings.vehicle, settings.disturbance * (0.5 if pilot else 1.0)),
         str(pilot.resolve()) if pilot else None, conditions=conditions, vehicle=settings.vehicle,
     )
     return demonstrations.collect(

@@ -13,9 +13,10 @@ from liquid_pilot.nodes.mission_node import UnansweredError
 from liquid_pilot.nodes.mission_run import MissionRun
 from liquid_pilot.nodes.vehicle_link import SimulatorNode, shifted
 from liquid_pilot.simulation.conditions import parse
-from liquid_pilot.simulation.disturbance import Disturbance, Injector
+from liquid_pilot.simulation.disturbance import Injector
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.mission import Mission
+from liquid_pilot.simulation.tasks import disturbance_of
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
 _FIRST_STAMP_NS = NANOSECONDS_PER_SECOND
@@ -74,8 +75,9 @@ class Flights(MissionRun):
             return None
         period_s = self._simulation.control_period_ns / NANOSECONDS_PER_SECOND
         expert = self._simulation.task.demonstrator(self._simulation.layout)
-        inject = Injector(Disturbance(level=self._settings.disturbance),
-                          generator(seed, 'injector'), period_s)
+        inject = Injector(
+            disturbance_of(self._settings.vehicle, self._settings.disturbance),
+            generator(seed, 'injector'), period_s)
 
         def steer(packet: SensorPacket) -> None:
             label = expert.command(packet.state)

@@ -64,6 +64,11 @@ def task_of(vehicle: str) -> Task:
     return TASKS[vehicle]
 
 
+def disturbance_of(vehicle: str, level: float) -> Disturbance:
+    """The noise of a vehicle's demonstrations, at a level."""
+    return replace(task_of(vehicle).disturbance, level=level)
+
+
 def check_conditions(vehicle: str, conditions: tuple[Condition, ...]) -> None:
     """LiquidPilotError for a condition that a vehicle's world does not have."""
     check(conditions)
