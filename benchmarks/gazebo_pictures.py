@@ -34,11 +34,14 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.learning.bag_reader import Bag, Decoder
 from liquid_pilot.liquid import pilot_file
+from liquid_pilot.nodes import messages
 from liquid_pilot.onboard.engine import Engine
 from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
-TOPICS = ('/camera/image_raw', '/odom', '/imu/data', '/mission')
+UNPACK = {'/camera/image_raw': messages.unpack_image, '/odom': messages.unpack_odometry,
+          '/imu/data': messages.unpack_imu}
+"""In the order of Flight; a bag's messages have the fields of ROS's own."""
 SHOTS_S = (0.0, 2.0, 4.0)
 AXES = ('forward', 'left', 'up', 'yaw')
 
@@ -54,45 +57,24 @@ class Flight(NamedTuple):
 
 def read(folder: Path) -> list[Flight]:
     """The missions of a recording, each from its first frame to its last."""
-    decode, kept, marks = Decoder(), {topic: [] for topic in TOPICS}, []
-    for message in Bag(folder / 'recording').messages(TOPICS):
+    decode, kept, marks = Decoder(), {topic: [] for topic in UNPACK}, []
+    for message in Bag(folder / 'recording').messages([*UNPACK, '/mission']):
         content = decode(message)
-        stamp_ns = content.header.stamp.sec * 10**9 + content.header.stamp.nanosec \
-            if message.topic != '/mission' else \
-            content.stamp.sec * 10**9 + content.stamp.nanosec
         if message.topic == '/mission':
+            stamp_ns = messages.to_nanoseconds(content.stamp)
             marks.append((stamp_ns, *content.frame_id.split()[:2]))
         else:
-            kept[message.topic].append((stamp_ns, content))
+            kept[message.topic].append(UNPACK[message.topic](content))
     flights = []
     for (first_ns, word, seed), (last_ns, *_) in itertools.pairwise(marks):
         if word == 'seed':
-            own = {topic: [pair for pair in pairs if first_ns <= pair[0] <= last_ns]
-                   for topic, pairs in kept.items()}
-            flights.append(Flight(
-                int(seed), [(ns, _image(m)) for ns, m in own['/camera/image_raw']],
-                [_state(ns, m) for ns, m in own['/odom']],
-                [ImuSample(ns, _triple(m.angular_velocity), _triple(m.linear_acceleration))
-                 for ns, m in own['/imu/data']]))
+            # The stamp is the first of each of them.
+            flights.append(Flight(int(seed), *(
+                [one for one in every if first_ns <= one[0] <= last_ns]
+                for every in kept.values())))
     if not any(flight.frames for flight in flights):
         raise LiquidPilotError(f'{folder}: no recorded mission; fly with --record')
     return flights
-
-
-def _triple(vector: object) -> tuple[float, float, float]:
-    return vector.x, vector.y, vector.z
-
-
-def _image(message: object) -> ImageBuffer:
-    return ImageBuffer(bytes(message.data), message.width, message.height, message.step,
-                       message.encoding)
-
-
-def _state(stamp_ns: int, message: object) -> VehicleState:
-    pose, turn = message.pose.pose, message.pose.pose.orientation
-    twist = message.twist.twist
-    return VehicleState(stamp_ns, _triple(pose.position), (turn.w, turn.x, turn.y, turn.z),
-                        _triple(twist.linear), _triple(twist.angular))
 
 
 def pixels(image: ImageBuffer) -> np.ndarray:

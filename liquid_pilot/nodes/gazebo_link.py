@@ -24,7 +24,7 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.nodes import messages, qos
 from liquid_pilot.nodes.mission_node import MissionNode, MissionParameters
 from liquid_pilot.nodes.parameters import parameter
-from liquid_pilot.simulation.world_verb import ENGINES
+from liquid_pilot.simulation.sdf import ENGINES
 
 TWIST, ENABLE, TOUCHED = 'gazebo/twist', 'gazebo/enable', 'gazebo/touched'
 """Topics between this node and the bridge (config/gazebo_bridge.yaml)."""

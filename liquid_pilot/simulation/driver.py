@@ -13,7 +13,7 @@ import numpy as np
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.rotations import heading_rad
-from liquid_pilot.onboard.vehicles.coding import LEAST_SPEED_M_S
+from liquid_pilot.onboard.vehicles.coding import yaw_rate_of
 from liquid_pilot.simulation.road_layout import STEP_M, RoadLayout
 
 _AHEAD_M = 8.0
@@ -65,7 +65,7 @@ class Driver:
         speed = float(self._speed[self._layout.index(soon_m)])
         speed /= 1.0 + abs(aside) / s.slow_aside_m
         speed = min(speed, math.sqrt(s.side_m_s2 / max(abs(curvature), 1e-6)))
-        return Command(state.stamp_ns, speed, 0.0, 0.0, curvature * max(speed, LEAST_SPEED_M_S))
+        return Command(state.stamp_ns, speed, 0.0, 0.0, yaw_rate_of(curvature, speed))
 
 
 class RoadWay:

@@ -35,12 +35,15 @@ class Slippery:
     def __init__(self, rng: np.random.Generator, uniform: float, patches: float) -> None:
         """Args: the source of the patches, and the shares of grip lost everywhere and on them."""
         self._left, self._left_there = 1.0 - uniform, 1.0 - patches
-        self._offset = rng.uniform(0.0, 1e3, 2)
-        self._coarse = rng.random((_PATCH_CELLS, _PATCH_CELLS))
-        # The value that this share of the interpolated noise lies above.
-        x, y = rng.uniform(0.0, 1e3, (2, 4000))
-        self._edge = float(np.quantile([self._noise(a, b) for a, b in zip(x, y, strict=True)],
-                                       1.0 - _PATCH_SHARE))
+        self._offset = rng.uniform(0.0, 1e3, 2).tolist()
+        # As lists: it is asked for at every wheel and physics step.
+        self._coarse = rng.random((_PATCH_CELLS, _PATCH_CELLS)).tolist()
+        self._edge = math.inf
+        if patches:
+            # The value that this share of the interpolated noise lies above.
+            x, y = rng.uniform(0.0, 1e3, (2, 4000)).tolist()
+            self._edge = float(np.quantile([self._noise(a, b) for a, b in zip(x, y, strict=True)],
+                                           1.0 - _PATCH_SHARE))
 
     def _noise(self, x: float, y: float) -> float:
         """Smooth in between the corners of a grid that repeats."""
@@ -49,8 +52,8 @@ class Slippery:
         p, q = a - i, b - j
         n, grid = _PATCH_CELLS, self._coarse
         i, j, k, m = i % n, j % n, (i + 1) % n, (j + 1) % n
-        return ((1 - p) * ((1 - q) * grid[i, j] + q * grid[i, m])
-                + p * ((1 - q) * grid[k, j] + q * grid[k, m]))
+        return ((1 - p) * ((1 - q) * grid[i][j] + q * grid[i][m])
+                + p * ((1 - q) * grid[k][j] + q * grid[k][m]))
 
     def __call__(self, x: float, y: float) -> float:
         """Share of dry friction at east and north."""

@@ -6,7 +6,7 @@ World frame ENU, metres; the road begins near the origin in a random direction.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -153,17 +153,17 @@ class RoadLayout:
         return self.line[::round(1.0 / STEP_M), :2]
 
 
-def generate(seed: int, settings: RoadSettings | None = None, narrower: float = 0.0) -> RoadLayout:
-    """Draw the road of a seed; `narrower`: by this share."""
+def generate(seed: int, settings: RoadSettings | None = None) -> RoadLayout:
+    """Draw the road of a seed."""
     s = settings or RoadSettings()
     rng = generator(seed, 'road')
     line = _line(rng, s)
-    half = 0.5 * rng.uniform(*s.width_m) * (1.0 - narrower)
+    half = 0.5 * rng.uniform(*s.width_m)
     markings = ('edges', 'dashes', 'both', 'none')[rng.choice(4, p=(0.3, 0.2, 0.35, 0.15))]
-    waves = tuple(_wave(generator(seed, 'relief'), s.grade, 3))
+    waves = _waves(generator(seed, 'relief'), s.grade, 3)
     bare = RoadLayout(int(seed), line, half, markings, s.length_m, (), (), waves)
     trees, bushes = _plants(generator(seed, 'plants'), bare, s)
-    return RoadLayout(int(seed), line, half, markings, s.length_m, trees, bushes, waves)
+    return replace(bare, trees=trees, bushes=bushes)
 
 
 def _line(rng: np.random.Generator, s: RoadSettings) -> np.ndarray:
@@ -211,7 +211,7 @@ def _clear_of_itself(line: np.ndarray, apart_m: float) -> bool:
     return bool((gaps[along > 1.6 * apart_m] > apart_m).all())
 
 
-def _wave(rng: np.random.Generator, grade: float, count: int) -> list[Wave]:
+def _waves(rng: np.random.Generator, grade: float, count: int) -> tuple[Wave, ...]:
     found = []
     for _ in range(count):
         length, direction = rng.uniform(45.0, 95.0), rng.uniform(-math.pi, math.pi)
@@ -219,7 +219,7 @@ def _wave(rng: np.random.Generator, grade: float, count: int) -> list[Wave]:
         slope = grade / count * rng.uniform(0.3, 1.0)
         found.append(Wave(slope / k, k * math.cos(direction), k * math.sin(direction),
                           rng.uniform(-math.pi, math.pi)))
-    return found
+    return tuple(found)
 
 
 def _plants(rng: np.random.Generator, road: RoadLayout, s: RoadSettings

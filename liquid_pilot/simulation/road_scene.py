@@ -16,7 +16,7 @@ from liquid_pilot.simulation import shapes
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.look import FAIR, SceneLook
 from liquid_pilot.simulation.road_layout import STEP_M, RoadLayout
-from liquid_pilot.simulation.scene import cones, geom
+from liquid_pilot.simulation.scene import geom, plants
 from liquid_pilot.simulation.shapes import Shape
 from liquid_pilot.simulation.task import SceneParts
 
@@ -36,21 +36,17 @@ _PAINTS = ((0.92, 0.92, 0.90), (0.90, 0.75, 0.20))
 def road(layout: RoadLayout, look: SceneLook = FAIR) -> SceneParts:
     """Everything but the vehicle."""
     assets, bodies = _surfaces(layout)
-    plants = [shape for index, tree in enumerate(layout.trees)
+    grown = [shape for index, tree in enumerate(layout.trees)
               for shape in _raised(shapes.tree(tree, index, look), layout, tree.x_m, tree.y_m)]
-    plants += [shape for index, bush in enumerate(layout.bushes)
+    grown += [shape for index, bush in enumerate(layout.bushes)
                for shape in _raised([shapes.bush(bush, index, look)], layout, bush.x_m, bush.y_m)]
     textures = {**looks.textures(layout.seed, look), 'road.png': _picture(layout)}
     assets += f"""<texture name="ground" type="2d" file="ground.png"/>
     <texture name="road" type="2d" file="road.png"/>
-    <texture name="leaves" type="cube" file="leaves.png"/>
-    <texture name="bark" type="2d" file="bark.png"/>
     <material name="ground" texture="ground" specular="0"/>
     <material name="road" texture="road" specular="0"/>
-    <material name="leaves" texture="leaves" specular="0"/>
-    <material name="bark" texture="bark" texrepeat="2 4" specular="0"/>
-    {cones()}"""
-    return SceneParts(assets, bodies + ''.join(map(geom, plants)), textures,
+    {plants()}"""
+    return SceneParts(assets, bodies + ''.join(map(geom, grown)), textures,
                       looks.light(layout.seed))
 
 

@@ -20,7 +20,7 @@ from liquid_pilot.interfaces import (
     VehicleState,
 )
 from liquid_pilot.onboard.rotations import rotation_rows
-from liquid_pilot.onboard.vehicles.coding import LEAST_SPEED_M_S
+from liquid_pilot.onboard.vehicles.coding import curvature_of
 from liquid_pilot.simulation.rendering import mujoco
 from liquid_pilot.simulation.road_layout import RoadLayout
 from liquid_pilot.simulation.vehicles import free_state
@@ -164,7 +164,7 @@ class Rover:
 
     def _steer(self, setpoint: Command, data: mujoco.MjData) -> None:
         s = self.settings
-        curvature = setpoint.yaw_rate_rad_s / max(abs(setpoint.forward_m_s), LEAST_SPEED_M_S)
+        curvature = curvature_of(setpoint.yaw_rate_rad_s, setpoint.forward_m_s)
         angle = math.atan(2.0 * s.half_wheelbase_m * curvature)
         angle = min(max(angle, -s.most_steering_rad), s.most_steering_rad)
         most = s.steering_rate_rad_s * float(data.model.opt.timestep)

@@ -32,12 +32,17 @@ def _cone_vertices(radius: float, height: float) -> str:
     return ' '.join(f'{value:.4f}' for point in (*ring, (0.0, 0.0, height)) for value in point)
 
 
-def cones() -> str:
-    """The meshes of pines, as assets."""
-    return ''.join(
+def plants() -> str:
+    """What trees and bushes of any world are made of, as assets."""
+    cones = ''.join(
         f'<mesh name="cone_{size}_{tier}" vertex="'
         f'{_cone_vertices(*shapes.cone_size(size, tier))}"/>'
         for size in range(shapes.CONE_SIZES) for tier in range(shapes.CONE_TIERS))
+    return f"""<texture name="leaves" type="cube" file="leaves.png"/>
+    <texture name="bark" type="2d" file="bark.png"/>
+    <material name="leaves" texture="leaves" specular="0"/>
+    <material name="bark" texture="bark" texrepeat="2 4" specular="0"/>
+    {cones}"""
 
 
 def geom(shape: Shape) -> str:
@@ -70,12 +75,8 @@ def forest(layout: ForestLayout, look: SceneLook = FAIR) -> SceneParts:
     if layout.course is not None:
         chairs += _chair(shapes.chair(layout, look, layout.course.decoy_enu_m), DECOY_BODY)
     assets = f"""<texture name="ground" type="2d" file="ground.png"/>
-    <texture name="leaves" type="cube" file="leaves.png"/>
-    <texture name="bark" type="2d" file="bark.png"/>
     <material name="ground" texture="ground" texrepeat="10 10" specular="0"/>
-    <material name="leaves" texture="leaves" specular="0"/>
-    <material name="bark" texture="bark" texrepeat="2 4" specular="0"/>
-    {cones()}"""
+    {plants()}"""
     bodies = f"""<geom name="ground" class="solid" type="plane" size="80 80 1" material="ground"/>
     {''.join(map(geom, shapes.forest(layout, look)))}
     {chairs}"""

@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 
 VERSION = '1.9'
+ENGINES = ('ogre2', 'ogre')
+"""What can draw Gazebo's cameras."""
 Element = ElementTree.Element
 
 

@@ -164,12 +164,10 @@ class Simulation:
         """The picture of the camera if the vehicle were there; the flight goes on as it was."""
         kept = self.data.qpos.copy()
         self.data.qpos[:7] = (*state.position_enu_m, *state.orientation_wxyz)
-        mujoco.mj_kinematics(self.model, self.data)
-        mujoco.mj_camlight(self.model, self.data)
+        self._follow_joints()
         image = self._image(state)
         self.data.qpos[:] = kept
-        mujoco.mj_kinematics(self.model, self.data)
-        mujoco.mj_camlight(self.model, self.data)
+        self._follow_joints()
         return image
 
     @property
@@ -209,10 +207,14 @@ class Simulation:
         others = [name for name in names if name != 'airframe']
         return (others or ['something'])[0]
 
-    def _packet(self, imu: tuple, contact: str | None) -> SensorPacket:
-        # mj_step leaves positions of bodies and cameras one step behind the joints.
+    def _follow_joints(self) -> None:
+        """Put bodies and cameras where the joints are."""
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
+
+    def _packet(self, imu: tuple, contact: str | None) -> SensorPacket:
+        # mj_step leaves them one step behind.
+        self._follow_joints()
         state: VehicleState = self.vehicle.state(self.data, self._stamp_ns)
         self.way.update(state.position_enu_m)
         for body, shown in self.way.shown(self.flight_time_s).items():

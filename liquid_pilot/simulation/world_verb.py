@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-ENGINES = ('ogre2', 'ogre')
+from liquid_pilot.simulation.sdf import ENGINES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

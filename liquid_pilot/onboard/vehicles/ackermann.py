@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from liquid_pilot.interfaces import Command, VehicleState
+from liquid_pilot.onboard.vehicles.coding import curvature_of
 from liquid_pilot.onboard.vehicles.settings import VehicleSettings
 
 
@@ -35,7 +36,7 @@ class AckermannAdapter:
     def convert(self, command: Command, state: VehicleState | None = None) -> AckermannSetpoint:
         """Speed in m/s, angle in rad within `most_steering_rad`."""
         s = self._settings
-        curvature = command.yaw_rate_rad_s / max(abs(command.forward_m_s), s.least_speed_m_s)
+        curvature = curvature_of(command.yaw_rate_rad_s, command.forward_m_s, s.least_speed_m_s)
         angle = math.atan(s.wheelbase_m * curvature)
         angle = min(max(angle, -s.most_steering_rad), s.most_steering_rad)
         return AckermannSetpoint(command.stamp_ns, command.forward_m_s, angle)

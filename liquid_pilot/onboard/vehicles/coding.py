@@ -14,6 +14,18 @@ LEAST_SPEED_M_S = 0.5
 that steering survives standing still."""
 
 
+def yaw_rate_of(curvature_1_m: float, speed_m_s: float, least_m_s: float = LEAST_SPEED_M_S
+                ) -> float:
+    """The yaw rate, in rad/s, that stands for a curvature at a speed."""
+    return curvature_1_m * max(abs(speed_m_s), least_m_s)
+
+
+def curvature_of(yaw_rate_rad_s: float, speed_m_s: float, least_m_s: float = LEAST_SPEED_M_S
+                 ) -> float:
+    """And back, in 1/m."""
+    return yaw_rate_rad_s / max(abs(speed_m_s), least_m_s)
+
+
 @dataclass(frozen=True)
 class Coding:
     """Scale and meaning of motor outputs."""
@@ -30,11 +42,10 @@ class Coding:
         `trust` in [0, 1] slows it down; what steers by curvature keeps its path.
         """
         *velocity, turn = (value * scale for value, scale in zip(outputs, self.scale, strict=True))
-        if trust != 1.0:
-            velocity = [value * trust for value in velocity]
+        velocity = [value * trust for value in velocity]
         if self.steering == CURVATURE:
-            return (*velocity, turn * max(abs(velocity[0]), LEAST_SPEED_M_S))
-        return (*velocity, turn * trust if trust != 1.0 else turn)
+            return (*velocity, yaw_rate_of(turn, velocity[0]))
+        return (*velocity, turn * trust)
 
     def outputs(self, commands: np.ndarray) -> np.ndarray:
         """(..., 4) commands to the motor outputs that make them, float32."""
