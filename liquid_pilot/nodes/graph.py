@@ -265,6 +265,7 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
     pilot = {'pilot': kind.pilot if options.pilot == 'auto' else options.pilot} \
         if other or options.pilot != 'auto' else {}
 
+    recorded = options.record or options.demonstrate
     # The embedded simulator engages before the first frame, and what it simulates is well.
     embedded = {'preflight': False} if options.simulator == MUJOCO else {}
     specs = [NodeSpec('guard', 'guard', parameters={
@@ -283,6 +284,8 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         own = {**pilot, **given(missions=options.missions, seed=options.seed,
                                 vehicle=options.vehicle, condition=options.condition,
                                 adapt=options.adapt)}
+        if recorded:
+            own['recorded'] = options.camera_topic
         if gazebo:
             own.update(clock, **given(gui=options.gui))
         else:
@@ -297,7 +300,7 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
             'parameter_bridge', 'gazebo_bridge', package='ros_gz_bridge',
             parameters={'config_file': str(share(BRIDGE))},
             **{**common, 'parameter_files': ()}))
-    if options.record or options.demonstrate:
+    if recorded:
         specs.append(NodeSpec('recorder', 'recorder', parameters={
             **clock, 'path': str(Path(options.out) / 'recording'),
             'image_topic': options.camera_topic}, required=options.demonstrate, **common))

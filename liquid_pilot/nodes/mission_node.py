@@ -13,6 +13,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes import labelled, messages, qos, runtime
 from liquid_pilot.nodes.diagnostics import WARNING, Reporter
 from liquid_pilot.nodes.parameters import parameter
+from liquid_pilot.nodes.recorder import TOPICS
 from liquid_pilot.onboard.vehicles.classes import LIMITS
 
 _LOOK_PERIOD_S = 0.05
@@ -32,6 +33,9 @@ class MissionParameters:
     pilot: str = parameter('forest-ltc', 'name of the pilot, for the report')
     adapt: bool = parameter(
         False, 'the pilot adapts: show in the report what adaptation did')
+    recorded: str = parameter(
+        '', 'image topic that a recorder takes besides all else: the first flight waits until it '
+        'listens; empty: nothing is recorded')
     vehicle: str = parameter('quadrotor', 'class of vehicle', choices=tuple(LIMITS))
     camera_width: int = parameter(256, 'width of the camera image', 'pixels', low=16, high=4096)
     camera_height: int = parameter(144, 'height of the camera image', 'pixels', low=16, high=4096)
@@ -160,7 +164,19 @@ class MissionNode(runtime.LiquidNode):
         elif not self.count_publishers(self.setpoint_topic):
             gaps.append(f'the guard (nobody publishes {space}/{self.setpoint_topic}; '
                         'its adapter must be the same)')
+        if self.settings.now.recorded:
+            gaps += self._recorder_gaps()
         return gaps
+
+    def _recorder_gaps(self) -> list[str]:
+        """Likewise, of the recorder, which joins a topic only once somebody publishes it."""
+        own = ('recorder', self.get_namespace())
+        unheard = [
+            topic for topic in (self.settings.now.recorded, *TOPICS)
+            if self.count_publishers(topic) and own not in (
+                (end.node_name, end.node_namespace)
+                for end in self.get_subscriptions_info_by_topic(topic))]
+        return [f'the recorder (it does not take {" ".join(unheard)} yet)'] if unheard else []
 
     def _pilot_gaps(self) -> list[str]:
         """Likewise, of whoever gives the commands."""

@@ -34,6 +34,10 @@ _FIELD = re.compile(r'\s*([A-Za-z][\w/]*)(<=\d+)?(\[[^\]]*\])?\s+[A-Za-z]\w*')
 _FLUSH_S = 1.0
 _LOOK_S = 0.1
 _SHOW_S = 0.25
+_QUIET_S = 0.1
+"""A recording ends when nothing has come for so long after the signal,"""
+_DRAIN_LIMIT_S = 1.0
+"""or after this."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,13 @@ def record(node: RecorderNode, spinner: runtime.Spinner,
             raise node.failure
         if show is not None:
             show(node)
+    # What was published before the signal may still be on its way.
+    count, before, until_s = sum(node.counts.values()), -1, node.steady_s() + _DRAIN_LIMIT_S
+    while count != before and node.failure is None and node.steady_s() < until_s:
+        spinner.drain(_QUIET_S)
+        count, before = sum(node.counts.values()), count
+    if node.failure is not None:
+        raise node.failure
     return 0
 
 

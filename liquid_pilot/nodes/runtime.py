@@ -83,8 +83,14 @@ class Spinner:
 
         The events executor would burn a whole core in `spin()`; in this call it does not.
         """
-        if self.stopping:
-            return
+        if not self.stopping:
+            self._spin(seconds)
+
+    def drain(self, seconds: float) -> None:
+        """Run callbacks for so long although a signal has come: what is on its way arrives."""
+        self._spin(seconds)
+
+    def _spin(self, seconds: float) -> None:
         self._waiting = Future(executor=self._executor)
         try:
             self._executor.spin_until_future_complete(self._waiting, timeout_sec=seconds)
