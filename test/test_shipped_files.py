@@ -106,6 +106,7 @@ READ_BY = {
     'config/train_forest.yaml': training,
     'config/train_memory.yaml': training,
     'config/train_quick.yaml': training,
+    'config/train_road.yaml': training,
     'config/onboard/entrypoint.bash': bash,
     'config/onboard/setup.bash': bash,
     'config/onboard/liquid-pilot.env': environment_file,

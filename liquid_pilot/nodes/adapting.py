@@ -53,6 +53,8 @@ class FrontParameters:
     caution_fade_s: float = parameter(
         _FRONT.caution_fade_s, 'time constant by which the command then fades', 's', low=0.01,
         high=10.0, live=True)
+    govern: bool = parameter(
+        _FRONT.govern, 'a car drives slower where its tyres give way', live=True)
     foresee: bool = parameter(
         _FRONT.foresee, "carry the core's sensitivities along, for the learner's slow part",
         live=True)

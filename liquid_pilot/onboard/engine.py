@@ -24,10 +24,12 @@ from liquid_pilot.onboard.encoder import Encoder
 from liquid_pilot.onboard.evidence import Evidence
 from liquid_pilot.onboard.foresight import Foreseer, Foresight
 from liquid_pilot.onboard.front import Front, FrontSettings, FrontState, Sight
+from liquid_pilot.onboard.grip import Grip, GripState
 from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.memory import release_code
 from liquid_pilot.onboard.preprocess import Preprocessor
 from liquid_pilot.onboard.time_scales import TimeScales
+from liquid_pilot.onboard.vehicles.classes import class_of
 from liquid_pilot.onboard.vehicles.coding import Coding
 
 
@@ -50,6 +52,8 @@ class EngineState(NamedTuple):
     """Of an adapting pilot's front; None without."""
     sensitive: SensitiveState | None = None
     """The core with its sensitivities, while they are carried along."""
+    grip: GripState | None = None
+    """Of a car that is governed."""
 
 
 class Tick(NamedTuple):
@@ -101,6 +105,10 @@ class Engine:
         if front is not None:
             self.front = Front(
                 pilot.known(), self._encode, camera, 1.0 / specification.rate_hz, front)
+        handling = class_of(specification.vehicle).handling
+        self._grip: Grip | None = None
+        if front is not None and handling is not None:
+            self._grip = Grip(handling, specification.limits)
         self._foreseer: Foreseer | None = None
         if front is not None and pilot.familiar.foresees:
             self._foreseer = Foreseer(pilot.familiar)
@@ -188,6 +196,10 @@ class Engine:
                 core, output = self.core.step(state.core, inputs, dt_s, core_scales)
             total = float(core.sum())
         values = self._coding.command(output.tolist(), 1.0 if sight is None else sight.trust)
+        grip = None
+        if self._grip is not None and self.front.settings.govern:
+            grip = self._grip.see(state.grip or self._grip.initial_state(), observation.imu)
+            values, grip = self._grip.govern(grip, values, dt_s)
         # The sum tells whether every neuron is finite: a command may still look well when not.
         if not all(map(math.isfinite, (*values, total))):
             raise ObservationError(
@@ -195,7 +207,7 @@ class Engine:
                 'check the IMU scale and the pilot file'
             )
         return Tick(
-            Command(stamp_ns, *values), EngineState(core, stamp_ns, front, sensitive),
+            Command(stamp_ns, *values), EngineState(core, stamp_ns, front, sensitive, grip),
             features, imu, inputs, dt_s, sight, foresight,
         )
 

@@ -47,6 +47,8 @@ class FrontSettings:
     caution_after_s: float = 0.25
     caution_fade_s: float = 0.3
     """The command fades by this time constant."""
+    govern: bool = True
+    """A car drives slower where its tyres give way (`grip`)."""
     foresee: bool = False
     """The core's sensitivities are carried along, for the learner's slow part."""
     gate: GateSettings = field(default_factory=GateSettings)

@@ -1,9 +1,8 @@
 """The rover: a four-wheeled vehicle with Ackermann steering, on tyres that slip.
 
-A rigid body on four springs, each above a tyre whose side force follows the magic formula (Pacejka
-2012, 'Tire and Vehicle Dynamics', 4.3.2) and shares its friction circle with drive and brakes.
-MuJoCo's own contacts know sliding and sticking only: they would hold a bend up to the limit and
-then let go at once, where a tyre gives way by and by.
+A rigid body on four springs, each above a tyre of `onboard.vehicles.handling`. MuJoCo's own
+contacts know sliding and sticking only: they would hold a bend up to the limit and then let go at
+once, where a tyre gives way by and by.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.onboard.rotations import rotation_rows
 from liquid_pilot.onboard.vehicles.coding import curvature_of
+from liquid_pilot.onboard.vehicles.handling import BUGGY, Handling
 from liquid_pilot.simulation.rendering import mujoco
 from liquid_pilot.simulation.road_layout import RoadLayout
 from liquid_pilot.simulation.vehicles import free_state
@@ -30,26 +30,14 @@ from liquid_pilot.simulation.vehicles import free_state
 class RoverSettings:
     """A buggy of 110 kg; metres, newtons, radians."""
 
-    mass_kg: float = 110.0
-    inertia_kg_m2: tuple[float, float, float] = (7.0, 17.0, 21.0)
-    half_wheelbase_m: float = 0.55
+    handling: Handling = BUGGY
+    inertia_kg_m2: tuple[float, float] = (7.0, 17.0)
+    """In roll and pitch."""
     half_track_m: float = 0.40
     ride_height_m: float = 0.35
     """Of the centre of mass above the ground, at rest."""
     spring_n_m: float = 6000.0
     damper_n_s_m: float = 420.0
-    friction: float = 0.9
-    """Of dry tyres: side force over load, at most."""
-    tyre_shape: float = 1.4
-    tyre_stiffness_1_rad: float = 9.0
-    """C and B of the magic formula; the side force is largest at 0.23 rad of slip."""
-    slip_speed_m_s: float = 0.6
-    """Below this speed slip counts as at it, so that a standing vehicle does not chatter."""
-    most_steering_rad: float = 0.50
-    steering_rate_rad_s: float = 2.5
-    speed_gain_1_s: float = 3.0
-    most_drive_m_s2: float = 3.0
-    most_brake_m_s2: float = 6.0
     rolling_share: float = 0.02
     """Rolling resistance over weight."""
     air_drag_n_s_m: float = 1.5
@@ -68,14 +56,15 @@ class Rover:
 
     def __init__(self, settings: RoverSettings | None = None) -> None:
         self.settings = s = settings or RoverSettings()
+        self._handling = h = s.handling
         self._height: Callable[[float, float], float] = lambda x, y: 0.0
         self.grip: Callable[[float, float], float] = lambda x, y: 1.0
         """Share of dry friction at east and north."""
         self.steering_rad = 0.0
         """Of a virtual wheel in the middle of the front axle."""
-        self._corners = tuple((sx * s.half_wheelbase_m, sy * s.half_track_m)
+        self._corners = tuple((sx * h.half_wheelbase_m, sy * s.half_track_m)
                               for sx in (1.0, -1.0) for sy in (1.0, -1.0))
-        self._rest_m = s.ride_height_m + s.mass_kg * STANDARD_GRAVITY_M_S2 / 4.0 / s.spring_n_m
+        self._rest_m = s.ride_height_m + h.mass_kg * STANDARD_GRAVITY_M_S2 / 4.0 / s.spring_n_m
 
     def enter(self, layout: RoadLayout) -> None:
         """The world that it drives in."""
@@ -83,8 +72,8 @@ class Rover:
 
     def mjcf(self, vertical_fov_rad: float) -> tuple[str, str, str]:
         """Body, actuators (there are none) and sensors, to be put into a scene."""
-        s = self.settings
-        inertia = ' '.join(str(value) for value in s.inertia_kg_m2)
+        s, h = self.settings, self._handling
+        inertia = ' '.join(str(value) for value in (*s.inertia_kg_m2, h.yaw_inertia_kg_m2))
         camera = ' '.join(str(value) for value in s.camera_position_m)
         hull = ' '.join(str(value) for value in s.hull_m)
         sin, cos = math.sin(s.camera_pitch_rad), math.cos(s.camera_pitch_rad)
@@ -93,7 +82,7 @@ class Rover:
             f'euler="{0.5 * math.pi} 0 0" rgba="0.1 0.1 0.1 1"/>' for x, y in self._corners)
         body = (
             f'<body name="{self.body}"><freejoint/>'
-            f'<inertial pos="0 0 0" mass="{s.mass_kg}" diaginertia="{inertia}"/>'
+            f'<inertial pos="0 0 0" mass="{h.mass_kg}" diaginertia="{inertia}"/>'
             f'<geom name="airframe" type="box" contype="0" conaffinity="1" size="{hull}" '
             f'rgba="0.7 0.15 0.1 1"/>{wheels}<site name="imu"/>'
             f'<camera name="forward" pos="{camera}" xyaxes="0 -1 0 {sin:.6f} 0 {cos:.6f}" '
@@ -123,16 +112,15 @@ class Rover:
         """
         if not isinstance(setpoint, Command):
             raise LiquidPilotError(f'the rover takes no {type(setpoint).__name__}')
-        s = self.settings
+        s, h = self.settings, self._handling
         self._steer(setpoint, data)
         rows = rotation_rows(*state.orientation_wxyz)
         ahead, left = [row[0] for row in rows], [row[1] for row in rows]
         speed = state.velocity_flu_m_s[0]
-        wanted = s.speed_gain_1_s * (setpoint.forward_m_s - speed)
-        wanted += STANDARD_GRAVITY_M_S2 * ahead[2]
-        wanted = min(max(wanted, -s.most_brake_m_s2), s.most_drive_m_s2)
+        climb = STANDARD_GRAVITY_M_S2 * ahead[2] / h.speed_gain_1_s
+        wanted = h.push_m_s2(setpoint.forward_m_s + climb, speed)
         rolling = s.rolling_share * STANDARD_GRAVITY_M_S2 * max(-1.0, min(1.0, speed / 0.3))
-        push = s.mass_kg * (wanted - rolling)
+        push = h.mass_kg * (wanted - rolling)
         px, py, pz = state.position_enu_m
         v = data.qvel[:3].tolist()
         w = [sum(rows[i][j] * state.angular_velocity_flu_rad_s[j] for j in range(3))
@@ -148,7 +136,7 @@ class Rover:
             if load <= 0.0:
                 continue
             along, across = self._tyre(
-                load, s.friction * self.grip(east, north), push / 4.0,
+                load, h.friction * self.grip(east, north), push / 4.0,
                 self._angle(x, y), sum(map(float.__mul__, ahead, velocity)),
                 sum(map(float.__mul__, left, velocity)))
             own = [ahead[i] * along + left[i] * across for i in range(3)]
@@ -163,30 +151,28 @@ class Rover:
         data.xfrc_applied[data.body(self.body).id] = (*force, *torque)
 
     def _steer(self, setpoint: Command, data: mujoco.MjData) -> None:
-        s = self.settings
-        curvature = curvature_of(setpoint.yaw_rate_rad_s, setpoint.forward_m_s)
-        angle = math.atan(2.0 * s.half_wheelbase_m * curvature)
-        angle = min(max(angle, -s.most_steering_rad), s.most_steering_rad)
-        most = s.steering_rate_rad_s * float(data.model.opt.timestep)
-        self.steering_rad += min(max(angle - self.steering_rad, -most), most)
+        wanted = self._handling.steering_rad(
+            curvature_of(setpoint.yaw_rate_rad_s, setpoint.forward_m_s))
+        self.steering_rad = self._handling.steer(
+            self.steering_rad, wanted, float(data.model.opt.timestep))
 
     def _angle(self, x: float, y: float) -> float:
         """Of one wheel: those in front turn about one point, the inner one more (Ackermann)."""
         if x < 0.0 or self.steering_rad == 0.0:
             return 0.0
-        base = 2.0 * self.settings.half_wheelbase_m
+        base = 2.0 * self._handling.half_wheelbase_m
         return math.atan(base / (base / math.tan(self.steering_rad) - y))
 
     def _tyre(self, load: float, friction: float, push: float, angle: float, ahead_m_s: float,
               left_m_s: float) -> tuple[float, float]:
         """Force ahead and to the left of the vehicle, in newtons, of one tyre."""
-        s = self.settings
+        h = self._handling
         cos, sin = math.cos(angle), math.sin(angle)
         rolling, sliding = ahead_m_s * cos + left_m_s * sin, left_m_s * cos - ahead_m_s * sin
-        slip = math.atan2(sliding, max(abs(rolling), s.slip_speed_m_s))
+        slip = math.atan2(sliding, max(abs(rolling), h.slip_speed_m_s))
         most = friction * load
         push = min(max(push, -most), most)
-        side = -most * math.sin(s.tyre_shape * math.atan(s.tyre_stiffness_1_rad * slip))
+        side = most * h.side_share(slip)
         side *= math.sqrt(max(0.0, 1.0 - (push / most)**2)) if most else 0.0
         return push * cos - side * sin, push * sin + side * cos
 

@@ -100,7 +100,7 @@ def test_the_parameter_file_lists_every_parameter_with_its_default():
 
 @pytest.mark.parametrize('given', [
     {}, *({name: False} for name in ('photometric', 'receptors', 'follow_rotation', 'hold_frames',
-                                     'stretch_core', 'caution')),
+                                     'stretch_core', 'caution', 'govern')),
     {'foresee': True}, {'stretch': 3.0}, {'caution_after_s': 1.5}, {'caution_fade_s': 0.7}])
 def test_the_front_gets_each_setting_under_its_name(given):
     assert PilotParameters(adaptation=True, **given).front() == FrontSettings(**given)

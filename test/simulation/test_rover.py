@@ -94,7 +94,7 @@ def test_no_more_than_grip_holds_it_in_a_bend():
     for grip in (1.0, 0.5, 0.3):
         path = drive(bend(8.0, 6.0), 4.0, grip, 8.0)
         felt = np.hypot(*np.diff(path[:, :2], n=2, axis=0).T) / 0.05**2
-        assert np.quantile(felt, 0.95) < 1.1 * grip * S.friction * 9.81
+        assert np.quantile(felt, 0.95) < 1.1 * grip * S.handling.friction * 9.81
 
 
 def test_brakes_stop_it_and_grip_says_how_soon():
@@ -106,7 +106,7 @@ def test_brakes_stop_it_and_grip_says_how_soon():
     dry, wet, ice = metres(1.0), metres(0.5), metres(0.15)
     # It brakes with 6 m/s^2 at most, which dry tyres and half-gripping ones differ in.
     assert 8.0**2 / 2 / 6.5 < dry < wet < ice
-    assert ice > 0.85 * 8.0**2 / 2 / (0.15 * S.friction * 9.81)
+    assert ice > 0.85 * 8.0**2 / 2 / (0.15 * S.handling.friction * 9.81)
 
 
 def test_one_side_on_ice_pulls_it_round():
@@ -119,7 +119,7 @@ def test_the_inner_wheel_turns_more():
     rover = Rover()
     rover.steering_rad = 0.3
     front = [rover._angle(x, y) for x, y in rover._corners if x > 0.0]
-    base = 2.0 * S.half_wheelbase_m
+    base = 2.0 * S.handling.half_wheelbase_m
     for (_, y), angle in zip(rover._corners, front, strict=False):
         assert base / math.tan(angle) + y == pytest.approx(base / math.tan(0.3))
     assert front[0] > 0.3 > front[1] > 0.0

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from liquid_pilot.interfaces import LiquidPilotError, VehicleLimits
 from liquid_pilot.onboard.vehicles.coding import CURVATURE, Coding
+from liquid_pilot.onboard.vehicles.handling import BUGGY, Handling
 
 
 class VehicleClass(NamedTuple):
@@ -21,6 +22,8 @@ class VehicleClass(NamedTuple):
     """What its embedded simulation takes; the first unless another is asked for."""
     gazebo: str = ''
     """What it takes in Gazebo; empty: it has no world there."""
+    handling: Handling | None = None
+    """Of a car, by which its grip is judged."""
 
 
 CLASSES: dict[str, VehicleClass] = {
@@ -41,7 +44,7 @@ CLASSES: dict[str, VehicleClass] = {
             safe_command=(0.0, 0.0, 0.0, 0.0),  # brake, and stand
         ),
         Coding(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
-        pilot='', adapters=('cmd_vel',)),
+        pilot='', adapters=('cmd_vel',), handling=BUGGY),
 }
 """By name."""
 LIMITS: dict[str, VehicleLimits] = {name: each.limits for name, each in CLASSES.items()}
