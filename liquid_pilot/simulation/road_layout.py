@@ -100,7 +100,7 @@ class RoadLayout:
         """
         low, high = 0, len(self.line)
         if near_m is not None:
-            middle = round((near_m + BEFORE_M) / STEP_M)
+            middle = self.index(near_m)
             reach = round(_SEARCH_M / STEP_M)
             low, high = max(0, middle - reach), min(high, middle + reach + 1)
         part = self.line[low:high]

@@ -97,3 +97,11 @@ def test_a_road_that_cannot_be_is_said_so():
     tight = RoadSettings(apart_m=25.0, radius_m=(9.0, 9.5), bend_rad=(9.0, 9.5))
     with pytest.raises(LiquidPilotError, match='keeps clear of itself'):
         generate(1, tight)
+
+
+def test_what_drives_away_backwards_is_still_located():
+    road = generate(3)
+    (x, y, _), yaw, near = road.start_enu_m, road.start_yaw_rad, 0.0
+    for back_m in range(0, 80, 2):
+        near, left = road.locate(x - back_m * math.cos(yaw), y - back_m * math.sin(yaw), near)
+    assert near < -50.0 and math.isfinite(left)
