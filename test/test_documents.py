@@ -264,6 +264,7 @@ PRELUDES = {
         [("'clear,all:3'", "'clear'"), ('range(100)', 'range(1)'), ('workers=2', 'workers=1')]),
     'recording.md': ('from pathlib import Path\n', []),
     'simulation.md': ('', []),
+    'vehicles.md': ('', []),
 }
 
 

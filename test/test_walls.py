@@ -82,10 +82,12 @@ def test_what_flies_knows_neither_simulation_nor_evaluation_nor_learning(importe
 
 def test_a_floor_imports_only_from_below(imported):
     below = {
-        'liquid': (), 'onboard': ('liquid',), 'simulation': ('liquid', 'onboard'),
-        'evaluation': ('liquid', 'onboard', 'simulation'),
-        'learning': ('liquid', 'onboard', 'simulation', 'evaluation'),
-        'nodes': ('liquid', 'onboard', 'simulation', 'evaluation'),
+        # A vehicle's file is read on board; its task is imported when it is asked for.
+        'liquid': (), 'fleet': ('onboard',), 'onboard': ('liquid', 'fleet'),
+        'simulation': ('liquid', 'onboard', 'fleet'),
+        'evaluation': ('liquid', 'onboard', 'fleet', 'simulation'),
+        'learning': ('liquid', 'onboard', 'fleet', 'simulation', 'evaluation'),
+        'nodes': ('liquid', 'onboard', 'fleet', 'simulation', 'evaluation'),
     }
     for floor, allowed in below.items():
         for name in within(floor):

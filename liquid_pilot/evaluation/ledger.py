@@ -21,7 +21,7 @@ from liquid_pilot.evaluation.flight import Flight
 from liquid_pilot.interfaces import LiquidPilotError
 
 FILE = 'missions.jsonl'
-DECIDES = ('interfaces.py', 'liquid', 'onboard', 'simulation', 'evaluation/missions.py',
+DECIDES = ('interfaces.py', 'liquid', 'onboard', 'fleet', 'simulation', 'evaluation/missions.py',
            'evaluation/flight.py')
 """Files and folders of the package that decide how a flight goes and what is kept of it."""
 

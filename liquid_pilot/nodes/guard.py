@@ -29,7 +29,8 @@ from liquid_pilot.nodes.vehicle_outputs import OUTPUTS
 from liquid_pilot.onboard.fence import Fence
 from liquid_pilot.onboard.guard import SAFE, SILENT, STOPPED, Decision, Guard
 from liquid_pilot.onboard.preflight import Requirements, failing
-from liquid_pilot.onboard.vehicles import ADAPTERS, LIMITS, make_adapter
+from liquid_pilot.onboard.vehicles import ADAPTERS, make_adapter
+from liquid_pilot.onboard.vehicles.classes import LIMITS
 
 _LAST_WORD_NS = 500_000_000
 """How long the end waits for the vehicle to have the safe command."""

@@ -17,12 +17,14 @@ The strength of a course is how long it has to be remembered: metres of the firs
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.rotations import heading_rad
+from liquid_pilot.simulation.conditions import COURSES
 from liquid_pilot.simulation.layout import (
     Course,
     ForestLayout,
@@ -47,6 +49,22 @@ _VIEW_RAD = 0.47
 _LANE_M = 1.6
 """Half the width of the lane between the hedges."""
 _GAP_M = 2.0
+
+
+def forest(seed: int, strengths: Mapping[str, float]) -> ForestLayout:
+    """The forest of a seed in conditions, with its course if they name one."""
+    settings = ForestSettings()
+    further, other = strengths.get('range', 0.0), strengths.get('forest', 0.0)
+    if further or other:
+        low, high = settings.target_distance_m
+        thin, thick = settings.trunk_radius_m
+        settings = replace(
+            settings, target_distance_m=(low + further, high + further),
+            tree_spacing_m=settings.tree_spacing_m * (1.0 - 0.25 * other),
+            trunk_radius_m=(thin * (1.0 + 0.5 * other), thick * (1.0 + 0.5 * other)),
+        )
+    course = next((family for family in COURSES if family in strengths), None)
+    return lay(seed, settings, course, strengths.get(course, 0.0))
 
 
 def lay(seed: int, settings: ForestSettings, family: str | None = None, strength: float = 0.0

@@ -1,6 +1,6 @@
 """What a class of vehicle has to do, and where: all that differs between vehicles in simulation.
 
-A vehicle is added by one Task in `tasks.TASKS`; nothing else asks which vehicle it is.
+A vehicle is added by one file (`fleet`); nothing else asks which vehicle it is.
 """
 
 from __future__ import annotations

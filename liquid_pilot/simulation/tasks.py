@@ -1,67 +1,26 @@
-"""The vehicles of the embedded simulator, each with its task."""
+"""The tasks of the embedded simulator's vehicles, by the name of the vehicle (`fleet`)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import functools
 from dataclasses import replace
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.simulation import road_layout, road_scene, scene
-from liquid_pilot.simulation.conditions import COURSES, FAMILIES, GROUND, WORLD, Condition, check
-from liquid_pilot.simulation.courses import Way, lay
+from liquid_pilot.onboard.vehicles.classes import MODULES
+from liquid_pilot.simulation.conditions import Condition, check
 from liquid_pilot.simulation.disturbance import Disturbance
-from liquid_pilot.simulation.driver import Driver, RoadWay
-from liquid_pilot.simulation.expert import Expert
-from liquid_pilot.simulation.layout import ForestLayout, ForestSettings
-from liquid_pilot.simulation.mission import MissionRules
-from liquid_pilot.simulation.road_layout import RoadLayout
-from liquid_pilot.simulation.rover import Rover
 from liquid_pilot.simulation.severities import strength
 from liquid_pilot.simulation.task import Layout, Task
-from liquid_pilot.simulation.vehicles import Quadrotor
 
 
-def _forest(seed: int, strengths: Mapping[str, float]) -> ForestLayout:
-    """With its course, if the conditions name one."""
-    settings = ForestSettings()
-    further, other = strengths.get('range', 0.0), strengths.get('forest', 0.0)
-    if further or other:
-        low, high = settings.target_distance_m
-        thin, thick = settings.trunk_radius_m
-        settings = replace(
-            settings, target_distance_m=(low + further, high + further),
-            tree_spacing_m=settings.tree_spacing_m * (1.0 - 0.25 * other),
-            trunk_radius_m=(thin * (1.0 + 0.5 * other), thick * (1.0 + 0.5 * other)),
-        )
-    course = next((family for family in COURSES if family in strengths), None)
-    return lay(seed, settings, course, strengths.get(course, 0.0))
-
-
-def _road(seed: int, strengths: Mapping[str, float]) -> RoadLayout:
-    return road_layout.generate(seed)
-
-
-TASKS: dict[str, Task] = {
-    'quadrotor': Task(
-        vehicle=Quadrotor, layout=_forest, scene=scene.forest, way=Way, demonstrator=Expert,
-        rules=MissionRules(), families=frozenset(FAMILIES) - {*GROUND}),
-    'rover': Task(
-        vehicle=Rover, layout=_road, scene=road_scene.road, way=RoadWay, demonstrator=Driver,
-        rules=MissionRules(arrival_m=0.0, time_limit_s=90.0, area_radius_m=math.inf,
-                           ceiling_m=math.inf, reached='drove the road to its end'),
-        families=frozenset(FAMILIES) - WORLD - {'motor'},
-        disturbance=Disturbance(sigma=(1.0, 0.0, 0.0, 0.7), correlation_s=0.4, burst_s=0.8)),
-}
-"""By the name that the user gives."""
-
-
+@functools.cache
 def task_of(vehicle: str) -> Task:
     """LiquidPilotError naming those that there are."""
-    if vehicle not in TASKS:
+    known = {name: each for name, each in MODULES.items() if hasattr(each, 'task')}
+    if vehicle not in known:
         raise LiquidPilotError(
-            f'no vehicle named {vehicle!r}; there is: {", ".join(sorted(TASKS))}')
-    return TASKS[vehicle]
+            f'no vehicle named {vehicle!r} in simulation; there is: {", ".join(sorted(known))}')
+    return known[vehicle].task()
 
 
 def disturbance_of(vehicle: str, level: float) -> Disturbance:

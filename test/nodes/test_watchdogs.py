@@ -19,7 +19,7 @@ from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 
 from liquid_pilot.nodes import graph, messages, qos
-from liquid_pilot.onboard.vehicles import limits_of
+from liquid_pilot.onboard.vehicles.classes import limits_of
 
 LIMITS = limits_of('quadrotor')
 SAFE = LIMITS.safe_command

@@ -7,7 +7,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.driver import Driver, DriverSettings
 from liquid_pilot.simulation.mission import Mission
-from liquid_pilot.simulation.tasks import TASKS
+from liquid_pilot.simulation.tasks import task_of
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
 SMALL = SimulationSettings(vehicle='rover', camera_width=32, camera_height=18)
@@ -22,7 +22,7 @@ def simulation():
 def drive(simulation, seed, condition='clear', settings=None, limit_s=None):
     packet = simulation.reset(seed, conditions=parse(condition))
     driver = Driver(simulation.layout, settings)
-    mission = Mission(seed, simulation.layout, TASKS['rover'].rules)
+    mission = Mission(seed, simulation.layout, task_of('rover').rules)
     while mission.update(packet) is None and (
             limit_s is None or mission.flight_time_s < limit_s):
         packet = simulation.advance(driver.command(packet.state))

@@ -12,14 +12,12 @@ from liquid_pilot.onboard.vehicles.adapter import Adapter
 from liquid_pilot.onboard.vehicles.attitude_target import AttitudeTargetAdapter
 from liquid_pilot.onboard.vehicles.attitude_thrust import AttitudeThrustAdapter
 from liquid_pilot.onboard.vehicles.body_velocity import BodyVelocityAdapter
-from liquid_pilot.onboard.vehicles.classes import LIMITS, limits_of
 from liquid_pilot.onboard.vehicles.cmd_vel import CmdVelAdapter
 from liquid_pilot.onboard.vehicles.hover import HoverAdapter
 from liquid_pilot.onboard.vehicles.settings import VehicleSettings
 from liquid_pilot.onboard.vehicles.world_velocity import VelocityEnuAdapter, VelocityNedAdapter
 
-__all__ = ['ADAPTERS', 'LIMITS', 'Adapter', 'AdapterEntry', 'VehicleSettings', 'limits_of',
-           'make_adapter']
+__all__ = ['ADAPTERS', 'Adapter', 'AdapterEntry', 'VehicleSettings', 'make_adapter']
 
 
 class AdapterEntry(NamedTuple):

@@ -1,52 +1,42 @@
-"""What each class of vehicle is: limits, time-out, safe command, and what its outputs mean."""
+"""The classes of vehicles by name: those of `fleet`, and those that other packages bring."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import importlib
+import pkgutil
+import warnings
+from importlib.metadata import entry_points
+from types import ModuleType
 
+from liquid_pilot import fleet
 from liquid_pilot.interfaces import LiquidPilotError, VehicleLimits
-from liquid_pilot.onboard.vehicles.coding import CURVATURE, Coding
-from liquid_pilot.onboard.vehicles.handling import BUGGY, Handling
+from liquid_pilot.onboard.vehicles.vehicle_class import VehicleClass
+
+GROUP = 'liquid_pilot.vehicles'
+"""Of the entry points by which a package brings a vehicle."""
 
 
-class VehicleClass(NamedTuple):
-    """One class; a vehicle is added here, and in `simulation.tasks` where it is simulated."""
+def _modules() -> dict[str, ModuleType]:
+    """By the name of the vehicle. One that cannot be loaded is left out, with a warning."""
+    found = {each.name: importlib.import_module(f'{fleet.__name__}.{each.name}')
+             for each in pkgutil.iter_modules(fleet.__path__)}
+    for entry in entry_points(group=GROUP):
+        try:
+            if entry.name in found:
+                raise LiquidPilotError('there is a vehicle of this name already')
+            module = entry.load()
+            if not isinstance(getattr(module, 'VEHICLE', None), VehicleClass):
+                raise LiquidPilotError(f'{entry.value} has no VEHICLE of the type VehicleClass')
+            found[entry.name] = module
+        # Whatever is wrong with another vehicle, this one flies.
+        except Exception as error:
+            warnings.warn(f'the vehicle {entry.name!r} is left out: {error}', stacklevel=1)
+    return found
 
-    limits: VehicleLimits
-    """Forward, left, up in m/s and yaw rate in rad/s."""
-    coding: Coding
-    """Of the pilots that are trained for it."""
-    pilot: str
-    """The shipped one; empty: there is none yet."""
-    adapters: tuple[str, ...]
-    """What its embedded simulation takes; the first unless another is asked for."""
-    gazebo: str = ''
-    """What it takes in Gazebo; empty: it has no world there."""
-    handling: Handling | None = None
-    """Of a car, by which its grip is judged."""
 
-
-CLASSES: dict[str, VehicleClass] = {
-    'quadrotor': VehicleClass(
-        VehicleLimits(
-            maximum=(2.5, 1.5, 1.0, 1.5),
-            slew=(8.0, 8.0, 8.0, 10.0),
-            command_timeout_s=0.5,
-            safe_command=(0.0, 0.0, 0.0, 0.0),  # hover
-        ),
-        Coding(scale=(2.0, 1.0, 0.6, 1.0)),
-        pilot='forest-ltc', adapters=('cmd_vel', 'attitude_thrust'), gazebo='gazebo'),
-    'rover': VehicleClass(
-        VehicleLimits(
-            maximum=(9.0, 0.0, 0.0, 3.0),
-            slew=(6.0, 1.0, 1.0, 20.0),
-            command_timeout_s=0.5,
-            safe_command=(0.0, 0.0, 0.0, 0.0),  # brake, and stand
-        ),
-        Coding(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
-        pilot='', adapters=('cmd_vel',), handling=BUGGY),
-}
-"""By name."""
+MODULES = _modules()
+"""The file of each vehicle."""
+CLASSES: dict[str, VehicleClass] = {name: each.VEHICLE for name, each in MODULES.items()}
 LIMITS: dict[str, VehicleLimits] = {name: each.limits for name, each in CLASSES.items()}
 
 

@@ -11,7 +11,8 @@ from liquid_pilot.interfaces import (
     ObservationError,
     VehicleState,
 )
-from liquid_pilot.onboard.vehicles import ADAPTERS, LIMITS, limits_of, make_adapter
+from liquid_pilot.onboard.vehicles import ADAPTERS, make_adapter
+from liquid_pilot.onboard.vehicles.classes import LIMITS, limits_of
 from liquid_pilot.onboard.velocity_controller import VelocityController
 
 COMMAND = Command(9, 1.0, -0.5, 0.2, 0.3)

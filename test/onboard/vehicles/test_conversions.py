@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from liquid_pilot.interfaces import Command, LiquidPilotError, ObservationError, VehicleState
 from liquid_pilot.onboard.rotations import into_world
-from liquid_pilot.onboard.vehicles import ADAPTERS, LIMITS, VehicleSettings, make_adapter
+from liquid_pilot.onboard.vehicles import ADAPTERS, VehicleSettings, make_adapter
+from liquid_pilot.onboard.vehicles.classes import LIMITS
 from liquid_pilot.onboard.vehicles.hover import FLOOR_M
 
 MAXIMUM = LIMITS['quadrotor'].maximum
