@@ -24,14 +24,16 @@ VEHICLE = VehicleClass(
 
 def task() -> Task:
     """In simulation."""
-    from liquid_pilot.simulation import scene
+    from liquid_pilot.simulation import gazebo_forest, gazebo_vehicle, scene
     from liquid_pilot.simulation.conditions import FAMILIES, GROUND
     from liquid_pilot.simulation.courses import Way, forest
     from liquid_pilot.simulation.expert import Expert
     from liquid_pilot.simulation.mission import MissionRules
-    from liquid_pilot.simulation.task import Task
+    from liquid_pilot.simulation.task import GazeboPlace, Task
     from liquid_pilot.simulation.vehicles import Quadrotor
 
     return Task(
         vehicle=Quadrotor, layout=forest, scene=scene.forest, way=Way, demonstrator=Expert,
-        rules=MissionRules(), families=frozenset(FAMILIES) - {*GROUND})
+        rules=MissionRules(), families=frozenset(FAMILIES) - {*GROUND},
+        gazebo=GazeboPlace(gazebo_forest.furnish, gazebo_vehicle.steer_to_start,
+                           gazebo_vehicle.at_start, gazebo_vehicle.SKY_M))

@@ -21,18 +21,18 @@ VEHICLE = VehicleClass(
         safe_command=(0.0, 0.0, 0.0, 0.0),  # brake, and stand
     ),
     coding=Coding(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
-    pilot='', adapters=('cmd_vel',), handling=BUGGY)
+    pilot='', adapters=('cmd_vel',), gazebo='cmd_vel', handling=BUGGY)
 
 
 def task() -> Task:
     """In simulation."""
-    from liquid_pilot.simulation import road_layout, road_scene
+    from liquid_pilot.simulation import gazebo_road, gazebo_rover, road_layout, road_scene
     from liquid_pilot.simulation.conditions import FAMILIES, WORLD
     from liquid_pilot.simulation.disturbance import Disturbance
     from liquid_pilot.simulation.driver import Driver, RoadWay
     from liquid_pilot.simulation.mission import MissionRules
     from liquid_pilot.simulation.rover import Rover
-    from liquid_pilot.simulation.task import Task
+    from liquid_pilot.simulation.task import GazeboPlace, Task
 
     return Task(
         vehicle=Rover, layout=lambda seed, strengths: road_layout.generate(seed),
@@ -40,4 +40,6 @@ def task() -> Task:
         rules=MissionRules(arrival_m=0.0, time_limit_s=90.0, area_radius_m=math.inf,
                            ceiling_m=math.inf, reached='drove the road to its end'),
         families=frozenset(FAMILIES) - WORLD - {'motor'},
-        disturbance=Disturbance(sigma=(1.0, 0.0, 0.0, 0.7), correlation_s=0.4, burst_s=0.8))
+        disturbance=Disturbance(sigma=(1.0, 0.0, 0.0, 0.7), correlation_s=0.4, burst_s=0.8),
+        gazebo=GazeboPlace(gazebo_road.furnish, gazebo_rover.steer_to_start,
+                           gazebo_rover.at_start, gazebo_rover.SKY_M))

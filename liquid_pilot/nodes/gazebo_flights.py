@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from typing import Any
 
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
-    Command,
     Observation,
     SensorPacket,
     VehicleState,
@@ -21,13 +19,12 @@ from liquid_pilot.nodes.gazebo_link import GazeboNode
 from liquid_pilot.nodes.gazebo_server import GazeboServer
 from liquid_pilot.nodes.mission_node import UnansweredError
 from liquid_pilot.nodes.mission_run import MissionRun
-from liquid_pilot.onboard.rotations import heading_rad, into_body
 from liquid_pilot.simulation import gazebo_world
 from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.gazebo_vehicle import ODOMETRY_HZ
-from liquid_pilot.simulation.layout import ForestLayout
 from liquid_pilot.simulation.mission import Mission
-from liquid_pilot.simulation.tasks import task_of
+from liquid_pilot.simulation.task import Layout
+from liquid_pilot.simulation.tasks import gazebo_of, task_of
 from liquid_pilot.simulation.weather import look_of
 from liquid_pilot.simulation.world import SimulationSettings
 
@@ -35,8 +32,6 @@ _LOG = 'gazebo.log'
 _WAIT_S = 0.1
 _BETWEEN_NS = NANOSECONDS_PER_SECOND
 """Time goes on from world to world, so that no node sees it jump back."""
-_SETTLED_M, _SETTLED_RAD, _SETTLED_M_S = 0.05, 0.03, 0.05
-_PULL_1_S, _FASTEST_M_S, _FASTEST_RAD_S = 1.0, 0.5, 0.5
 _ENGAGE_PERIOD_S, _USUALLY_S = 0.25, 8.0
 """How often the guard is asked, and how long it takes until it lets the pilot fly, at most."""
 
@@ -52,6 +47,7 @@ class GazeboFlights(MissionRun):
         super().__init__(
             node, out, NANOSECONDS_PER_SECOND, NANOSECONDS_PER_SECOND // ODOMETRY_HZ)
         self._program = gazebo_server.find()
+        self._place = gazebo_of(settings.vehicle)
         self._world = SimulationSettings(
             vehicle=settings.vehicle, camera_width=settings.camera_width,
             camera_height=settings.camera_height)
@@ -99,10 +95,10 @@ class GazeboFlights(MissionRun):
         self._node.await_silence()
         self._node.reset_pilot()
 
-    def _start(self, seed: int, layout: ForestLayout) -> GazeboServer:
+    def _start(self, seed: int, layout: Layout) -> GazeboServer:
         s = self._settings
         world = gazebo_world.write(
-            self._scratch / f'forest_{seed}', layout, self._world, look_of(seed, self._conditions),
+            self._scratch / f'world_{seed}', layout, self._world, look_of(seed, self._conditions),
             s.render_engine, s.real_time_factor)
         # The last mission's end is this one's beginning.
         self._next_ns += _BETWEEN_NS
@@ -130,19 +126,19 @@ class GazeboFlights(MissionRun):
             raise UnansweredError(f'for {limit_s:g} s {otherwise}: {server.last_words()}')
         return states
 
-    def _hold_until_engaged(self, server: GazeboServer, layout: ForestLayout) -> None:
-        """Hover where the mission starts, until the guard lets the pilot fly.
+    def _hold_until_engaged(self, server: GazeboServer, layout: Layout) -> None:
+        """Rest where the mission starts, until the guard lets the pilot fly.
 
-        Motors that spin up let the vehicle sink at first.
+        Motors that spin up let a quadrotor sink at first.
         """
         node, limit_s = self._node, self._settings.gazebo_timeout_s
         until_s = node.steady_s() + limit_s
         asked_s, problem = 0.0, 'the vehicle does not come to rest where it starts'
         while not node.passing:
             for state in self._next(server, 'no odometry; Gazebo said last'):
-                node.steering = towards_start(state, layout)
+                node.steering = self._place.steer_to_start(state, layout)
                 now_s = node.steady_s()
-                if at_start(state, layout) and now_s - asked_s > _ENGAGE_PERIOD_S:
+                if self._place.at_start(state, layout) and now_s - asked_s > _ENGAGE_PERIOD_S:
                     asked_s = now_s
                     node.passing, problem = node.engage(True)
                 if node.passing:
@@ -169,7 +165,7 @@ class GazeboFlights(MissionRun):
                     seen = Observation(*frame, ())
                 outcome = self._score(mission, SensorPacket(
                     state.stamp_ns, seen, (), state, float(way.left_m(state.position_enu_m)),
-                    'something solid' if node.touched else None))
+                    'something solid' if node.touched else way.trespass(state)))
                 if outcome is not None:
                     break
         self._took_s += node.steady_s() - began_s
@@ -178,28 +174,3 @@ class GazeboFlights(MissionRun):
 
 def _ratio(above: float, below: float) -> float | None:
     return round(above / below, 3) if below else None
-
-
-def towards_start(state: VehicleState, layout: ForestLayout) -> Command:
-    """What brings the vehicle back to the place and the heading at which a mission starts.
-
-    Along the body's own axes, tilt included, as Gazebo's controller has it.
-    """
-    away = [a - b for a, b in zip(layout.start_enu_m, state.position_enu_m, strict=True)]
-    length = math.hypot(*away)
-    pull = min(_PULL_1_S, _FASTEST_M_S / length) if length else 0.0
-    body = into_body(state.orientation_wxyz, tuple(pull * value for value in away))
-    turn = _PULL_1_S * _turn_rad(state, layout)
-    return Command(state.stamp_ns, *body, max(-_FASTEST_RAD_S, min(turn, _FASTEST_RAD_S)))
-
-
-def at_start(state: VehicleState, layout: ForestLayout) -> bool:
-    """Whether it hovers there."""
-    return (math.dist(state.position_enu_m, layout.start_enu_m) < _SETTLED_M
-            and math.hypot(*state.velocity_flu_m_s) < _SETTLED_M_S
-            and abs(_turn_rad(state, layout)) < _SETTLED_RAD)
-
-
-def _turn_rad(state: VehicleState, layout: ForestLayout) -> float:
-    turn = layout.start_yaw_rad - heading_rad(state.orientation_wxyz)
-    return math.remainder(turn, 2.0 * math.pi)

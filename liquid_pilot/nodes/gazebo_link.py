@@ -24,6 +24,7 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.nodes import messages, qos
 from liquid_pilot.nodes.mission_node import MissionNode, MissionParameters
 from liquid_pilot.nodes.parameters import parameter
+from liquid_pilot.onboard.vehicles.classes import class_of
 from liquid_pilot.simulation.sdf import ENGINES
 
 TWIST, ENABLE, TOUCHED = 'gazebo/twist', 'gazebo/enable', 'gazebo/touched'
@@ -60,7 +61,7 @@ class GazeboNode(MissionNode):
 
     def __init__(self) -> None:
         super().__init__('gazebo')
-        self.adapter, self.setpoint_topic = 'gazebo', 'cmd_vel'
+        self.adapter, self.setpoint_topic = class_of(self.settings.now.vehicle).gazebo, 'cmd_vel'
         self.passing = False
         """Whether the guard's commands are handed on; otherwise `steering` is."""
         self.steering = _HOVER

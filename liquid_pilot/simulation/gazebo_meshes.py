@@ -33,7 +33,7 @@ class Objects:
     """An OBJ file of named parts, each of a material of the same name, and the MTL of these."""
 
     def __init__(self, file: str) -> None:
-        self._file = file
+        self.file = file
         self._obj = [f'mtllib {file}.mtl']
         self._mtl: list[str] = []
         self._known: dict[str, dict[str, int]] = {'v': {}, 'vt': {}, 'vn': {}}
@@ -61,7 +61,7 @@ class Objects:
 
     def files(self) -> dict[str, bytes]:
         """By their names."""
-        return {f'{self._file}.{kind}': ('\n'.join(lines) + '\n').encode()
+        return {f'{self.file}.{kind}': ('\n'.join(lines) + '\n').encode()
                 for kind, lines in (('obj', self._obj), ('mtl', self._mtl))}
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from liquid_pilot.interfaces import Command, VehicleState
+from liquid_pilot.onboard.rotations import heading_rad, into_body
 from liquid_pilot.onboard.velocity_controller import VelocityGains
 from liquid_pilot.simulation.layout import ForestLayout
 from liquid_pilot.simulation.sdf import Element, element, numbers, plugin, pose, sub
@@ -31,6 +33,9 @@ _SLOWDOWN = 10
 """Rotors turn this much slower than their thrust says, so that physics steps suffice."""
 _CONTROL = 'control'
 """Namespace of controller and motors."""
+SKY_M, _FAR_M = 95.0, 110.0
+_SETTLED_M, _SETTLED_RAD, _SETTLED_M_S = 0.05, 0.03, 0.05
+_PULL_1_S, _FASTEST_M_S, _FASTEST_RAD_S = 1.0, 0.5, 0.5
 
 
 def quadrotor(layout: ForestLayout, settings: SimulationSettings, touched_by: str,
@@ -47,26 +52,32 @@ def quadrotor(layout: ForestLayout, settings: SimulationSettings, touched_by: st
     model = element('model', name=MODEL)
     pose(model, layout.start_enu_m, (0.0, 0.0, layout.start_yaw_rad))
     link = sub(model, 'link', name=BASE)
-    _inertial(link, v.mass_kg - 4 * _ROTOR_KG, v.inertia_kg_m2)
+    inertial(link, v.mass_kg - 4 * _ROTOR_KG, v.inertia_kg_m2)
     _body(link, v)
-    _camera(link, v, settings)
-    _imu(link, settings)
+    camera(link, settings, v.camera_position_m, _FAR_M)
+    imu(link, settings)
     for index, (x, y, _) in enumerate(ROTORS):
         _rotor(model, index, (x * v.arm_x_m, y * v.arm_y_m, 0.03))
         _motor(model, v, index)
     _controller(model, v)
+    told(model, touched_by)
+    return model
+
+
+def told(model: Element, touched_by: str) -> None:
+    """Its odometry, and whether it has touched what it must not."""
     plugin(model, 'odometry-publisher', 'OdometryPublisher', dimensions='3', odom_frame='odom',
            robot_base_frame=BASE, odom_topic=TOPICS['odometry'],
            odom_publish_frequency=str(ODOMETRY_HZ))
     plugin(model, 'touchplugin', 'TouchPlugin', target=touched_by, namespace='touch',
            time='0.001', enabled='true')
-    return model
 
 
-def _inertial(link: Element, mass_kg: float, diagonal: tuple[float, float, float]) -> None:
-    inertial = sub(link, 'inertial')
-    sub(inertial, 'mass', f'{mass_kg:.6g}')
-    inertia = sub(inertial, 'inertia')
+def inertial(link: Element, mass_kg: float, diagonal: tuple[float, float, float]) -> None:
+    """Mass and moments about its own axes."""
+    made = sub(link, 'inertial')
+    sub(made, 'mass', f'{mass_kg:.6g}')
+    inertia = sub(made, 'inertia')
     values = dict(zip(('ixx', 'iyy', 'izz'), diagonal, strict=True), ixy=0.0, ixz=0.0, iyz=0.0)
     for name, value in values.items():
         sub(inertia, name, f'{value:.6g}')
@@ -85,36 +96,39 @@ def _body(link: Element, v: QuadrotorSettings) -> None:
         sub(material, name, '0.9 0.5 0.1 1')
 
 
-def _camera(link: Element, v: QuadrotorSettings, settings: SimulationSettings) -> None:
+def camera(link: Element, settings: SimulationSettings, position_m: tuple[float, float, float],
+           far_m: float, pitch_rad: float = 0.0) -> None:
+    """It looks ahead, and down by its pitch."""
     sensor = sub(link, 'sensor', name='camera', type='camera')
-    pose(sensor, v.camera_position_m)
+    pose(sensor, position_m, (0.0, pitch_rad, 0.0))
     sub(sensor, 'update_rate', str(settings.camera_rate_hz))
     sub(sensor, 'topic', TOPICS['image'])
-    camera = sub(sensor, 'camera')
-    sub(camera, 'camera_info_topic', TOPICS['camera_info'])
+    lens = sub(sensor, 'camera')
+    sub(lens, 'camera_info_topic', TOPICS['camera_info'])
     width, height = settings.camera_width, settings.camera_height
     across = 2.0 * math.atan(math.tan(0.5 * settings.camera_vertical_fov_rad) * width / height)
-    sub(camera, 'horizontal_fov', f'{across:.9g}')
-    image = sub(camera, 'image')
+    sub(lens, 'horizontal_fov', f'{across:.9g}')
+    image = sub(lens, 'image')
     sub(image, 'width', str(width))
     sub(image, 'height', str(height))
     sub(image, 'format', 'R8G8B8')
-    clip = sub(camera, 'clip')
+    clip = sub(lens, 'clip')
     sub(clip, 'near', '0.04')
-    sub(clip, 'far', '110')
-    sub(camera, 'optical_frame_id', CAMERA_FRAME)
+    sub(clip, 'far', f'{far_m:g}')
+    sub(lens, 'optical_frame_id', CAMERA_FRAME)
 
 
-def _imu(link: Element, settings: SimulationSettings) -> None:
+def imu(link: Element, settings: SimulationSettings) -> None:
+    """As noisy as the embedded simulator's."""
     s = ImuSettings()
     sensor = sub(link, 'sensor', name='imu', type='imu')
     sub(sensor, 'update_rate', str(settings.imu_rate_hz))
     sub(sensor, 'topic', TOPICS['imu'])
-    imu = sub(sensor, 'imu')
+    made = sub(sensor, 'imu')
     for kind, noise, bias in (
             ('angular_velocity', s.gyro_noise_rad_s, s.gyro_bias_rad_s),
             ('linear_acceleration', s.accelerometer_noise_m_s2, s.accelerometer_bias_m_s2)):
-        axes = sub(imu, kind)
+        axes = sub(made, kind)
         for axis in 'xyz':
             model = sub(sub(axes, axis), 'noise', type='gaussian')
             sub(model, 'mean', '0')
@@ -126,7 +140,7 @@ def _imu(link: Element, settings: SimulationSettings) -> None:
 def _rotor(model: Element, index: int, position: tuple[float, float, float]) -> None:
     link = sub(model, 'link', name=f'rotor_{index}')
     pose(link, position)
-    _inertial(link, _ROTOR_KG, (1e-6, 1e-5, 1.1e-5))
+    inertial(link, _ROTOR_KG, (1e-6, 1e-5, 1.1e-5))
     visual = sub(link, 'visual', name='disc')
     disc = sub(sub(visual, 'geometry'), 'cylinder')
     sub(disc, 'radius', '0.075')
@@ -186,3 +200,28 @@ def _controller(model: Element, v: QuadrotorSettings) -> None:
         sub(rotor, 'forceConstant', f'{MOTOR_CONSTANT:g}')
         sub(rotor, 'momentConstant', f'{v.torque_per_thrust_m:g}')
         sub(rotor, 'direction', str(_turns(index)))
+
+
+def steer_to_start(state: VehicleState, layout: ForestLayout) -> Command:
+    """What brings the vehicle back to the place and the heading at which a mission starts.
+
+    Along the body's own axes, tilt included, as Gazebo's controller has it.
+    """
+    away = [a - b for a, b in zip(layout.start_enu_m, state.position_enu_m, strict=True)]
+    length = math.hypot(*away)
+    pull = min(_PULL_1_S, _FASTEST_M_S / length) if length else 0.0
+    body = into_body(state.orientation_wxyz, tuple(pull * value for value in away))
+    turn = _PULL_1_S * _turn_rad(state, layout)
+    return Command(state.stamp_ns, *body, max(-_FASTEST_RAD_S, min(turn, _FASTEST_RAD_S)))
+
+
+def at_start(state: VehicleState, layout: ForestLayout) -> bool:
+    """Whether it hovers there."""
+    return (math.dist(state.position_enu_m, layout.start_enu_m) < _SETTLED_M
+            and math.hypot(*state.velocity_flu_m_s) < _SETTLED_M_S
+            and abs(_turn_rad(state, layout)) < _SETTLED_RAD)
+
+
+def _turn_rad(state: VehicleState, layout: ForestLayout) -> float:
+    turn = layout.start_yaw_rad - heading_rad(state.orientation_wxyz)
+    return math.remainder(turn, 2.0 * math.pi)

@@ -36,18 +36,23 @@ _PAINTS = ((0.92, 0.92, 0.90), (0.90, 0.75, 0.20))
 def road(layout: RoadLayout, look: SceneLook = FAIR) -> SceneParts:
     """Everything but the vehicle."""
     assets, bodies = _surfaces(layout)
-    grown = [shape for index, tree in enumerate(layout.trees)
-              for shape in _raised(shapes.tree(tree, index, look), layout, tree.x_m, tree.y_m)]
-    grown += [shape for index, bush in enumerate(layout.bushes)
-               for shape in _raised([shapes.bush(bush, index, look)], layout, bush.x_m, bush.y_m)]
-    textures = {**looks.textures(layout.seed, look), 'road.png': _picture(layout)}
+    textures = {**looks.textures(layout.seed, look), 'road.png': picture(layout)}
     assets += f"""<texture name="ground" type="2d" file="ground.png"/>
     <texture name="road" type="2d" file="road.png"/>
     <material name="ground" texture="ground" specular="0"/>
     <material name="road" texture="road" specular="0"/>
     {plants()}"""
-    return SceneParts(assets, bodies + ''.join(map(geom, grown)), textures,
+    return SceneParts(assets, bodies + ''.join(map(geom, grown(layout, look))), textures,
                       looks.light(layout.seed))
+
+
+def grown(layout: RoadLayout, look: SceneLook = FAIR) -> list[Shape]:
+    """Trees and bushes, on the ground."""
+    found = [shape for index, tree in enumerate(layout.trees)
+             for shape in _raised(shapes.tree(tree, index, look), layout, tree.x_m, tree.y_m)]
+    return found + [
+        shape for index, bush in enumerate(layout.bushes)
+        for shape in _raised([shapes.bush(bush, index, look)], layout, bush.x_m, bush.y_m)]
 
 
 def _raised(parts: list[Shape], layout: RoadLayout, x: float, y: float) -> list[Shape]:
@@ -60,7 +65,7 @@ def _raised(parts: list[Shape], layout: RoadLayout, x: float, y: float) -> list[
 def _surfaces(layout: RoadLayout) -> tuple[str, str]:
     """Meshes of ground and road, and their geoms."""
     assets, bodies = [], []
-    for name, material, mesh in (*_tiles(layout), *_pieces(layout)):
+    for name, material, mesh in (*tiles(layout), *pieces(layout)):
         assets.append(_mesh(name, *mesh))
         bodies.append(f'<geom class="visual" type="mesh" mesh="{name}" material="{material}"/>')
     low = min(-0.4, float(layout.height(*layout.line[::8, :2].T).min()) - 0.4)
@@ -69,8 +74,8 @@ def _surfaces(layout: RoadLayout) -> tuple[str, str]:
     return ''.join(assets), ''.join(bodies)
 
 
-def _tiles(layout: RoadLayout) -> list[tuple[str, str, tuple[np.ndarray, ...]]]:
-    """The ground, wherever the road is near."""
+def tiles(layout: RoadLayout) -> list[tuple[str, str, tuple[np.ndarray, ...]]]:
+    """The ground, wherever the road is near: name, material, and points, places and triangles."""
     line = layout.near_line
     low = np.floor((line.min(0) - _REACH_M) / _TILE_M).astype(int)
     high = np.ceil((line.max(0) + _REACH_M) / _TILE_M).astype(int)
@@ -90,8 +95,8 @@ def _tiles(layout: RoadLayout) -> list[tuple[str, str, tuple[np.ndarray, ...]]]:
     return found
 
 
-def _pieces(layout: RoadLayout) -> list[tuple[str, str, tuple[np.ndarray, ...]]]:
-    """The road's surface, edge to edge."""
+def pieces(layout: RoadLayout) -> list[tuple[str, str, tuple[np.ndarray, ...]]]:
+    """The road's surface, edge to edge, likewise."""
     row, piece = round(_ROW_M / STEP_M), round(_PIECE_M / STEP_M)
     across = np.linspace(-1.0, 1.0, 5)
     found = []
@@ -126,7 +131,7 @@ def _mesh(name: str, points: np.ndarray, places: np.ndarray, faces: np.ndarray) 
             f'texcoord="{numbers(places, "%.3f")}" face="{numbers(faces, "%d")}"/>')
 
 
-def _picture(layout: RoadLayout) -> bytes:
+def picture(layout: RoadLayout) -> bytes:
     """_REPEAT_M of the road from above: left edge to right edge across, PNG."""
     rng = generator(layout.seed, 'asphalt')
     base = np.array(_ASPHALTS[rng.integers(len(_ASPHALTS))]) * rng.uniform(0.85, 1.15)

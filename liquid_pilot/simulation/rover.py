@@ -25,6 +25,9 @@ from liquid_pilot.simulation.rendering import mujoco
 from liquid_pilot.simulation.road_layout import RoadLayout
 from liquid_pilot.simulation.vehicles import free_state
 
+WHEEL_M = (0.24, 0.09)
+"""Radius and half width of a wheel, as it is drawn."""
+
 
 @dataclass(frozen=True)
 class RoverSettings:
@@ -77,8 +80,9 @@ class Rover:
         camera = ' '.join(str(value) for value in s.camera_position_m)
         hull = ' '.join(str(value) for value in s.hull_m)
         sin, cos = math.sin(s.camera_pitch_rad), math.cos(s.camera_pitch_rad)
+        (radius, half), low = WHEEL_M, round(WHEEL_M[0] - s.ride_height_m, 6)
         wheels = ''.join(
-            f'<geom class="visual" type="cylinder" size="0.24 0.09" pos="{x} {y} -0.11" '
+            f'<geom class="visual" type="cylinder" size="{radius} {half}" pos="{x} {y} {low}" '
             f'euler="{0.5 * math.pi} 0 0" rgba="0.1 0.1 0.1 1"/>' for x, y in self._corners)
         body = (
             f'<body name="{self.body}"><freejoint/>'

@@ -119,6 +119,21 @@ class Demonstrator(Protocol):
         """What is right in this state."""
 
 
+class GazeboPlace(NamedTuple):
+    """A task in Gazebo."""
+
+    furnish: Callable[[Any, Any, Any, SceneLook], dict[str, bytes]]
+    """Adds what stands there and the vehicle, at its start, to an SDF world of a layout, with the
+    simulation's settings and a look; the files that these name."""
+    steer_to_start: Callable[[VehicleState, Layout], Command]
+    """What brings the vehicle to where a mission starts, and holds it there."""
+    at_start: Callable[[VehicleState, Layout], bool]
+    """Whether it rests there."""
+    sky_m: float
+    """Radius of the sky about the origin: farther than the vehicle gets, and nearer than its
+    camera sees."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One class of vehicle: what it is, where it goes, and who shows it how."""
@@ -134,3 +149,4 @@ class Task:
     """Conditions that it knows (`conditions.FAMILIES`)."""
     disturbance: Disturbance = field(default_factory=Disturbance)
     """Of demonstrations."""
+    gazebo: GazeboPlace | None = None

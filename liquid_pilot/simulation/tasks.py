@@ -10,7 +10,7 @@ from liquid_pilot.onboard.vehicles.classes import MODULES
 from liquid_pilot.simulation.conditions import Condition, check
 from liquid_pilot.simulation.disturbance import Disturbance
 from liquid_pilot.simulation.severities import strength
-from liquid_pilot.simulation.task import Layout, Task
+from liquid_pilot.simulation.task import GazeboPlace, Layout, Task
 
 
 @functools.cache
@@ -21,6 +21,14 @@ def task_of(vehicle: str) -> Task:
         raise LiquidPilotError(
             f'no vehicle named {vehicle!r} in simulation; there is: {", ".join(sorted(known))}')
     return known[vehicle].task()
+
+
+def gazebo_of(vehicle: str) -> GazeboPlace:
+    """LiquidPilotError for a vehicle that has no world there."""
+    place = task_of(vehicle).gazebo
+    if place is None:
+        raise LiquidPilotError(f'the {vehicle} has no world in Gazebo')
+    return place
 
 
 def disturbance_of(vehicle: str, level: float) -> Disturbance:

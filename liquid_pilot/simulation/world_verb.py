@@ -1,17 +1,20 @@
-"""`liquid-pilot world`: the forest of a seed as a Gazebo world, to look at or to build on."""
+"""`liquid-pilot world`: the place of a seed as a Gazebo world, to look at or to build on."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from liquid_pilot.onboard.vehicles.classes import CLASSES
 from liquid_pilot.simulation.sdf import ENGINES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--seed', type=int, default=7, metavar='S',
-                        help='which forest (default: 7)')
+                        help='which forest, or road (default: 7)')
+    parser.add_argument('--vehicle', default='quadrotor', choices=tuple(CLASSES),
+                        help='class of vehicle, and with it its world (default: quadrotor)')
     parser.add_argument('--condition', default='clear', metavar='CONDITION',
                         help="range, target and forest of a severity, such as 'target:4' "
                         '(default: clear)')
@@ -19,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='what draws the camera (default: ogre2)')
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='folder for the world and its files; files of the same names are '
-                        'replaced (default: forest_S)')
+                        'replaced (default: VEHICLE_S)')
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,15 +32,17 @@ def run(arguments: argparse.Namespace) -> int:
     from liquid_pilot.simulation.conditions import parse
     from liquid_pilot.simulation.tasks import layout_of
     from liquid_pilot.simulation.weather import look_of
+    from liquid_pilot.simulation.world import SimulationSettings
 
     if arguments.seed < 0:
         raise LiquidPilotError(f'seed must be at least 0, not {arguments.seed}')
     conditions = parse(arguments.condition)
     gazebo_world.check_conditions(conditions)
-    out = arguments.out or Path(f'forest_{arguments.seed}')
+    out = arguments.out or Path(f'{arguments.vehicle}_{arguments.seed}')
     try:
         path = gazebo_world.write(
-            out, layout_of('quadrotor', arguments.seed, conditions),
+            out, layout_of(arguments.vehicle, arguments.seed, conditions),
+            SimulationSettings(vehicle=arguments.vehicle),
             look=look_of(arguments.seed, conditions), render_engine=arguments.render_engine)
     except OSError as error:
         raise LiquidPilotError(f'out: {out} cannot be written: {error}') from None

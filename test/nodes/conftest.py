@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 # Before rclpy is imported, and for every process that a test starts.
@@ -40,6 +41,7 @@ from liquid_pilot.onboard import _receptor_kernels  # noqa: E402
 from liquid_pilot.onboard.encoder import Encoder  # noqa: E402
 from liquid_pilot.onboard.receptors import Receptors  # noqa: E402
 from liquid_pilot.onboard.surprise import log_texture  # noqa: E402
+from liquid_pilot.onboard.vehicles.classes import class_of  # noqa: E402
 
 CAMERA = CameraGeometry.from_vertical_fov(64, 36, math.radians(52.0))
 FEATURES = 8
@@ -100,6 +102,17 @@ def pilot(tmp_path_factory):
     )
     return pilot_file.save(tmp_path_factory.mktemp('pilots') / 'small', specification, wired,
                            _parameters(wired, rng), _encoder(rng))
+
+
+@pytest.fixture(scope='session')
+def rover_pilot(pilot, tmp_path_factory):
+    """The same network, as one that drives a rover."""
+    kind = class_of('rover')
+    specification = replace(
+        pilot.specification, vehicle='rover', steering=kind.coding.steering, limits=kind.limits,
+        command_scale=kind.coding.scale)
+    return pilot_file.save(tmp_path_factory.mktemp('pilots') / 'rover', specification,
+                           pilot.wiring, pilot.parameters, pilot.encoder)
 
 
 def _walk(step, light=1.0):

@@ -59,7 +59,7 @@ def bridge():
     from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, Command
     from liquid_pilot.nodes import messages
     from liquid_pilot.onboard.rotations import heading_rad, into_world
-    from liquid_pilot.simulation.layout import generate
+    from liquid_pilot.simulation.tasks import layout_of
     from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
     rclpy.init()
@@ -89,7 +89,12 @@ def bridge():
             return False
         return True
 
-    def command(state):
+    def drive(state):
+        """Speed and yaw rate."""
+        twist = heard.get('gazebo/twist', Twist())
+        return Command(0, twist.linear.x, 0.0, 0.0, twist.angular.z)
+
+    def fly(state):
         """Along body axes -> along the heading; without motors the vehicle sinks."""
         enabled = heard.get('gazebo/enable', Bool()).data
         if 'gazebo/twist' not in heard or not enabled:
@@ -111,7 +116,7 @@ def bridge():
         frame = packet.observation
         send['camera/camera_info'](messages.pack_camera_info(camera, frame.stamp_ns))
         send['camera/image_raw'](messages.pack_image(frame.image, frame.stamp_ns))
-        if packet.contact:
+        if packet.contact and packet.contact != 'the verge':
             send['gazebo/touched'](Bool(data=True))
 
     while True:
@@ -123,12 +128,16 @@ def bridge():
         world = json.loads(WORLD.read_text())
         seed = int(Path(world['world']).parent.name.rpartition('_')[2])
         root = ElementTree.parse(world['world']).getroot()
-        pose = root.find(".//model[@name='quadrotor']/pose").text.split()
-        assert [round(float(word), 5) for word in pose[:3]] == [
-            round(value, 5) for value in generate(seed).start_enu_m]
+        vehicle, command = next(
+            (name, control) for name, control in (('quadrotor', fly), ('rover', drive))
+            if root.find(f".//model[@name='{name}']") is not None)
+        pose = root.find(f".//model[@name='{vehicle}']/pose").text.split()
+        assert [round(float(word), 4) for word in pose[:2]] == [
+            round(value, 4) for value in layout_of(vehicle, seed, ()).start_enu_m[:2]]
         heard.clear()
         start_ns = int(world['start_s'] * NANOSECONDS_PER_SECOND)
-        with Simulation(SimulationSettings(command_timeout_s=1e6)) as simulation:
+        with Simulation(SimulationSettings(
+                vehicle=vehicle, command_timeout_s=1e6)) as simulation:
             packet = simulation.reset(seed, start_ns)
             while lives(world) and not UNPAUSED.exists():
                 if FAULT != 'mute':

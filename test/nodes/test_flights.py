@@ -18,9 +18,7 @@ from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
 from liquid_pilot.evaluation.missions import fly
-from liquid_pilot.liquid import pilot_file
 from liquid_pilot.nodes import qos
-from liquid_pilot.onboard.vehicles.classes import limits_of
 from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.mission import MissionRules
 from liquid_pilot.simulation.tasks import task_of
@@ -123,18 +121,14 @@ def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
     assert 'Traceback' not in err
 
 
-def test_a_rover_drives_by_the_same_nodes_as_in_one_process(pilot, run_cli, parameters, tmp_path):
-    specification = replace(
-        pilot.specification, vehicle='rover', steering='curvature', limits=limits_of('rover'),
-        command_scale=(8.0, 1.0, 1.0, 0.12))
-    rover = pilot_file.save(tmp_path / 'rover', specification, pilot.wiring, pilot.parameters,
-                            pilot.encoder)
-    process = run_cli('fly', '--vehicle', 'rover', '--pilot', rover.path, '--missions', 1,
+def test_a_rover_drives_by_the_same_nodes_as_in_one_process(
+        rover_pilot, run_cli, parameters, tmp_path):
+    process = run_cli('fly', '--vehicle', 'rover', '--pilot', rover_pilot.path, '--missions', 1,
                       '--seed', 11, '--headless', '--out', tmp_path / 'run', '--params-file',
                       parameters, '--condition', 'friction:4@1s+noise:2')
     out, err = process.communicate(timeout=90)
     assert process.returncode == 0, out + err
-    (result,) = fly([11], rover, rules=replace(task_of('rover').rules, time_limit_s=LIMIT_S),
+    (result,) = fly([11], rover_pilot, rules=replace(task_of('rover').rules, time_limit_s=LIMIT_S),
                     settings=SimulationSettings(
                         vehicle='rover', conditions=parse('friction:4@1s+noise:2')))
     assert same_paths(tmp_path / 'run', [result])

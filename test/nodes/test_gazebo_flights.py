@@ -122,6 +122,20 @@ def test_two_missions_by_the_shipped_pilot(gazebo, fly, tmp_path):
     assert not [line for line in said.splitlines() if 'ERROR' in line], said
 
 
+def test_a_rover_on_a_road_by_the_same_nodes(gazebo, fly, rover_pilot, tmp_path):
+    notes = gazebo()
+    code, said = ended(fly('--vehicle', 'rover', '--pilot', rover_pilot.path, '--missions', 1,
+                           time_limit_s=4.0), 120.0)
+    assert code == 0, said
+    report = json.loads((tmp_path / 'run' / 'report.json').read_text())
+    assert report['run']['vehicle'] == 'rover' and report['run']['adapter'] == 'cmd_vel'
+    (mission,) = report['missions']
+    # Random weights: until the time is up, or off the road.
+    assert mission['reason'] in ('4 s were up', 'hit the verge'), said
+    assert mission['distance_flown_m'] > 0.5
+    assert not any(alive(pid) for pid, _ in calls(notes))
+
+
 def test_pictures_of_both_simulators_are_compared(gazebo, fly, tmp_path):
     """The stand-in draws with MuJoCo, so that here they are all but the same."""
     gazebo()

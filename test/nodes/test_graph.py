@@ -95,7 +95,8 @@ def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file():
     ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
     ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'gazebo takes gazebo, not cmd_vel'),
     ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
-    ({'simulator': 'gazebo', 'vehicle': 'rover', 'pilot': '/p'}, 'no world of a rover for Gazebo'),
+    ({'simulator': 'gazebo', 'vehicle': 'rover', 'pilot': '/p', 'adapter': 'gazebo'},
+     'gazebo takes cmd_vel, not gazebo'),
     ({'vehicle': 'rover'}, 'no pilot for a rover is shipped yet'),
     ({'vehicle': 'rover', 'pilot': '/p', 'adapter': 'attitude_thrust'}, 'takes cmd_vel, not'),
     ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
@@ -130,6 +131,9 @@ def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
     assert bridge.parameter_files == ()
     assert list(specs(simulator='gazebo', headless=True, bridge=False)) == [
         'guard', 'pilot', 'gazebo']
+    car = specs(simulator='gazebo', vehicle='rover', pilot='/p', headless=True)
+    assert car['guard'].parameters['adapter'] == 'cmd_vel'
+    assert car['gazebo'].parameters['vehicle'] == 'rover'
     added = graph.environment(FlyOptions(simulator='gazebo'), {})
     assert added['GZ_IP'] == '127.0.0.1' and added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
     assert 'GZ_IP' not in graph.environment(FlyOptions(simulator='gazebo'), {'GZ_IP': '10.0.0.1'})
