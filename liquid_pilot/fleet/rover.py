@@ -35,7 +35,7 @@ def task() -> Task:
     from liquid_pilot.simulation.task import GazeboPlace, Task
 
     return Task(
-        vehicle=Rover, layout=lambda seed, strengths: road_layout.generate(seed),
+        vehicle=Rover, layout=road_layout.of_conditions,
         scene=road_scene.road, way=RoadWay, demonstrator=Driver,
         rules=MissionRules(arrival_m=0.0, time_limit_s=90.0, area_radius_m=math.inf,
                            ceiling_m=math.inf, reached='drove the road to its end'),

@@ -25,7 +25,8 @@ class DriverSettings:
 
     cruise_m_s: float = 8.0
     side_m_s2: float = 5.5
-    """Largest sideways acceleration that it plans with, on dry road."""
+    """Largest sideways acceleration that it plans with, on dry road; by as much less on one that is
+    known to be slippery."""
     brake_m_s2: float = 2.5
     ahead_m: float = 1.6
     ahead_s: float = 0.35
@@ -43,11 +44,12 @@ class Driver:
         self._layout = layout
         self._near: float | None = None
         # What the bends allow, and what braking for them allows before.
-        allowed = np.sqrt(s.side_m_s2 / np.maximum(np.abs(layout.line[:, 3]), 1e-6))
+        self._side_m_s2, brake_m_s2 = s.side_m_s2 * layout.grip, s.brake_m_s2 * layout.grip
+        allowed = np.sqrt(self._side_m_s2 / np.maximum(np.abs(layout.line[:, 3]), 1e-6))
         speed = np.minimum(allowed, s.cruise_m_s)
         for index in range(len(speed) - 2, -1, -1):
             speed[index] = min(speed[index],
-                               math.sqrt(speed[index + 1]**2 + 2.0 * s.brake_m_s2 * STEP_M))
+                               math.sqrt(speed[index + 1]**2 + 2.0 * brake_m_s2 * STEP_M))
         self._speed = speed
 
     def command(self, state: VehicleState) -> Command:
@@ -64,7 +66,7 @@ class Driver:
         soon_m = self._near + 0.2 * state.velocity_flu_m_s[0]
         speed = float(self._speed[self._layout.index(soon_m)])
         speed /= 1.0 + abs(aside) / s.slow_aside_m
-        speed = min(speed, math.sqrt(s.side_m_s2 / max(abs(curvature), 1e-6)))
+        speed = min(speed, math.sqrt(self._side_m_s2 / max(abs(curvature), 1e-6)))
         return Command(state.stamp_ns, speed, 0.0, 0.0, yaw_rate_of(curvature, speed))
 
 

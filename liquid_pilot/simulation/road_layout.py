@@ -6,6 +6,7 @@ World frame ENU, metres; the road begins near the origin in a random direction.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -71,6 +72,8 @@ class RoadLayout:
     trees: tuple[Tree, ...]
     bushes: tuple[Bush, ...]
     waves: tuple[Wave, ...]
+    grip: float = 1.0
+    """Share of dry grip that there is from the start: who knows the map drives for it."""
 
     @property
     def start_enu_m(self) -> tuple[float, float, float]:
@@ -151,6 +154,11 @@ class RoadLayout:
     def near_line(self) -> np.ndarray:
         """(m, 2): every metre of the road."""
         return self.line[::round(1.0 / STEP_M), :2]
+
+
+def of_conditions(seed: int, strengths: Mapping[str, float]) -> RoadLayout:
+    """The road of a seed, and how slippery it is."""
+    return replace(generate(seed), grip=1.0 - strengths.get('friction', 0.0))
 
 
 def generate(seed: int, settings: RoadSettings | None = None) -> RoadLayout:

@@ -48,6 +48,7 @@ def check_conditions(vehicle: str, conditions: tuple[Condition, ...]) -> None:
 
 
 def layout_of(vehicle: str, seed: int, conditions: tuple[Condition, ...]) -> Layout:
-    """Where things stand for a seed in these conditions."""
+    """Where things stand for a seed in these conditions, of which a later one is no part yet."""
     check_conditions(vehicle, conditions)
-    return task_of(vehicle).layout(seed, {c.family: strength(c) for c in conditions})
+    return task_of(vehicle).layout(
+        seed, {c.family: strength(c) for c in conditions if not c.onset_s})

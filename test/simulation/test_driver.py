@@ -39,10 +39,12 @@ def test_it_drives_roads_to_their_end(simulation, seed):
     assert np.sqrt((aside**2).mean()) < 0.15
 
 
-def test_half_the_grip_throws_it_off_and_half_the_side_force_keeps_it_on(simulation):
-    slid = drive(simulation, 0, 'friction=0.5')
+def test_half_the_grip_throws_it_off_unless_it_is_known_before(simulation):
+    slid = drive(simulation, 0, 'friction=0.5@0.1s')
     assert (slid.outcome, slid.reason) == ('crash', 'hit the verge')
-    assert drive(simulation, 0, 'friction=0.5', DriverSettings(side_m_s2=2.7)).outcome == 'success'
+    assert drive(simulation, 0, 'friction=0.5').outcome == 'success'
+    assert drive(simulation, 0, 'friction=0.5@0.1s', DriverSettings(side_m_s2=2.7)).outcome == \
+        'success'
 
 
 def test_what_is_slippery_begins_when_it_is_said_to(simulation):

@@ -1,0 +1,190 @@
+"""What the study of driving says: docs/driving.json and docs/driving.md.
+
+An intervention is the end of a drive before its road's: off the road, or into something. Intervals
+of 95 % are by bootstrap over roads, with the same roads drawn for both arms of a difference; of
+shares Wilson's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from study import HERE, Study
+
+from liquid_pilot.evaluation.flight import Flight
+from liquid_pilot.evaluation.ledger import Ledger
+from liquid_pilot.evaluation.report import place
+from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
+from liquid_pilot.liquid import pilot_file
+
+FIRST = 'ltc frozen'
+"""What the others are compared with."""
+_DRAWS = 4000
+Drives = dict[int, Flight]
+"""By the road's seed."""
+
+
+def gather(study: Study, folder: str, drivers: list[Any], roads: range
+           ) -> tuple[dict[tuple[str, str], Drives], set[str]]:
+    """(arm, condition) to its drives, and the versions of the code that drove them."""
+    arms = {(pilot.digest, mode): name for name, mode, pilot in drivers}
+    found: dict[tuple[str, str], Drives] = {}
+    codes = set()
+    with Ledger(study.record / folder) as ledger:
+        for cell, flight in ledger.flights.items():
+            arm = arms.get((cell.pilot, cell.mode))
+            if arm is not None and cell.seed in roads:
+                found.setdefault((arm, cell.condition), {})[cell.seed] = flight
+                codes.add(cell.code)
+    return found, codes
+
+
+def per_km(drives: list[Flight]) -> float:
+    """Interventions a kilometre."""
+    flown_m = sum(drive.flown_m for drive in drives)
+    return 1000.0 * sum(drive.outcome == 'crash' for drive in drives) / max(flown_m, 1.0)
+
+
+def lateral(drives: list[Flight]) -> float:
+    """RMS distance from the road's middle, of all drives."""
+    squares = [(drive.lateral_rms_m or 0.0)**2 * drive.duration_s for drive in drives]
+    return float(np.sqrt(sum(squares) / max(sum(drive.duration_s for drive in drives), 1e-9)))
+
+
+def speed(drives: list[Flight]) -> float:
+    """Metres over seconds, of all drives."""
+    return sum(d.flown_m for d in drives) / max(sum(d.duration_s for d in drives), 1e-9)
+
+
+def interval(figure: Callable[[list[Flight]], float], drives: list[Flight],
+             minus: list[Flight] | None = None) -> list[float]:
+    """Of a figure, or of its difference from that of other drives on the same roads."""
+    rng, count = np.random.default_rng(0), len(drives)
+    found = []
+    for _ in range(_DRAWS):
+        drawn = rng.integers(count, size=count)
+        value = figure([drives[i] for i in drawn])
+        found.append(value - figure([minus[i] for i in drawn]) if minus else value)
+    return [round(float(bound), 3) for bound in np.quantile(found, (0.025, 0.975))]
+
+
+def summarise(study: Study) -> dict[str, Any]:
+    """All figures, as JSON."""
+    names = list(dict.fromkeys(name for part in study.content['drives'] for name in part['arms']))
+    found, codes = gather(study, 'drives', [study.arm(name) for name in names
+                                            if _there(study, name)], study.roads)
+    cells = []
+    for part in study.content['drives']:
+        for condition in part['conditions']:
+            cells += [_cell(found, name, condition, study) for name in part['arms']]
+    tests = [cell for cell in cells if 'p' in cell]
+    for cell, adjusted in zip(tests, holm([cell['p'] for cell in tests]), strict=True):
+        cell['p_holm'] = round(adjusted, 6)
+    plan = study.content['search']
+    roads = range(plan['first_road'], plan['first_road'] + plan['roads'])
+    drivers = study.scaled() if _there(study, FIRST) and _there(study, 'oracle frozen') else []
+    searched, _ = gather(study, 'search', drivers, roads)
+    order = [name for name, _, _ in drivers]
+    search = [{'arm': arm, **_figures(list(drives.values()))} for (arm, _), drives in
+              sorted(searched.items(), key=lambda item: order.index(item[0][0]))]
+    missing = sum(cell['missing'] for cell in cells)
+    return {'version': study.content['version'], 'codes': sorted(codes),
+            'roads': study.content['roads'], 'missing': missing, 'cells': cells,
+            'search': {'condition': plan['condition'], 'roads': plan['roads'], 'rows': search}}
+
+
+def _there(study: Study, name: str) -> bool:
+    return study.pilot(name.split()[0]).is_dir()
+
+
+def _figures(drives: list[Flight]) -> dict[str, Any]:
+    won = sum(drive.outcome == 'success' for drive in drives)
+    if not drives:
+        return {'drives': 0, 'completed': 0}
+    return {'drives': len(drives), 'completed': won,
+            'wilson_95': [round(bound, 4) for bound in wilson_interval(won, len(drives))],
+            **{name: round(figure(drives), 3) for name, figure in FIGURES.items()},
+            **{f'{name}_95': interval(figure, drives) for name, figure in FIGURES.items()}}
+
+
+FIGURES = {'interventions_per_km': per_km, 'lateral_rms_m': lateral, 'speed_m_s': speed}
+
+
+def _cell(found: dict[tuple[str, str], Drives], arm: str, condition: str, study: Study
+          ) -> dict[str, Any]:
+    mine = found.get((arm, condition), {})
+    first = found.get((FIRST, condition), {})
+    cell = {'condition': condition, 'arm': arm, 'missing': study.content['roads'] - len(mine),
+            **_figures(list(mine.values()))}
+    both = sorted(mine.keys() & first.keys())
+    if arm != FIRST and both:
+        pairs = [(first[road].outcome == 'success', mine[road].outcome == 'success')
+                 for road in both]
+        cell['p'] = mcnemar_exact(pairs.count((True, False)), pairs.count((False, True)))
+        cell['per_km_minus_first_95'] = interval(
+            per_km, [mine[road] for road in both], [first[road] for road in both])
+    return cell
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    lines = ['| who | completed | interventions a km | from the middle (RMS) | speed |'
+             ' a km more than `ltc frozen` | p (Holm) |', '|---|---|---|---|---|---|---|']
+    for row in rows:
+        if not row['drives']:
+            lines.append(f'| {row["arm"]} | not driven yet | | | | | |')
+            continue
+        low, high = (100.0 * bound for bound in row['wilson_95'])
+        texts = [f'{row["completed"]} of {row["drives"]} ({low:.0f} to {high:.0f} %)']
+        for name, unit in zip(FIGURES, ('', ' m', ' m/s'), strict=True):
+            least, most = row[f'{name}_95']
+            texts.append(f'{row[name]:.2f}{unit} ({least:.2f} to {most:.2f})')
+        more = row.get('per_km_minus_first_95')
+        texts.append(f'{more[0]:+.2f} to {more[1]:+.2f}' if more else '')
+        texts.append(f'{row["p_holm"]:.2g}' if 'p_holm' in row else '')
+        lines.append(f'| {row["arm"]} | {" | ".join(texts)} |')
+    return lines
+
+
+def markdown(study: Study, content: dict[str, Any]) -> str:
+    """docs/driving.md."""
+    remarks = HERE / 'remarks.md'
+    lines = ['# Driving', '', *(remarks.read_text().rstrip().split('\n') if remarks.is_file()
+                                else []), '', '## What was driven', '']
+    if content['missing']:
+        lines += [f'**Unfinished: {content["missing"]} drives are still to be driven.**', '']
+    lines += [f'{content["roads"]} roads that nothing was trained or tuned on, the same for every '
+              'arm; arms and conditions were fixed in `benchmarks/driving/study.yaml` before the '
+              'first drive. Intervals of 95 %: Wilson for shares, bootstrap over roads otherwise; '
+              "p of McNemar's exact test of completed drives against `ltc frozen`, corrected over "
+              'all of them (Holm).', '',
+              '    python benchmarks/driving/run.py          # all of it; resumable, needs hours',
+              '    python benchmarks/driving/run.py report   # this page; needs the drives', '']
+    conditions = list(dict.fromkeys(cell['condition'] for cell in content['cells']))
+    for condition in conditions:
+        rows = [cell for cell in content['cells'] if cell['condition'] == condition]
+        lines += [f'**{condition}**', '', *_table(rows), '']
+    search = content['search']
+    lines += ['## Time constants and grip', '',
+              f'The liquid pilot on {search["roads"]} roads of the search, '
+              f'`{search["condition"]}`, its time constants scaled; the oracle is the same network '
+              'trained there.', '',
+              *_table(search['rows']), '']
+    lines += [f'Driven by the code with the digests {", ".join(content["codes"])} '
+              '(`evaluation/ledger.py`).', '']
+    return '\n'.join(lines)
+
+
+def write(study: Study, folder: Path) -> dict[str, Any]:
+    """Write both files; what was driven, and where they are."""
+    content = summarise(study)
+    folder.mkdir(parents=True, exist_ok=True)
+    place(folder / 'driving.json', (json.dumps(content, indent=1) + '\n').encode())
+    page = place(folder / 'driving.md', markdown(study, content).encode())
+    driven = sum(cell['drives'] for cell in content['cells'])
+    return {'driven': driven, 'missing': content['missing'], 'report': str(page),
+            'networks': {name: pilot_file.load(study.pilot(name)).specification.name
+                         for name in study.content['networks'] if study.pilot(name).is_dir()}}

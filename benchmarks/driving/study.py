@@ -1,0 +1,143 @@
+"""study.yaml as an object: who drives what, and where it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from rich.progress import Progress
+
+from liquid_pilot.evaluation import crew
+from liquid_pilot.evaluation.cells import Results, evaluate
+from liquid_pilot.evaluation.missions import InProcessPilot
+from liquid_pilot.liquid import pilot_file
+from liquid_pilot.liquid.pilot_file import PilotFile
+from liquid_pilot.onboard.adapting import Adapting
+from liquid_pilot.onboard.evidence import Evidence, Proposal
+from liquid_pilot.onboard.front import FrontSettings
+from liquid_pilot.simulation.world import Simulation
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SHIPPED = ROOT / 'pilots' / 'road-ltc'
+VEHICLE = 'rover'
+LIQUID, ORACLE = 'ltc', 'oracle'
+RECEPTORS = 'study:receptors:'
+"""Mode of receptors whose time constants are the trained ones times what follows; no governor."""
+Driver = tuple[str, str, PilotFile]
+"""Name of the arm, its mode, and the pilot."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """The plan, and where its parts are kept."""
+
+    content: dict[str, Any]
+    work: Path
+    """Demonstrations and checkpoints: large, and cheap to make again."""
+    record: Path
+    """Pilots and drives."""
+    shipped: Path
+    """The liquid pilot: it is the one that the package ships."""
+
+    @classmethod
+    def read(cls, smoke: bool = False) -> Study:
+        """The study, or its smoke version in a folder of its own."""
+        content = yaml.safe_load((HERE / 'study.yaml').read_text())
+        tiny = content.pop('smoke')
+        if smoke:
+            work = ROOT / 'runs' / 'driving-smoke'
+            return cls({**content, **tiny}, work, work, work / 'pilots' / LIQUID)
+        return cls(content, ROOT / 'runs' / 'driving', HERE, SHIPPED)
+
+    @property
+    def roads(self) -> range:
+        """That all arms drive."""
+        first = self.content['first_road']
+        return range(first, first + self.content['roads'])
+
+    def pilot(self, network: str) -> Path:
+        """Where a pilot is kept."""
+        return self.shipped if network == LIQUID else self.record / 'pilots' / network
+
+    def arm(self, name: str) -> Driver:
+        """Of study.yaml: 'NETWORK MODE'."""
+        network, mode = name.split()
+        return name, self.content['modes'][mode], pilot_file.load(self.pilot(network))
+
+    def scaled(self) -> list[Driver]:
+        """The liquid pilot as it is, with other time constants, and the oracle."""
+        plan, pilot = self.content['search'], pilot_file.load(self.pilot(LIQUID))
+        found: list[Driver] = [('as trained', '', pilot)]
+        for name, factors in (('cm', plan['capacitances']), ('gleak', plan['leaks'])):
+            for factor in factors:
+                found.append((f'{name} x {factor:g}', '', self._with(pilot, name, factor)))
+        found += [(f'receptors x {factor:g}', f'{RECEPTORS}{factor:g}', pilot)
+                  for factor in plan['receptors']]
+        return [*found, ('oracle', '', pilot_file.load(self.pilot(ORACLE)))]
+
+    def _with(self, pilot: PilotFile, name: str, factor: float) -> PilotFile:
+        """The same with all values of one parameter scaled, kept among the checkpoints."""
+        values = np.float32(getattr(pilot.parameters, name) * factor)
+        folder = self.work / 'scaled' / f'{name}-{factor:g}'
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            pilot_file.save(
+                folder, replace(pilot.specification, name=f'{name}-{factor:g}'), pilot.wiring,
+                replace(pilot.parameters, **{name: values}), pilot.encoder)
+        return pilot_file.load(folder)
+
+    def evaluate(self, drivers: Sequence[Driver], condition: str, roads: Sequence[int],
+                 folder: str, workers: int, progress: Progress) -> Results:
+        """Drive what is missing; Ctrl-C goes through."""
+        task = progress.add_task(f'{folder}: {condition}', total=None)
+
+        def on_progress(done: int, total: int, *rest: Any) -> None:
+            progress.update(task, completed=done, total=total, visible=done < total)
+
+        results = evaluate(
+            [pilot for _, _, pilot in drivers], [condition], roads, self.record / folder, workers,
+            on_progress, progress.console.print, modes=[mode for _, mode, _ in drivers],
+            make_pilot=make_pilot)
+        progress.update(task, visible=False)
+        if results.interrupted:
+            raise KeyboardInterrupt
+        return results
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Settings that all networks are trained by."""
+        plan = yaml.safe_load((ROOT / 'config' / 'train_road.yaml').read_text())
+        return {**plan, **self.content.get('training', {})}
+
+
+def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> InProcessPilot:
+    """As `crew.make_pilot`, and receptors of constant time constants."""
+    if not mode.startswith(RECEPTORS):
+        return crew.make_pilot(file, simulation, adapter, mode)
+    front = FrontSettings(photometric=False, hold_frames=False, stretch_core=False, caution=False,
+                          govern=False)
+    driver = InProcessPilot(file, simulation, adapter, adapting=Adapting(front))
+    scale = np.log(float(mode.removeprefix(RECEPTORS)))
+    driver.learner = Constant(
+        np.full(file.familiar.receptor_tau_s.shape, scale, np.float32),
+        driver.engine.scalable_neurons)
+    return driver
+
+
+class Constant:
+    """Time constants that nothing changes."""
+
+    def __init__(self, receptors: np.ndarray, neurons: int) -> None:
+        self._receptors, self._core = receptors, np.zeros((2, neurons), np.float32)
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def add(self, evidence: Evidence) -> Proposal:
+        """The same for every tick."""
+        return Proposal(evidence.sequence, self._receptors, *self._core)
