@@ -21,7 +21,7 @@ VEHICLE = VehicleClass(
         safe_command=(0.0, 0.0, 0.0, 0.0),  # brake, and stand
     ),
     coding=Coding(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
-    pilot='', adapters=('cmd_vel',), gazebo='cmd_vel', handling=BUGGY)
+    pilot='road-ltc', adapters=('cmd_vel',), gazebo='cmd_vel', handling=BUGGY)
 
 
 def task() -> Task:

@@ -14,7 +14,7 @@ from liquid_pilot.nodes import graph
 from liquid_pilot.nodes.graph import FlyOptions
 from liquid_pilot.nodes.hardware import HardwareOptions
 from liquid_pilot.nodes.process_runner import command_line
-from liquid_pilot.onboard.vehicles.classes import limits_of
+from liquid_pilot.onboard.vehicles.classes import CLASSES, limits_of
 
 OTHERS = {
     'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
@@ -97,7 +97,6 @@ def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file():
     ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
     ({'simulator': 'gazebo', 'vehicle': 'rover', 'pilot': '/p', 'adapter': 'gazebo'},
      'gazebo takes cmd_vel, not gazebo'),
-    ({'vehicle': 'rover'}, 'no pilot for a rover is shipped yet'),
     ({'vehicle': 'rover', 'pilot': '/p', 'adapter': 'attitude_thrust'}, 'takes cmd_vel, not'),
     ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
     ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
@@ -109,6 +108,18 @@ def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file():
 def test_what_cannot_be_flown_is_refused_at_once(changes, words):
     with pytest.raises(LiquidPilotError, match=words):
         FlyOptions(**changes)
+
+
+def test_a_vehicle_without_a_shipped_pilot_wants_one_named(monkeypatch):
+    monkeypatch.setitem(CLASSES, 'rover', CLASSES['rover']._replace(pilot=''))
+    with pytest.raises(LiquidPilotError, match='no pilot for a rover is shipped yet'):
+        FlyOptions(vehicle='rover')
+    assert FlyOptions(vehicle='rover', demonstrate=True).vehicle == 'rover'
+
+
+def test_each_vehicle_flies_by_its_own_pilot():
+    assert 'pilot' not in specs(headless=True)['pilot'].parameters
+    assert specs(headless=True, vehicle='rover')['pilot'].parameters['pilot'] == 'road-ltc'
 
 
 def test_an_autopilot_is_chosen_where_nothing_is_simulated():
