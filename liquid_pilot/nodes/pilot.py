@@ -373,10 +373,12 @@ class Pilot(runtime.LiquidNode):
         state = 'waiting' if self._answer is None else 'flying'
         if self._refusing:
             state = 'refusing'
+        grip = self._state.grip
         return state, {
             'pilot': self._engine.pilot.specification.name,
             'digest': self._engine.pilot.digest[:12],
             'adaptation': 'on' if self._follower else 'off',
+            **({} if grip is None else {'grip': messages.format_number(grip.share, 2)}),
             'frame_age_p99_ms': messages.format_number(self._frames.latency_ms(0.99), 2),
             **self._readiness(state).values()}
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from adapting_rig import BLOCKS, STEP_NS, Rig
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
 from liquid_pilot.evaluation.missions import InProcessPilot, fly_one
+from liquid_pilot.liquid import pilot_file
 from liquid_pilot.nodes import labelled, qos
 from liquid_pilot.onboard.adaptation import Adaptation, LearnerSettings
 from liquid_pilot.onboard.adapting import Adapting
@@ -19,6 +21,7 @@ from liquid_pilot.onboard.front import FrontSettings
 from liquid_pilot.onboard.surprise import GateSettings
 from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.mission import MissionRules
+from liquid_pilot.simulation.tasks import task_of
 from liquid_pilot.simulation.world import Simulation, SimulationSettings
 
 
@@ -298,3 +301,31 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(
     assert tau_s[0] == pytest.approx(0.0125) and tau_s[-1] > 1.1 * 0.0125
     assert proposal.receptors.min() > 0.1 and proposal.log_cm.any()
     assert not np.array_equal(np.array(plain.path)[-1], np.array(results[0].path)[-1])
+
+
+def test_the_shipped_rover_is_governed_through_ros_as_in_one_process(run_cli, tmp_path):
+    limit_s, seed, condition = 7.0, 21, 'friction=0.7@2s'
+    parameters = tmp_path / 'parameters.yaml'
+    parameters.write_text(yaml.safe_dump({
+        f'/**/{node}': {'ros__parameters': values} for node, values in {
+            'simulator': {'time_limit_s': limit_s},
+            'pilot': {'adaptation_timeout_s': 5.0}}.items()}))
+    process = run_cli('fly', '--vehicle', 'rover', '--adapt', '--missions', 1, '--seed', seed,
+                      '--headless', '--condition', condition, '--out', tmp_path / 'run',
+                      '--params-file', parameters)
+    pilot = pilot_file.load(pilot_file.resolve('road-ltc'))
+    rules = replace(task_of('rover').rules, time_limit_s=limit_s)
+    with Simulation(SimulationSettings(vehicle='rover', conditions=parse(condition))) as simulation:
+        driver = InProcessPilot(pilot, simulation, adapting=Adapting())
+        result = fly_one(seed, simulation, driver, rules)
+        grip = driver.tick.state.grip.share
+        free = InProcessPilot(pilot, simulation, adapting=Adapting(FrontSettings(govern=False)))
+        ungoverned = fly_one(seed, simulation, free, rules)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, out + err
+    path = np.load(tmp_path / 'run' / 'paths.npz')[f'seed_{seed}']
+    assert np.array_equal(path[:, 1:], np.array(result.path)[:, 1:])
+    # The governor took part.
+    assert grip < 0.6
+    assert ungoverned.distance_flown_m / ungoverned.duration_s > \
+        1.05 * result.distance_flown_m / result.duration_s
