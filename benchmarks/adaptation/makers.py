@@ -14,6 +14,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import studies
 import yaml
 from rich.progress import Progress
 from study import ROOT, Study
@@ -34,16 +35,14 @@ class Maker:
     """Makes whatever is missing, with a bar for each thing under way."""
 
     def __init__(self, study: Study, workers: int, progress: Progress) -> None:
-        self._study, self._workers, self._progress = study, workers, progress
-        self._tasks: dict[str, Any] = {}
-        self._label = ''
+        self._study, self._workers, self._bars = study, workers, studies.Bars(progress)
 
     def make(self, kind: str, seed: int) -> None:
         """One pilot, unless it is there."""
         place = self._study.pilot(kind, seed)
         if place.is_dir():
             return
-        self._label = f'{kind}-{seed} '
+        self._bars.label = f'{kind}-{seed} '
         if kind in BORROWED:
             pilot = pilot_file.load(RECORD / f'{BORROWED[kind]}-{seed}')
             data = self.shown('demonstrations')
@@ -57,7 +56,7 @@ class Maker:
             data = self.shown('demonstrations')
             pilot = self._train(kind, seed, data, self._core(kind), Beginning(
                 encoder_run=RECORD / f'{BORROWED["ltc"]}-{seed}'))
-        familiar = pilot.familiar or familiarity.measure(pilot, data.training, self._announce)
+        familiar = pilot.familiar or familiarity.measure(pilot, data.training, self._bars.announce)
         place.parent.mkdir(parents=True, exist_ok=True)
         familiarity.with_familiar(pilot, familiar, place)
 
@@ -71,8 +70,8 @@ class Maker:
         settings = TrainingSettings.from_mapping(
             {**self._study.content['budget'], 'augmentation': 'none', **changes,
              'name': f'{kind}-{seed}', 'seed': seed}, 'study.yaml')
-        return train(settings, self._study.work / 'training' / f'{kind}-{seed}', self._announce,
-                     self._workers, data=data, beginning=beginning)
+        return train(settings, self._study.work / 'training' / f'{kind}-{seed}',
+                     self._bars.announce, self._workers, data=data, beginning=beginning)
 
     def _train_memory(self, kind: str, seed: int, data: source.DataSource) -> pilot_file.PilotFile:
         plan = yaml.safe_load((ROOT / 'config' / 'train_memory.yaml').read_text())
@@ -100,14 +99,8 @@ class Maker:
                 disturbance=demonstrations.Disturbance(level=plan['disturbance']),
                 conditions=tuple(flown.get(name, ()))),
             self._workers,
-            lambda outcome, frames, done, of: self._announce(name, done, of, math.nan))
+            lambda outcome, frames, done, of: self._bars.announce(name, done, of, math.nan))
         return source.read(folder, plan['held_out_share'])
-
-    def _announce(self, stage: str, done: int, of: int, loss: float) -> None:
-        name = f'{self._label}{stage}'
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=of)
-        self._progress.update(self._tasks[name], completed=done, total=of, visible=done < of)
 
 
 def prepare(study: Study, workers: int, progress: Progress, only: str | None = None) -> None:

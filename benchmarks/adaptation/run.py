@@ -22,21 +22,20 @@ for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
 # Threads that spin while they wait cost a busy machine two thirds of its speed.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-import argparse
 import itertools
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import arms
-from study import ROOT, Study
+import studies
+from study import Study
 
 from liquid_pilot.liquid import pilot_file
 
@@ -97,50 +96,42 @@ def fly(study: Study, workers: int, progress: Progress, only: str | None) -> dic
     return speed
 
 
+def parts(smoke: bool) -> list[str]:
+    """What --only may name."""
+    content, _, _ = studies.read(HERE, smoke)
+    return [part['name'] for part in content['flights']] + content['pilots']
+
+
 def main(arguments: list[str] | None = None) -> int:
     """See the module."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('steps', nargs='*', help=f'of {", ".join(STEPS)}; default: all')
-    parser.add_argument('--only', metavar='NAME',
-                        help='a part of the flights of study.yaml, or a kind of pilot')
-    parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
-    parser.add_argument('--smoke', action='store_true', help='a tiny study, for a look')
-    parsed = parser.parse_args(arguments)
-    unknown = set(parsed.steps) - set(STEPS)
-    if unknown:
-        parser.error(f'no step named {", ".join(sorted(unknown))}; there is: {", ".join(STEPS)}')
-    steps = parsed.steps or STEPS
-    study = Study.read(parsed.smoke)
-    names = [part['name'] for part in study.content['flights']] + study.content['pilots']
-    if parsed.only not in (None, *names):
-        parser.error(f'no part named {parsed.only!r}; there is: {", ".join(names)}')
-    closing: dict[str, Any] = {}
-    try:
-        with Progress(console=Console(stderr=True)) as progress:
-            if 'prepare' in steps:
-                import makers
+    parsed = studies.parse(__doc__, STEPS, arguments, parts)
+    study, steps = Study.read(parsed.smoke), parsed.steps
 
-                makers.prepare(study, parsed.workers, progress, parsed.only)
-            if 'grid' in steps:
-                judge_grid(study, parsed.workers, progress)
-            if 'fixed' in steps:
-                closing['fixed'] = choose_fixed(study, parsed.workers, progress)['best']
-            if 'schedule' in steps:
-                import schedule
+    def work(progress: Progress) -> dict[str, Any]:
+        closing: dict[str, Any] = {}
+        if 'prepare' in steps:
+            import makers
 
-                schedule.fly(study, parsed.workers, progress)
-                schedule.frozen(study, parsed.workers, progress)
-            if 'fly' in steps:
-                closing['throughput'] = fly(study, parsed.workers, progress, parsed.only)
-    except KeyboardInterrupt:
-        print('stopped; the same command goes on from here', file=sys.stderr)
-        return 130
-    if 'report' in steps:
+            makers.prepare(study, parsed.workers, progress, parsed.only)
+        if 'grid' in steps:
+            judge_grid(study, parsed.workers, progress)
+        if 'fixed' in steps:
+            closing['fixed'] = choose_fixed(study, parsed.workers, progress)['best']
+        if 'schedule' in steps:
+            import schedule
+
+            schedule.fly(study, parsed.workers, progress)
+            schedule.frozen(study, parsed.workers, progress)
+        if 'fly' in steps:
+            closing['throughput'] = fly(study, parsed.workers, progress, parsed.only)
+        return closing
+
+    def report() -> dict[str, Any]:
         import record
 
-        closing.update(record.write(study, ROOT / 'docs' if not parsed.smoke else study.work))
-    print(json.dumps(closing))
-    return 0
+        return record.write(study, study.work if parsed.smoke else studies.ROOT / 'docs')
+
+    return studies.run(work, report if 'report' in steps else None)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import arms
-import yaml
+import studies
 from rich.progress import Progress
 
 from liquid_pilot.evaluation.cells import Results, evaluate
@@ -18,7 +18,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import pilot_file
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+ROOT = studies.ROOT
 SHIPPED = ROOT / 'pilots' / 'forest-ltc'
 
 
@@ -35,12 +35,7 @@ class Study:
     @classmethod
     def read(cls, smoke: bool = False) -> Study:
         """The study, or its smoke version in a folder of its own."""
-        content = yaml.safe_load((HERE / 'study.yaml').read_text())
-        tiny = content.pop('smoke')
-        if smoke:
-            work = ROOT / 'runs' / 'adaptation-smoke'
-            return cls({**content, **tiny}, work, work)
-        return cls(content, ROOT / 'runs' / 'adaptation', HERE)
+        return cls(*studies.read(HERE, smoke))
 
     @property
     def seeds(self) -> list[int]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from typing import Any
 
+import studies
 from rich.progress import Progress
 from study import LIQUID, ORACLE, VEHICLE, Study
 
@@ -24,16 +24,14 @@ class Maker:
     """Makes whatever is missing, with a bar for each thing under way."""
 
     def __init__(self, study: Study, workers: int, progress: Progress) -> None:
-        self._study, self._workers, self._progress = study, workers, progress
-        self._tasks: dict[str, Any] = {}
-        self._label = ''
+        self._study, self._workers, self._bars = study, workers, studies.Bars(progress)
 
     def make(self, network: str) -> None:
         """One pilot, unless it is there."""
         place = self._study.pilot(network)
         if place.is_dir():
             return
-        self._label = f'{network} '
+        self._bars.label = f'{network} '
         begins = Beginning() if network in (LIQUID, ORACLE) else Beginning(
             encoder_run=self._study.pilot(LIQUID))
         data = self.shown('slippery', SLIPPERY) if network == ORACLE else \
@@ -41,7 +39,7 @@ class Maker:
         settings = TrainingSettings.from_mapping({
             **self._study.training, 'core': LIQUID if network == ORACLE else network,
             'name': place.name, 'seed': self._study.content['training_seed']}, 'study.yaml')
-        train(settings, self._study.work / 'training' / network, self._announce, self._workers,
+        train(settings, self._study.work / 'training' / network, self._bars.announce, self._workers,
               data=data, beginning=begins)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(self._study.work / 'training' / network / 'pilot', place)
@@ -56,14 +54,8 @@ class Maker:
                 disturbance=disturbance_of(VEHICLE, plan['disturbance']), vehicle=VEHICLE,
                 conditions=() if condition == 'clear' else (condition,)),
             self._workers,
-            lambda outcome, frames, done, of: self._announce(name, done, of, math.nan))
+            lambda outcome, frames, done, of: self._bars.announce(name, done, of, math.nan))
         return source.read(folder, plan['held_out_share'])
-
-    def _announce(self, stage: str, done: int, of: int, loss: float) -> None:
-        name = f'{self._label}{stage}'
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=of)
-        self._progress.update(self._tasks[name], completed=done, total=of, visible=done < of)
 
 
 def train_all(study: Study, workers: int, progress: Progress) -> None:

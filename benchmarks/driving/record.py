@@ -33,7 +33,9 @@ def gather(study: Study, folder: str, drivers: list[Any], roads: range
     """(arm, condition) to its drives, and the versions of the code that drove them."""
     arms = {(pilot.digest, mode): name for name, mode, pilot in drivers}
     found: dict[tuple[str, str], Drives] = {}
-    codes = set()
+    codes: set[str] = set()
+    if not (study.record / folder).is_dir():
+        return found, codes
     with Ledger(study.record / folder) as ledger:
         for cell, flight in ledger.flights.items():
             arm = arms.get((cell.pilot, cell.mode))
@@ -133,10 +135,7 @@ def _cell(found: dict[tuple[str, str], Drives], arm: str, condition: str, study:
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     lines = ['| who | completed | interventions a km | from the middle (RMS) | speed |'
              ' a km more than `ltc frozen` | p (Holm) |', '|---|---|---|---|---|---|---|']
-    for row in rows:
-        if not row['drives']:
-            lines.append(f'| {row["arm"]} | not driven yet | | | | | |')
-            continue
+    for row in [row for row in rows if row['drives']]:
         low, high = (100.0 * bound for bound in row['wilson_95'])
         texts = [f'{row["completed"]} of {row["drives"]} ({low:.0f} to {high:.0f} %)']
         for name, unit in zip(FIGURES, ('', ' m', ' m/s'), strict=True):
@@ -146,7 +145,8 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
         texts.append(f'{more[0]:+.2f} to {more[1]:+.2f}' if more else '')
         texts.append(f'{row["p_holm"]:.2g}' if 'p_holm' in row else '')
         lines.append(f'| {row["arm"]} | {" | ".join(texts)} |')
-    return lines
+    waiting = [row['arm'] for row in rows if not row['drives']]
+    return [*lines, *(['', f'Not driven yet: {", ".join(waiting)}.'] if waiting else [])]
 
 
 def markdown(study: Study, content: dict[str, Any]) -> str:
@@ -156,11 +156,11 @@ def markdown(study: Study, content: dict[str, Any]) -> str:
                                 else []), '', '## What was driven', '']
     if content['missing']:
         lines += [f'**Unfinished: {content["missing"]} drives are still to be driven.**', '']
-    lines += [f'{content["roads"]} roads that nothing was trained or tuned on, the same for every '
-              'arm; arms and conditions were fixed in `benchmarks/driving/study.yaml` before the '
-              'first drive. Intervals of 95 %: Wilson for shares, bootstrap over roads otherwise; '
-              "p of McNemar's exact test of completed drives against `ltc frozen`, corrected over "
-              'all of them (Holm).', '',
+    lines += [f'{content["roads"]} roads that nothing was trained or tuned on, the same for every',
+              'arm; arms and conditions were fixed in `benchmarks/driving/study.yaml` before the',
+              "first drive. An intervention is the end of a drive before its road's. Intervals of",
+              "95 %: Wilson for shares, bootstrap over roads otherwise; p of McNemar's exact test",
+              'of completed drives against `ltc frozen`, corrected over all of them (Holm).', '',
               '    python benchmarks/driving/run.py          # all of it; resumable, needs hours',
               '    python benchmarks/driving/run.py report   # this page; needs the drives', '']
     conditions = list(dict.fromkeys(cell['condition'] for cell in content['cells']))

@@ -21,19 +21,17 @@ for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
 # Threads that spin while they wait cost a busy machine two thirds of its speed.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from study import ROOT, Study
+import studies
+from study import Study
 
 STEPS = ('train', 'search', 'drive', 'report')
 
@@ -60,36 +58,27 @@ def search(study: Study, workers: int, progress: Progress) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """See the module."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('steps', nargs='*', help=f'of {", ".join(STEPS)}; default: all')
-    parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
-    parser.add_argument('--smoke', action='store_true', help='a tiny study, for a look')
-    parsed = parser.parse_args(arguments)
-    unknown = set(parsed.steps) - set(STEPS)
-    if unknown:
-        parser.error(f'no step named {", ".join(sorted(unknown))}; there is: {", ".join(STEPS)}')
-    steps = parsed.steps or STEPS
+    parsed = studies.parse(__doc__, STEPS, arguments)
     study = Study.read(parsed.smoke)
-    closing: dict[str, Any] = {}
-    try:
-        with Progress(console=Console(stderr=True)) as progress:
-            if 'train' in steps:
-                import makers
 
-                makers.train_all(study, parsed.workers, progress)
-            if 'search' in steps:
-                search(study, parsed.workers, progress)
-            if 'drive' in steps:
-                closing['throughput'] = drive(study, parsed.workers, progress)
-    except KeyboardInterrupt:
-        print('stopped; the same command goes on from here', file=sys.stderr)
-        return 130
-    if 'report' in steps:
+    def work(progress: Progress) -> dict[str, Any]:
+        closing: dict[str, Any] = {}
+        if 'train' in parsed.steps:
+            import makers
+
+            makers.train_all(study, parsed.workers, progress)
+        if 'search' in parsed.steps:
+            search(study, parsed.workers, progress)
+        if 'drive' in parsed.steps:
+            closing['throughput'] = drive(study, parsed.workers, progress)
+        return closing
+
+    def report() -> dict[str, Any]:
         import record
 
-        closing.update(record.write(study, ROOT / 'docs' if not parsed.smoke else study.work))
-    print(json.dumps(closing))
-    return 0
+        return record.write(study, study.work if parsed.smoke else studies.ROOT / 'docs')
+
+    return studies.run(work, report if 'report' in parsed.steps else None)
 
 
 if __name__ == '__main__':

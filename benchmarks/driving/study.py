@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import studies
 import yaml
 from rich.progress import Progress
 
@@ -19,11 +20,11 @@ from liquid_pilot.liquid.pilot_file import PilotFile
 from liquid_pilot.onboard.adapting import Adapting
 from liquid_pilot.onboard.evidence import Evidence, Proposal
 from liquid_pilot.onboard.front import FrontSettings
+from liquid_pilot.simulation.tasks import task_of
 from liquid_pilot.simulation.world import Simulation
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-SHIPPED = ROOT / 'pilots' / 'road-ltc'
+SHIPPED = studies.ROOT / 'pilots' / 'road-ltc'
 VEHICLE = 'rover'
 LIQUID, ORACLE = 'ltc', 'oracle'
 RECEPTORS = 'study:receptors:'
@@ -47,12 +48,8 @@ class Study:
     @classmethod
     def read(cls, smoke: bool = False) -> Study:
         """The study, or its smoke version in a folder of its own."""
-        content = yaml.safe_load((HERE / 'study.yaml').read_text())
-        tiny = content.pop('smoke')
-        if smoke:
-            work = ROOT / 'runs' / 'driving-smoke'
-            return cls({**content, **tiny}, work, work, work / 'pilots' / LIQUID)
-        return cls(content, ROOT / 'runs' / 'driving', HERE, SHIPPED)
+        content, work, record = studies.read(HERE, smoke)
+        return cls(content, work, record, work / 'pilots' / LIQUID if smoke else SHIPPED)
 
     @property
     def roads(self) -> range:
@@ -99,10 +96,13 @@ class Study:
         def on_progress(done: int, total: int, *rest: Any) -> None:
             progress.update(task, completed=done, total=total, visible=done < total)
 
+        rules = task_of(VEHICLE).rules
+        if 'time_limit_s' in self.content:
+            rules = replace(rules, time_limit_s=self.content['time_limit_s'])
         results = evaluate(
             [pilot for _, _, pilot in drivers], [condition], roads, self.record / folder, workers,
-            on_progress, progress.console.print, modes=[mode for _, mode, _ in drivers],
-            make_pilot=make_pilot)
+            on_progress, progress.console.print, rules=rules,
+            modes=[mode for _, mode, _ in drivers], make_pilot=make_pilot)
         progress.update(task, visible=False)
         if results.interrupted:
             raise KeyboardInterrupt
@@ -111,7 +111,7 @@ class Study:
     @property
     def training(self) -> dict[str, Any]:
         """Settings that all networks are trained by."""
-        plan = yaml.safe_load((ROOT / 'config' / 'train_road.yaml').read_text())
+        plan = yaml.safe_load((studies.ROOT / 'config' / 'train_road.yaml').read_text())
         return {**plan, **self.content.get('training', {})}
 
 

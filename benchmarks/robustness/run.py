@@ -21,24 +21,23 @@ for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
 # Threads that spin while they wait cost a busy machine two thirds of its speed.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-import argparse
 import itertools
-import json
 import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from rich.console import Console
 from rich.progress import Progress
 
 from liquid_pilot.liquid import pilot_file
 from liquid_pilot.liquid.pilot_file import PilotFile
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent))
+
+import studies
+
 STEPS = ('train', 'fly', 'report')
 
 
@@ -55,12 +54,7 @@ class Study:
     @classmethod
     def read(cls, smoke: bool) -> Study:
         """The study, or its smoke version in a folder of its own."""
-        content = yaml.safe_load((HERE / 'study.yaml').read_text())
-        tiny = content.pop('smoke')
-        if smoke:
-            work = ROOT / 'runs' / 'robustness-smoke'
-            return cls({**content, **tiny}, work, work)
-        return cls(content, ROOT / 'runs' / 'robustness', HERE)
+        return cls(*studies.read(HERE, smoke))
 
     @property
     def seeds(self) -> list[int]:
@@ -107,15 +101,7 @@ def train(study: Study, workers: int, progress: Progress) -> None:
     from liquid_pilot.learning.train import Beginning
     from liquid_pilot.learning.train import train as learn
 
-    tasks: dict[str, Any] = {}
-    label = ''
-
-    def announce(stage: str, done: int, of: int, loss: float) -> None:
-        name = f'{label}{stage}'
-        if name not in tasks:
-            tasks[name] = progress.add_task(name, total=of)
-        progress.update(tasks[name], completed=done, total=of, visible=done < of)
-
+    bars = studies.Bars(progress)
     content = study.content
     shown, budget = content['demonstrations'], content['budget']
     folder = study.work / 'demonstrations'
@@ -125,7 +111,7 @@ def train(study: Study, workers: int, progress: Progress) -> None:
         demonstrations.CollectionSettings(
             disturbance=demonstrations.Disturbance(level=shown['disturbance'])),
         workers,
-        lambda outcome, frames, done, of: announce('demonstrations', done, of, math.nan))
+        lambda outcome, frames, done, of: bars.announce('demonstrations', done, of, math.nan))
     data = source.read(folder, shown['held_out_share'])
     for seed in study.seeds:
         for training, augmentation in content['trainings'].items():
@@ -136,7 +122,7 @@ def train(study: Study, workers: int, progress: Progress) -> None:
                 continue
             for core, kind in content['cores'].items():
                 arm = f'{core}-{training}'
-                label = f'{arm}-{seed} '
+                bars.label = f'{arm}-{seed} '
                 run = study.work / 'training' / f'{arm}-{seed}'
                 if study.pilot(arm, seed).is_dir() and (run != encoder_run or run.is_dir()):
                     continue
@@ -144,7 +130,7 @@ def train(study: Study, workers: int, progress: Progress) -> None:
                     {**budget, **kind, **augmentation, 'name': f'{arm}-{seed}', 'seed': seed},
                     'study.yaml')
                 beginning = Beginning(encoder_run=None if encoder_run == run else encoder_run)
-                pilot = learn(settings, run, announce, workers, data=data, beginning=beginning)
+                pilot = learn(settings, run, bars.announce, workers, data=data, beginning=beginning)
                 if study.pilot(arm, seed).is_dir():
                     continue
                 study.pilot(arm, seed).parent.mkdir(parents=True, exist_ok=True)
@@ -179,32 +165,23 @@ def fly(study: Study, workers: int, progress: Progress) -> dict[str, float]:
 
 def main(arguments: list[str] | None = None) -> int:
     """See the module."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('steps', nargs='*', help=f'of {", ".join(STEPS)}; default: all')
-    parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
-    parser.add_argument('--smoke', action='store_true', help='a tiny study, for a look')
-    parsed = parser.parse_args(arguments)
-    unknown = set(parsed.steps) - set(STEPS)
-    if unknown:
-        parser.error(f'no step named {", ".join(sorted(unknown))}; there is: {", ".join(STEPS)}')
-    steps = parsed.steps or STEPS
+    parsed = studies.parse(__doc__, STEPS, arguments)
     study = Study.read(parsed.smoke)
-    closing: dict[str, Any] = {}
-    try:
-        with Progress(console=Console(stderr=True)) as progress:
-            if 'train' in steps:
-                train(study, parsed.workers, progress)
-            if 'fly' in steps:
-                closing['throughput'] = fly(study, parsed.workers, progress)
-    except KeyboardInterrupt:
-        print('stopped; the same command goes on from here', file=sys.stderr)
-        return 130
-    if 'report' in steps:
+
+    def work(progress: Progress) -> dict[str, Any]:
+        closing: dict[str, Any] = {}
+        if 'train' in parsed.steps:
+            train(study, parsed.workers, progress)
+        if 'fly' in parsed.steps:
+            closing['throughput'] = fly(study, parsed.workers, progress)
+        return closing
+
+    def report() -> dict[str, Any]:
         import record
 
-        closing.update(record.write(study, ROOT / 'docs' if not parsed.smoke else study.work))
-    print(json.dumps(closing))
-    return 0
+        return record.write(study, study.work if parsed.smoke else studies.ROOT / 'docs')
+
+    return studies.run(work, report if 'report' in parsed.steps else None)
 
 
 if __name__ == '__main__':

@@ -22,6 +22,7 @@ def run(root, *arguments):
 def test_the_study_is_driven_and_written_down_from_nothing(tmp_path):
     shutil.copytree(ROOT / 'benchmarks' / 'driving', tmp_path / 'benchmarks' / 'driving',
                     ignore=shutil.ignore_patterns('pilots', 'drives', 'search'))
+    shutil.copy(ROOT / 'benchmarks' / 'studies.py', tmp_path / 'benchmarks')
     shutil.copytree(ROOT / 'config', tmp_path / 'config')
     closing = run(tmp_path, '--workers', '1')
     assert (closing['driven'], closing['missing']) == (8, 0)
@@ -31,15 +32,11 @@ def test_the_study_is_driven_and_written_down_from_nothing(tmp_path):
     assert {(cell['arm'], cell['condition']) for cell in content['cells']} == {
         (arm, condition) for arm in ('ltc frozen', 'ltc governed', 'feedforward frozen',
                                      'oracle frozen')
-        for condition in ('clear', 'friction=0.5@10s')}
+        for condition in ('clear', 'friction=0.5@1s')}
     assert all(cell['drives'] == 1 and cell['speed_m_s'] > 0.0 for cell in content['cells'])
     assert [row['arm'] for row in content['search']['rows']] == ['as trained', 'cm x 0.5', 'oracle']
     page = (work / 'driving.md').read_text()
     assert '| who | completed | interventions a km |' in page and 'Unfinished' not in page
-    # One encoder serves the other core; the oracle has its own.
-    encoders = {name: (work / 'pilots' / name / 'encoder.onnx').read_bytes()
-                for name in ('ltc', 'feedforward', 'oracle')}
-    assert encoders['oracle'] != encoders['ltc']
 
     again = run(tmp_path)
     assert again == {'throughput': {}, **{key: closing[key] for key in (
