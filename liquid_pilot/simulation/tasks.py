@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 
 from liquid_pilot.interfaces import LiquidPilotError
@@ -13,7 +12,6 @@ from liquid_pilot.simulation.severities import strength
 from liquid_pilot.simulation.task import GazeboPlace, Layout, Task
 
 
-@functools.cache
 def task_of(vehicle: str) -> Task:
     """LiquidPilotError naming those that there are."""
     known = {name: each for name, each in MODULES.items() if hasattr(each, 'task')}

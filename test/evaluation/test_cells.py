@@ -129,14 +129,14 @@ def test_the_code_digest_follows_what_decides_a_flight_and_nothing_else(tmp_path
     (package / 'simulation' / '__pycache__' / 'x.pyc').write_text('')
     assert code_digest(package=package) == before
     seen = {before}
-    for name in ('liquid/dynamics.py', 'onboard/engine.py', 'simulation/severities.yaml',
-                 'evaluation/missions.py', 'interfaces.py'):
+    for name in ('liquid/dynamics.py', 'onboard/engine.py', 'fleet/rover.py',
+                 'simulation/severities.yaml', 'evaluation/missions.py', 'interfaces.py'):
         with open(package / name, 'a') as file:
             file.write('\n')
         seen.add(code_digest(package=package))
-    assert len(seen) == 6
+    assert len(seen) == 7
     assert set(ledger.DECIDES) == {
-        'interfaces.py', 'liquid', 'onboard', 'simulation', 'evaluation/missions.py',
+        'interfaces.py', 'liquid', 'onboard', 'fleet', 'simulation', 'evaluation/missions.py',
         'evaluation/flight.py'}
 
 

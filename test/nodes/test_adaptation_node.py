@@ -14,7 +14,7 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
 from liquid_pilot.evaluation.missions import InProcessPilot, fly_one
 from liquid_pilot.liquid import pilot_file
-from liquid_pilot.nodes import labelled, qos
+from liquid_pilot.nodes import adapting, labelled, qos
 from liquid_pilot.onboard.adaptation import Adaptation, LearnerSettings
 from liquid_pilot.onboard.adapting import Adapting
 from liquid_pilot.onboard.front import FrontSettings
@@ -261,7 +261,7 @@ def test_two_pilots_with_the_same_process_id_fly_different_flights():
     """In containers the ids of processes are the same after every start."""
     names = []
     for _ in range(2):
-        spec = importlib.util.find_spec('liquid_pilot.nodes.adapting')
+        spec = importlib.util.find_spec(adapting.__name__)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         names.append(module.new_flight())
