@@ -135,7 +135,8 @@ def _cell(found: dict[tuple[str, str], Drives], arm: str, condition: str, study:
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     lines = ['| who | completed | interventions a km | from the middle (RMS) | speed |'
              ' a km more than `ltc frozen` | p (Holm) |', '|---|---|---|---|---|---|---|']
-    for row in [row for row in rows if row['drives']]:
+    driven = [row for row in rows if row['drives']]
+    for row in driven:
         low, high = (100.0 * bound for bound in row['wilson_95'])
         texts = [f'{row["completed"]} of {row["drives"]} ({low:.0f} to {high:.0f} %)']
         for name, unit in zip(FIGURES, ('', ' m', ' m/s'), strict=True):
@@ -146,6 +147,8 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
         texts.append(f'{row["p_holm"]:.2g}' if 'p_holm' in row else '')
         lines.append(f'| {row["arm"]} | {" | ".join(texts)} |')
     waiting = [row['arm'] for row in rows if not row['drives']]
+    if not driven:
+        return [f'Not driven yet: {", ".join(waiting)}.' if waiting else 'Not driven yet.']
     return [*lines, *(['', f'Not driven yet: {", ".join(waiting)}.'] if waiting else [])]
 
 
