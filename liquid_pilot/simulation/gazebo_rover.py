@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from liquid_pilot.interfaces import Command, VehicleState
+from liquid_pilot.simulation.gazebo_parts import plain
 from liquid_pilot.simulation.gazebo_vehicle import BASE, TOPICS, camera, imu, inertial, told
 from liquid_pilot.simulation.road_layout import RoadLayout
 from liquid_pilot.simulation.rover import WHEEL_M, RoverSettings
@@ -77,13 +78,7 @@ def _body(link: Element, v: RoverSettings) -> None:
     sub(sub(sensor, 'contact'), 'collision', 'airframe')
     visual = sub(link, 'visual', name='box')
     sub(sub(sub(visual, 'geometry'), 'box'), 'size', size)
-    _colour(visual, '0.7 0.15 0.1 1')
-
-
-def _colour(visual: Element, colour: str) -> None:
-    material = sub(visual, 'material')
-    for name in ('ambient', 'diffuse'):
-        sub(material, name, colour)
+    plain(visual, (0.7, 0.15, 0.1))
 
 
 def _knuckle(model: Element, side: str, place: tuple[float, float, float], v: RoverSettings) -> str:
@@ -129,7 +124,7 @@ def _wheel(model: Element, name: str, parent: str, place: tuple[float, float, fl
     ode = sub(sub(sub(tyre, 'surface'), 'friction'), 'ode')
     for direction in ('mu', 'mu2'):
         sub(ode, direction, f'{v.handling.friction:g}')
-    _colour(visual, '0.1 0.1 0.1 1')
+    plain(visual, (0.1, 0.1, 0.1))
     _joint(model, f'{name}_axle', parent, f'{name}_wheel', '0 1 0', _ENDLESS)
     return f'{name}_axle'
 
