@@ -1,4 +1,4 @@
-"""What all studies share: how a plan is read, bars, and the end of the command line."""
+"""What all studies share: how a plan is read, bars, the command line, and a control."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from rich.console import Console
 from rich.progress import Progress
+
+from liquid_pilot.onboard.evidence import Evidence, Proposal
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -87,3 +90,23 @@ def run(work: Callable[[Progress], dict[str, Any]],
         return 130
     print(json.dumps({**closing, **(report() if report is not None else {})}))
     return 0
+
+
+class Constant:
+    """In a learner's place: time constants that nothing changes.
+
+    Args:
+        receptors: (rows, columns), logarithms over the trained ones.
+        neurons: of the core, whose own time constants stay.
+    """
+
+    def __init__(self, receptors: np.ndarray, neurons: int) -> None:
+        self._receptors = receptors.astype(np.float32)
+        self._core = np.zeros((2, neurons), np.float32)
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def add(self, evidence: Evidence) -> Proposal:
+        """The same for every tick."""
+        return Proposal(evidence.sequence, self._receptors, *self._core)

@@ -9,6 +9,7 @@ elapsed time is exact and the same in one process as across the network.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -157,6 +158,17 @@ class VehicleLimits:
             raise LiquidPilotError('limits: command_timeout_s must lie in (0, 10] seconds')
         if any(abs(s) > m for s, m in zip(self.safe_command, self.maximum, strict=True)):
             raise LiquidPilotError('limits: safe_command exceeds maximum')
+
+    def bounded(self, values: Iterable[float]) -> tuple[float, ...]:
+        """Finite values, each cut to its maximum."""
+        return tuple(min(max(value, -maximum), maximum)
+                     for value, maximum in zip(values, self.maximum, strict=True))
+
+    def slewed(self, values: Iterable[float], last: Iterable[float], step_s: float
+               ) -> tuple[float, ...]:
+        """The nearest to bounded values that can follow `last` after `step_s` seconds."""
+        return tuple(min(max(value, before - slew * step_s), before + slew * step_s)
+                     for value, before, slew in zip(values, last, self.slew, strict=True))
 
 
 @dataclass(frozen=True)

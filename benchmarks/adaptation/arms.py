@@ -19,6 +19,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import studies
 
 from liquid_pilot.evaluation import crew
 from liquid_pilot.evaluation.missions import InProcessPilot
@@ -66,7 +67,7 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
     grid, neurons = file.familiar.receptor_tau_s.shape, flier.engine.scalable_neurons
     if name == 'fixed':
         tau_s = -1.0 / file.specification.rate_hz / math.log1p(-float(gain))
-        flier.learner = Constant(np.log(tau_s / file.familiar.receptor_tau_s), neurons)
+        flier.learner = studies.Constant(np.log(tau_s / file.familiar.receptor_tau_s), neurons)
     elif name == 'random':
         flier.learner = Random(grid, neurons, simulation)
     elif name == 'reset':
@@ -76,22 +77,7 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
     return flier
 
 
-class Constant:
-    """Time constants that nothing changes."""
-
-    def __init__(self, receptors: np.ndarray, neurons: int) -> None:
-        self._receptors = receptors.astype(np.float32)
-        self._core = np.zeros((2, neurons), np.float32)
-
-    def reset(self) -> None:
-        """Nothing to forget."""
-
-    def add(self, evidence: Evidence) -> Proposal:
-        """The same for every tick."""
-        return Proposal(evidence.sequence, self._receptors, *self._core)
-
-
-class Random(Constant):
+class Random(studies.Constant):
     """Time constants drawn from the trust region, for each flight by its forest's seed."""
 
     def __init__(self, grid: tuple[int, int], neurons: int, simulation: Simulation) -> None:

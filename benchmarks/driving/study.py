@@ -18,7 +18,6 @@ from liquid_pilot.evaluation.missions import InProcessPilot
 from liquid_pilot.liquid import pilot_file
 from liquid_pilot.liquid.pilot_file import PilotFile
 from liquid_pilot.onboard.adapting import Adapting
-from liquid_pilot.onboard.evidence import Evidence, Proposal
 from liquid_pilot.onboard.front import FrontSettings
 from liquid_pilot.simulation.tasks import task_of
 from liquid_pilot.simulation.world import Simulation
@@ -123,21 +122,7 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
                           govern=False)
     driver = InProcessPilot(file, simulation, adapter, adapting=Adapting(front))
     scale = np.log(float(mode.removeprefix(RECEPTORS)))
-    driver.learner = Constant(
+    driver.learner = studies.Constant(
         np.full(file.familiar.receptor_tau_s.shape, scale, np.float32),
         driver.engine.scalable_neurons)
     return driver
-
-
-class Constant:
-    """Time constants that nothing changes."""
-
-    def __init__(self, receptors: np.ndarray, neurons: int) -> None:
-        self._receptors, self._core = receptors, np.zeros((2, neurons), np.float32)
-
-    def reset(self) -> None:
-        """Nothing to forget."""
-
-    def add(self, evidence: Evidence) -> Proposal:
-        """The same for every tick."""
-        return Proposal(evidence.sequence, self._receptors, *self._core)

@@ -73,8 +73,8 @@ class GripState(NamedTuple):
     """Of each model."""
     evidence: np.ndarray
     """Of each model, the logarithm of its likelihood over the best one's."""
-    flown: tuple[float, float] = (0.0, 0.0)
-    """Speed and yaw rate of the last command, as the guard's slew limits leave it."""
+    flown: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """The last command, as the guard's limits leave it."""
 
     @property
     def share(self) -> float:
@@ -89,9 +89,8 @@ class Grip:
     def __init__(self, handling: Handling, limits: VehicleLimits,
                  settings: GripSettings | None = None) -> None:
         self._handling, self.settings = handling, settings or GripSettings()
-        self._slew = limits.slew[0], limits.slew[3]
         self._usual = self.settings.dry_evidence * (np.array(SHARES) - 1.0) / (1.0 - SHARES[-1])
-        self._maximum = limits.maximum[0], limits.maximum[3]
+        self._limits = limits
 
     def initial_state(self) -> GripState:
         """At rest."""
@@ -100,7 +99,7 @@ class Grip:
 
     def see(self, state: GripState, samples: Sequence[ImuSample]) -> GripState:
         """The IMU's samples since the last command; those that are not newer are passed over."""
-        wanted = self._handling.steering_rad(curvature_of(state.flown[1], state.flown[0]))
+        wanted = self._handling.steering_rad(curvature_of(state.flown[3], state.flown[0]))
         for sample in samples:
             last_ns = sample.stamp_ns if state.stamp_ns is None else state.stamp_ns
             elapsed_s = (sample.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND
@@ -128,12 +127,9 @@ class Grip:
         if forward > 0.0:
             forward = min(forward, max(forward * math.sqrt(state.share), least))
         yaw_rate = yaw_rate_of(curvature, forward)
-        flown = []
-        for value, last, slew, maximum in zip(
-                (forward, yaw_rate), state.flown, self._slew, self._maximum, strict=True):
-            value = min(max(value, -maximum), maximum)
-            flown.append(last + min(max(value - last, -slew * dt_s), slew * dt_s))
-        return (forward, left, up, yaw_rate), state._replace(flown=tuple(flown))
+        governed = forward, left, up, yaw_rate
+        flown = self._limits.slewed(self._limits.bounded(governed), state.flown, dt_s)
+        return governed, state._replace(flown=flown)
 
     def _advanced(self, state: GripState, sample: ImuSample, elapsed_s: float, wanted_rad: float
                   ) -> GripState:

@@ -207,8 +207,7 @@ class Guard:
         if self._distrust:
             return self._refuse(stamp_ns, f'{self._distrust}: safe command')
         # Before the fence: a command that no vehicle could fly says nothing about where it leads.
-        values = tuple(_within(value, -maximum, maximum) for value, maximum in zip(
-            values, self.limits.maximum, strict=True))
+        values = self.limits.bounded(values)
         slowed = ''
         if self._fence:
             if not _usable(vehicle):
@@ -225,10 +224,7 @@ class Guard:
         if self._order_stamp_ns is not None:
             step_s = (stamp_ns - self._order_stamp_ns) / NANOSECONDS_PER_SECOND
             step_s = min(step_s, LONGEST_STEP_S)
-        self._output = tuple(
-            _within(value, last - slew * step_s, last + slew * step_s)
-            for value, last, slew in zip(values, self._output, self.limits.slew, strict=True)
-        )
+        self._output = self.limits.slewed(values, self._output, step_s)
         self._state, self._reason = ENGAGED, ''
         self._output_stamp_ns = self._accepted_stamp_ns = self._order_stamp_ns = stamp_ns
         self._since_s = now_s
@@ -281,10 +277,6 @@ def _usable(vehicle: VehicleState | None) -> bool:
         *vehicle.orientation_wxyz, *vehicle.position_enu_m, *vehicle.velocity_flu_m_s)]
     # Written so that NaN is not usable.
     return all(abs(value) < _FAR_M for value in values) and 0.5 < math.hypot(*values[:4]) < 2.0
-
-
-def _within(value: float, lower: float, upper: float) -> float:
-    return min(max(value, lower), upper)
 
 
 def _number(value: float) -> float:

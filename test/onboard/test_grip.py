@@ -50,7 +50,7 @@ def drive(grip_at, seconds, handling=BUGGY):
             state, samples = grip.see(state, samples), []
             values = (speed, 0.0, 0.0, yaw_rate_of(curvature, speed))
             _, state = grip.govern(state, values, 0.05)
-            command = Command(stamp_ns, state.flown[0], 0.0, 0.0, state.flown[1])
+            command = Command(stamp_ns, *state.flown)
             rows.append((state.share, vehicle.velocity_flu_m_s[0]))
         rover.actuate(data, command, vehicle)
         mujoco.mj_step(model, data)
@@ -118,7 +118,7 @@ def test_brakes_leave_the_tyres_something_to_turn_by():
 def test_old_samples_change_nothing_and_after_a_gap_the_grip_is_remembered():
     grip = Grip(BUGGY, LIMITS)
     wet = grip.initial_state()._replace(
-        evidence=np.array([-8.0, -8.0, -8.0, -8.0, 0.0, -8.0, -8.0]), flown=(5.0, 0.0))
+        evidence=np.array([-8.0, -8.0, -8.0, -8.0, 0.0, -8.0, -8.0]), flown=(5.0, 0.0, 0.0, 0.0))
     state = grip.see(wet, [ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8))])
     again = grip.see(state, [ImuSample(10**9, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8)),
                              ImuSample(9 * 10**8, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8))])
