@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -30,10 +31,12 @@ class Moment(NamedTuple):
     trust: float
     gain: float
     """Of the photometric match."""
+    grip: float = math.nan
+    """Share of the dry road's; NaN where nothing is governed by it."""
 
 
 def moment(time_s: float, error: np.ndarray, receptor_tau_s: np.ndarray, core_tau_s: np.ndarray,
-           surprised: bool, trust: float, gain: float) -> Moment:
+           surprised: bool, trust: float, gain: float, grip: float = math.nan) -> Moment:
     """From a tick's arrays: (R*C,) error and time constants of receptors, (N,) of the core."""
     core = core_tau_s if np.isfinite(core_tau_s).any() else np.full(1, np.nan)
     return Moment(
@@ -41,7 +44,7 @@ def moment(time_s: float, error: np.ndarray, receptor_tau_s: np.ndarray, core_ta
         (float(receptor_tau_s.min()), float(np.exp(np.log(receptor_tau_s).mean())),
          float(receptor_tau_s.max())),
         (float(core.min()), float(np.median(core)), float(core.max())),
-        surprised, trust, gain)
+        surprised, trust, gain, grip)
 
 
 @dataclass
@@ -78,7 +81,7 @@ def draw(histories: Sequence[History], conditions: Sequence[Condition]) -> bytes
     for column, history in zip(axes.T, shown, strict=True):
         _draw_flight(column, history, conditions)
     for row, label in enumerate(('prediction error,\n% of full scale', 'receptors:\ntau, ms',
-                                 'core:\ntau, ms', 'gate and match')):
+                                 'core:\ntau, ms', 'gate, match, grip')):
         axes[row, 0].set_ylabel(label)
     axes[3, -1].legend(fontsize=7, loc='upper right')
     names = ' + '.join(f'{one.family} from {one.onset_s:g} s' for one in conditions) or 'clear'
@@ -104,6 +107,8 @@ def _draw_flight(column: Sequence[Any], history: History, conditions: Sequence[C
         axes.yaxis.set_minor_formatter('')
     gate.plot(time_s, data['trust'], color=_ORANGE, linewidth=1, label='trust in the command')
     gate.plot(time_s, data['gain'], color=_GREY, linewidth=1, label='gain of the match')
+    if np.isfinite(data['grip']).any():
+        gate.plot(time_s, data['grip'], color=_BLUE, linewidth=1, label='grip')
     gate.set_xlabel('s')
     gate.set_ylim(bottom=0.0)
     for axes in column:

@@ -8,6 +8,7 @@ starts anew. Every further one is a section of `data`: label, size (how many num
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimensi
 
 from liquid_pilot.evaluation.history import Moment, moment
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, LiquidPilotError
+from liquid_pilot.onboard.engine import Engine, Tick
 from liquid_pilot.onboard.evidence import Evidence, Proposal
+from liquid_pilot.onboard.time_scales import TimeScales
 
 TRACE = ('liquid_pilot/trace', 2)
 TIME_CONSTANTS = ('liquid_pilot/time_constants', 1)
@@ -56,6 +59,8 @@ class Trace(NamedTuple):
     """(2,), see `onboard.foresight`; empty unless sensitivities are carried along."""
     core_gradient: np.ndarray = np.empty(0)
     """(2*N,)"""
+    grip: np.ndarray = np.empty(0)
+    """(1,) share of the dry road's, see `onboard.grip`; empty unless a car is governed."""
 
 
 GATE = ('surprised', 'elapsed_s', 'blind_s', 'log_stretch', 'trust', 'gain', 'log_distance',
@@ -65,6 +70,19 @@ _SCALARS = ('stamp_sec', 'stamp_nanosec', 'sequence', 'dt')
 _ARRAYS = Trace._fields[5:]
 _FLOWN = _ARRAYS[:5]
 """Sections that no trace may lack."""
+
+
+def trace_of(engine: Engine, tick: Tick, flight: str, sequence: int, scales: TimeScales | None
+             ) -> Trace:
+    """What there is to tell of a tick, the `sequence`th of its flight, flown with those scales."""
+    flown = (engine.pilot.digest, flight, tick.command.stamp_ns, sequence, tick.dt_s, tick.features,
+             tick.imu, tick.state.core, engine.time_constants(tick, scales), tick.command.values)
+    if tick.sight is None:
+        return Trace(*flown)
+    foresight = tick.foresight or (np.empty(0), np.empty(0))
+    grip = np.empty(0) if tick.state.grip is None else np.array([tick.state.grip.share])
+    return Trace(*flown, tick.sight.error, tick.sight.gradient, engine.front.time_constants(scales),
+                 np.array(tick.sight.gate), *foresight, grip)
 
 
 def pack_trace(trace: Trace) -> Float64MultiArray:
@@ -112,7 +130,7 @@ def moment_in(trace: Trace, first_ns: int) -> Moment | None:
     gate = dict(zip(GATE, trace.gate.tolist(), strict=True))
     return moment((trace.stamp_ns - first_ns) / NANOSECONDS_PER_SECOND, trace.receptor_error,
                   trace.receptor_tau, trace.tau, bool(gate['surprised']), gate['trust'],
-                  gate['gain'])
+                  gate['gain'], float(trace.grip[0]) if trace.grip.size else math.nan)
 
 
 def pack_time_constants(proposal: Proposal, digest: str, flight: str) -> Float32MultiArray:
@@ -194,6 +212,8 @@ def _check_adapting(sections: dict[str, np.ndarray]) -> None:
     sizes = {'gate': len(GATE), 'receptor_gradient': blocks, 'receptor_tau': blocks}
     if not sections['gate'].size:
         return
+    if sections['grip'].size > 1:
+        raise LiquidPilotError("trace: section 'grip' has more than one number")
     if not blocks:
         raise LiquidPilotError("trace: section 'receptor_error' is empty")
     for name, size in sizes.items():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-import numpy as np
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
@@ -29,7 +28,7 @@ from liquid_pilot.nodes.diagnostics import WARNING, Health, Reporter
 from liquid_pilot.nodes.intake import Intake, SilentImuError
 from liquid_pilot.nodes.parameters import parameter
 from liquid_pilot.onboard.crop import read_camera
-from liquid_pilot.onboard.engine import Engine, Tick
+from liquid_pilot.onboard.engine import Engine
 from liquid_pilot.onboard.preflight import FITS, UNCHECKED, UNFIT, UNKNOWN, Readiness
 from liquid_pilot.onboard.preprocess import decode_compressed
 from liquid_pilot.onboard.time_scales import TimeScales
@@ -268,7 +267,8 @@ class Pilot(runtime.LiquidNode):
         if self._follower is not None:
             self._follower.flown(tick, done_s)
         if settings.publish_trace or self._follower is not None:
-            self._traces.publish(labelled.pack_trace(self._trace(tick)))
+            self._traces.publish(labelled.pack_trace(labelled.trace_of(
+                self._engine, tick, self._flight, self._sequence, self._flown_scales)))
 
     def _must_wait(self) -> bool:
         """In lock-step a tick waits for the time constants that answer the one before it."""
@@ -284,20 +284,6 @@ class Pilot(runtime.LiquidNode):
             self._configured = settings
             self._engine.front.configure(settings.front())
         return self._follower.scales()
-
-    def _trace(self, tick: Tick) -> labelled.Trace:
-        flown = (
-            self._engine.pilot.digest, self._flight,
-            tick.command.stamp_ns, self._sequence, tick.dt_s, tick.features, tick.imu,
-            tick.state.core, self._engine.time_constants(tick, self._flown_scales),
-            tick.command.values)
-        if tick.sight is None:
-            return labelled.Trace(*flown)
-        foresight = tick.foresight or (np.empty(0), np.empty(0))
-        return labelled.Trace(
-            *flown, tick.sight.error, tick.sight.gradient,
-            self._engine.front.time_constants(self._flown_scales), np.array(tick.sight.gate),
-            *foresight)
 
     def _restart(self) -> None:
         """As before anything came."""

@@ -1,6 +1,7 @@
 """What adaptation did in a flight, as arrays and as a picture."""
 
 import io
+import math
 
 import cv2
 import numpy as np
@@ -10,14 +11,14 @@ from liquid_pilot.evaluation import history
 from liquid_pilot.simulation.conditions import parse
 
 
-def flown(seed, core=True):
+def flown(seed, core=True, grip=math.nan):
     made = history.History(seed, 'success')
     for tick in range(40):
         shut = 20 <= tick < 25
         made.moments.append(history.moment(
             0.05 * tick, np.full(4, 0.0 if shut else 0.04), np.array([0.01, 0.1]),
             np.array([0.02, 0.2, 0.02]) if core else np.full(3, np.nan), shut,
-            0.5 if shut else 1.0, 2.0))
+            0.5 if shut else 1.0, 2.0, grip))
     return made
 
 
@@ -45,6 +46,7 @@ def test_the_picture_shows_every_flight_with_its_onset_and_its_gate():
     alone, both = drawn('noise:5@1s', flown(1)), drawn('noise:5@1s', flown(1), flown(2, False))
     assert both.shape[1] > 1.5 * alone.shape[1]
     assert (alone != drawn('noise:5@1.5s', flown(1))).any()
+    assert (alone != drawn('noise:5@1s', flown(1, grip=0.5))).any()
     # Red dashes of the onset.
     blue, green, red = (alone[..., k].astype(int) for k in range(3))
     assert ((red > 180) & (green < 80) & (blue < 80)).sum() > 50

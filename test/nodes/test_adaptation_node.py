@@ -325,7 +325,9 @@ def test_the_shipped_rover_is_governed_through_ros_as_in_one_process(run_cli, tm
     assert process.returncode == 0, out + err
     path = np.load(tmp_path / 'run' / 'paths.npz')[f'seed_{seed}']
     assert np.array_equal(path[:, 1:], np.array(result.path)[:, 1:])
-    # The governor took part.
+    # The governor took part, and the run's numbers and picture show it.
     assert grip < 0.6
+    told = np.load(tmp_path / 'run' / 'adaptation.npz')[f'seed_{seed}/grip']
+    assert told[0] > 0.9 and told[-1] == pytest.approx(grip, abs=0.05)
     assert ungoverned.distance_flown_m / ungoverned.duration_s > \
         1.05 * result.distance_flown_m / result.duration_s

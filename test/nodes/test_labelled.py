@@ -35,7 +35,8 @@ def trace(adapting=True):
     return flown._replace(
         receptor_error=rng.random((2, 4)), receptor_gradient=rng.normal(size=(2, 4)),
         receptor_tau=rng.random((2, 4)), gate=(1.0, 0.07, 0.2, 2.77, 0.8, 1.5, 0.1, -0.2, 0.3),
-        core_error=rng.random(2), core_gradient=rng.normal(size=(2, 7)))
+        core_error=rng.random(2), core_gradient=rng.normal(size=(2, 7)),
+        grip=np.array([0.6]))
 
 
 def proposal(sequence=12):
@@ -75,13 +76,14 @@ def test_what_the_learner_takes_from_a_trace():
 def test_what_a_report_shows_of_a_trace():
     back = labelled.unpack_trace(wire(labelled.pack_trace(trace())))
     found = labelled.moment_in(back, STAMP - 1_500_000_000)
-    assert found.time_s == 1.5
+    assert (found.time_s, found.grip) == (1.5, 0.6)
+    assert np.isnan(labelled.moment_in(back._replace(grip=np.empty(0)), STAMP).grip)
     assert labelled.moment_in(trace(adapting=False), STAMP) is None
 
 
-@pytest.mark.parametrize('name', ['gate', 'receptor_tau', 'receptor_error'])
+@pytest.mark.parametrize('name', ['gate', 'receptor_tau', 'receptor_error', 'grip'])
 def test_a_trace_of_an_adapting_pilot_whose_sections_do_not_fit_is_not_shown(name):
-    size = 2 if name == 'gate' else 0
+    size = 2 if name in ('gate', 'grip') else 0
     message = labelled.pack_trace(trace()._replace(**{name: np.zeros(size)}))
     with pytest.raises(LiquidPilotError, match=name):
         labelled.moment_in(labelled.unpack_trace(message), STAMP)
