@@ -83,12 +83,22 @@ def draw(histories: Sequence[History], conditions: Sequence[Condition]) -> bytes
     for row, label in enumerate(('prediction error,\n% of full scale', 'receptors:\ntau, ms',
                                  'core:\ntau, ms', 'gate, match, grip')):
         axes[row, 0].set_ylabel(label)
+    _leave_room(axes[1, 0], [history.arrays()['receptor_tau_s'] for history in shown])
     axes[3, -1].legend(fontsize=7, loc='upper right')
     names = ' + '.join(f'{one.family} from {one.onset_s:g} s' for one in conditions) or 'clear'
     figure.suptitle(f'adaptation in flight: {names}')
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
+
+
+def _leave_room(axes: Any, taus_s: Sequence[np.ndarray]) -> None:
+    """In calm weather receptors stay as they are: a logarithmic axis of no length shows nothing."""
+    if not taus_s:
+        return
+    least, most = (1e3 * end(np.concatenate(taus_s)) for end in (np.min, np.max))
+    if most < 1.5 * least:
+        axes.set_ylim(least / 1.5, most * 1.5)
 
 
 def _draw_flight(column: Sequence[Any], history: History, conditions: Sequence[Condition]) -> None:

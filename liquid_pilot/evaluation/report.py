@@ -180,7 +180,8 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
                   markersize=4 if small else 9)
     every = np.concatenate(corners)
     middle = 0.5 * (every.min(axis=0) + every.max(axis=0))
-    half = 0.5 * float((every.max(axis=0) - every.min(axis=0)).max()) + 2.5
+    extent = float((every.max(axis=0) - every.min(axis=0)).max())
+    half = 0.5 * extent + max(2.5, 0.04 * extent)
     axes.set_xlim(middle[0] - half, middle[0] + half)
     axes.set_ylim(middle[1] - half, middle[1] + half)
     axes.set_aspect('equal')
@@ -189,10 +190,17 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
     title = f'{result.seed}: {result.outcome}'
     if not small:
         title = f'seed {title}, {result.duration_s:.1f} s'
-        axes.plot([middle[0] - half + 0.5, middle[0] - half + 5.5],
-                  [middle[1] - half + 0.5] * 2, color='black', linewidth=2)
-        axes.text(middle[0] - half + 3.0, middle[1] - half + 0.8, '5 m', ha='center', fontsize=7)
+        _draw_scale(axes, middle - half * 0.95, half)
     axes.set_title(title, fontsize=6 if small else 9, color=COLOURS[result.outcome], pad=2)
+
+
+def _draw_scale(axes: Any, corner: np.ndarray, half: float) -> None:
+    """A bar of round metres, some fifth of the panel long."""
+    metres = max((round_m for round_m in (1, 2, 5, 10, 20, 50, 100) if round_m < 0.6 * half),
+                 default=1)
+    x, y = corner
+    axes.plot([x, x + metres], [y, y], color='black', linewidth=2)
+    axes.text(x + 0.5 * metres, y + 0.03 * half, f'{metres} m', ha='center', fontsize=7)
 
 
 def _ribbon(points: np.ndarray, width: float) -> np.ndarray:

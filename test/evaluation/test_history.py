@@ -50,3 +50,14 @@ def test_the_picture_shows_every_flight_with_its_onset_and_its_gate():
     # Red dashes of the onset.
     blue, green, red = (alone[..., k].astype(int) for k in range(3))
     assert ((red > 180) & (green < 80) & (blue < 80)).sum() > 50
+
+
+@pytest.mark.filterwarnings('error')
+def test_receptors_that_stay_as_they_are_are_shown_too():
+    """As far as a last bit: a logarithmic axis from there to there has no length."""
+    calm = history.History(1, 'success', [
+        moment._replace(receptor_tau_s=(0.0125, 0.0125, np.nextafter(0.0125, 1.0)))
+        for moment in flown(1).moments])
+    picture = cv2.imdecode(np.frombuffer(history.draw([calm], ()), np.uint8), cv2.IMREAD_COLOR)
+    second = picture[len(picture) // 4:len(picture) // 2]
+    assert (second[..., 0].astype(int) - second[..., 2] > 150).sum() > 100
