@@ -9,4 +9,4 @@ from liquid_pilot.nodes import graph, launching
 
 def generate_launch_description() -> LaunchDescription:
     """What `ros2 launch` asks for."""
-    return launching.describe(graph.FlyOptions, graph.nodes, graph.environment)
+    return launching.describe(graph.FlyOptions, graph.nodes, graph.environment, graph.notes)

@@ -137,6 +137,9 @@ def _fly(parsed: argparse.Namespace) -> int:
         raise LiquidPilotError(
             'rclpy is not installed: source ROS 2 (/opt/ros/<distro>/setup.bash), or '
             'pip install "liquid_pilot[ros]"')
+    said = graph.notes(options)
+    if said:
+        print(said, file=sys.stderr)
     return process_runner.run(
         graph.nodes(options), graph.environment(options, os.environ),
         lambda text: print(text, file=sys.stderr, flush=True),

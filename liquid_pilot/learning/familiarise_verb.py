@@ -34,5 +34,5 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(
         f'[bold]{saved.path}[/bold]: {familiar.receptor_tau_s.size} receptor blocks, calm band '
         f'{low:.2f} to {high:.2f}; digest {saved.digest[:12]}')
-    console.print(f'next: liquid-pilot fly --pilot {saved.path} --adapt')
+    console.print(f'next: liquid-pilot fly --pilot {saved.path}')
     return 0

@@ -36,9 +36,11 @@ from liquid_pilot.liquid.wiring import Wiring
 FORMAT = 'liquid_pilot'
 VERSION = 1
 _SETTINGS, _CORE, _ENCODER = 'pilot.json', 'core.safetensors', 'encoder.onnx'
-_GRAPH, _FAMILIAR = 'core.onnx', 'adaptation.safetensors'
+_GRAPH = 'core.onnx'
+FAMILIAR = 'adaptation.safetensors'
+"""In the folder of a pilot that can adapt."""
 _LARGEST_BYTES = {_SETTINGS: 1 << 20, _CORE: 64 << 20, _ENCODER: 64 << 20, _GRAPH: 64 << 20,
-                  _FAMILIAR: 64 << 20}
+                  FAMILIAR: 64 << 20}
 GRAPH_CORES = ('cfc', 'gru', 'lstm', 'feedforward')
 """Core types that are a one-step ONNX graph with explicit state."""
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
@@ -134,7 +136,7 @@ def load(path: str | os.PathLike[str]) -> PilotFile:
     graph = isinstance(core, dict) and core.get('type') in GRAPH_CORES
     core_name = _GRAPH if graph else _CORE
     data = {}
-    optional = (_FAMILIAR,) if hashes.peek(_FAMILIAR) is not None else ()
+    optional = (FAMILIAR,) if hashes.peek(FAMILIAR) is not None else ()
     for name in (core_name, _ENCODER, *optional):
         expected = hashes.string(name)
         data[name] = _read(folder, name)
@@ -151,7 +153,7 @@ def load(path: str | os.PathLike[str]) -> PilotFile:
     onnx_bytes.check(data[_ENCODER], str(folder / _ENCODER))
     return PilotFile(folder, specification, wiring, parameters, data[_ENCODER],
                      hashlib.sha256(settings).hexdigest(), data.get(_GRAPH),
-                     _familiar(data.get(_FAMILIAR), folder / _FAMILIAR, specification.features,
+                     _familiar(data.get(FAMILIAR), folder / FAMILIAR, specification.features,
                                wiring.neurons if wiring else 0))
 
 
@@ -191,7 +193,7 @@ def save(
         core = {_CORE: tensors_to_bytes(parameters.to_tensors())}
     data = {**core, _ENCODER: bytes(encoder)}
     if familiar is not None:
-        data[_FAMILIAR] = tensors_to_bytes(familiar.to_tensors())
+        data[FAMILIAR] = tensors_to_bytes(familiar.to_tensors())
     content = {'format': FORMAT, 'version': VERSION, **dataclasses.asdict(specification),
                'sha256': {name: hashlib.sha256(data[name]).hexdigest() for name in data}}
     try:
@@ -215,7 +217,7 @@ def save(
             raise LiquidPilotError(str(error).replace(str(fresh), str(folder))) from None
         if folder.exists():
             for entry in folder.iterdir():
-                if entry.name not in (*data, _CORE, _GRAPH, _FAMILIAR):
+                if entry.name not in (*data, _CORE, _GRAPH, FAMILIAR):
                     copy = shutil.copytree if entry.is_dir() else shutil.copy2
                     copy(entry, fresh / entry.name)
             folder.rename(old)

@@ -95,8 +95,9 @@ class FlyOptions:
         'clear', "what makes the flights harder, such as 'snow:4@3s+wind:2': snow of severity 4 "
         'from 3 s on, and wind; docs/conditions.md lists them')
     adapt: bool = option(
-        False, 'adapt in flight: photometric match, receptors, surprise gate, and the adaptation '
-        'node; otherwise exactly as trained (docs/adaptation.md)')
+        True, 'adapt in flight, if the pilot file holds what it adapts by: photometric match, '
+        'receptors, surprise gate, and the adaptation node; otherwise exactly as trained '
+        '(docs/adaptation.md)')
     realtime: bool = option(
         False, 'fly on the wall clock, as on a vehicle; otherwise in lock-step, as fast as it goes '
         'and with the same outcome every time')
@@ -154,8 +155,6 @@ class FlyOptions:
             topic = getattr(self, name)
             if not _TOPIC.fullmatch(topic) and (topic or name == 'camera_topic'):
                 raise LiquidPilotError(f'{name} {topic!r} is not the name of a topic')
-        if self.demonstrate and self.adapt:
-            raise LiquidPilotError('demonstrate: the expert flies, there is nothing to adapt')
         if self.demonstrate and not self.lockstep:
             raise LiquidPilotError('demonstrate needs the embedded simulator, in lock-step; to '
                                    'record your own robot, use `liquid-pilot record`')
@@ -184,6 +183,16 @@ class FlyOptions:
     def lockstep(self) -> bool:
         """Whether the simulator waits for each command."""
         return self.simulator == MUJOCO and not self.realtime
+
+    @property
+    def pilot_name(self) -> str:
+        """The pilot that flies, unless the parameter file names another."""
+        return class_of(self.vehicle).pilot if self.pilot == 'auto' else self.pilot
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the pilot adapts: it may, and its file holds what it adapts by."""
+        return self.adapt and not self.demonstrate and _holds_statistics(self.pilot_name) is True
 
     @property
     def sim_time(self) -> bool:
@@ -262,8 +271,8 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         name: list(value) if isinstance(value, tuple) else value
         for name, value in dataclasses.asdict(kind.limits).items()
     } if other else {}
-    pilot = {'pilot': kind.pilot if options.pilot == 'auto' else options.pilot} \
-        if other or options.pilot != 'auto' else {}
+    pilot = {'pilot': options.pilot_name} if other or options.pilot != 'auto' else {}
+    adapts = options.adapts
 
     recorded = options.record or options.demonstrate
     # The embedded simulator engages before the first frame, and what it simulates is well.
@@ -273,17 +282,17 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
     if not options.demonstrate:
         specs.append(NodeSpec('pilot', 'pilot', parameters={
             **clock, **lockstep, **pilot, 'vehicle': options.vehicle,
-            **({'adaptation': True} if options.adapt else {})},
+            'adaptation': adapts},
             remappings=camera + info, **common))
-    if options.adapt:
+    if adapts:
         # Simulated missions are flown each for itself.
         forget = {'keep_over_restarts': False} if options.lockstep else {}
         specs.append(NodeSpec('adaptation', 'adaptation', parameters={
             **clock, **pilot, **forget}, required=False, **common))
     if options.simulated:
-        own = {**pilot, **given(missions=options.missions, seed=options.seed,
-                                vehicle=options.vehicle, condition=options.condition,
-                                adapt=options.adapt)}
+        own = {**pilot, 'adapt': adapts,
+               **given(missions=options.missions, seed=options.seed, vehicle=options.vehicle,
+                       condition=options.condition)}
         if recorded:
             own['recorded'] = options.camera_topic
         if gazebo:
@@ -308,6 +317,26 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         specs.append(NodeSpec('viewer', 'viewer', parameters={**clock}, remappings=camera,
                               required=False, **common))
     return specs
+
+
+def _holds_statistics(pilot: str) -> bool | None:
+    """Whether a pilot's file has those of its training; None: there is no such pilot."""
+    from liquid_pilot.liquid import pilot_file
+
+    try:
+        return (pilot_file.resolve(pilot) / pilot_file.FAMILIAR).is_file()
+    except LiquidPilotError:
+        # The pilot node will say so.
+        return None
+
+
+def notes(options: FlyOptions) -> str:
+    """What a user should know before the flight; empty: nothing."""
+    if not options.adapt or options.demonstrate \
+            or _holds_statistics(options.pilot_name) is not False:
+        return ''
+    return (f'{options.pilot_name} holds no statistics of its training, so it flies as trained, '
+            'without adapting; `liquid-pilot familiarise` adds them')
 
 
 def environment(options: FlyOptions, present: Mapping[str, str]) -> dict[str, str]:

@@ -138,7 +138,8 @@ class HardwareOptions:
         'of vehicle')
     vehicle: str = option('quadrotor', 'class of vehicle: its limits and safe command',
                           tuple(LIMITS))
-    adapt: bool = option(False, 'adapt in flight (docs/adaptation.md)')
+    adapt: bool = option(True, 'adapt in flight, if the pilot file holds what it adapts by '
+                         '(docs/adaptation.md); otherwise exactly as trained')
     mavlink_url: str = option('', 'of autopilot:=mavlink; empty: as in the parameter file')
     record: bool = option(False, 'record the topics as a rosbag2 folder in the run folder')
     out: str = option('', 'run folder; empty: runs/<date and time>')
@@ -279,6 +280,8 @@ def checklist(options: HardwareOptions) -> str:
         f'{options.flight().camera_topic}, with its camera_info',
         f'imu: {options.imu_topic or entry.imu or "imu/data"}; at rest z reads +9.8 (up is up)',
         'turn the robot to the left by hand: its IMU must show a positive yaw rate',
+        'it adapts in flight (adapt:=false: exactly as trained)' if options.flight().adapts else
+        'it flies exactly as trained',
         f'guard/engage is called by you: it says what is missing; adapter {options.adapter}',
         'guard/stop, and guard/override on your switch: try both before you need them']
     if options.autopilot in watched:

@@ -37,7 +37,7 @@ def describe(kind: type[Any], nodes: Callable[[Any], Sequence[graph.NodeSpec]],
         kind: the dataclass, of fields made by `graph.option`.
         nodes: of the options, what is started.
         environment: of the options and the environment, what is added to it.
-        text: of the options, what is printed first.
+        text: of the options, what is printed first, unless it is empty.
     """
     def start(context: LaunchContext) -> list:
         values = {field.name: context.launch_configurations[field.name]
@@ -45,8 +45,9 @@ def describe(kind: type[Any], nodes: Callable[[Any], Sequence[graph.NodeSpec]],
         options = graph.with_run_folder(graph.from_strings(kind, values))
         actions = [SetEnvironmentVariable(name, value)
                    for name, value in environment(options, context.environment).items()]
-        if text is not None:
-            actions.append(LogInfo(msg=text(options)))
+        said = text(options) if text is not None else ''
+        if said:
+            actions.append(LogInfo(msg=said))
         for spec in nodes(options):
             node = _node(spec)
             actions += [RegisterEventHandler(OnProcessExit(

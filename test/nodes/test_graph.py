@@ -10,6 +10,7 @@ import pytest
 
 from liquid_pilot import cli
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid.pilot_file import FAMILIAR
 from liquid_pilot.nodes import graph
 from liquid_pilot.nodes.graph import FlyOptions
 from liquid_pilot.nodes.hardware import HardwareOptions
@@ -20,7 +21,7 @@ OTHERS = {
     'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
     'realtime': True, 'headless': True, 'record': True, 'out': '/o', 'camera_topic': '/cam/image',
     'camera_info_topic': '/cam/info', 'namespace': 'uav/one', 'use_sim_time': 'false',
-    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2', 'adapt': True, 'gui': True,
+    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2', 'gui': True,
 }
 
 
@@ -30,9 +31,9 @@ def specs(**options):
 
 def test_the_default_graph():
     found = specs()
-    assert list(found) == ['guard', 'pilot', 'simulator', 'viewer']
+    assert list(found) == ['guard', 'pilot', 'adaptation', 'simulator', 'viewer']
     assert {name: spec.required for name, spec in found.items()} == {
-        'guard': True, 'pilot': True, 'simulator': True, 'viewer': False}
+        'guard': True, 'pilot': True, 'adaptation': False, 'simulator': True, 'viewer': False}
     assert [name for name, spec in found.items() if spec.ends_run] == ['simulator']
     for name in ('guard', 'pilot'):
         assert found[name].parameters['lockstep'] is True
@@ -43,7 +44,7 @@ def test_the_default_graph():
 
 def test_an_option_left_at_its_default_leaves_the_parameter_file_its_say():
     simulator = specs()['simulator'].parameters
-    assert set(simulator) == {'publish_clock', 'out'}
+    assert set(simulator) == {'publish_clock', 'out', 'adapt'}
     assert specs(missions=9, seed=4)['simulator'].parameters['missions'] == 9
     assert 'pilot' not in specs()['pilot'].parameters
     assert specs(pilot='/p')['pilot'].parameters['pilot'] == '/p'
@@ -54,7 +55,7 @@ def test_real_time_and_a_vehicle_elsewhere():
     assert real['pilot'].parameters['lockstep'] is False
     assert real['simulator'].parameters['realtime'] is True
     elsewhere = specs(simulator='none', camera_topic='/front/image_raw', headless=True)
-    assert list(elsewhere) == ['guard', 'pilot']
+    assert list(elsewhere) == ['guard', 'pilot', 'adaptation']
     assert elsewhere['guard'].parameters == {'use_sim_time': False, 'lockstep': False}
     assert elsewhere['pilot'].remappings == (
         ('camera/image_raw', '/front/image_raw'), ('camera/camera_info', '/front/camera_info'))
@@ -75,21 +76,32 @@ def test_a_demonstration_is_recorded_and_has_no_pilot():
     assert found['simulator'].parameters['demonstrate'] is True
 
 
-def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file():
-    found = specs(adapt=True, pilot='/p', namespace='uav', camera_topic='my/image')
-    assert found['pilot'].parameters['adaptation'] is True
+def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file(tmp_path):
+    folder = str(tmp_path)
+    (tmp_path / FAMILIAR).touch()
+    found = specs(pilot=folder, namespace='uav', camera_topic='my/image')
+    assert found['pilot'].parameters['adaptation'] is found['simulator'].parameters['adapt'] is True
     node = found['adaptation']
-    assert node.parameters == {'use_sim_time': True, 'pilot': '/p', 'keep_over_restarts': False}
+    assert node.parameters == {'use_sim_time': True, 'pilot': folder, 'keep_over_restarts': False}
     assert (node.namespace, node.required, node.ends_run) == ('uav', False, False)
     # What a vehicle learned in flight outlives a restart of its pilot.
-    real = specs(adapt=True, realtime=True)['adaptation'].parameters
+    real = specs(realtime=True)['adaptation'].parameters
     assert real == {'use_sim_time': True}
-    without = specs()
-    assert 'adaptation' not in without and 'adaptation' not in without['pilot'].parameters
+
+
+def test_what_holds_no_statistics_of_its_training_flies_as_trained_and_says_so(tmp_path):
+    for options in ({'pilot': str(tmp_path)}, {'adapt': False}, {'pilot': '/nowhere'}):
+        found = specs(**options)
+        assert 'adaptation' not in found
+        assert found['pilot'].parameters['adaptation'] is False
+        assert found['simulator'].parameters['adapt'] is False
+    said = graph.notes(FlyOptions(pilot=str(tmp_path)))
+    assert str(tmp_path) in said and 'liquid-pilot familiarise' in said
+    for options in ({}, {'adapt': False}, {'demonstrate': True}, {'pilot': '/nowhere'}):
+        assert graph.notes(FlyOptions(**options)) == ''
 
 
 @pytest.mark.parametrize(('changes', 'words'), [
-    ({'demonstrate': True, 'adapt': True}, 'nothing to adapt'),
     ({'demonstrate': True, 'realtime': True}, 'demonstrate needs the embedded simulator'),
     ({'missions': 0}, 'missions must be at least 1'), ({'seed': -1}, 'seed must be at least 0'),
     ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
@@ -128,7 +140,7 @@ def test_an_autopilot_is_chosen_where_nothing_is_simulated():
 
 
 def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
-    found = specs(simulator='gazebo', headless=True, missions=2, adapt=True)
+    found = specs(simulator='gazebo', headless=True, missions=2)
     assert list(found) == ['guard', 'pilot', 'adaptation', 'gazebo', 'gazebo_bridge']
     assert [name for name, spec in found.items() if spec.ends_run] == ['gazebo']
     assert found['guard'].parameters == {
@@ -140,7 +152,7 @@ def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
     assert (bridge.package, bridge.executable) == ('ros_gz_bridge', 'parameter_bridge')
     assert Path(bridge.parameters['config_file']).is_file() and bridge.required
     assert bridge.parameter_files == ()
-    assert list(specs(simulator='gazebo', headless=True, bridge=False)) == [
+    assert list(specs(simulator='gazebo', headless=True, bridge=False, adapt=False)) == [
         'guard', 'pilot', 'gazebo']
     car = specs(simulator='gazebo', vehicle='rover', pilot='/p', headless=True)
     assert car['guard'].parameters['adapter'] == 'cmd_vel'
@@ -175,6 +187,7 @@ def test_the_command_line_gives_the_options():
         flag = '--' + name.replace('_', '-')
         arguments += [flag] if value is True else [flag, str(value)]
     assert cli.fly_options(parse(arguments)) == FlyOptions(**OTHERS)
+    assert not cli.fly_options(parse(['fly', '--no-adapt'])).adapt
     switches = [name for name, value in OTHERS.items() if value is True]
     for name in switches:
         flags = [f'--{name}', f'--no-{name}']
@@ -183,7 +196,7 @@ def test_the_command_line_gives_the_options():
 
 
 def test_launch_arguments_give_the_same_options():
-    assert set(OTHERS) | {'vehicle', 'params_file', 'demonstrate', 'bridge'} == {
+    assert set(OTHERS) | {'vehicle', 'params_file', 'demonstrate', 'bridge', 'adapt'} == {
         field.name for field in dataclasses.fields(FlyOptions)}
     texts = {name: str(value).lower() if value is True else str(value)
              for name, value in OTHERS.items()}

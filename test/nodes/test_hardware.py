@@ -18,7 +18,8 @@ def specs(**options):
 
 def test_pilot_and_guard_alone_by_default():
     found = specs()
-    assert set(found) == {'pilot', 'guard'}
+    assert set(found) == {'pilot', 'guard', 'adaptation'}
+    assert set(specs(adapt=False)) == {'pilot', 'guard'}
     assert found['guard'].parameters['adapter'] == 'cmd_vel'
     assert found['guard'].parameters['use_sim_time'] is False
     assert 'preflight' not in found['guard'].parameters
@@ -125,3 +126,5 @@ def test_the_checklist_is_of_these_options():
                   'doctor --onboard'):
         assert words in text
     assert 'mode switch' not in hardware.checklist(HardwareOptions())
+    assert 'it adapts in flight' in text
+    assert 'exactly as trained' in hardware.checklist(HardwareOptions(adapt=False))
