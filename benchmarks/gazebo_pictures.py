@@ -1,6 +1,7 @@
 """What Gazebo's camera saw, beside what MuJoCo draws from the same places.
 
-    liquid-pilot fly --simulator gazebo --no-adapt --record --missions 4 --seed 10000 --out runs/gazebo
+    liquid-pilot fly --simulator gazebo --no-adapt --record --missions 4 --seed 10000 \
+        --out runs/gazebo
     python benchmarks/gazebo_pictures.py runs/gazebo [--out docs/images/gazebo_mujoco.jpg]
 
 Of every mission of a recorded flight in Gazebo: each frame, and the picture that MuJoCo draws of
