@@ -1,4 +1,4 @@
-"""What Gazebo's camera saw, beside what MuJoCo draws from the same places.
+r"""What Gazebo's camera saw, beside what MuJoCo draws from the same places.
 
     liquid-pilot fly --simulator gazebo --no-adapt --record --missions 4 --seed 10000 \
         --out runs/gazebo

@@ -76,7 +76,8 @@ def test_the_wagon_of_the_page_is_shown_trained_judged_and_driven(tmp_path):
     parameters.write_text('/**/simulator:\n  ros__parameters:\n    time_limit_s: 2.0\n')
     # Three episodes are no statistics to adapt by: everything surprises it, and it slows down.
     code, said = run(environment, 'fly', '--vehicle', 'wagon', '--pilot', pilot, '--missions', 1,
-                     '--no-adapt', '--headless', '--params-file', parameters, '--out', tmp_path / 'flown')
+                     '--no-adapt', '--headless', '--params-file', parameters,
+                     '--out', tmp_path / 'flown')
     assert code == 0, said
     report = json.loads((tmp_path / 'flown' / 'report.json').read_text())
     assert report['run']['vehicle'] == 'wagon'
