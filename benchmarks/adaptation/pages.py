@@ -15,7 +15,7 @@ TITLES = {
     'clear': 'Clear weather, every arm', 'no harm': 'Clear weather, a thousand missions',
     'controls': 'Controls',
     'mid-flight': 'Weather that turns in mid-flight', 'elapsed': 'Elapsed time',
-    'memory': 'Courses that need memory', 'memory, weather': 'Courses that need memory, in weather',
+    'memory': 'Courses that need memory',
     'memory, elapsed': 'Elapsed time where the core has to remember',
     'shipped': 'The shipped pilot'}
 
@@ -208,7 +208,7 @@ def pictures(content: dict[str, Any]) -> dict[str, bytes]:
     found = {}
     for name, parts in (('adaptation_study.png', ('clear', 'development', 'sealed', 'mid-flight')),
                         ('elapsed_time.png', ('elapsed', 'memory, elapsed')),
-                        ('memory_courses.png', ('memory', 'memory, weather'))):
+                        ('memory_courses.png', ('memory',))):
         rows = {f'{condition}': row for part in parts
                 for condition, row in content['parts'].get(part, {}).items()
                 if any(cell['missions'] for cell in row.values())}
