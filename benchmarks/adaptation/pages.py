@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from figures import bars, table
 from study import Study
 
 TITLES = {
@@ -197,53 +197,21 @@ def _schedule(found: dict[str, Any]) -> str:
             f'An hour of A, of each training seed: {hours}.\n')
 
 
-def table(header: list[str], rows: Iterable[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ['---'] * len(header), *rows]
-    return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
-
-
 def pictures(content: dict[str, Any]) -> dict[str, bytes]:
     """Name to PNG."""
     found = {}
     for name, parts in (('adaptation_study.png', ('clear', 'development', 'sealed', 'mid-flight')),
                         ('elapsed_time.png', ('elapsed', 'memory, elapsed')),
                         ('memory_courses.png', ('memory',))):
-        rows = {f'{condition}': row for part in parts
-                for condition, row in content['parts'].get(part, {}).items()
-                if any(cell['missions'] for cell in row.values())}
+        rows = {condition: {arm: _bar(cell) for arm, cell in row.items() if cell['missions']}
+                for part in parts for condition, row in content['parts'].get(part, {}).items()}
+        rows = {condition: row for condition, row in rows.items() if row}
         if rows:
-            found[name] = _bars(rows)
+            found[name] = bars(rows, 'successful missions, %', 100.0)
     return found
 
 
-def _bars(rows: dict[str, Any]) -> bytes:
-    """A group of bars a condition, with Wilson intervals."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    figure = Figure(figsize=(max(7.0, 1.0 + 0.14 * len(names) * len(rows)), 3.6), dpi=110,
-                    layout='constrained')
-    axes = figure.add_subplot()
-    width = 0.85 / len(names)
-    for k, name in enumerate(names):
-        places, rates, ends = [], [], []
-        for at, row in enumerate(rows.values()):
-            cell = row.get(name)
-            if cell and cell['missions']:
-                places.append(at + (k - 0.5 * (len(names) - 1)) * width)
-                rates.append(100 * cell['successes'] / cell['missions'])
-                ends.append([100 * end for end in cell['wilson_95']])
-        if places:
-            rates_, (low, high) = np.array(rates), np.array(ends).T
-            axes.bar(places, rates_, width, label=name,
-                     yerr=np.maximum([rates_ - low, high - rates_], 0),
-                     error_kw={'elinewidth': 0.6, 'ecolor': '#57606a'})
-    axes.set_xticks(range(len(rows)), rows, rotation=30, ha='right', fontsize=8)
-    axes.set(ylim=(0, 100), ylabel='successful missions, %')
-    axes.legend(fontsize=7, ncols=2, loc='upper left', bbox_to_anchor=(1.0, 1.0))
-    axes.grid(axis='y', alpha=0.3)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
+def _bar(cell: dict[str, Any]) -> tuple[float, float, float]:
+    """Success in per cent, with Wilson's interval."""
+    low, high = cell['wilson_95']
+    return 100.0 * cell['successes'] / cell['missions'], 100.0 * low, 100.0 * high

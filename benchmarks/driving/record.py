@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import bars, table
 from study import HERE, Study
 
 from liquid_pilot.evaluation.flight import Flight
@@ -24,6 +25,7 @@ from liquid_pilot.liquid import pilot_file
 FIRST = 'ltc frozen'
 """What the others are compared with."""
 _DRAWS = 4000
+PICTURE = 'driving.png'
 Drives = dict[int, Flight]
 """By the road's seed."""
 
@@ -133,23 +135,34 @@ def _cell(found: dict[tuple[str, str], Drives], arm: str, condition: str, study:
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
-    lines = ['| who | completed | interventions a km | from the middle (RMS) | speed |'
-             ' a km more than `ltc frozen` | p (Holm) |', '|---|---|---|---|---|---|---|']
     driven = [row for row in rows if row['drives']]
+    lines = []
     for row in driven:
         low, high = (100.0 * bound for bound in row['wilson_95'])
-        texts = [f'{row["completed"]} of {row["drives"]} ({low:.0f} to {high:.0f} %)']
+        texts = [row['arm'], f'{row["completed"]} of {row["drives"]} ({low:.0f} to {high:.0f} %)']
         for name, unit in zip(FIGURES, ('', ' m', ' m/s'), strict=True):
             least, most = row[f'{name}_95']
             texts.append(f'{row[name]:.2f}{unit} ({least:.2f} to {most:.2f})')
         more = row.get('per_km_minus_first_95')
         texts.append(f'{more[0]:+.2f} to {more[1]:+.2f}' if more else '')
         texts.append(f'{row["p_holm"]:.2g}' if 'p_holm' in row else '')
-        lines.append(f'| {row["arm"]} | {" | ".join(texts)} |')
+        lines.append(texts)
     waiting = [row['arm'] for row in rows if not row['drives']]
     if not driven:
         return [f'Not driven yet: {", ".join(waiting)}.' if waiting else 'Not driven yet.']
-    return [*lines, *(['', f'Not driven yet: {", ".join(waiting)}.'] if waiting else [])]
+    found = table(['who', 'completed', 'interventions a km', 'from the middle (RMS)', 'speed',
+                   'a km more than `ltc frozen`', 'p (Holm)'], lines).rstrip().split('\n')
+    return [*found, *(['', f'Not driven yet: {", ".join(waiting)}.'] if waiting else [])]
+
+
+def picture(content: dict[str, Any]) -> bytes | None:
+    """A PNG of the interventions a kilometre; None while nothing has been driven."""
+    rows: dict[str, dict[str, tuple[float, float, float]]] = {}
+    for cell in content['cells']:
+        if cell['drives']:
+            rows.setdefault(cell['condition'], {})[cell['arm']] = (
+                cell['interventions_per_km'], *cell['interventions_per_km_95'])
+    return bars(rows, 'interventions a km') if rows else None
 
 
 def markdown(study: Study, content: dict[str, Any]) -> str:
@@ -166,6 +179,8 @@ def markdown(study: Study, content: dict[str, Any]) -> str:
               'of completed drives against `ltc frozen`, corrected over all of them (Holm).', '',
               '    python benchmarks/driving/run.py          # all of it; resumable, needs hours',
               '    python benchmarks/driving/run.py report   # this page; needs the drives', '']
+    if any(cell['drives'] for cell in content['cells']):
+        lines += [f'![Interventions a kilometre by condition and arm](images/{PICTURE})', '']
     conditions = list(dict.fromkeys(cell['condition'] for cell in content['cells']))
     for condition in conditions:
         rows = [cell for cell in content['cells'] if cell['condition'] == condition]
@@ -187,6 +202,10 @@ def write(study: Study, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     place(folder / 'driving.json', (json.dumps(content, indent=1) + '\n').encode())
     page = place(folder / 'driving.md', markdown(study, content).encode())
+    drawn = picture(content)
+    if drawn is not None:
+        (folder / 'images').mkdir(exist_ok=True)
+        place(folder / 'images' / PICTURE, drawn)
     driven = sum(cell['drives'] for cell in content['cells'])
     return {'driven': driven, 'missing': content['missing'], 'report': str(page),
             'networks': {name: pilot_file.load(study.pilot(name)).specification.name

@@ -8,11 +8,11 @@ first of its training, pairing missions of the same training seed, forest and co
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import table
 
 from liquid_pilot.evaluation.ledger import Ledger
 from liquid_pilot.evaluation.report import place
@@ -129,12 +129,6 @@ def _shown(cell: dict[str, Any], star: bool) -> str:
         return '-'
     text = f'{100 * cell["successes"] / cell["missions"]:.0f}{"*" if star else ""}'
     return f'({text})' if cell['missing'] else text
-
-
-def table(header: list[str], rows: Iterable[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ['---'] * len(header), *rows]
-    return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
 
 
 def draw(study: Any, content: dict[str, Any]) -> bytes:

@@ -22,7 +22,8 @@ def run(root, *arguments):
 def test_the_study_is_driven_and_written_down_from_nothing(tmp_path):
     shutil.copytree(ROOT / 'benchmarks' / 'driving', tmp_path / 'benchmarks' / 'driving',
                     ignore=shutil.ignore_patterns('pilots', 'drives', 'search'))
-    shutil.copy(ROOT / 'benchmarks' / 'studies.py', tmp_path / 'benchmarks')
+    for shared in ('studies.py', 'figures.py'):
+        shutil.copy(ROOT / 'benchmarks' / shared, tmp_path / 'benchmarks')
     shutil.copytree(ROOT / 'config', tmp_path / 'config')
     closing = run(tmp_path, '--workers', '1')
     assert (closing['driven'], closing['missing']) == (8, 0)
@@ -37,6 +38,7 @@ def test_the_study_is_driven_and_written_down_from_nothing(tmp_path):
     assert [row['arm'] for row in content['search']['rows']] == ['as trained', 'cm x 0.5', 'oracle']
     page = (work / 'driving.md').read_text()
     assert '| who | completed | interventions a km |' in page and 'Unfinished' not in page
+    assert (work / 'images' / 'driving.png').read_bytes().startswith(b'\x89PNG')
 
     again = run(tmp_path)
     assert again == {'throughput': {}, **{key: closing[key] for key in (

@@ -27,7 +27,8 @@ def test_the_record_is_made_from_nothing_and_a_second_start_does_nothing_again(t
     # In a copy, which keeps its runs to itself.
     shutil.copytree(ROOT / 'benchmarks' / 'robustness', tmp_path / 'benchmarks' / 'robustness',
                     ignore=shutil.ignore_patterns('pilots', 'flights'))
-    shutil.copy(ROOT / 'benchmarks' / 'studies.py', tmp_path / 'benchmarks')
+    for shared in ('studies.py', 'figures.py'):
+        shutil.copy(ROOT / 'benchmarks' / shared, tmp_path / 'benchmarks')
     closing = run('robustness/run.py', '--smoke', root=tmp_path)
     assert (closing['flown'], closing['missing']) == (4, 0)
     assert closing['throughput']['ticks_per_s'] > 0
@@ -53,7 +54,8 @@ def test_the_study_of_adaptation_is_flown_and_written_down_from_nothing(tmp_path
         shutil.copytree(ROOT / part, tmp_path / part,
                         ignore=shutil.ignore_patterns('flights', '*.json') if
                         part.endswith('adaptation') else None)
-    shutil.copy(ROOT / 'benchmarks' / 'studies.py', tmp_path / 'benchmarks')
+    for shared in ('studies.py', 'figures.py'):
+        shutil.copy(ROOT / 'benchmarks' / shared, tmp_path / 'benchmarks')
     shutil.rmtree(tmp_path / 'benchmarks' / 'adaptation' / 'pilots', ignore_errors=True)
     closing = run('adaptation/run.py', '--smoke', '--workers', '1', root=tmp_path)
     assert (closing['flown'], closing['missing']) == (14, 0)
