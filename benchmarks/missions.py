@@ -3,10 +3,10 @@
     python benchmarks/missions.py                 # 100 + 20 missions, some minutes
     python benchmarks/missions.py --missions 5 --attitude-missions 2 --out runs/smoke
 
-Every seed is flown through the ROS graph in lock-step (`liquid-pilot fly`) and then in this
-process; outcomes and paths are compared point by point. Further seeds are flown through the
-attitude + thrust adapter. The seeds are of forests that no training has used (those begin at
-1,000,000). The last line printed is one JSON object.
+Every seed is flown as trained, through the ROS graph in lock-step (`liquid-pilot fly --no-adapt`)
+and then in this process; outcomes and paths are compared point by point. Further seeds are flown
+through the attitude + thrust adapter. The seeds are of forests that no training has used (those
+begin at 1,000,000). The last line printed is one JSON object.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from liquid_pilot.liquid import pilot_file
 def fly_through_ros(pilot: str, adapter: str, missions: int, seed: int, out: Path
                     ) -> tuple[dict, dict[str, np.ndarray]]:
     """One run of `liquid-pilot fly`: its report, and each path as (n, 4) of t, x, y, z."""
-    command = [sys.executable, '-m', 'liquid_pilot.cli', 'fly', '--headless', '--pilot', pilot,
-               '--adapter', adapter, '--missions', str(missions), '--seed', str(seed),
-               '--out', str(out)]
+    command = [sys.executable, '-m', 'liquid_pilot.cli', 'fly', '--headless', '--no-adapt',
+               '--pilot', pilot, '--adapter', adapter, '--missions', str(missions),
+               '--seed', str(seed), '--out', str(out)]
     subprocess.run(command, check=True, stdout=sys.stderr)
     with np.load(out / 'paths.npz') as paths:
         return json.loads((out / 'report.json').read_text()), dict(paths)

@@ -9,16 +9,19 @@ starts anew. Every further one is a section of `data`: label, size (how many num
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimension
 
 from liquid_pilot.evaluation.history import Moment, moment
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, LiquidPilotError
-from liquid_pilot.onboard.engine import Engine, Tick
 from liquid_pilot.onboard.evidence import Evidence, Proposal
-from liquid_pilot.onboard.time_scales import TimeScales
+
+if TYPE_CHECKING:
+    # Who reads traces needs no engine.
+    from liquid_pilot.onboard.engine import Engine, Tick
+    from liquid_pilot.onboard.time_scales import TimeScales
 
 TRACE = ('liquid_pilot/trace', 2)
 TIME_CONSTANTS = ('liquid_pilot/time_constants', 1)

@@ -18,6 +18,8 @@ from liquid_pilot.onboard.vehicles.classes import LIMITS
 
 _LOOK_PERIOD_S = 0.05
 _LOOK_AROUND_S = 0.25
+_ASK_AGAIN_S = 3.0
+"""A service that has not answered for so long is asked again."""
 
 
 @dataclass(frozen=True)
@@ -125,18 +127,23 @@ class MissionNode(runtime.LiquidNode):
             raise StoppedError
 
     def call(self, client: Client, request: object, limit_s: float) -> tuple[bool, str]:
-        """Call a Trigger or SetBool service; UnansweredError when it does not answer."""
-        future = client.call_async(request)
-        future.add_done_callback(lambda _: self.spinner.wake())
+        """Call a Trigger or SetBool service; UnansweredError when it does not answer.
+
+        DDS can lose the answer to a client that its server has not discovered yet, so it is asked
+        again. Requests are served in their order: with an answer none is left under way.
+        """
         until_s = self.steady_s() + limit_s
-        while not future.done():
-            left_s = until_s - self.steady_s()
-            if left_s <= 0.0:
-                client.remove_pending_request(future)
-                raise UnansweredError(f'the service {client.srv_name} does not answer')
-            self.wait(min(left_s, _LOOK_PERIOD_S * 4))
-        answer = future.result()
-        return answer.success, answer.message
+        while (left_s := until_s - self.steady_s()) > 0.0:
+            future = client.call_async(request)
+            future.add_done_callback(lambda _: self.spinner.wake())
+            again_s = self.steady_s() + min(left_s, _ASK_AGAIN_S)
+            while not future.done() and (rest_s := again_s - self.steady_s()) > 0.0:
+                self.wait(min(rest_s, _LOOK_PERIOD_S * 4))
+            if future.done():
+                answer = future.result()
+                return answer.success, answer.message
+            client.remove_pending_request(future)
+        raise UnansweredError(f'the service {client.srv_name} does not answer')
 
     def reset_pilot(self, limit_s: float = 10.0) -> None:
         """A fresh network."""

@@ -153,6 +153,8 @@ def test_a_guard_that_dies_or_freezes_leaves_silence_for_the_autopilots_failsafe
     try:
         field.run(0.3)
         assert not field.run(1.5) and not field.heartbeats
+        # What waits for it is old by then.
+        field.run(2.0 * TIMEOUT_S, commands=False)
     finally:
         if number == signal.SIGSTOP:
             os.kill(field.guard.popen.pid, signal.SIGCONT)

@@ -135,7 +135,12 @@ def check_guard_gave_the_safe_command(run):
 
 
 def check_vehicle_stopped(run):
-    after = run.after(run.speeds, LIMITS.command_timeout_s + BRAKING_S)
+    # A machine that stands still for seconds brings its odometry later.
+    for _ in range(20):
+        after = run.after(run.speeds, LIMITS.command_timeout_s + BRAKING_S)
+        if after:
+            break
+        run.spin(0.5)
     assert after and max(after) < STILL_M_S
 
 
