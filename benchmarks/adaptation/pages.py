@@ -185,8 +185,12 @@ def _schedule(found: dict[str, Any]) -> str:
              f"{_points(row['against_frozen']['difference'])} "
              f"({_interval(row['against_frozen']['interval_95'])})"]
             for k, row in enumerate(found['phases'])]
-    hours = '; '.join(f"{hour['successes']} of {hour['flights']} flights, largest log-scale "
-                      f"{hour['largest_log_scale']:g}" for hour in found['hours'])
+    hours = '; '.join(
+        f"{hour['successes']} of {hour['flights']} flights; log-scales of receptors: at most "
+        f"{hour['largest_log_scale']:.2f} on the way, {hour['left_median']:.2f} after a flight "
+        f"(median), {hour['left_at_end']:.2f} after the last; {hour['ended_calm']} flights ended "
+        f"within the calm band, {'' if hour['calm_at_end'] else 'not '}the last one too"
+        for hour in found['hours']) or 'not flown yet'
     recovery = found['recovery_s']
     said = ('After a shift the time constants are back to a tenth after '
             f'{np.median(recovery):.0f} s of flight (median; {min(recovery):.0f} to '

@@ -191,7 +191,8 @@ def summarise_schedule(study: Study) -> dict[str, Any]:
             if len(phases) <= k:
                 phases.append([])
             phases[k] += [{**row, 'seed': seed} for row in phase['flights']]
-        hours.append(content['hour'])
+        hour = _read(study.flights(seed) / schedule.HOUR)
+        hours += [_hour(hour)] if hour else []
         recoveries += [recovery_s(before['flights'], after['flights'])
                        for before, after in zip(content['phases'][1::2], content['phases'][2::2],
                                                 strict=False)]
@@ -210,6 +211,17 @@ def summarise_schedule(study: Study) -> dict[str, Any]:
             'forgetting': round(last['successes'] / last['missions']
                                 - first['successes'] / first['missions'], 4),
             'recovery_s': [value for value in recoveries if value is not None]}
+
+
+def _hour(content: dict[str, Any]) -> dict[str, Any]:
+    """Figures of one hour: how far receptors went on the way, and how far they are afterwards."""
+    flights = content['flights']
+    return {'condition': content['condition'], 'flown_s': content['flown_s'],
+            'flights': len(flights), 'successes': sum(row['won'] for row in flights),
+            'largest_log_scale': max(row['largest'] for row in flights),
+            'left_median': round(float(np.median([row['left'] for row in flights])), 4),
+            'left_at_end': flights[-1]['left'], 'calm_at_end': flights[-1]['calm'],
+            'ended_calm': sum(row['calm'] for row in flights)}
 
 
 def recovery_s(shifted: list[dict[str, Any]], calm: list[dict[str, Any]]) -> float | None:

@@ -1,8 +1,8 @@
 """A-B-A-C-A and an hour of A: one learner that is never reset, over many flights.
 
 Every flight begins with a fresh network, as after a landing, but what the learner has learned goes
-on. Each training seed flies its schedule in a process of its own; finished schedules are kept in
-`flights/SEED/schedule.json`.
+on. Each training seed flies its schedule, and its hour, in a process of its own; what is finished
+is kept in `flights/SEED/schedule.json` and `hour.json`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from liquid_pilot.simulation.conditions import parse
 from liquid_pilot.simulation.workers import spawned_pool
 from liquid_pilot.simulation.world import Simulation
 
-FILE = 'schedule.json'
+FILE, HOUR = 'schedule.json', 'hour.json'
 
 
 class Keeping(InProcessPilot):
@@ -39,28 +39,31 @@ class Keeping(InProcessPilot):
             self._keeper.answered = -1
 
 
-def fly_schedule(path: str, phases: list[tuple[str, range]], hour: tuple[str, int, float]
-                 ) -> dict[str, Any]:
-    """One training seed: the phases one after another, then an hour of flights of a new learner."""
-    file = pilot_file.load(path)
+def fly_schedule(path: str, phases: list[tuple[str, range]]) -> dict[str, Any]:
+    """One training seed: the phases one after another."""
     with Simulation() as simulation:
-        pilot = Keeping(file, simulation, adapting=parse_mode('adapt'))
-        pilot.engine.warm_up()
+        pilot = _pilot(path, simulation)
         rows = [[_fly(pilot, simulation, seed, condition) for seed in forests]
                 for condition, forests in phases]
-        pilot = Keeping(file, simulation, adapting=parse_mode('adapt'))
-        condition, first, seconds = hour
-        flown_s, widest, long = 0.0, 0.0, []
-        while flown_s < seconds:
-            row = _fly(pilot, simulation, first + len(long), condition)
-            long.append(row)
-            flown_s += row['duration_s']
-            widest = max(widest, row['largest'])
     return {'phases': [{'condition': condition, 'flights': own}
-                       for (condition, _), own in zip(phases, rows, strict=True)],
-            'hour': {'condition': condition, 'flown_s': round(flown_s, 1), 'flights': len(long),
-                     'successes': sum(row['won'] for row in long),
-                     'largest_log_scale': round(widest, 4)}}
+                       for (condition, _), own in zip(phases, rows, strict=True)]}
+
+
+def fly_hour(path: str, condition: str, first: int, seconds: float) -> dict[str, Any]:
+    """Of one training seed, flights of a new learner until so much time has been flown."""
+    flown_s, rows = 0.0, []
+    with Simulation() as simulation:
+        pilot = _pilot(path, simulation)
+        while flown_s < seconds:
+            rows.append(_fly(pilot, simulation, first + len(rows), condition))
+            flown_s += rows[-1]['duration_s']
+    return {'condition': condition, 'flown_s': round(flown_s, 1), 'flights': rows}
+
+
+def _pilot(path: str, simulation: Simulation) -> Keeping:
+    pilot = Keeping(pilot_file.load(path), simulation, adapting=parse_mode('adapt'))
+    pilot.engine.warm_up()
+    return pilot
 
 
 def _fly(pilot: Keeping, simulation: Simulation, seed: int, condition: str) -> dict[str, Any]:
@@ -75,26 +78,35 @@ def _fly(pilot: Keeping, simulation: Simulation, seed: int, condition: str) -> d
     result = fly_one(seed, simulation, pilot, conditions=parse(condition), on_command=on_command)
     return {'forest': seed, 'won': result.outcome == 'success',
             'duration_s': round(result.duration_s, 2), 'largest': round(largest, 4),
-            'mean': round(total / max(ticks, 1), 4)}
+            'mean': round(total / max(ticks, 1), 4),
+            # What the flight leaves behind.
+            'left': round(float(np.abs(pilot.learner.proposal.receptors).max()), 4),
+            'calm': pilot.learner.calm}
 
 
 def fly(study: Study, workers: int, progress: Progress) -> None:
-    """Fly the schedules that are missing."""
+    """Fly the schedules and hours that are missing."""
     plan = study.content['schedule']
-    waiting = [seed for seed in study.seeds if not (study.flights(seed) / FILE).is_file()]
+    waiting = [place for file in (FILE, HOUR) for seed in study.seeds
+               if not (place := study.flights(seed) / file).is_file()]
     if not waiting:
         return
-    task = progress.add_task('schedules', total=len(waiting))
+    task = progress.add_task('schedules and hours', total=len(waiting))
     with spawned_pool(min(workers, len(waiting)), _start, (str(Path(__file__).parent),)) as pool:
         futures = {}
-        for seed in waiting:
+        for place in waiting:
+            seed = int(place.parent.name)
             first = study.content['first_forest'] + 10_000 * (seed - 1) + 5000
-            phases = [(condition, range(first + 200 * k, first + 200 * k + plan['flights']))
-                      for k, condition in enumerate(plan['phases'])]
-            hour = plan['hour'], first + 2000, plan['hour_s']
-            futures[pool.submit(fly_schedule, str(study.pilot('ltc', seed)), phases, hour)] = seed
+            pilot = str(study.pilot('ltc', seed))
+            if place.name == HOUR:
+                future = pool.submit(fly_hour, pilot, plan['hour'], first + 2000, plan['hour_s'])
+            else:
+                phases = [(condition, range(first + 200 * k, first + 200 * k + plan['flights']))
+                          for k, condition in enumerate(plan['phases'])]
+                future = pool.submit(fly_schedule, pilot, phases)
+            futures[future] = place
         for future in as_completed(futures):
-            place = study.flights(futures[future]) / FILE
+            place = futures[future]
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(json.dumps(future.result(), separators=(',', ':')) + '\n')
             progress.advance(task)
