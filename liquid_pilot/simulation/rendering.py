@@ -72,7 +72,7 @@ except Exception as error:  # PyOpenGL raises AttributeError when the library is
 
 
 _HIDDEN_GROUP = mujoco.mjNGROUP - 1
-"""Geoms of this group are not drawn; nothing of the scene is in it by itself."""
+"""Geoms of this group are not drawn (`scene.HIDDEN`)."""
 _SPARE_GEOMS = 1000
 """Room in the list of what is drawn beyond the model's own geoms. MuJoCo's default of 10,000
 costs 17 ms a flight to allocate."""
@@ -140,7 +140,7 @@ class CameraRenderer:
         # Most of the digits for what is near: 1 at the near plane, 0 at the far one.
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         near, far = (model.stat.extent * end for end in (model.vis.map.znear, model.vis.map.zfar))
-        self._depth_terms = near * far / (far - near), near / (far - near)
+        self._depth_terms, self._far_m = (near * far / (far - near), near / (far - near)), far
         self.spent_s = 0.0
         """Wall time of all calls of `render` so far."""
 
@@ -183,7 +183,8 @@ class CameraRenderer:
     def _in_view(self, data: mujoco.MjData) -> np.ndarray:
         """(ngeom,) bool: whose bounding sphere reaches into the camera's view.
 
-        MuJoCo draws everything, and two thirds of a forest stand beside or behind the camera.
+        MuJoCo draws everything, and two thirds of a forest stand beside or behind the camera, most
+        of a road beyond its far plane.
         """
         model, camera = self._model, self._camera.fixedcamid
         axes = data.cam_xmat[camera].reshape(3, 3)
@@ -193,6 +194,7 @@ class CameraRenderer:
         wide = tall * self._size[0] / self._size[1]
         seen = np.abs(right) < radius * math.hypot(1.0, wide) - back * wide
         seen &= np.abs(up) < radius * math.hypot(1.0, tall) - back * tall
+        seen &= -back < radius + self._far_m
         # A plane has no bounding sphere: MuJoCo says 0.
         return seen | (model.geom_rbound == 0.0)
 

@@ -16,13 +16,13 @@ from liquid_pilot.simulation import shapes
 from liquid_pilot.simulation.layout import generator
 from liquid_pilot.simulation.look import FAIR, SceneLook
 from liquid_pilot.simulation.road_layout import STEP_M, RoadLayout
-from liquid_pilot.simulation.scene import geom, plants
+from liquid_pilot.simulation.scene import flat, geom, plants
 from liquid_pilot.simulation.shapes import Shape
 from liquid_pilot.simulation.task import SceneParts
 
 _TILE_M, _CELLS = 16.0, 6
 _REACH_M = 50.0
-"""Ground is drawn so far from the road; farther away there is a plane."""
+"""Ground is drawn so far from the road; farther away it is flat."""
 _PIECE_M, _ROW_M = 12.0, 1.0
 _ABOVE_M = 0.03
 """The road's surface lies so far above the ground, lest they be drawn through each other."""
@@ -69,7 +69,8 @@ def _surfaces(layout: RoadLayout) -> tuple[str, str]:
         assets.append(_mesh(name, *mesh))
         bodies.append(f'<geom class="visual" type="mesh" mesh="{name}" material="{material}"/>')
     low = min(-0.4, float(layout.height(*layout.line[::8, :2].T).min()) - 0.4)
-    bodies.append(f'<geom class="visual" type="plane" size="400 400 1" pos="0 0 {low:.3f}" '
+    assets.append(flat('far', 400.0, 1.0))
+    bodies.append(f'<geom class="visual" type="mesh" mesh="far" pos="0 0 {low:.3f}" '
                   'material="ground"/>')
     return ''.join(assets), ''.join(bodies)
 

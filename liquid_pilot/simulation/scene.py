@@ -16,6 +16,8 @@ from liquid_pilot.simulation.shapes import Chair, Shape
 from liquid_pilot.simulation.task import SceneParts
 
 _CONE_SIDES = 9
+HIDDEN = 5
+"""Group of what is touched and not drawn."""
 
 
 def _rgba(colour: np.ndarray | tuple[float, ...]) -> str:
@@ -30,6 +32,17 @@ def _cone_vertices(radius: float, height: float) -> str:
     angles = [2 * math.pi * k / _CONE_SIDES for k in range(_CONE_SIDES)]
     ring = [(radius * math.cos(angle), radius * math.sin(angle), 0.0) for angle in angles]
     return ' '.join(f'{value:.4f}' for point in (*ring, (0.0, 0.0, height)) for value in point)
+
+
+def flat(name: str, half_m: float, repeats: float) -> str:
+    """The asset of a level square, as a mesh with its picture so many times along a side.
+
+    A plane of MuJoCo's own shows the same and takes a third of all the time of drawing.
+    """
+    ends = [(x, y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    return (f'<mesh name="{name}" inertia="shell" face="0 1 2 0 2 3" '
+            f'vertex="{_numbers(*(half_m * v for x, y in ends for v in (x, y, 0)))}" '
+            f'texcoord="{_numbers(*(0.5 * repeats * v for x, y in ends for v in (x, -y)))}"/>')
 
 
 def plants() -> str:
@@ -75,9 +88,11 @@ def forest(layout: ForestLayout, look: SceneLook = FAIR) -> SceneParts:
     if layout.course is not None:
         chairs += _chair(shapes.chair(layout, look, layout.course.decoy_enu_m), DECOY_BODY)
     assets = f"""<texture name="ground" type="2d" file="ground.png"/>
-    <material name="ground" texture="ground" texrepeat="10 10" specular="0"/>
+    <material name="ground" texture="ground" specular="0"/>
+    {flat('ground', 80.0, 10.0)}
     {plants()}"""
-    bodies = f"""<geom name="ground" class="solid" type="plane" size="80 80 1" material="ground"/>
+    bodies = f"""<geom name="ground" class="solid" type="plane" size="80 80 1" group="{HIDDEN}"/>
+    <geom class="visual" type="mesh" mesh="ground" material="ground"/>
     {''.join(map(geom, shapes.forest(layout, look)))}
     {chairs}"""
     return SceneParts(assets, bodies, looks.textures(layout.seed, look), looks.light(layout.seed))
