@@ -20,6 +20,11 @@ TITLES = {
     'shipped': 'The shipped pilot'}
 
 
+WHOLE = 'adaptation_study.png'
+SHOWN = ('frozen', 'all', 'fixed', 'augmented', 'oracle')
+"""Of the arms, in that picture; the tables have all."""
+
+
 def markdown(study: Study, content: dict[str, Any]) -> str:
     """The page."""
     cells = [cell for rows in content['parts'].values() for row in rows.values()
@@ -61,7 +66,7 @@ Flown by the code with the digests {', '.join(content['codes']) or '-'} (`evalua
                          f"({_interval(gain['interval_95'])} over missions, "
                          f"{_interval(gain['over_seeds_95'])} over training seeds).\n")
         if name == 'development':
-            parts.append('![Success by condition and arm](images/adaptation_study.png)\n')
+            parts.append(f'![Success by condition and arm](images/{WHOLE})\n')
         if name == 'memory' and content['grid']:
             parts.append(_grid(content['grid']))
     if content['schedule']:
@@ -204,10 +209,11 @@ def _schedule(found: dict[str, Any]) -> str:
 def pictures(content: dict[str, Any]) -> dict[str, bytes]:
     """Name to PNG."""
     found = {}
-    for name, parts in (('adaptation_study.png', ('clear', 'development', 'sealed', 'mid-flight')),
+    for name, parts in ((WHOLE, ('clear', 'development', 'sealed', 'mid-flight')),
                         ('elapsed_time.png', ('elapsed', 'memory, elapsed')),
                         ('memory_courses.png', ('memory',))):
-        rows = {condition: {arm: _bar(cell) for arm, cell in row.items() if cell['missions']}
+        rows = {condition: {arm: _bar(cell) for arm, cell in row.items()
+                            if cell['missions'] and (name != WHOLE or arm in SHOWN)}
                 for part in parts for condition, row in content['parts'].get(part, {}).items()}
         rows = {condition: row for condition, row in rows.items() if row}
         if rows:

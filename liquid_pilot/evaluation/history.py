@@ -93,12 +93,11 @@ def draw(histories: Sequence[History], conditions: Sequence[Condition]) -> bytes
 
 
 def _leave_room(axes: Any, taus_s: Sequence[np.ndarray]) -> None:
-    """In calm weather receptors stay as they are: a logarithmic axis of no length shows nothing."""
+    """From decade to decade: in calm weather receptors stay near to where they are."""
     if not taus_s:
         return
-    least, most = (1e3 * end(np.concatenate(taus_s)) for end in (np.min, np.max))
-    if most < 1.5 * least:
-        axes.set_ylim(least / 1.5, most * 1.5)
+    least, most = (math.log10(1e3 * end(np.concatenate(taus_s))) for end in (np.min, np.max))
+    axes.set_ylim(10.0**math.floor(least - 0.02), 10.0**math.ceil(most + 0.02))
 
 
 def _draw_flight(column: Sequence[Any], history: History, conditions: Sequence[Condition]) -> None:
