@@ -83,7 +83,7 @@ def draw(histories: Sequence[History], conditions: Sequence[Condition]) -> bytes
     for row, label in enumerate(('prediction error,\n% of full scale', 'receptors:\ntau, ms',
                                  'core:\ntau, ms', 'gate, match, grip')):
         axes[row, 0].set_ylabel(label)
-    _leave_room(axes[1, 0], [history.arrays()['receptor_tau_s'] for history in shown])
+    _show_decades(axes[1, 0], [history.arrays()['receptor_tau_s'] for history in shown])
     axes[3, -1].legend(fontsize=7, loc='upper right')
     names = ' + '.join(f'{one.family} from {one.onset_s:g} s' for one in conditions) or 'clear'
     figure.suptitle(f'adaptation in flight: {names}')
@@ -92,10 +92,8 @@ def draw(histories: Sequence[History], conditions: Sequence[Condition]) -> bytes
     return buffer.getvalue()
 
 
-def _leave_room(axes: Any, taus_s: Sequence[np.ndarray]) -> None:
+def _show_decades(axes: Any, taus_s: Sequence[np.ndarray]) -> None:
     """From decade to decade: in calm weather receptors stay near to where they are."""
-    if not taus_s:
-        return
     least, most = (math.log10(1e3 * end(np.concatenate(taus_s))) for end in (np.min, np.max))
     axes.set_ylim(10.0**math.floor(least - 0.02), 10.0**math.ceil(most + 0.02))
 

@@ -195,7 +195,7 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
 
 
 def _draw_scale(axes: Any, corner: np.ndarray, half: float) -> None:
-    """A bar of round metres, some fifth of the panel long."""
+    """A bar of round metres, at most three tenths of the panel long."""
     metres = max((round_m for round_m in (1, 2, 5, 10, 20, 50, 100) if round_m < 0.6 * half),
                  default=1)
     x, y = corner

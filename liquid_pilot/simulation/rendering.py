@@ -16,6 +16,7 @@ import time
 import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.simulation.scene import HIDDEN
 
 APT_PACKAGES = 'libegl1 libgl1-mesa-dri'
 INSTALL_HINT = (
@@ -71,8 +72,6 @@ except Exception as error:  # PyOpenGL raises AttributeError when the library is
     raise LiquidPilotError(f'{INSTALL_HINT} ({type(error).__name__}: {error})') from error
 
 
-_HIDDEN_GROUP = mujoco.mjNGROUP - 1
-"""Geoms of this group are not drawn (`scene.HIDDEN`)."""
 _SPARE_GEOMS = 1000
 """Room in the list of what is drawn beyond the model's own geoms. MuJoCo's default of 10,000
 costs 17 ms a flight to allocate."""
@@ -133,7 +132,7 @@ class CameraRenderer:
             ) from error
         self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + _SPARE_GEOMS)
         self._option, self._perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
-        self._option.geomgroup[_HIDDEN_GROUP] = 0
+        self._option.geomgroup[HIDDEN] = 0
         self._rectangle = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
         self._depth = np.empty((height, width), np.float32)
@@ -160,7 +159,7 @@ class CameraRenderer:
     def show(self, body: str, shown: bool) -> None:
         """Draw what a body is made of, or not; it stays where it is."""
         geoms = self._model.geom_bodyid == self._model.body(body).id
-        self._model.geom_group[geoms] = 0 if shown else _HIDDEN_GROUP
+        self._model.geom_group[geoms] = 0 if shown else HIDDEN
 
     def _draw(self, data: mujoco.MjData, depth: np.ndarray | None) -> np.ndarray:
         began = time.perf_counter()
@@ -169,7 +168,7 @@ class CameraRenderer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         groups = self._model.geom_group.copy()
         if self._cull:
-            self._model.geom_group[~self._in_view(data)] = _HIDDEN_GROUP
+            self._model.geom_group[~self._in_view(data)] = HIDDEN
         mujoco.mjv_updateScene(
             self._model, data, self._option, self._perturb, self._camera,
             mujoco.mjtCatBit.mjCAT_ALL.value, self._scene)

@@ -39,7 +39,7 @@ def flat(name: str, half_m: float, repeats: float) -> str:
 
     A plane of MuJoCo's own shows the same and takes a third of all the time of drawing.
     """
-    ends = [(x, y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    ends = (-1, -1), (1, -1), (1, 1), (-1, 1)
     return (f'<mesh name="{name}" inertia="shell" face="0 1 2 0 2 3" '
             f'vertex="{_numbers(*(half_m * v for x, y in ends for v in (x, y, 0)))}" '
             f'texcoord="{_numbers(*(0.5 * repeats * v for x, y in ends for v in (x, -y)))}"/>')
