@@ -1,5 +1,6 @@
 """Cells: flown once, kept line by line, whatever happens to the run or to a worker."""
 
+import gzip
 import json
 import multiprocessing
 import os
@@ -11,7 +12,7 @@ import pytest
 from liquid_pilot.evaluation import cells, ledger
 from liquid_pilot.evaluation.cells import evaluate, expand
 from liquid_pilot.evaluation.crew import Job, Terms, fly_all
-from liquid_pilot.evaluation.ledger import FILE, Cell, Ledger, code_digest
+from liquid_pilot.evaluation.ledger import FILE, PACKED, Cell, Ledger, code_digest
 from liquid_pilot.evaluation.missions import fly
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import pilot_file
@@ -107,6 +108,23 @@ def test_a_torn_line_costs_one_mission(pilot, tmp_path):
     assert again.flights == first.flights
     last, seen = flown([pilot], [7, 8], out=tmp_path)
     assert (seen, last.flights) == ([], first.flights), 'the line after the torn one reads well'
+
+
+def test_a_packed_file_is_read_and_left_as_it_is(pilot, tmp_path):
+    first, _ = flown([pilot], [7, 8], out=tmp_path)
+    packed = tmp_path / PACKED
+    packed.write_bytes(gzip.compress((tmp_path / FILE).read_bytes()))
+    (tmp_path / FILE).unlink()
+    before = packed.read_bytes()
+    again, seen = flown([pilot], [7, 8, 9], out=tmp_path)
+    assert [cell.seed for *_, cell in seen] == [9]
+    assert first.flights.items() <= again.flights.items()
+    assert len((tmp_path / FILE).read_text().splitlines()) == 1
+    assert packed.read_bytes() == before
+    for broken in (before[:-20], b'no gzip', before[:30] + b'no deflate' + before[40:]):
+        packed.write_bytes(broken)
+        with pytest.raises(LiquidPilotError, match='is broken'):
+            Ledger(tmp_path)
 
 
 def test_two_runs_do_not_write_to_one_file(tmp_path):
