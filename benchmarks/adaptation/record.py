@@ -17,7 +17,7 @@ import numpy as np
 import schedule
 from study import Study
 
-from liquid_pilot.evaluation.ledger import Ledger
+from liquid_pilot.evaluation import ledger
 from liquid_pilot.evaluation.report import place
 from liquid_pilot.evaluation.statistics import (
     holm,
@@ -37,10 +37,9 @@ def gather(study: Study) -> tuple[dict[tuple[str, str, str], Won], set[str]]:
     found: dict[tuple[str, str, str], Won] = {}
     codes: set[str] = set()
     for seed in study.seeds:
-        with Ledger(study.flights(seed)) as ledger:
-            known: dict[tuple[str, str, str, int], tuple[str, Any]] = {
-                (cell.pilot, cell.mode, cell.condition, cell.seed): (cell.code, flight)
-                for cell, flight in ledger.flights.items()}
+        known: dict[tuple[str, str, str, int], tuple[str, Any]] = {
+            (cell.pilot, cell.mode, cell.condition, cell.seed): (cell.code, flight)
+            for cell, flight in ledger.read(study.flights(seed)).items()}
         digests = {kind: pilot_file.load(study.pilot(kind, seed)).digest
                    for kind in [*study.content['pilots'], 'shipped']
                    if study.pilot(kind, seed).is_dir()}
@@ -246,12 +245,11 @@ def _frozen(study: Study, names: list[str]) -> dict[tuple[int, tuple[int, int]],
     for seed in study.seeds:
         digest = pilot_file.load(study.pilot('ltc', seed)).digest
         first = study.content['first_forest'] + 10_000 * (seed - 1) + 5000
-        with Ledger(study.flights(seed)) as ledger:
-            for cell, flight in ledger.flights.items():
-                k = (cell.seed - first) // 200
-                if cell.pilot == digest and not cell.mode and 0 <= k < len(names) \
-                        and cell.condition == names[k]:
-                    found[k, (seed, cell.seed)] = flight.outcome == 'success', False
+        for cell, flight in ledger.read(study.flights(seed)).items():
+            k = (cell.seed - first) // 200
+            if cell.pilot == digest and not cell.mode and 0 <= k < len(names) \
+                    and cell.condition == names[k]:
+                found[k, (seed, cell.seed)] = flight.outcome == 'success', False
     return found
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from figures import bars, table
 from study import HERE, Study
 
+from liquid_pilot.evaluation import ledger
 from liquid_pilot.evaluation.flight import Flight
-from liquid_pilot.evaluation.ledger import Ledger
 from liquid_pilot.evaluation.report import place
 from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
 from liquid_pilot.liquid import pilot_file
@@ -36,14 +36,11 @@ def gather(study: Study, folder: str, drivers: list[Any], roads: range
     arms = {(pilot.digest, mode): name for name, mode, pilot in drivers}
     found: dict[tuple[str, str], Drives] = {}
     codes: set[str] = set()
-    if not (study.record / folder).is_dir():
-        return found, codes
-    with Ledger(study.record / folder) as ledger:
-        for cell, flight in ledger.flights.items():
-            arm = arms.get((cell.pilot, cell.mode))
-            if arm is not None and cell.seed in roads:
-                found.setdefault((arm, cell.condition), {})[cell.seed] = flight
-                codes.add(cell.code)
+    for cell, flight in ledger.read(study.record / folder).items():
+        arm = arms.get((cell.pilot, cell.mode))
+        if arm is not None and cell.seed in roads:
+            found.setdefault((arm, cell.condition), {})[cell.seed] = flight
+            codes.add(cell.code)
     return found, codes
 
 

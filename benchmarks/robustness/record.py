@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from figures import table
 
-from liquid_pilot.evaluation.ledger import Ledger
+from liquid_pilot.evaluation import ledger
 from liquid_pilot.evaluation.report import place
 from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
 
@@ -30,12 +30,11 @@ def gather(study: Any) -> tuple[dict[tuple[str, str], Won], set[str]]:
     for seed in study.seeds:
         arms = {pilot.digest: arm for arm, pilot in study.trained(seed).items()}
         forests = study.forests(seed)
-        with Ledger(study.flights(seed)) as ledger:
-            for cell, flight in ledger.flights.items():
-                missions = found.get((arms.get(cell.pilot, ''), cell.condition))
-                if missions is not None and cell.seed in forests:
-                    missions[seed, cell.seed] = flight.outcome == 'success'
-                    codes.add(cell.code)
+        for cell, flight in ledger.read(study.flights(seed)).items():
+            missions = found.get((arms.get(cell.pilot, ''), cell.condition))
+            if missions is not None and cell.seed in forests:
+                missions[seed, cell.seed] = flight.outcome == 'success'
+                codes.add(cell.code)
     return found, codes
 
 

@@ -71,16 +71,32 @@ def code_digest(settings: Iterable[object] = (), package: Path | None = None) ->
     return digest.hexdigest()[:16]
 
 
-def _unpacked(path: Path) -> list[bytes]:
-    """Lines of a packed file; none when there is none."""
-    return gzip.decompress(path.read_bytes()).splitlines() if path.is_file() else []
+def read(folder: Path) -> dict[Cell, Flight]:
+    """All finished missions of a folder; none where there is no file.
+
+    LiquidPilotError when a file cannot be read, or a packed one is broken.
+    """
+    packed, plain = folder / PACKED, folder / FILE
+    try:
+        data = gzip.decompress(packed.read_bytes()) if packed.is_file() else b''
+        data += b'\n' + plain.read_bytes() if plain.is_file() else b''
+    except (EOFError, OSError, zlib.error) as error:
+        raise LiquidPilotError(f'the missions in {folder} cannot be read: {error}') from error
+    found: dict[Cell, Flight] = {}
+    for line in data.splitlines():
+        try:
+            content = json.loads(line)
+            cell = Cell(**{key: content.pop(key) for key in _KEYS if key in content})
+            found[cell] = Flight(**content)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return found
 
 
 class Ledger:
     """The file of finished missions in a folder, or memory alone when there is no folder.
 
-    LiquidPilotError when the folder cannot be written, a packed file in it is broken, or another
-    process writes to it now.
+    LiquidPilotError when the folder cannot be read or written, or another process writes to it now.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -93,30 +109,20 @@ class Ledger:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            data = path.read_bytes()
-            for line in (*_unpacked(folder / PACKED), *data.splitlines()):
-                self._take(line)
-            if data and not data.endswith(b'\n'):
+            self.flights = read(folder)
+            size = os.fstat(self._file).st_size
+            if size and os.pread(self._file, 1, size - 1) != b'\n':
                 os.write(self._file, b'\n')
         except BlockingIOError as error:
             self.close()
             raise LiquidPilotError(
                 f'{path}: another evaluation writes to it now; choose another --out') from error
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self.close()
-            raise LiquidPilotError(f'{folder / PACKED} is broken: {error}') from error
         except OSError as error:
             self.close()
             raise LiquidPilotError(f'{path} cannot be written: {error}') from error
-
-    def _take(self, line: bytes) -> None:
-        try:
-            content = json.loads(line)
-            cell = Cell(**{key: content.pop(key) for key in _KEYS if key in content})
-            flight = Flight(**content)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return
-        self.flights[cell] = flight
+        except LiquidPilotError:
+            self.close()
+            raise
 
     def add(self, cell: Cell, flight: Flight) -> None:
         """Keep a finished mission: on disk before this returns to the caller."""

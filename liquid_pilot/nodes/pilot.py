@@ -70,7 +70,8 @@ class PilotParameters(FrontParameters):
         0.5, 'when frames have come with old stamps for this long, time is taken to have jumped '
         'back and the network starts anew', 's', low=0.0, high=60.0, live=True)
     publish_trace: bool = parameter(
-        True, 'publish pilot/trace (all that a tick saw and made)', live=True)
+        True, 'publish pilot/trace (all that a tick saw and made); with adaptation always, '
+        'because the adaptation node reads it', live=True)
     threads: int = parameter(
         1, 'threads of the encoder', low=1, high=64)
 

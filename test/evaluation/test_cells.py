@@ -121,10 +121,13 @@ def test_a_packed_file_is_read_and_left_as_it_is(pilot, tmp_path):
     assert first.flights.items() <= again.flights.items()
     assert len((tmp_path / FILE).read_text().splitlines()) == 1
     assert packed.read_bytes() == before
+    assert ledger.read(tmp_path) == again.flights
+    assert ledger.read(tmp_path / 'nothing') == {}
     for broken in (before[:-20], b'no gzip', before[:30] + b'no deflate' + before[40:]):
         packed.write_bytes(broken)
-        with pytest.raises(LiquidPilotError, match='is broken'):
-            Ledger(tmp_path)
+        for reader in (ledger.read, Ledger):
+            with pytest.raises(LiquidPilotError, match='cannot be read'):
+                reader(tmp_path)
 
 
 def test_two_runs_do_not_write_to_one_file(tmp_path):
