@@ -69,22 +69,24 @@ class Study:
         """The liquid pilot as it is, with other time constants, and the oracle."""
         plan, pilot = self.content['search'], pilot_file.load(self.pilot(LIQUID))
         found: list[Driver] = [('as trained', '', pilot)]
-        for name, factors in (('cm', plan['capacitances']), ('gleak', plan['leaks'])):
+        for names, factors in ((('cm',), plan['capacitances']), (('gleak',), plan['leaks']),
+                               (('cm', 'gleak'), plan['both'])):
             for factor in factors:
-                found.append((f'{name} x {factor:g}', '', self._with(pilot, name, factor)))
+                found.append((f'{" and ".join(names)} x {factor:g}', '',
+                              self._with(pilot, names, factor)))
         found += [(f'receptors x {factor:g}', f'{RECEPTORS}{factor:g}', pilot)
                   for factor in plan['receptors']]
         return [*found, ('oracle', '', pilot_file.load(self.pilot(ORACLE)))]
 
-    def _with(self, pilot: PilotFile, name: str, factor: float) -> PilotFile:
-        """The same with all values of one parameter scaled, kept among the checkpoints."""
-        values = np.float32(getattr(pilot.parameters, name) * factor)
-        folder = self.work / 'scaled' / f'{name}-{factor:g}'
+    def _with(self, pilot: PilotFile, names: Sequence[str], factor: float) -> PilotFile:
+        """The same with all values of these parameters scaled, kept among the checkpoints."""
+        values = {name: np.float32(getattr(pilot.parameters, name) * factor) for name in names}
+        folder = self.work / 'scaled' / f'{"-".join(names)}-{factor:g}'
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
             pilot_file.save(
-                folder, replace(pilot.specification, name=f'{name}-{factor:g}'), pilot.wiring,
-                replace(pilot.parameters, **{name: values}), pilot.encoder)
+                folder, replace(pilot.specification, name=folder.name), pilot.wiring,
+                replace(pilot.parameters, **values), pilot.encoder)
         return pilot_file.load(folder)
 
     def evaluate(self, drivers: Sequence[Driver], condition: str, roads: Sequence[int],

@@ -55,6 +55,9 @@ class FrontParameters:
         high=10.0, live=True)
     govern: bool = parameter(
         _FRONT.govern, 'a car drives slower where its tyres give way', live=True)
+    leak_by_grip: float = parameter(
+        _FRONT.leak_by_grip, "a car's core leaks more there: log(gleak) rises by so much times "
+        '-log(share of grip)', low=0.0, high=10.0, live=True)
     foresee: bool = parameter(
         _FRONT.foresee, "carry the core's sensitivities along, for the learner's slow part",
         live=True)

@@ -28,7 +28,7 @@ from liquid_pilot.onboard.grip import Grip, GripState
 from liquid_pilot.onboard.imu import mean_imu
 from liquid_pilot.onboard.memory import release_code
 from liquid_pilot.onboard.preprocess import Preprocessor
-from liquid_pilot.onboard.time_scales import TimeScales
+from liquid_pilot.onboard.time_scales import CORE_RANGE, TimeScales
 from liquid_pilot.onboard.vehicles.classes import class_of
 from liquid_pilot.onboard.vehicles.coding import Coding
 
@@ -53,7 +53,7 @@ class EngineState(NamedTuple):
     sensitive: SensitiveState | None = None
     """The core with its sensitivities, while they are carried along."""
     grip: GripState | None = None
-    """Of a car that is governed."""
+    """Of a car whose grip is judged."""
 
 
 class Tick(NamedTuple):
@@ -172,14 +172,17 @@ class Engine:
         dt_s = self._elapsed_s(state.last_stamp_ns, stamp_ns)
         imu = mean_imu(observation.imu)
         image = self._preprocess(observation.image)
-        core_scales, sight, front = scales and scales.core, None, None
+        sight = front = None
         if self.front is None:
             features = self._encode(image)
         else:
             sight = self.front.see(image, state.front, dt_s, imu[:3], scales and scales.receptors)
             features, front = sight.features, sight.state
-            if sight.log_stretch:
-                core_scales = self._stretched(core_scales, sight.log_stretch)
+        grip = None
+        if self._grip is not None and (self.front.settings.govern
+                                       or self.front.settings.leak_by_grip):
+            grip = self._grip.see(state.grip or self._grip.initial_state(), observation.imu)
+        core_scales = self._core_scales(scales, sight, grip)
         inputs = np.empty(features.size + 6, np.float32)
         inputs[:-6] = features
         inputs[-6:] = (imu - self._imu_mean) / self._imu_scale
@@ -196,10 +199,10 @@ class Engine:
                 core, output = self.core.step(state.core, inputs, dt_s, core_scales)
             total = float(core.sum())
         values = self._coding.command(output.tolist(), 1.0 if sight is None else sight.trust)
-        grip = None
-        if self._grip is not None and self.front.settings.govern:
-            grip = self._grip.see(state.grip or self._grip.initial_state(), observation.imu)
-            values, grip = self._grip.govern(grip, values, dt_s)
+        if grip is not None:
+            if self.front.settings.govern:
+                values = self._grip.govern(grip, values)
+            grip = self._grip.told(grip, values, dt_s)
         # The sum tells whether every neuron is finite: a command may still look well when not.
         if not all(map(math.isfinite, (*values, total))):
             raise ObservationError(
@@ -211,20 +214,25 @@ class Engine:
             features, imu, inputs, dt_s, sight, foresight,
         )
 
-    def _stretched(self, scales: CoreScales | None, log_stretch: float) -> CoreScales | None:
-        """With the capacitances scaled; a core without time constants is left as it is."""
-        if not self.core.liquid:
-            return scales
+    def _core_scales(self, scales: TimeScales | None, sight: Sight | None, grip: GripState | None
+                     ) -> CoreScales | None:
+        """What was proposed, the gate's stretch and the leak by the grip; None: as trained."""
+        proposed = scales and scales.core
+        stretch = sight.log_stretch if sight is not None else 0.0
+        leak = 0.0
+        if grip is not None and self.front.settings.leak_by_grip:
+            leak = min(-self.front.settings.leak_by_grip * math.log(grip.share), CORE_RANGE[1])
+        if not (self.core.liquid and (stretch or leak)):
+            return proposed
         zero = np.zeros(self.core.neurons, np.float32)
-        log_cm, log_gleak = scales or (zero, zero)
-        return CoreScales(log_cm + np.float32(log_stretch), log_gleak)
+        log_cm, log_gleak = proposed or (zero, zero)
+        return CoreScales(log_cm + np.float32(stretch), log_gleak + np.float32(leak))
 
     def time_constants(self, tick: Tick, scales: TimeScales | None = None) -> np.ndarray:
         """(N,) seconds: the core's at the end of that tick, flown with those scales."""
-        core_scales = scales and scales.core
-        if tick.sight is not None and tick.sight.log_stretch:
-            core_scales = self._stretched(core_scales, tick.sight.log_stretch)
-        return self.core.time_constants(tick.state.core, tick.core_inputs, core_scales)
+        return self.core.time_constants(
+            tick.state.core, tick.core_inputs,
+            self._core_scales(scales, tick.sight, tick.state.grip))
 
     def _elapsed_s(self, last_ns: int | None, now_ns: int) -> float:
         if last_ns is None:

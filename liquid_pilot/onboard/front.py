@@ -49,6 +49,8 @@ class FrontSettings:
     """The command fades by this time constant."""
     govern: bool = True
     """A car drives slower where its tyres give way (`grip`)."""
+    leak_by_grip: float = 0.0
+    """A car's core leaks more there: log(gleak) rises by so much times -log(share of grip)."""
     foresee: bool = False
     """The core's sensitivities are carried along, for the learner's slow part."""
     gate: GateSettings = field(default_factory=GateSettings)

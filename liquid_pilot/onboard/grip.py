@@ -7,6 +7,8 @@ Tracking and Navigation', 11.6.2). A car whose tyres give way turns otherwise th
 and later, well before it leaves the road.
 
 The governor is no part of the network, and nothing in it is liquid: it drives slower by that share.
+What is liquid is the other way to answer: a core whose neurons leak more where there is less grip
+(`front.FrontSettings.leak_by_grip`).
 """
 
 from __future__ import annotations
@@ -112,9 +114,8 @@ class Grip:
                 state = state._replace(stamp_ns=sample.stamp_ns)
         return state
 
-    def govern(self, state: GripState, values: Sequence[float], dt_s: float
-               ) -> tuple[tuple[float, ...], GripState]:
-        """A command for dry roads -> one for the grip that there is, and the state that knows it.
+    def govern(self, state: GripState, values: Sequence[float]) -> tuple[float, ...]:
+        """A command for dry roads -> one for the grip that there is.
 
         In a bend side force grows with the square of the speed, so the speed goes by the square
         root of the share. The path stays, nothing is added to the speed, and brakes leave most of
@@ -126,10 +127,12 @@ class Grip:
         least = state.speed_m_s - most / h.speed_gain_1_s
         if forward > 0.0:
             forward = min(forward, max(forward * math.sqrt(state.share), least))
-        yaw_rate = yaw_rate_of(curvature, forward)
-        governed = forward, left, up, yaw_rate
-        flown = self._limits.slewed(self._limits.bounded(governed), state.flown, dt_s)
-        return governed, state._replace(flown=flown)
+        return forward, left, up, yaw_rate_of(curvature, forward)
+
+    def told(self, state: GripState, values: Sequence[float], dt_s: float) -> GripState:
+        """The state that knows what the vehicle was told: the command, as the guard limits it."""
+        return state._replace(
+            flown=self._limits.slewed(self._limits.bounded(values), state.flown, dt_s))
 
     def _advanced(self, state: GripState, sample: ImuSample, elapsed_s: float, wanted_rad: float
                   ) -> GripState:

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_pilot.interfaces import Command, ImageBuffer, ImuSample, Observation
+from liquid_pilot.onboard.cores import CoreScales
 from liquid_pilot.onboard.engine import Engine
 from liquid_pilot.onboard.front import FrontSettings
 from liquid_pilot.onboard.grip import SHARES, Grip, GripSettings
+from liquid_pilot.onboard.time_scales import CORE_RANGE, TimeScales
 from liquid_pilot.onboard.vehicles.classes import class_of
 from liquid_pilot.onboard.vehicles.coding import curvature_of, yaw_rate_of
 from liquid_pilot.onboard.vehicles.handling import BUGGY
@@ -49,7 +51,7 @@ def drive(grip_at, seconds, handling=BUGGY):
             speed, curvature = slalom(time_s)
             state, samples = grip.see(state, samples), []
             values = (speed, 0.0, 0.0, yaw_rate_of(curvature, speed))
-            _, state = grip.govern(state, values, 0.05)
+            state = grip.told(state, grip.govern(state, values), 0.05)
             command = Command(stamp_ns, *state.flown)
             rows.append((state.share, vehicle.velocity_flu_m_s[0]))
         rover.actuate(data, command, vehicle)
@@ -98,7 +100,8 @@ def test_whatever_comes_the_command_is_finite_and_no_faster(samples, commands):
             ImuSample(stamp, (0.0, 0.0, turn), (0.0, side, 9.8)) for stamp, turn, side in samples])
         assert min(SHARES) - 1e-9 <= state.share <= 1.0
         given_values = (forward, 0.1, -0.1, yaw_rate)
-        values, state = grip.govern(state, given_values, 0.05)
+        values = grip.govern(state, given_values)
+        state = grip.told(state, values, 0.05)
         assert np.isfinite([*values, *state.flown]).all()
         assert abs(values[0]) <= abs(forward)
         assert values[1:3] == given_values[1:3]
@@ -110,7 +113,7 @@ def test_brakes_leave_the_tyres_something_to_turn_by():
     grip = Grip(BUGGY, LIMITS, GripSettings(brake_share=0.25))
     ice = grip.initial_state()._replace(
         speed_m_s=8.0, evidence=np.array([*[-50.0] * (len(SHARES) - 1), 0.0]))
-    (forward, *_), _ = grip.govern(ice, (8.0, 0.0, 0.0, 0.0), 0.05)
+    forward, *_ = grip.govern(ice, (8.0, 0.0, 0.0, 0.0))
     push = BUGGY.push_m_s2(forward, 8.0)
     assert push == pytest.approx(-0.25 * 0.3 * BUGGY.friction * 9.80665)
 
@@ -154,3 +157,31 @@ def test_an_adapting_car_slows_down_on_ice_and_keeps_its_path(rover, govern):
     assert slow.forward_m_s == pytest.approx(math.sqrt(0.3) * expected.forward_m_s)
     assert curvature_of(slow.yaw_rate_rad_s, slow.forward_m_s) == pytest.approx(
         curvature_of(expected.yaw_rate_rad_s, expected.forward_m_s))
+
+
+def test_a_core_leaks_more_on_ice(rover):
+    quiet = FrontSettings(photometric=False, receptors=False, hold_frames=False,
+                          stretch_core=False, caution=False, govern=False, leak_by_grip=0.5)
+    image = ImageBuffer(bytes(128 * 72 * 3), 128, 72, 384, 'rgb8')
+    seen = Observation(10**9, image, (ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8)),))
+    plain, engine = Engine(rover), Engine(rover, front=quiet)
+    dry = engine.tick(engine.initial_state(), seen)
+    # While nothing tells, dry is as likely as training has it.
+    usual = 0.5 * -math.log(dry.state.grip.share)
+    neurons = engine.scalable_neurons
+    scales = [TimeScales(core=CoreScales(np.zeros(neurons, np.float32),
+                                         np.full(neurons, leak, np.float32)))
+              for leak in (usual, 0.5 * -math.log(0.3), 0.25)]
+    assert dry.command == plain.tick(plain.initial_state(), seen, scales[0]).command
+    ice = dry.state.grip._replace(evidence=np.array([*[-50.0] * (len(SHARES) - 1), 0.0]))
+    on_ice = engine.initial_state()._replace(grip=ice)
+    slow = engine.tick(on_ice, seen)
+    assert slow.command == plain.tick(plain.initial_state(), seen, scales[1]).command
+    assert slow.command != dry.command
+    assert (engine.time_constants(slow) < engine.time_constants(dry)).all()
+    # It is added to what the learner proposes, and bounded.
+    engine.front.configure(replace(quiet, leak_by_grip=9.0))
+    both = TimeScales(core=CoreScales(np.zeros(neurons, np.float32),
+                                      np.full(neurons, 0.25 + CORE_RANGE[1], np.float32)))
+    assert engine.tick(on_ice, seen, scales[2]).command == \
+        plain.tick(plain.initial_state(), seen, both).command
