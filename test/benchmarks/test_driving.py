@@ -35,7 +35,8 @@ def test_the_study_is_driven_and_written_down_from_nothing(tmp_path):
                                      'oracle frozen')
         for condition in ('clear', 'friction=0.5@1s')}
     assert all(cell['drives'] == 1 and cell['speed_m_s'] > 0.0 for cell in content['cells'])
-    assert [row['arm'] for row in content['search']['rows']] == ['as trained', 'cm x 0.5', 'oracle']
+    assert [row['arm'] for row in content['search']['rows']] == [
+        'as trained', 'cm x 0.5', 'cm and gleak x 2', 'oracle']
     page = (work / 'driving.md').read_text()
     assert '| who | completed | interventions a km |' in page and 'Unfinished' not in page
     assert (work / 'images' / 'driving.png').read_bytes().startswith(b'\x89PNG')
