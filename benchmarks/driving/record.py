@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from figures import bars, table
-from study import HERE, Study
+from study import HERE, UNSCALED, Study
 
 from liquid_pilot.evaluation import ledger
 from liquid_pilot.evaluation.flight import Flight
@@ -82,18 +82,18 @@ def summarise(study: Study) -> dict[str, Any]:
     for part in study.content['drives']:
         for condition in part['conditions']:
             cells += [_cell(found, name, condition, study) for name in part['arms']]
-    tests = [cell for cell in cells if 'p' in cell]
-    for cell, adjusted in zip(tests, holm([cell['p'] for cell in tests]), strict=True):
-        cell['p_holm'] = round(adjusted, 6)
+    _correct(cells)
     plan = study.content['search']
     roads = range(plan['first_road'], plan['first_road'] + plan['roads'])
-    drivers = study.scaled() if _there(study, FIRST) and _there(study, 'oracle frozen') else []
-    searched, _ = gather(study, 'search', drivers, roads)
-    order = [name for name, _, _ in drivers]
-    search = [{'arm': arm, **_figures(list(drives.values()))} for (arm, _), drives in
-              sorted(searched.items(), key=lambda item: order.index(item[0][0]))]
+    drivers = study.scaled() if _there(study, FIRST) else []
+    searched, more = gather(study, 'search', drivers, roads)
+    mine = {arm: drives for (arm, _), drives in searched.items()}
+    search = [{'arm': name, **_figures(list(mine[name].values())),
+               **_compared(mine[name], mine.get(UNSCALED, {}), name == UNSCALED)}
+              for name, _, _ in drivers if name in mine]
+    _correct(search)
     missing = sum(cell['missing'] for cell in cells)
-    return {'version': study.content['version'], 'codes': sorted(codes),
+    return {'version': study.content['version'], 'codes': sorted(codes | more),
             'roads': study.content['roads'], 'missing': missing, 'cells': cells,
             'search': {'condition': plan['condition'], 'roads': plan['roads'], 'rows': search}}
 
@@ -121,17 +121,27 @@ def _cell(found: dict[tuple[str, str], Drives], arm: str, condition: str, study:
     first = found.get((FIRST, condition), {})
     cell = {'condition': condition, 'arm': arm, 'missing': study.content['roads'] - len(mine),
             **_figures(list(mine.values()))}
+    return {**cell, **_compared(mine, first, arm == FIRST)}
+
+
+def _compared(mine: Drives, first: Drives, itself: bool) -> dict[str, Any]:
+    """On the roads that both have driven."""
     both = sorted(mine.keys() & first.keys())
-    if arm != FIRST and both:
-        pairs = [(first[road].outcome == 'success', mine[road].outcome == 'success')
-                 for road in both]
-        cell['p'] = mcnemar_exact(pairs.count((True, False)), pairs.count((False, True)))
-        cell['per_km_minus_first_95'] = interval(
-            per_km, [mine[road] for road in both], [first[road] for road in both])
-    return cell
+    if itself or not both:
+        return {}
+    pairs = [(first[road].outcome == 'success', mine[road].outcome == 'success') for road in both]
+    return {'p': mcnemar_exact(pairs.count((True, False)), pairs.count((False, True))),
+            'per_km_minus_first_95': interval(
+                per_km, [mine[road] for road in both], [first[road] for road in both])}
 
 
-def _table(rows: list[dict[str, Any]]) -> list[str]:
+def _correct(rows: list[dict[str, Any]]) -> None:
+    tests = [row for row in rows if 'p' in row]
+    for row, adjusted in zip(tests, holm([row['p'] for row in tests]), strict=True):
+        row['p_holm'] = round(adjusted, 6)
+
+
+def _table(rows: list[dict[str, Any]], first: str = FIRST) -> list[str]:
     driven = [row for row in rows if row['drives']]
     lines = []
     for row in driven:
@@ -148,7 +158,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     if not driven:
         return [f'Not driven yet: {", ".join(waiting)}.' if waiting else 'Not driven yet.']
     found = table(['who', 'completed', 'interventions a km', 'from the middle (RMS)', 'speed',
-                   'a km more than `ltc frozen`', 'p (Holm)'], lines).rstrip().split('\n')
+                   f'a km more than `{first}`', 'p (Holm)'], lines).rstrip().split('\n')
     return [*found, *(['', f'Not driven yet: {", ".join(waiting)}.'] if waiting else [])]
 
 
@@ -187,7 +197,7 @@ def markdown(study: Study, content: dict[str, Any]) -> str:
               f'The liquid pilot on {search["roads"]} roads of the search, '
               f'`{search["condition"]}`, its time constants scaled; the oracle is the same network '
               'trained there.', '',
-              *_table(search['rows']), '']
+              *_table(search['rows'], UNSCALED), '']
     lines += [f'Driven by the code with the digests {", ".join(content["codes"])} '
               '(`evaluation/ledger.py`).', '']
     return '\n'.join(lines)

@@ -25,7 +25,7 @@ from liquid_pilot.simulation.world import Simulation
 HERE = Path(__file__).resolve().parent
 SHIPPED = studies.ROOT / 'pilots' / 'road-ltc'
 VEHICLE = 'rover'
-LIQUID, ORACLE = 'ltc', 'oracle'
+LIQUID, ORACLE, UNSCALED = 'ltc', 'oracle', 'as trained'
 RECEPTORS = 'study:receptors:'
 """Mode of receptors whose time constants are the trained ones times what follows; no governor."""
 Driver = tuple[str, str, PilotFile]
@@ -66,9 +66,9 @@ class Study:
         return name, self.content['modes'][mode], pilot_file.load(self.pilot(network))
 
     def scaled(self) -> list[Driver]:
-        """The liquid pilot as it is, with other time constants, and the oracle."""
+        """The liquid pilot as it is, with other time constants, and the oracle once it is there."""
         plan, pilot = self.content['search'], pilot_file.load(self.pilot(LIQUID))
-        found: list[Driver] = [('as trained', '', pilot)]
+        found: list[Driver] = [(UNSCALED, '', pilot)]
         for names, factors in ((('cm',), plan['capacitances']), (('gleak',), plan['leaks']),
                                (('cm', 'gleak'), plan['both'])):
             for factor in factors:
@@ -76,7 +76,9 @@ class Study:
                               self._with(pilot, names, factor)))
         found += [(f'receptors x {factor:g}', f'{RECEPTORS}{factor:g}', pilot)
                   for factor in plan['receptors']]
-        return [*found, ('oracle', '', pilot_file.load(self.pilot(ORACLE)))]
+        if self.pilot(ORACLE).is_dir():
+            found.append((ORACLE, '', pilot_file.load(self.pilot(ORACLE))))
+        return found
 
     def _with(self, pilot: PilotFile, names: Sequence[str], factor: float) -> PilotFile:
         """The same with all values of these parameters scaled, kept among the checkpoints."""
