@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--quick', action='store_true', help='few rounds, for a look')
     parsed = parser.parse_args(arguments)
     pilot = pilot_file.load(pilot_file.resolve(parsed.pilot))
-    print(json.dumps(measure(pilot, 5 if parsed.quick else parsed.rounds)))
+    print(json.dumps(measure(pilot, 25 if parsed.quick else parsed.rounds)))
 
 
 if __name__ == '__main__':

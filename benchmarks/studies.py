@@ -14,6 +14,7 @@ import yaml
 from rich.console import Console
 from rich.progress import Progress
 
+from liquid_pilot.evaluation.statistics import holm
 from liquid_pilot.onboard.evidence import Evidence, Proposal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,13 @@ def read(folder: Path, smoke: bool) -> tuple[dict[str, Any], Path, Path]:
         work = ROOT / 'runs' / f'{folder.name}-smoke'
         return {**content, **tiny}, work, work
     return content, ROOT / 'runs' / folder.name, folder
+
+
+def correct(rows: Sequence[dict[str, Any]]) -> None:
+    """Give each row with a 'p' its 'p_holm', corrected over all of them."""
+    tests = [row for row in rows if 'p' in row]
+    for row, adjusted in zip(tests, holm([row['p'] for row in tests]), strict=True):
+        row['p_holm'] = round(adjusted, 6)
 
 
 class Bars:

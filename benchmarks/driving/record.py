@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import studies
 from figures import bars, table
 from study import HERE, UNSCALED, Study
 
 from liquid_pilot.evaluation import ledger
 from liquid_pilot.evaluation.flight import Flight
 from liquid_pilot.evaluation.report import place
-from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
+from liquid_pilot.evaluation.statistics import mcnemar_exact, wilson_interval
 from liquid_pilot.liquid import pilot_file
 
 FIRST = 'ltc frozen'
@@ -81,17 +82,16 @@ def summarise(study: Study) -> dict[str, Any]:
     cells = []
     for part in study.content['drives']:
         for condition in part['conditions']:
-            cells += [_cell(found, name, condition, study) for name in part['arms']]
-    _correct(cells)
+            cells += [_cell(found, name, condition, FIRST, study.content['roads'])
+                      for name in part['arms']]
+    studies.correct(cells)
     plan = study.content['search']
     roads = range(plan['first_road'], plan['first_road'] + plan['roads'])
     drivers = study.scaled() if _there(study, FIRST) else []
     searched, more = gather(study, 'search', drivers, roads)
-    mine = {arm: drives for (arm, _), drives in searched.items()}
-    search = [{'arm': name, **_figures(list(mine[name].values())),
-               **_compared(mine[name], mine.get(UNSCALED, {}), name == UNSCALED)}
-              for name, _, _ in drivers if name in mine]
-    _correct(search)
+    search = [_cell(searched, name, plan['condition'], UNSCALED, plan['roads'])
+              for name, _, _ in drivers]
+    studies.correct(search)
     missing = sum(cell['missing'] for cell in cells)
     return {'version': study.content['version'], 'codes': sorted(codes | more),
             'roads': study.content['roads'], 'missing': missing, 'cells': cells,
@@ -115,30 +115,20 @@ def _figures(drives: list[Flight]) -> dict[str, Any]:
 FIGURES = {'interventions_per_km': per_km, 'lateral_rms_m': lateral, 'speed_m_s': speed}
 
 
-def _cell(found: dict[tuple[str, str], Drives], arm: str, condition: str, study: Study
+def _cell(found: dict[tuple[str, str], Drives], arm: str, condition: str, against: str, roads: int
           ) -> dict[str, Any]:
-    mine = found.get((arm, condition), {})
-    first = found.get((FIRST, condition), {})
-    cell = {'condition': condition, 'arm': arm, 'missing': study.content['roads'] - len(mine),
+    """Figures of an arm, and how it compares on the roads that the other has driven too."""
+    mine, first = found.get((arm, condition), {}), found.get((against, condition), {})
+    cell = {'condition': condition, 'arm': arm, 'missing': roads - len(mine),
             **_figures(list(mine.values()))}
-    return {**cell, **_compared(mine, first, arm == FIRST)}
-
-
-def _compared(mine: Drives, first: Drives, itself: bool) -> dict[str, Any]:
-    """On the roads that both have driven."""
     both = sorted(mine.keys() & first.keys())
-    if itself or not both:
-        return {}
-    pairs = [(first[road].outcome == 'success', mine[road].outcome == 'success') for road in both]
-    return {'p': mcnemar_exact(pairs.count((True, False)), pairs.count((False, True))),
-            'per_km_minus_first_95': interval(
-                per_km, [mine[road] for road in both], [first[road] for road in both])}
-
-
-def _correct(rows: list[dict[str, Any]]) -> None:
-    tests = [row for row in rows if 'p' in row]
-    for row, adjusted in zip(tests, holm([row['p'] for row in tests]), strict=True):
-        row['p_holm'] = round(adjusted, 6)
+    if arm != against and both:
+        pairs = [(first[road].outcome == 'success', mine[road].outcome == 'success')
+                 for road in both]
+        cell['p'] = mcnemar_exact(pairs.count((True, False)), pairs.count((False, True)))
+        cell['per_km_minus_first_95'] = interval(
+            per_km, [mine[road] for road in both], [first[road] for road in both])
+    return cell
 
 
 def _table(rows: list[dict[str, Any]], first: str = FIRST) -> list[str]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import studies
 from figures import table
 
 from liquid_pilot.evaluation import ledger
 from liquid_pilot.evaluation.report import place
-from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
+from liquid_pilot.evaluation.statistics import mcnemar_exact, wilson_interval
 
 Won = dict[tuple[int, int], bool]
 """(training seed, forest) to whether the mission succeeded."""
@@ -59,8 +60,7 @@ def summarise(study: Any) -> dict[str, Any]:
         first, *others = [arm for arm in study.arms if arm.endswith(f'-{training}')]
         tests += [_test(found, first, other, condition)
                   for other in others for condition in study.conditions]
-    for test, adjusted in zip(tests, holm([test['p'] for test in tests]), strict=True):
-        test['p_holm'] = round(adjusted, 6)
+    studies.correct(tests)
     return {'version': study.content['version'], 'codes': sorted(codes), 'planned': planned,
             'cells': cells, 'tests': tests}
 
