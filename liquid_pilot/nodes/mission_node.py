@@ -209,8 +209,9 @@ class MissionNode(runtime.LiquidNode):
         self.every(_LOOK_AROUND_S, self._look_around)
 
     def _look_around(self) -> None:
-        """A second guard would answer our frames, and its answers look like our guard's."""
-        for topic in (self.setpoint_topic, '/clock', 'camera/image_raw'):
+        """A second pilot or guard would answer our frames, and its answers look like our own's."""
+        for topic in (self.setpoint_topic, 'pilot/command', 'adaptation/time_constants', '/clock',
+                      'camera/image_raw'):
             if self.count_publishers(topic) > 1:
                 self.intruder = (
                     f'somebody else publishes {topic} too: another run is going on. End it, or '

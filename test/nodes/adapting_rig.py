@@ -13,6 +13,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample
 from liquid_pilot.nodes import messages, qos
+from test.nodes import asking
 
 CAMERA = CameraGeometry.from_vertical_fov(128, 72, math.radians(52.0))
 STEP_NS = 50_000_000
@@ -61,24 +62,11 @@ class Rig:
         self._eventually(condition, limit_s,
                          step=lambda: self.executor.spin_once(timeout_sec=0.05))
 
-    def result(self, ask, limit_s=20.0):
-        """Of a request that may be repeated: an answer is lost while its way is discovered."""
-        futures = []
-
-        def done():
-            if not futures or time.monotonic() > futures[-1][0] + 2.0:
-                futures.append((time.monotonic(), ask()))
-            return any(future.done() for _, future in futures)
-
-        self.until(done, limit_s)
-        return next(future.result() for _, future in futures if future.done())
-
     def call(self, service, **request):
         kind = SetBool if request else Trigger
         client = self._clients.setdefault(
             service, self._clients.get(service) or self.node.create_client(kind, service))
-        self.until(client.service_is_ready, 20.0)
-        return self.result(lambda: client.call_async(kind.Request(**request)))
+        return asking.call(self.executor, client, kind.Request(**request))
 
     def set(self, name, **values):
         """Set parameters of a node of this namespace; what it says of each."""
@@ -86,8 +74,8 @@ class Rig:
             self.node, f'{self.node.get_namespace()}/{name}'))
         self.until(client.services_are_ready, 20.0)
         given = [Parameter(name, value=value) for name, value in values.items()]
-        return [(result.successful, result.reason)
-                for result in self.result(lambda: client.set_parameters(given)).results]
+        answer = asking.answer(self.executor, lambda: client.set_parameters(given))
+        return [(result.successful, result.reason) for result in answer.results]
 
     def again_until(self, do, condition, limit_s=20.0):
         """Do it again and again, until the nodes have found each other."""

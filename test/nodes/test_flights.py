@@ -16,6 +16,7 @@ from mcap.reader import make_reader
 from mcap_ros2.reader import read_ros2_messages
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
+from std_msgs.msg import Float32MultiArray
 
 from liquid_pilot.evaluation.missions import fly
 from liquid_pilot.nodes import qos
@@ -256,16 +257,19 @@ def test_a_killed_runner_takes_its_nodes_along(pilot, run_cli, tmp_path, eventua
     eventually(lambda: alive(nodes) == [], 20)
 
 
-def test_a_second_guard_is_noticed_and_the_mission_does_not_count(
-        ros, pilot, run_cli, tmp_path, eventually):
-    process = run_cli('fly', '--pilot', pilot.path, '--missions', 9, '--headless',
-                      '--out', tmp_path / 'run')
+@pytest.mark.parametrize(('topic', 'kind'), [
+    ('cmd_vel', TwistStamped), ('pilot/command', TwistStamped),
+    ('adaptation/time_constants', Float32MultiArray)], ids=['guard', 'pilot', 'adaptation'])
+def test_a_second_one_is_noticed_and_the_mission_does_not_count(
+        ros, adaptive_pilot, run_cli, tmp_path, eventually, topic, kind):
+    process = run_cli('fly', '--pilot', adaptive_pilot.path, '--adapt', '--missions', 9,
+                      '--headless', '--out', tmp_path / 'run')
     lines = []
     reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, '')))
     reader.start()
     eventually(lambda: any('m to go' in line for line in lines), 60)
     node = rclpy.create_node('second')
-    node.create_publisher(TwistStamped, 'cmd_vel', qos.COMMAND)
+    node.create_publisher(kind, topic, qos.COMMAND)
     assert process.wait(40) == 1
     reader.join(5)
     node.destroy_node()
@@ -273,5 +277,5 @@ def test_a_second_guard_is_noticed_and_the_mission_does_not_count(
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
     last = report['missions'][-1]
     assert last['outcome'] == 'aborted'
-    assert last['reason'].startswith('somebody else publishes cmd_vel too')
+    assert last['reason'].startswith(f'somebody else publishes {topic} too')
     assert 'giving up' in ''.join(lines)

@@ -15,6 +15,7 @@ from std_srvs.srv import Trigger
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample, Observation
 from liquid_pilot.nodes import labelled, messages, qos
 from liquid_pilot.onboard.engine import Engine
+from test.nodes import asking
 
 CAMERA = CameraGeometry.from_vertical_fov(128, 72, math.radians(52.0))
 STEP_NS = 50_000_000
@@ -57,9 +58,7 @@ class Simulator:
             self.imus.publish(messages.pack_imu(sample))
 
     def start_anew(self):
-        done = self.reset.call_async(Trigger.Request())
-        self.executor.spin_until_future_complete(done, timeout_sec=10.0)
-        assert done.result().success
+        assert asking.call(self.executor, self.reset, Trigger.Request()).success
         self.spin(0.1)
         self.commands.clear()
         self.traces.clear()

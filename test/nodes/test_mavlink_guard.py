@@ -15,6 +15,7 @@ from std_srvs.srv import SetBool
 
 from liquid_pilot.interfaces import Command
 from liquid_pilot.nodes import messages, qos
+from test.nodes import asking
 from test.onboard.mavlink_peer import PX4_OFFBOARD, PX4_POSCTL, Peer, free_port
 
 TIMEOUT_S = 0.3
@@ -75,14 +76,12 @@ class Field:
         return [m for _, m in self.received if m.get_type() == 'HEARTBEAT']
 
     def engage(self):
-        assert self.client.wait_for_service(20.0), self.guard.output
         for _ in range(40):
             self.run(0.25)
-            future = self.client.call_async(SetBool.Request(data=True))
-            self.executor.spin_until_future_complete(future, 5.0)
-            if future.result().success:
+            answer = asking.call(self.executor, self.client, SetBool.Request(data=True))
+            if answer.success:
                 return
-        raise AssertionError(future.result().message)
+        raise AssertionError(answer.message)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample
 from liquid_pilot.nodes import messages, qos
+from test.nodes import asking
 
 TIMEOUT_S = 0.3
 IMU_TIMEOUT_S = 0.2
@@ -74,10 +75,7 @@ class Rig:
             self.executor.spin_once(timeout_sec=left_s)
 
     def call(self, client, request):
-        assert client.wait_for_service(10.0)
-        future = client.call_async(request)
-        self.executor.spin_until_future_complete(future, 10.0)
-        return future.result()
+        return asking.call(self.executor, client, request)
 
     def fly(self, seconds, image=good_image, imu=(0.1, 0.0, 0.0), shift_ns=0, camera=CAMERA):
         """Be camera and IMU for that long; what came meanwhile is in commands and outputs."""
@@ -119,6 +117,9 @@ class Rig:
 def rig(ros, start_node, pilot, tmp_path_factory):
     made = Rig(start_node, pilot, tmp_path_factory.mktemp('logs'))
     yield made
+    # They are in no namespace, where other tests fly.
+    made.guard.end()
+    made.pilot.end()
     made.executor.shutdown()
     made.node.destroy_node()
 
