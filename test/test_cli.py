@@ -17,7 +17,7 @@ def run(*arguments, **environment):
     path = os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')])
     return subprocess.run(
         [sys.executable, '-m', 'liquid_pilot.cli', *arguments], capture_output=True, text=True,
-        timeout=60, env={**os.environ, 'PYTHONPATH': path, **environment})
+        timeout=180, env={**os.environ, 'PYTHONPATH': path, **environment})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_reader_that_has_gone_is_no_error_to_speak_of():
     os.close(reader)
     ended = subprocess.run(
         [sys.executable, '-m', 'liquid_pilot.cli', 'inspect', 'forest-ltc'], stdout=writer,
-        stderr=subprocess.PIPE, text=True, timeout=60, cwd=REPOSITORY)
+        stderr=subprocess.PIPE, text=True, timeout=180, cwd=REPOSITORY)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (141, '')
 
@@ -162,7 +162,7 @@ def test_ctrl_c_leaves_a_report_of_what_was_flown_and_no_process(tmp_path):
     while not (file.exists() and file.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(started.pid, signal.SIGINT)  # as a terminal does: to all of them
-    said = started.communicate(timeout=60)[1]
+    said = started.communicate(timeout=180)[1]
     assert started.returncode == 130, said
     assert 'Traceback' not in said and 'missions are missing' in said
     flown = len(file.read_text().splitlines())

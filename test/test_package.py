@@ -64,7 +64,7 @@ def test_a_node_starts_from_where_ros2_run_looks(node, tmp_path):
     environment = {**os.environ, 'PYTHONPATH': str(ROOT),
                    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
     answer = subprocess.run([place, '--help'], env=environment, capture_output=True, text=True,
-                            timeout=60)
+                            timeout=180)
     assert answer.returncode == 0, answer.stderr
     assert node in answer.stdout and 'usage' in answer.stdout.lower()
 

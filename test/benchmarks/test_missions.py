@@ -15,7 +15,7 @@ def test_ros_and_one_process_agree_on_a_mission_each_way(tmp_path):
     run = subprocess.run(
         [sys.executable, ROOT / 'benchmarks' / 'missions.py', '--missions', '1', '--seed', '31',
          '--attitude-missions', '1', '--attitude-seed', '32', '--workers', '1', '--out', tmp_path],
-        env=environment, capture_output=True, text=True, timeout=120, check=True)
+        env=environment, capture_output=True, text=True, timeout=180, check=True)
     figures = json.loads(run.stdout.splitlines()[-1])
     assert len(figures['pilot']) == 64
     for adapter in ('cmd_vel', 'attitude_thrust'):

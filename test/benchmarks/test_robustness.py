@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(script: str, *arguments: str, root: Path = ROOT) -> dict:
     done = subprocess.run(
         [sys.executable, str(root / 'benchmarks' / script), *arguments], capture_output=True,
-        text=True, timeout=300, env={**os.environ, 'PYTHONPATH': str(ROOT)}, cwd=ROOT)
+        text=True, timeout=600, env={**os.environ, 'PYTHONPATH': str(ROOT)}, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -17,7 +17,7 @@ def figures(script: str) -> dict:
                    'ROS_DOMAIN_ID': str(40 + os.getpid() % 60)}
     answer = subprocess.run(
         [sys.executable, ROOT / 'benchmarks' / script, '--quick'], env=environment,
-        capture_output=True, text=True, timeout=120)
+        capture_output=True, text=True, timeout=180)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout.splitlines()[-1])
 

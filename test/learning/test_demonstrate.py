@@ -29,7 +29,7 @@ def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, cap
     while not list((tmp_path / 'd').glob('*.npz')) and time.monotonic() < deadline:
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=60)
+    _, errors = child.communicate(timeout=180)
     assert child.returncode == 130 and 'Traceback' not in errors, errors
     assert 'takes up what is in' in ' '.join(errors.split())
     left = {path.name for path in (tmp_path / 'd').iterdir()}

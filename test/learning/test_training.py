@@ -275,7 +275,7 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(episodes, tmp_path):
                str(episodes), '--out', str(tmp_path), '--threads', '1',
                *(word for item in SMALL.items() for word in ('--set', '{}={}'.format(*item)))]
     environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY,
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=REPOSITORY,
                           env=environment, preexec_fn=fill)
     assert done.returncode == 1, done.stderr
     last = ' '.join(done.stderr.split()).rpartition('liquid-pilot: ')[2]

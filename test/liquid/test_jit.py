@@ -32,7 +32,7 @@ def _run(package_parent: Path, **environment: str | None) -> tuple[str, int]:
         if value is not None:
             env[name] = value
     done = subprocess.run([sys.executable, '-c', SCRIPT], env=env, capture_output=True, text=True,
-                          cwd=package_parent, timeout=120)
+                          cwd=package_parent, timeout=180)
     assert done.returncode == 0, done.stderr
     folder, hits = done.stdout.rsplit(maxsplit=1)
     return folder.strip(), int(hits)
@@ -105,7 +105,7 @@ print('hits', hits)
 def _ahead(*arguments: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, '-c', AHEAD, *arguments], env={**os.environ, **environment},
-        capture_output=True, text=True, cwd=PACKAGE.parent, timeout=120)
+        capture_output=True, text=True, cwd=PACKAGE.parent, timeout=180)
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout.strip()
 

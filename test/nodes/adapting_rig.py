@@ -58,7 +58,7 @@ class Rig:
         while (left_s := end_s - time.monotonic()) > 0.0:
             self.executor.spin_once(timeout_sec=left_s)
 
-    def until(self, condition, limit_s=10.0):
+    def until(self, condition, limit_s=30.0):
         self._eventually(condition, limit_s,
                          step=lambda: self.executor.spin_once(timeout_sec=0.05))
 

@@ -266,7 +266,7 @@ def run_cli():
 @pytest.fixture(scope='session')
 def eventually():
     """Function (condition, limit in seconds): wait until it holds, or fail."""
-    def wait(condition, limit_s=10.0, step=lambda: time.sleep(0.02)):
+    def wait(condition, limit_s=30.0, step=lambda: time.sleep(0.02)):
         end_s = time.monotonic() + limit_s
         while not condition():
             assert time.monotonic() < end_s, 'did not come true in time'

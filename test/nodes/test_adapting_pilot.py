@@ -291,7 +291,7 @@ def test_a_pilot_without_statistics_cannot_adapt_and_says_what_to_do(
         start_node('pilot', tmp_path / 'pilot.log', pilot=str(pilot.path), adaptation=True),
         start_node('adaptation', tmp_path / 'adaptation.log', pilot=str(pilot.path))]
     for process in started:
-        assert process.popen.wait(20) == 1
+        assert process.popen.wait(60) == 1
         assert f'{pilot.path} holds no statistics of its training' in process.output
         assert '`liquid-pilot familiarise`' in process.output
         assert process.output.count('\n') == 1

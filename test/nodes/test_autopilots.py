@@ -42,7 +42,7 @@ def test_what_is_not_installed_is_named(start_node, tmp_path, adapter, package):
         time.sleep(3.0)
         assert guard.end() == 0
         return
-    assert guard.popen.wait(30) == 1
+    assert guard.popen.wait(60) == 1
     assert f'needs {package}/msg/' in guard.output and 'apt install' in guard.output
     assert 'Traceback' not in guard.output
 
@@ -66,7 +66,7 @@ def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expec
     imus, heard = node.create_publisher(Imu, 'ap/v1/imu/experimental/data', qos.SENSOR), []
     node.create_subscription(Imu, 'imu/data', heard.append, qos.SENSOR)
     engage = node.create_client(SetBool, 'guard/engage')
-    assert engage.wait_for_service(20.0), guard.output
+    assert engage.wait_for_service(30.0), guard.output
     engaged, again_s, deadline = None, 0.0, time.monotonic() + 20.0
     while time.monotonic() < deadline and not any(
             max(m.twist.linear.x, m.twist.linear.y) > 0.999 for m in got[-1:]):  # It slews.

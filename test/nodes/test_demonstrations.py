@@ -27,7 +27,7 @@ def test_demonstrations_over_ros_become_the_episodes_that_training_collects(run_
     folder = tmp_path / 'run'
     process = run_cli('fly', '--demonstrate', '--missions', 2, '--seed', 1_000_000, '--headless',
                       '--out', folder, '--params-file', parameters)
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
     dataset = prepare(REPOSITORY / 'config' / 'dataset.yaml', [folder / 'recording'],
                       tmp_path / 'dataset', (128, 72))

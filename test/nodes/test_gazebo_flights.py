@@ -145,7 +145,7 @@ def test_pictures_of_both_simulators_are_compared(gazebo, fly, tmp_path):
     sheet = tmp_path / 'pairs.png'
     done = subprocess.run(
         [sys.executable, ROOT / 'benchmarks' / 'gazebo_pictures.py', tmp_path / 'run',
-         '--out', sheet], capture_output=True, text=True, check=True, timeout=120)
+         '--out', sheet], capture_output=True, text=True, check=True, timeout=180)
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures['missions'] == 1 and figures['frames'] > 30
     assert figures['difference'] < 1.0

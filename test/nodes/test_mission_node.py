@@ -45,7 +45,7 @@ def pilot(ros):
 def test_a_service_whose_answer_is_lost_is_asked_again(asker, pilot, monkeypatch):
     monkeypatch.setattr(mission_node, '_ASK_AGAIN_S', 0.4)
     came_s, takes_s = pilot
-    assert asker._reset.wait_for_service(10.0)
+    assert asker._reset.wait_for_service(30.0)
     # For the asker an answer that comes too late is one that is lost.
     takes_s.append(0.6)
     done, said = asker.call(asker._reset, Trigger.Request(), 10.0)

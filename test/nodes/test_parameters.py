@@ -82,7 +82,7 @@ def test_a_node_describes_its_parameters_and_changes_live_ones_only(ros):
 def test_a_node_started_with_a_wrong_parameter_says_one_line_and_fails(given, words):
     done = subprocess.run(
         [sys.executable, '-m', 'liquid_pilot.nodes.guard', '--ros-args', '-p', given],
-        capture_output=True, text=True, timeout=30)
+        capture_output=True, text=True, timeout=180)
     assert done.returncode == 1
     assert words in done.stderr
     assert done.stderr.count('\n') == 1

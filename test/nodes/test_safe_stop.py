@@ -242,7 +242,7 @@ def test_a_pilot_that_dies_and_comes_back_broken(flying, tmp_path, damage, words
     flying.fly(1.0)
     assert flying.last_live() < PERIOD_S + TIMEOUT_S
     assert flying.outputs[-1][1].values == SAFE
-    assert broken.popen.wait(20) == 1
+    assert broken.popen.wait(60) == 1
     assert re.search(words, broken.output)
     assert broken.output.count('\n') == 1
     flying.pilot = flying.start_pilot(flying.path)

@@ -110,7 +110,7 @@ def flight(folder, **changes):
     environment = {name: value for name, value in environment.items() if value is not None}
     answer = subprocess.run(
         [sys.executable, '-c', FLIGHT, str(folder or '')], env=environment, cwd='/',
-        capture_output=True, text=True, timeout=120, preexec_fn=without_root_powers)
+        capture_output=True, text=True, timeout=180, preexec_fn=without_root_powers)
     assert answer.returncode == 0, answer.stderr
     assert not answer.stderr
     return json.loads(answer.stdout.splitlines()[-1])
