@@ -28,6 +28,33 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[f
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
+def poisson_interval(events: int) -> tuple[float, float]:
+    """Exact interval of 95 % of the number of events to expect (Garwood 1936).
+
+    Args:
+        events: how many came; with none it reaches from 0 to 3.69.
+
+    Raises:
+        ValueError: when the count is negative.
+    """
+    if events < 0:
+        raise ValueError(f'{events} events')
+
+    def at_most(count: int, expected: float) -> float:
+        return math.fsum(math.exp(k * math.log(expected) - expected - math.lgamma(k + 1))
+                         for k in range(count + 1))
+
+    def crossing(count: int, share: float) -> float:
+        """The expectation of which at most `count` come with that probability."""
+        low, high = 0.0, 20.0 + 2.0 * count
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if at_most(count, middle) > share else (low, middle)
+        return low
+
+    return crossing(events - 1, 0.975) if events else 0.0, crossing(events, 0.025)
+
+
 def mcnemar_exact(only_first: int, only_second: int) -> float:
     """Two-sided exact conditional p-value of McNemar's test (McNemar 1947).
 

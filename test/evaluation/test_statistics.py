@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liquid_pilot.evaluation import statistics
-from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
+from liquid_pilot.evaluation.statistics import (
+    holm,
+    mcnemar_exact,
+    poisson_interval,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(('successes', 'trials', 'low', 'high'), [
@@ -26,6 +31,18 @@ def test_no_trials_say_nothing():
 def test_impossible_counts_are_refused(successes, trials):
     with pytest.raises(ValueError):
         wilson_interval(successes, trials)
+
+
+# Garwood's intervals as tables have them.
+@pytest.mark.parametrize(('events', 'low', 'high'), [
+    (0, 0.0, 3.689), (1, 0.0253, 5.572), (8, 3.454, 15.763), (100, 81.364, 121.627)])
+def test_poisson_intervals(events, low, high):
+    assert poisson_interval(events) == pytest.approx((low, high), abs=1e-3)
+
+
+def test_a_negative_count_of_events_is_refused():
+    with pytest.raises(ValueError, match='-1 events'):
+        poisson_interval(-1)
 
 
 @pytest.mark.parametrize(('only_first', 'only_second', 'p'), [
