@@ -23,6 +23,7 @@ def bars(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], label: st
         label: of the vertical axis.
         most: where it ends; None for what the bars need.
     """
+    from matplotlib import color_sequences
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -30,6 +31,7 @@ def bars(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], label: st
     figure = Figure(figsize=(max(7.0, 1.0 + 0.14 * len(names) * len(rows)), 3.6), dpi=110,
                     layout='constrained')
     axes = figure.add_subplot()
+    axes.set_prop_cycle(color=color_sequences['tab10' if len(names) <= 10 else 'tab20'])
     width = 0.85 / len(names)
     for k, name in enumerate(names):
         found = [(at, row[name]) for at, row in enumerate(rows.values()) if name in row]
