@@ -67,6 +67,8 @@ class MissionNode(runtime.LiquidNode):
     """That the guard must have."""
     setpoint_topic: str
     """On which the guard then commands."""
+    lone_topics: tuple[str, ...] = ('/clock', 'camera/image_raw')
+    """What, besides, one node publishes and no other."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -209,9 +211,8 @@ class MissionNode(runtime.LiquidNode):
         self.every(_LOOK_AROUND_S, self._look_around)
 
     def _look_around(self) -> None:
-        """A second pilot or guard would answer our frames, and its answers look like our own's."""
-        for topic in (self.setpoint_topic, 'pilot/command', 'adaptation/time_constants', '/clock',
-                      'camera/image_raw'):
+        """A second guard would answer our frames, and its answers look like our guard's."""
+        for topic in (self.setpoint_topic, *self.lone_topics):
             if self.count_publishers(topic) > 1:
                 self.intruder = (
                     f'somebody else publishes {topic} too: another run is going on. End it, or '

@@ -71,6 +71,9 @@ class SimulatorNode(MissionNode):
         self._clocks = None
         if settings.publish_clock:
             self._clocks = self.create_publisher(Clock, '/clock', qos.CLOCK)
+        if not settings.realtime:
+            # On the wall clock a pilot may be started again, and DDS names a killed one for long.
+            self.lone_topics += ('pilot/command', 'adaptation/time_constants')
         self.adapter = settings.adapter
         kind, self.setpoint_topic = {
             'cmd_vel': (TwistStamped, 'cmd_vel'),
