@@ -152,9 +152,10 @@ def _table(rows: list[dict[str, Any]], first: str = FIRST) -> list[str]:
         for name, unit in zip(FIGURES, ('', ' m', ' m/s'), strict=True):
             least, most = row[f'{name}_95']
             texts.append(f'{row[name]:.2f}{unit} ({least:.2f} to {most:.2f})')
-        more = row.get('per_km_minus_first_95')
-        texts.append(f'{more[0]:+.2f} to {more[1]:+.2f}' if more else 'neither any'
-                     if 'p' in row else '')
+        if more := row.get('per_km_minus_first_95'):
+            texts.append(f'{more[0]:+.2f} to {more[1]:+.2f}')
+        else:
+            texts.append('neither any' if 'p' in row else '')
         texts.append(f'{row["p_holm"]:.2g}' if 'p_holm' in row else '')
         lines.append(texts)
     waiting = [row['arm'] for row in rows if not row['drives']]

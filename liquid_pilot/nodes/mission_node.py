@@ -211,7 +211,7 @@ class MissionNode(runtime.LiquidNode):
         self.every(_LOOK_AROUND_S, self._look_around)
 
     def _look_around(self) -> None:
-        """A second guard would answer our frames, and its answers look like our guard's."""
+        """A second guard or pilot would answer our frames, and its answers look like our own's."""
         for topic in (self.setpoint_topic, *self.lone_topics):
             if self.count_publishers(topic) > 1:
                 self.intruder = (

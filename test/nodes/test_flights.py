@@ -220,7 +220,7 @@ def test_ctrl_c_ends_with_a_report_and_leaves_no_process(
         time.sleep(0.3)
     nodes = children(process.pid)
     process.send_signal(signal.SIGINT)
-    assert process.wait(90) == 130
+    assert process.wait(30) == 130
     reader.join(5)
     error = process.stderr.read()
     assert alive(nodes) == []
@@ -270,7 +270,7 @@ def test_a_second_one_is_noticed_and_the_mission_does_not_count(
     eventually(lambda: any('m to go' in line for line in lines), 60)
     node = rclpy.create_node('second')
     node.create_publisher(kind, topic, qos.COMMAND)
-    assert process.wait(90) == 1
+    assert process.wait(40) == 1
     reader.join(5)
     node.destroy_node()
     process.stderr.close()

@@ -29,8 +29,8 @@ def spinner(request, ros, monkeypatch):
 def test_a_wait_ends_in_time_and_does_not_burn_the_core(spinner):
     began_s, used_s = time.monotonic(), time.process_time()
     spinner.wait(0.6)
-    assert 0.55 < time.monotonic() - began_s < 3.0
-    assert time.process_time() - used_s < 0.3
+    assert 0.55 < time.monotonic() - began_s < 1.0
+    assert time.process_time() - used_s < 0.15
     assert not spinner.stopping
 
 
@@ -45,7 +45,7 @@ def test_callbacks_run_meanwhile_and_can_end_it(spinner):
     spinner.node.every(0.05, call)
     began_s = time.monotonic()
     spinner.wait(5.0)
-    assert time.monotonic() - began_s < 4.0
+    assert time.monotonic() - began_s < 1.0
     assert len(calls) == 3
 
 
@@ -56,7 +56,7 @@ def test_a_signal_ends_it_and_every_later_one(spinner):
         timer.start()
         began_s = time.monotonic()
         spinner.wait(5.0)
-        assert time.monotonic() - began_s < 4.0
+        assert time.monotonic() - began_s < 1.0
         timer.join()
     finally:
         signal.signal(signal.SIGINT, kept)
@@ -65,7 +65,7 @@ def test_a_signal_ends_it_and_every_later_one(spinner):
     assert spinner.stopped_by == signal.SIGINT
     began_s = time.monotonic()
     spinner.wait(5.0)
-    assert time.monotonic() - began_s < 4.0
+    assert time.monotonic() - began_s < 0.1
 
 
 def test_an_error_for_the_user_is_one_line_and_code_1(capfd):
