@@ -39,7 +39,7 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={f'{NAME}.simulation': ['severities.yaml']},
+    package_data={f'{NAME}.simulation.conditions': ['severities.yaml']},
     python_requires='>=3.10',
     install_requires=[
         'numpy>=1.26', 'numba>=0.60', 'onnxruntime>=1.18', 'opencv-python-headless>=4.9',
@@ -54,7 +54,7 @@ setup(
         'test': [*TRAIN, *MAVLINK, 'pytest>=8,<9', 'hypothesis>=6.100', 'ncps>=1.0.1', 'ruff>=0.6',
                  'mcap-ros2-support>=0.5'],
     },
-    entry_points={'console_scripts': ['liquid-pilot = liquid_pilot.cli:main']},
+    entry_points={'console_scripts': ['liquid-pilot = liquid_pilot.cli.main:main']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/liquid_pilot']),
         ('share/liquid_pilot', ['package.xml']),

@@ -26,13 +26,13 @@ import tracemalloc
 
 import numpy as np
 
+from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
-from liquid_pilot.liquid import pilot_file
-from liquid_pilot.liquid.pilot_file import PilotFile
-from liquid_pilot.onboard.adaptation import Adaptation
-from liquid_pilot.onboard.engine import Engine, evidence_of
-from liquid_pilot.onboard.front import FrontSettings
-from liquid_pilot.onboard.time_scales import ScaleKeeper
+from liquid_pilot.onboard.adaptation.frontend import FrontSettings
+from liquid_pilot.onboard.adaptation.learner import Adaptation
+from liquid_pilot.onboard.adaptation.time_scales import ScaleKeeper
+from liquid_pilot.onboard.inference.engine import Engine, evidence_of
+from liquid_pilot.pilot_file import PilotFile
 
 WIDTH, HEIGHT, PERIOD_NS, ROUND = 640, 480, 50_000_000, 20
 

@@ -30,10 +30,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from liquid_pilot.evaluation.cells import evaluate
-from liquid_pilot.liquid.pilot_file import PilotFile, load, resolve
-from liquid_pilot.simulation.conditions import CLEAR
-from liquid_pilot.simulation.severities import Scale, scales
+from liquid_pilot.evaluation.runner import evaluate
+from liquid_pilot.pilot_file import PilotFile, load, resolve
+from liquid_pilot.simulation.base.condition import CLEAR
+from liquid_pilot.simulation.conditions.severities import Scale, scales
 
 ROOT = Path(__file__).resolve().parent.parent
 SEVERITIES = ROOT / 'liquid_pilot' / 'simulation' / 'severities.yaml'

@@ -20,10 +20,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from liquid_pilot.simulation.conditions import COURSES, FAMILIES, SEVERITIES, WORLD, parse
-from liquid_pilot.simulation.mission import Mission
-from liquid_pilot.simulation.weather import PICTURE
-from liquid_pilot.simulation.world import Simulation
+from liquid_pilot.simulation.base.condition import COURSES, FAMILIES, SEVERITIES, WORLD, parse
+from liquid_pilot.simulation.base.mission import Mission
+from liquid_pilot.simulation.conditions.pipeline import PICTURE
+from liquid_pilot.simulation.simulator import Simulation
 
 _FLOWN_TICKS = 40
 _LABEL_PX = 92

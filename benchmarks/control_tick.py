@@ -5,8 +5,8 @@
 Both sides get the same 640 x 480 rgb8 frames and IMU samples, use the same preprocessing (this
 package's), the same encoder weights, the same liquid weights and the same elapsed times, on one
 thread each; that they give the same commands is checked first, over 50 ticks. The one side is
-`onboard.engine.Engine`, which flies; the other is what one would write with torch and ncps: the
-encoder of `learning.encoder`, then `ncps.torch.LTC`, in inference mode.
+`onboard.inference.engine.Engine`, which flies; the other is what one would write with torch and ncps: the
+encoder of `learning.models.encoder`, then `ncps.torch.LTC`, in inference mode.
 
 They take turns by rounds of 20 ticks. `p50_us` and `p99_us` are of this package's ticks,
 `ratio_vs_torch_ncps` is the quotient of the medians. `cold_p50_us` is the median of first ticks:
@@ -36,12 +36,12 @@ import onnx
 import torch
 from onnx import numpy_helper
 
+from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
-from liquid_pilot.learning.encoder import Encoder
-from liquid_pilot.liquid import pilot_file
-from liquid_pilot.liquid.pilot_file import PilotFile
-from liquid_pilot.onboard.engine import Engine
-from liquid_pilot.onboard.preprocess import Preprocessor
+from liquid_pilot.learning.models.encoder import Encoder
+from liquid_pilot.onboard.inference.engine import Engine
+from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
+from liquid_pilot.pilot_file import PilotFile
 
 WIDTH, HEIGHT = 640, 480
 PERIOD_NS = 50_000_000

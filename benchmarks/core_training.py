@@ -4,7 +4,7 @@
 
 B = 32 sequences of T = 32 steps, N = 34 neurons, I = 64 inputs, 6 unfolds, one thread: outputs, a
 weighted sum of them as the loss, and its gradients by every parameter and the inputs.
-`learning.ltc.LiquidCore` and `ncps.torch.LTC` (implicit parameter constraints) have the same
+`learning.models.ltc.LiquidCore` and `ncps.torch.LTC` (implicit parameter constraints) have the same
 weights and elapsed time 1, as ncps' layer takes no batches of elapsed times. `output_difference`
 and `gradient_difference` are the largest between the two, relative to the largest value of each
 tensor; both sides are float32. `ratio_vs_ncps` is the median over the rounds of ncps' time by ours,
@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from side_by_side import ncps_layer, net, quotient, take_turns
 
-from liquid_pilot.learning.ltc import LiquidCore
+from liquid_pilot.learning.models.ltc import LiquidCore
 
 BATCH, TICKS, NEURONS, INPUTS, UNFOLDS = 32, 32, 34, 64, 6
 

@@ -17,9 +17,9 @@ import json
 from rich.console import Console
 from rich.progress import Progress
 
-from liquid_pilot.evaluation.cells import evaluate
-from liquid_pilot.liquid import pilot_file
-from liquid_pilot.simulation.mission import MissionRules
+from liquid_pilot import pilot_file
+from liquid_pilot.evaluation.runner import evaluate
+from liquid_pilot.simulation.base.task import MissionRules
 
 
 def main() -> None:

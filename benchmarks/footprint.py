@@ -38,11 +38,11 @@ def fly(pilot: str, frames: int, cache: str) -> dict:
     """Start a node, fly it for some frames, and look at its process; the cache is numba's."""
     from rclpy.node import Node
 
-    from liquid_pilot.nodes import runtime
+    from liquid_pilot.nodes.common import node_base
 
     found: dict = {}
 
-    def work(node: Node, spinner: runtime.Spinner) -> int:
+    def work(node: Node, spinner: node_base.Spinner) -> int:
         camera = node_process.Camera(node, spinner, 'measured')
         command = node_process.pilot_command(pilot, 'measured')
         started_s = time.perf_counter()
@@ -65,7 +65,7 @@ def fly(pilot: str, frames: int, cache: str) -> dict:
             found['torch_loaded'] = '/torch/' in mapped or 'libtorch' in mapped
         return 0
 
-    code = runtime.run('camera', lambda: Node('camera'), work)
+    code = node_base.run('camera', lambda: Node('camera'), work)
     if code:
         sys.exit(code)
     return found
@@ -76,11 +76,11 @@ def stand(executable: str, service: str, cache: str, **parameters: object) -> di
     from rclpy.node import Node
     from std_srvs.srv import SetBool
 
-    from liquid_pilot.nodes import runtime
+    from liquid_pilot.nodes.common import node_base
 
     found: dict = {}
 
-    def work(node: Node, spinner: runtime.Spinner) -> int:
+    def work(node: Node, spinner: node_base.Spinner) -> int:
         client = node.create_client(SetBool, f'/measured/{service}')
         command = node_process.node_command(executable, 'measured', **parameters)
         started_s = time.perf_counter()
@@ -96,7 +96,7 @@ def stand(executable: str, service: str, cache: str, **parameters: object) -> di
             found['rss_mb'] = round(resident_bytes(process.pid) * 1e-6, 1)
         return 0
 
-    code = runtime.run('witness', lambda: Node('witness'), work)
+    code = node_base.run('witness', lambda: Node('witness'), work)
     if code:
         sys.exit(code)
     return found

@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import (
     CameraGeometry,
     ImageBuffer,
@@ -33,12 +34,12 @@ from liquid_pilot.interfaces import (
     Observation,
     VehicleState,
 )
-from liquid_pilot.learning.bag_reader import Bag, Decoder
-from liquid_pilot.liquid import pilot_file
-from liquid_pilot.nodes import messages
-from liquid_pilot.onboard.engine import Engine
-from liquid_pilot.simulation.conditions import parse
-from liquid_pilot.simulation.world import Simulation, SimulationSettings
+from liquid_pilot.learning.rosbag.reader import Bag, Decoder
+from liquid_pilot.nodes.common import messages
+from liquid_pilot.onboard.inference.engine import Engine
+from liquid_pilot.simulation.base.condition import parse
+from liquid_pilot.simulation.base.settings import SimulationSettings
+from liquid_pilot.simulation.simulator import Simulation
 
 UNPACK = {'/camera/image_raw': messages.unpack_image, '/odom': messages.unpack_odometry,
           '/imu/data': messages.unpack_imu}

@@ -1,7 +1,7 @@
 """How many faults that somebody could write into the guard do its tests find?
 
     pip install cosmic-ray
-    python benchmarks/guard_mutation.py [--workers 2] [--module liquid_pilot/onboard/guard.py]
+    python benchmarks/guard_mutation.py [--workers 2] [--module liquid_pilot/onboard/safety/guard.py]
 
 cosmic-ray makes one small change at a time (an operator, a comparison, a constant, a branch) to a
 copy of the module, in a temporary folder, and runs the guard's tests against it; a change that no
@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ('test/onboard/test_guard.py', 'test/onboard/test_guard_states.py',
-         'test/onboard/test_fence.py')
+TESTS = ('test/onboard/safety/test_guard.py', 'test/onboard/safety/test_guard_states.py',
+         'test/onboard/safety/test_geofence.py')
 TIMEOUT_S = 120
 
 
@@ -103,7 +103,7 @@ def meaning(source: str) -> str:
 def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('--module', default='liquid_pilot/onboard/guard.py')
+    parser.add_argument('--module', default='liquid_pilot/onboard/safety/guard.py')
     parser.add_argument('--workers', type=int, default=2, metavar='N')
     parser.add_argument('--limit', type=int, metavar='N', help='only every so many-th change')
     parsed = parser.parse_args()

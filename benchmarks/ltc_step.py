@@ -36,7 +36,7 @@ import numpy as np
 import torch
 from side_by_side import microseconds, ncps_layer, net, quotient, take_turns
 
-from liquid_pilot.learning.ltc import LiquidCore
+from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid._kernels import sigmoid_of
 from liquid_pilot.liquid.dynamics import LtcDynamics
 

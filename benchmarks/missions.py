@@ -23,9 +23,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from liquid_pilot.evaluation.missions import fly
+from liquid_pilot import pilot_file
 from liquid_pilot.evaluation.statistics import wilson_interval
-from liquid_pilot.liquid import pilot_file
+from liquid_pilot.simulation.rollout import fly
 
 
 def fly_through_ros(pilot: str, adapter: str, missions: int, seed: int, out: Path

@@ -20,13 +20,13 @@ WIDTH, HEIGHT = 640, 480
 
 def prepare() -> None:
     """Set this process's environment as the graph sets that of its nodes; children inherit it."""
-    from liquid_pilot.nodes import graph
+    from liquid_pilot.nodes.launch import flight_graph
 
     for name in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
         os.environ.setdefault(f'{name}_NUM_THREADS', '1')
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ.setdefault('ROS_DOMAIN_ID', str(40 + os.getpid() % 60))
-    os.environ.update(graph.environment(graph.FlyOptions(), os.environ))
+    os.environ.update(flight_graph.environment(flight_graph.FlyOptions(), os.environ))
 
 
 @contextmanager
@@ -57,12 +57,13 @@ def pilot_command(pilot: str, namespace: str) -> list[str]:
 
 def node_command(executable: str, namespace: str, **parameters: object) -> list[str]:
     """Likewise any node."""
-    from liquid_pilot.nodes.graph import NodeSpec, share
-    from liquid_pilot.nodes.process_runner import command_line
+    from liquid_pilot.nodes.launch.flight_graph import NodeSpec
+    from liquid_pilot.nodes.launch.process_runner import command_line
+    from liquid_pilot.utils.resources import share_path
 
     return command_line(NodeSpec(
         executable, executable, namespace, parameters,
-        parameter_files=(share('config/fly.yaml'),), log_level='error'))
+        parameter_files=(share_path('config/fly.yaml'),), log_level='error'))
 
 
 class Camera:
@@ -72,9 +73,9 @@ class Camera:
         from geometry_msgs.msg import TwistStamped
         from sensor_msgs.msg import CameraInfo, Image, Imu
 
+        from liquid_pilot import pilot_file
         from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample
-        from liquid_pilot.liquid import pilot_file
-        from liquid_pilot.nodes import messages, qos
+        from liquid_pilot.nodes.common import messages, qos
 
         target = pilot_file.load(pilot_file.resolve('forest-ltc')).specification.camera
         scale = WIDTH / target.width

@@ -35,7 +35,7 @@ def passthrough() -> int:
     from rclpy.node import Node
     from sensor_msgs.msg import Image
 
-    from liquid_pilot.nodes import qos, runtime
+    from liquid_pilot.nodes.common import node_base, qos
 
     def make() -> Node:
         node = Node('passthrough', namespace=_BARE)
@@ -49,19 +49,19 @@ def passthrough() -> int:
         node.create_subscription(Image, 'camera/image_raw', answer, qos.IMAGE)
         return node
 
-    return runtime.run('passthrough', make)
+    return node_base.run('passthrough', make)
 
 
 def measure(pilot: str, frames: int, warm_up: int) -> dict:
     """All figures; RuntimeError when a node does not answer at all."""
     from rclpy.node import Node
 
-    from liquid_pilot.nodes import runtime
+    from liquid_pilot.nodes.common import node_base
 
     latencies: dict[str, list[float]] = {_PILOT: [], _BARE: []}
     lost = dict.fromkeys(latencies, 0)
 
-    def work(node: Node, spinner: runtime.Spinner) -> int:
+    def work(node: Node, spinner: node_base.Spinner) -> int:
         cameras = {name: node_process.Camera(node, spinner, name) for name in latencies}
         for name, camera in cameras.items():
             started_s = time.monotonic()
@@ -89,7 +89,7 @@ def measure(pilot: str, frames: int, warm_up: int) -> dict:
     bare = [sys.executable, __file__, '--passthrough']
     with node_process.running(node_process.pilot_command(pilot, _PILOT)), \
             node_process.running(bare):
-        code = runtime.run('camera', lambda: Node('camera'), work)
+        code = node_base.run('camera', lambda: Node('camera'), work)
     if code:
         sys.exit(code)
     answered = {name: len(found) for name, found in latencies.items()}

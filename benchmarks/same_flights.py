@@ -26,11 +26,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from liquid_pilot.evaluation.missions import InProcessPilot, fly_one
-from liquid_pilot.liquid import pilot_file
-from liquid_pilot.onboard.adapting import parse_mode
-from liquid_pilot.simulation.conditions import parse
-from liquid_pilot.simulation.world import Simulation, SimulationSettings
+from liquid_pilot import pilot_file
+from liquid_pilot.onboard.adaptation.settings import parse_mode
+from liquid_pilot.simulation.base.condition import parse
+from liquid_pilot.simulation.base.settings import SimulationSettings
+from liquid_pilot.simulation.rollout import InProcessPilot, fly_one
+from liquid_pilot.simulation.simulator import Simulation
 
 FIRST_SEED = 10_000
 NOISE = 'noise:4@2s'

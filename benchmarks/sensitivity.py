@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from side_by_side import microseconds, ncps_layer, net, quotient, take_turns
 
-from liquid_pilot.learning.ltc import LiquidCore
+from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid.sensitivity import LtcSensitivity
 
 INPUTS, UNFOLDS, DT_S = 64, 6, 0.05

@@ -14,7 +14,7 @@ import ncps.wirings
 import numpy as np
 import torch
 
-from liquid_pilot.learning.ltc import LiquidCore
+from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid import wiring
 from liquid_pilot.liquid.wiring import Wiring
 

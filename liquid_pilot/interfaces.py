@@ -18,7 +18,7 @@ import numpy as np
 NANOSECONDS_PER_SECOND = 1_000_000_000
 STANDARD_GRAVITY_M_S2 = 9.80665
 STEERINGS = ('yaw_rate', 'curvature')
-"""What the last motor output of a pilot is (`onboard.vehicles.coding`)."""
+"""What the last motor output of a pilot is (`onboard.vehicles.action_scaling`)."""
 
 
 class LiquidPilotError(Exception):

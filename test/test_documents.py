@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from liquid_pilot.nodes import graph
-from liquid_pilot.nodes.hardware import HardwareOptions
+from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch.hardware_graph import HardwareOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / 'README.md', ROOT / 'pilots' / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
@@ -236,9 +236,9 @@ def test_every_launch_command_has_arguments_that_exist():
             found = re.match(r'ros2 launch liquid_pilot (\S+)(.*)', command.text)
             if not found or '--show-args' in command.text or '...' in command.text:
                 continue
-            kind = {'fly.launch.py': graph.FlyOptions,
+            kind = {'fly.launch.py': flight_graph.FlyOptions,
                     'hardware.launch.py': HardwareOptions}[found[1]]
-            graph.from_strings(kind, dict(
+            flight_graph.from_strings(kind, dict(
                 word.split(':=', 1) for word in shlex.split(found[2])))
             seen += 1
     assert seen >= 3

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from liquid_pilot.learning import bag_mapping
-from liquid_pilot.learning.settings import TrainingSettings
-from liquid_pilot.nodes import gazebo_link, graph, hardware
-from liquid_pilot.simulation import gazebo_world
-from liquid_pilot.simulation.gazebo_vehicle import TOPICS
-from liquid_pilot.simulation.layout import generate
+from liquid_pilot.learning.config import TrainingSettings
+from liquid_pilot.learning.rosbag import topic_mapping
+from liquid_pilot.nodes.launch import flight_graph, hardware_graph
+from liquid_pilot.nodes.missions import gazebo_node
+from liquid_pilot.simulation.forest.layout import generate
+from liquid_pilot.simulation.gazebo import world as gazebo_world
+from liquid_pilot.simulation.gazebo.quadrotor import TOPICS
+from liquid_pilot.utils.resources import PACKAGE
 
 ROOT = Path(__file__).resolve().parent.parent
 ONBOARD = ROOT / 'config' / 'onboard'
@@ -34,7 +36,7 @@ def fast_dds(path):
 
 
 def nodes(path):
-    """test/nodes/test_parameters.py compares it with what the nodes declare."""
+    """test/nodes/common/test_parameters.py compares it with what the nodes declare."""
     assert all('ros__parameters' in node for node in yaml.safe_load(path.read_text()).values())
 
 
@@ -47,7 +49,7 @@ BRIDGED = {
 
 
 def bridge(path):
-    """Topics of Gazebo are the world's; test/nodes/test_gazebo_flights.py flies by those of ROS."""
+    """Topics of Gazebo are the world's; test/nodes/missions/test_gazebo_missions.py flies by those of ROS."""
     entries = yaml.safe_load(path.read_text())
     for entry in entries:
         assert set(entry) == {'ros_topic_name', 'gz_topic_name', 'ros_type_name', 'gz_type_name',
@@ -57,7 +59,7 @@ def bridge(path):
     topics = [entry['gz_topic_name'] for entry in entries]
     assert sorted(topics) == sorted(['/clock', *(f'/{name}' for name in TOPICS.values())])
     out = {entry['ros_topic_name'] for entry in entries if entry['direction'] == 'ROS_TO_GZ'}
-    assert out == {gazebo_link.TWIST, gazebo_link.ENABLE}
+    assert out == {gazebo_node.TWIST, gazebo_node.ENABLE}
 
 
 def world(path):
@@ -89,7 +91,7 @@ def bash(path):
 def environment_file(path):
     values = environment()
     options = dict(word.split(':=', 1) for word in values['LAUNCH_ARGUMENTS'].split())
-    graph.from_strings(hardware.HardwareOptions, options)
+    flight_graph.from_strings(hardware_graph.HardwareOptions, options)
     assert values['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
 
 
@@ -99,7 +101,7 @@ def unit(path):
 
 
 READ_BY = {
-    'config/dataset.yaml': bag_mapping.load,
+    'config/dataset.yaml': topic_mapping.load,
     'config/fly.yaml': nodes,
     'config/gazebo_bridge.yaml': bridge,
     'config/fastdds.xml': fast_dds,
@@ -170,7 +172,7 @@ def test_the_set_up_lets_another_python_find_the_package_and_ros_its_nodes():
     """As `ros2 launch` needs it, which runs on the system's Python."""
     python = Path(sys.base_prefix) / 'bin' / f'python3.{sys.version_info.minor}'
     script = (f'source {ONBOARD}/setup.bash && cd / && echo $AMENT_PREFIX_PATH && which python3 && '
-              f'{python} -c "import liquid_pilot.nodes.hardware as h; print(h.__file__); '
+              f'{python} -c "import liquid_pilot.nodes.launch.hardware_graph as h; print(h.__file__); '
               'import yaml, rich"')
     done = subprocess.run(['bash', '-ec', script], capture_output=True, text=True,
                           env={'PATH': '/usr/bin:/bin', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'})
@@ -249,7 +251,7 @@ def installed(stage):
 
 def test_the_robots_image_has_the_camera_drivers_and_whatever_else_launch_starts():
     text = installed('onboard')
-    for driver in hardware.DRIVERS.values():
+    for driver in hardware_graph.DRIVERS.values():
         # RealSense's own packages are large, and not for every board.
         if driver.package != 'realsense2_camera':
             assert f'ros-${{ROS_DISTRO}}-{driver.package.replace("_", "-")}' in text
@@ -263,8 +265,8 @@ def test_the_image_of_gazebo_has_gazebo_and_its_bridge():
     # The metapackage brings ros_gz_bridge, ros_gz_sim and Gazebo itself.
     assert 'ros-${ROS_DISTRO}-ros-gz ' in text
     assert re.findall(r'\./run (\w+)', text) == ['world']
-    specs = graph.nodes(graph.FlyOptions(simulator='gazebo', headless=True, out='/run'))
-    assert {spec.package for spec in specs} == {graph.PACKAGE, 'ros_gz_bridge'}
+    specs = flight_graph.nodes(flight_graph.FlyOptions(simulator='gazebo', headless=True, out='/run'))
+    assert {spec.package for spec in specs} == {PACKAGE, 'ros_gz_bridge'}
 
 
 @pytest.mark.parametrize('stage', IMAGES)
@@ -278,4 +280,4 @@ def test_a_container_starts_its_commands_in_ros(stage):
     assert command[:4] == ['ros2', 'launch', 'liquid_pilot', IMAGES[stage]]
     assert (ROOT / 'launch' / command[3]).is_file()
     options = dict(word.split(':=') for word in command[4:] if ':=' in word)
-    graph.from_strings(graph.FlyOptions, options)
+    flight_graph.from_strings(flight_graph.FlyOptions, options)

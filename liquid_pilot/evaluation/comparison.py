@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from liquid_pilot.evaluation.cells import Results
-from liquid_pilot.evaluation.flight import Flight
+from liquid_pilot.evaluation.metrics import Flight
+from liquid_pilot.evaluation.runner import Results
 from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
 
 FORMAT = 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,8 @@ import numpy as np
 
 from liquid_pilot.evaluation.statistics import wilson_interval
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
-from liquid_pilot.simulation.mission import OUTCOMES, MissionResult
+from liquid_pilot.simulation.base.mission import OUTCOMES, MissionResult
+from liquid_pilot.utils.atomic_write import write_atomically
 
 INTERRUPTED = 'interrupted by the user'
 """The reason of a mission that says nothing about the pilot: it is not counted as a trial."""
@@ -78,28 +78,19 @@ def write_report(
     written = []
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        written.append(place(out_dir / 'report.json', text.encode()))
+        written.append(write_atomically(out_dir / 'report.json', text.encode()))
         if not pictures:
             return written
         if any(result.path for result in results):
-            written.append(place(out_dir / 'paths.npz', _npz(results)))
-            written.append(place(out_dir / 'paths.png', encode_png(draw_paths(results))))
+            written.append(write_atomically(out_dir / 'paths.npz', _npz(results)))
+            written.append(write_atomically(out_dir / 'paths.png', encode_png(draw_paths(results))))
         if any(shot.frames for shot in shots):
-            written.append(place(out_dir / 'camera.png', encode_png(contact_sheet(shots))))
+            written.append(write_atomically(out_dir / 'camera.png', encode_png(contact_sheet(shots))))
     except OSError as error:
         raise LiquidPilotError(f'the report cannot be written into {out_dir}: {error}') from error
     return written
 
 
-def place(path: Path, data: bytes) -> Path:
-    """Write a file beside its place and rename it; returns `path`."""
-    beside = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
 
 
 def _npz(results: Sequence[MissionResult]) -> bytes:

@@ -11,8 +11,9 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from liquid_pilot.evaluation.report import encode_png, place
+from liquid_pilot.evaluation.report import encode_png
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.atomic_write import write_atomically
 
 COLUMNS = ('condition', 'pilot', 'flown', 'success', '95 % interval', 'crash', 'time-out',
            'time s', 'path ratio', 'clearance m', 'change m/s²', 'p (Holm)')
@@ -141,8 +142,8 @@ def write(out: Path, content: dict[str, Any]) -> list[Path]:
     text = json.dumps(content, indent=2, allow_nan=False) + '\n'
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return [place(out / 'results.json', text.encode()),
-                place(out / 'report.md', markdown(content).encode()),
-                place(out / 'success.png', encode_png(draw_success(content)))]
+        return [write_atomically(out / 'results.json', text.encode()),
+                write_atomically(out / 'report.md', markdown(content).encode()),
+                write_atomically(out / 'success.png', encode_png(draw_success(content)))]
     except OSError as error:
         raise LiquidPilotError(f'the report cannot be written into {out}: {error}') from error

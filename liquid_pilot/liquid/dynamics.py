@@ -26,7 +26,7 @@ import numpy as np
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import _kernels
 from liquid_pilot.liquid._synapses import EPSILON
-from liquid_pilot.liquid.packing import Packing
+from liquid_pilot.liquid.synapse_layout import Packing
 
 _GROUPS = 16
 """Gradients are summed in this many groups of samples whatever the threads: the same bits."""

@@ -15,13 +15,13 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
+from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.liquid import pilot_file
-from liquid_pilot.nodes import labelled, qos, runtime
-from liquid_pilot.nodes.diagnostics import WARNING, Reporter
-from liquid_pilot.nodes.parameters import parameter
-from liquid_pilot.onboard.adaptation import CORE_PARTS, Adaptation, LearnerSettings
-from liquid_pilot.onboard.evidence import Evidence, Proposal
+from liquid_pilot.nodes.common import node_base, qos, trace_messages
+from liquid_pilot.nodes.common.diagnostics import WARNING, Reporter
+from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.onboard.adaptation.learner import CORE_PARTS, Adaptation, LearnerSettings
+from liquid_pilot.onboard.adaptation.learner_messages import Evidence, Proposal
 
 _LEARNER = LearnerSettings()
 _LOOK_PERIOD_S = 0.5
@@ -62,7 +62,7 @@ class AdaptationParameters:
                                self.core_rate, self.leak_s)
 
 
-class AdaptationNode(runtime.LiquidNode):
+class AdaptationNode(node_base.LiquidNode):
     """See the module."""
 
     parameters = AdaptationParameters
@@ -97,10 +97,10 @@ class AdaptationNode(runtime.LiquidNode):
         arrived_s = self.steady_s()
         settings = self.settings.now
         try:
-            trace = labelled.unpack_trace(message, self._digest)
+            trace = trace_messages.unpack_trace(message, self._digest)
             if trace.flight in self._ended:
                 return
-            evidence = labelled.evidence_in(trace)
+            evidence = trace_messages.evidence_in(trace)
             # Only what could be learned from may end the flight that is followed.
             self._learner.check(evidence)
             if trace.flight != self._flight:
@@ -109,7 +109,7 @@ class AdaptationNode(runtime.LiquidNode):
         except LiquidPilotError as error:
             self._reporter.problem('trace', str(error), WARNING)
             return
-        self._output.publish(labelled.pack_time_constants(proposal, self._digest, trace.flight))
+        self._output.publish(trace_messages.pack_time_constants(proposal, self._digest, trace.flight))
         self._reporter.solved('trace')
         now_s = self.steady_s()
         self._reporter.health.tick(now_s, now_s - arrived_s)
@@ -205,7 +205,7 @@ class AdaptationNode(runtime.LiquidNode):
 
 def main() -> int:
     """Entry point of the executable."""
-    return runtime.run('adaptation', AdaptationNode)
+    return node_base.run('adaptation', AdaptationNode)
 
 
 if __name__ == '__main__':

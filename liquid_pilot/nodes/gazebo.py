@@ -11,13 +11,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from liquid_pilot.nodes import runtime
-from liquid_pilot.nodes.gazebo_link import GazeboNode
+from liquid_pilot.nodes.common import node_base
+from liquid_pilot.nodes.missions.gazebo_node import GazeboNode
 
 
-def _work(node: GazeboNode, spinner: runtime.Spinner) -> int:
+def _work(node: GazeboNode, spinner: node_base.Spinner) -> int:
     # Here, because without an OpenGL library the import says what to install, in one line.
-    from liquid_pilot.nodes.gazebo_flights import GazeboFlights
+    from liquid_pilot.nodes.missions.gazebo_missions import GazeboFlights
 
     node.spinner = spinner
     out = node.settings.now.out
@@ -26,7 +26,7 @@ def _work(node: GazeboNode, spinner: runtime.Spinner) -> int:
 
 def main() -> int:
     """Entry point of the executable."""
-    return runtime.run('gazebo', GazeboNode, _work)
+    return node_base.run('gazebo', GazeboNode, _work)
 
 
 if __name__ == '__main__':

@@ -20,17 +20,17 @@ from liquid_pilot.interfaces import (
     VehicleLimits,
     VehicleState,
 )
-from liquid_pilot.nodes import messages, qos, runtime
-from liquid_pilot.nodes.diagnostics import ERROR, WARNING, Health, Reporter
-from liquid_pilot.nodes.outputs import OutputParameters
-from liquid_pilot.nodes.parameters import parameter
-from liquid_pilot.nodes.surroundings import COMMAND_TOPIC, Odometer, Surroundings
-from liquid_pilot.nodes.vehicle_outputs import OUTPUTS
-from liquid_pilot.onboard.fence import Fence
-from liquid_pilot.onboard.guard import SAFE, SILENT, STOPPED, Decision, Guard
-from liquid_pilot.onboard.preflight import Requirements, failing
-from liquid_pilot.onboard.vehicles import ADAPTERS, make_adapter
-from liquid_pilot.onboard.vehicles.classes import LIMITS
+from liquid_pilot.nodes.common import messages, node_base, qos
+from liquid_pilot.nodes.common.diagnostics import ERROR, WARNING, Health, Reporter
+from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.outputs.base import OutputParameters
+from liquid_pilot.nodes.outputs.monitors import COMMAND_TOPIC, Odometer, Surroundings
+from liquid_pilot.nodes.outputs.registry import OUTPUTS
+from liquid_pilot.onboard.safety.geofence import Fence
+from liquid_pilot.onboard.safety.guard import SAFE, SILENT, STOPPED, Decision, Guard
+from liquid_pilot.onboard.safety.preflight import Requirements, failing
+from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
+from liquid_pilot.onboard.vehicles.registry import LIMITS
 
 _LAST_WORD_NS = 500_000_000
 """How long the end waits for the vehicle to have the safe command."""
@@ -99,7 +99,7 @@ class GuardParameters(OutputParameters):
                             ADAPTERS[self.adapter].mode_first)
 
 
-class GuardNode(runtime.LiquidNode):
+class GuardNode(node_base.LiquidNode):
     """See the module."""
 
     parameters = GuardParameters
@@ -304,7 +304,7 @@ class GuardNode(runtime.LiquidNode):
 
 def main() -> int:
     """Entry point of the executable."""
-    return runtime.run('guard', GuardNode)
+    return node_base.run('guard', GuardNode)
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 from std_srvs.srv import Trigger
 
+from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import (
     CameraGeometry,
     Command,
@@ -21,17 +22,16 @@ from liquid_pilot.interfaces import (
     LiquidPilotError,
     ObservationError,
 )
-from liquid_pilot.liquid import pilot_file
-from liquid_pilot.nodes import labelled, messages, qos, runtime
-from liquid_pilot.nodes.adapting import Follower, FrontParameters, new_flight
-from liquid_pilot.nodes.diagnostics import WARNING, Health, Reporter
-from liquid_pilot.nodes.intake import Intake, SilentImuError
-from liquid_pilot.nodes.parameters import parameter
-from liquid_pilot.onboard.crop import read_camera
-from liquid_pilot.onboard.engine import Engine
-from liquid_pilot.onboard.preflight import FITS, UNCHECKED, UNFIT, UNKNOWN, Readiness
-from liquid_pilot.onboard.preprocess import decode_compressed
-from liquid_pilot.onboard.time_scales import TimeScales
+from liquid_pilot.nodes.common import messages, node_base, qos, trace_messages
+from liquid_pilot.nodes.common.adaptation_client import Follower, FrontParameters, new_flight
+from liquid_pilot.nodes.common.diagnostics import WARNING, Health, Reporter
+from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.common.sensor_sync import Intake, SilentImuError
+from liquid_pilot.onboard.adaptation.time_scales import TimeScales
+from liquid_pilot.onboard.inference.engine import Engine
+from liquid_pilot.onboard.perception.field_of_view import read_camera
+from liquid_pilot.onboard.perception.image_preprocessing import decode_compressed
+from liquid_pilot.onboard.safety.preflight import FITS, UNCHECKED, UNFIT, UNKNOWN, Readiness
 
 IMAGE_TOPIC = 'camera/image_raw'
 _LOOK_PERIOD_S = 0.2
@@ -76,7 +76,7 @@ class PilotParameters(FrontParameters):
         1, 'threads of the encoder', low=1, high=64)
 
 
-class Pilot(runtime.LiquidNode):
+class Pilot(node_base.LiquidNode):
     """See the module."""
 
     parameters = PilotParameters
@@ -268,7 +268,7 @@ class Pilot(runtime.LiquidNode):
         if self._follower is not None:
             self._follower.flown(tick, done_s)
         if settings.publish_trace or self._follower is not None:
-            self._traces.publish(labelled.pack_trace(labelled.trace_of(
+            self._traces.publish(trace_messages.pack_trace(trace_messages.trace_of(
                 self._engine, tick, self._flight, self._sequence, self._flown_scales)))
 
     def _must_wait(self) -> bool:
@@ -383,7 +383,7 @@ class Pilot(runtime.LiquidNode):
 
 def main() -> int:
     """Entry point of the executable."""
-    return runtime.run('pilot', Pilot)
+    return node_base.run('pilot', Pilot)
 
 
 if __name__ == '__main__':

@@ -17,15 +17,12 @@ from pathlib import Path
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes import qos, runtime
-from liquid_pilot.nodes.bag_writer import BagWriter, Offer
-from liquid_pilot.nodes.diagnostics import Reporter
-from liquid_pilot.nodes.parameters import parameter
+from liquid_pilot.nodes.common import node_base, qos
+from liquid_pilot.nodes.common.bag_writer import BagWriter, Offer
+from liquid_pilot.nodes.common.diagnostics import Reporter
+from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.common.topics import TOPICS
 
-TOPICS = ('camera/camera_info', 'imu/data', 'odom', 'pilot/command', 'pilot/trace',
-          'adaptation/time_constants', 'cmd_vel', 'attitude_thrust', 'expert/command', 'mission',
-          '/diagnostics', '/clock')
-"""Recorded besides the images, where they are published; remapping gives them other names."""
 _PRIMITIVES = frozenset((
     'bool', 'byte', 'char', 'float32', 'float64', 'int8', 'uint8', 'int16', 'uint16', 'int32',
     'uint32', 'int64', 'uint64', 'string', 'wstring',
@@ -97,7 +94,7 @@ def find_message(package: str, name: str) -> str:
                            f'{package}, which the recording describes itself with')
 
 
-class RecorderNode(runtime.LiquidNode):
+class RecorderNode(node_base.LiquidNode):
     """See the module."""
 
     parameters = RecorderParameters
@@ -187,7 +184,7 @@ def type_name(kind: type) -> str:
     return '/'.join((kind.__module__.split('.')[0], 'msg', kind.__name__))
 
 
-def record(node: RecorderNode, spinner: runtime.Spinner,
+def record(node: RecorderNode, spinner: node_base.Spinner,
            show: Callable[[RecorderNode], None] | None = None) -> int:
     """Record until a signal comes; LiquidPilotError when nothing more can be written."""
     while not spinner.stopping:
@@ -208,7 +205,7 @@ def record(node: RecorderNode, spinner: runtime.Spinner,
 
 def main() -> int:
     """Entry point of the executable."""
-    return runtime.run('recorder', RecorderNode, record)
+    return node_base.run('recorder', RecorderNode, record)
 
 
 if __name__ == '__main__':

@@ -11,13 +11,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from liquid_pilot.nodes import runtime
-from liquid_pilot.nodes.vehicle_link import SimulatorNode
+from liquid_pilot.nodes.common import node_base
+from liquid_pilot.nodes.missions.simulator_node import SimulatorNode
 
 
-def _work(node: SimulatorNode, spinner: runtime.Spinner) -> int:
+def _work(node: SimulatorNode, spinner: node_base.Spinner) -> int:
     # Here, because without an OpenGL library the import says what to install, in one line.
-    from liquid_pilot.nodes.flights import Flights
+    from liquid_pilot.nodes.missions.simulator_missions import Flights
 
     node.spinner = spinner
     out = node.settings.now.out
@@ -26,7 +26,7 @@ def _work(node: SimulatorNode, spinner: runtime.Spinner) -> int:
 
 def main() -> int:
     """Entry point of the executable."""
-    return runtime.run('simulator', SimulatorNode, _work)
+    return node_base.run('simulator', SimulatorNode, _work)
 
 
 if __name__ == '__main__':

@@ -13,9 +13,9 @@ from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import Image
 
 from liquid_pilot.interfaces import CameraGeometry, Command, ObservationError
-from liquid_pilot.nodes import messages, qos, runtime
-from liquid_pilot.nodes.parameters import parameter
-from liquid_pilot.onboard.preprocess import Preprocessor
+from liquid_pilot.nodes.common import messages, node_base, qos
+from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 
 _BARS = (('forward', 2.5, 'm/s'), ('left', 1.5, 'm/s'), ('up', 1.0, 'm/s'), ('yaw', 1.5, 'rad/s'))
 _BAR_HEIGHT, _PANEL = 22, 120
@@ -56,7 +56,7 @@ def open_display() -> ModuleType:
     return pygame
 
 
-class ViewerNode(runtime.LiquidNode):
+class ViewerNode(node_base.LiquidNode):
     """See the module."""
 
     parameters = ViewerParameters
@@ -167,7 +167,7 @@ class ViewerNode(runtime.LiquidNode):
 def main() -> int:
     """Entry point of the executable; 0 also when there is no window to be had."""
     try:
-        return runtime.run('viewer', ViewerNode)
+        return node_base.run('viewer', ViewerNode)
     except NoWindowError as error:
         print(f'[viewer] no window: {error}. Flying goes on without it; --headless (headless:=true)'
               ' leaves it out.', file=sys.stderr, flush=True)

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from liquid_pilot.evaluation import tables
-from liquid_pilot.evaluation.cells import Results, Throughput
 from liquid_pilot.evaluation.comparison import compare, ranges
-from liquid_pilot.evaluation.flight import Effort, Flight
+from liquid_pilot.evaluation.metrics import Effort, Flight
+from liquid_pilot.evaluation.runner import Results, Throughput
 from liquid_pilot.evaluation.statistics import wilson_interval
 
 WORDS = {'s': 'success', 'c': 'crash', 't': 'timeout'}

@@ -18,8 +18,8 @@ from liquid_pilot.evaluation.report import (
     write_report,
 )
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
-from liquid_pilot.simulation.layout import generate
-from liquid_pilot.simulation.mission import OUTCOMES, MissionResult
+from liquid_pilot.simulation.base.mission import OUTCOMES, MissionResult
+from liquid_pilot.simulation.forest.layout import generate
 
 
 def result(seed, outcome='success', reason='', path=True):

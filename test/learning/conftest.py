@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from liquid_pilot.interfaces import CameraGeometry
-from liquid_pilot.learning import source
-from liquid_pilot.learning.demonstrations import Episode
+from liquid_pilot.learning.data import dataset_index
+from liquid_pilot.learning.data.episode import Episode
 
 WIDTH, HEIGHT, LENGTH = 32, 24, 40
 
@@ -16,7 +16,7 @@ WIDTH, HEIGHT, LENGTH = 32, 24, 40
 def episodes(tmp_path_factory):
     """A folder of 12 episodes: fly towards the bright bar."""
     folder = tmp_path_factory.mktemp('episodes')
-    source.write_index(folder, CameraGeometry.from_vertical_fov(WIDTH, HEIGHT, 0.9), 20.0,
+    dataset_index.write_index(folder, CameraGeometry.from_vertical_fov(WIDTH, HEIGHT, 0.9), 20.0,
                        'quadrotor', {'by': 'test'})
     for seed in range(12):
         rng = np.random.default_rng(seed)

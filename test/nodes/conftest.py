@@ -31,17 +31,18 @@ import pytest  # noqa: E402
 import rclpy  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
+from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import CameraGeometry, VehicleLimits  # noqa: E402
-from liquid_pilot.liquid import pilot_file, wiring  # noqa: E402
+from liquid_pilot.liquid import wiring  # noqa: E402
 from liquid_pilot.liquid.dynamics import LtcParameters  # noqa: E402
-from liquid_pilot.liquid.familiar import Familiar  # noqa: E402
-from liquid_pilot.nodes.graph import NodeSpec  # noqa: E402
-from liquid_pilot.nodes.process_runner import command_line  # noqa: E402
-from liquid_pilot.onboard import _receptor_kernels  # noqa: E402
-from liquid_pilot.onboard.encoder import Encoder  # noqa: E402
-from liquid_pilot.onboard.receptors import Receptors  # noqa: E402
-from liquid_pilot.onboard.surprise import log_texture  # noqa: E402
-from liquid_pilot.onboard.vehicles.classes import class_of  # noqa: E402
+from liquid_pilot.nodes.launch.flight_graph import NodeSpec  # noqa: E402
+from liquid_pilot.nodes.launch.process_runner import command_line  # noqa: E402
+from liquid_pilot.onboard.adaptation import _filter_kernels  # noqa: E402
+from liquid_pilot.onboard.adaptation.novelty_gate import log_texture  # noqa: E402
+from liquid_pilot.onboard.adaptation.temporal_filter import Receptors  # noqa: E402
+from liquid_pilot.onboard.inference.encoder import Encoder  # noqa: E402
+from liquid_pilot.onboard.vehicles.registry import class_of  # noqa: E402
+from liquid_pilot.pilot_file.training_statistics import Familiar  # noqa: E402
 
 CAMERA = CameraGeometry.from_vertical_fov(64, 36, math.radians(52.0))
 FEATURES = 8
@@ -140,7 +141,7 @@ def _familiar(encoder, neurons, steps=200):
     for step in range(steps):
         small = cv2.resize(_walk(step), (64, 36), interpolation=cv2.INTER_AREA)
         image = np.ascontiguousarray(small.transpose(2, 0, 1), np.float32) / np.float32(255)
-        mean, contrast = _receptor_kernels.light(image)
+        mean, contrast = _filter_kernels.light(image)
         found = receptors.step(image, state, 0.05)
         state = found.state
         lights.append((mean, math.log(contrast)))

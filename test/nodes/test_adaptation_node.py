@@ -9,20 +9,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
-from adapting_rig import BLOCKS, STEP_NS, Rig
+from adaptation_rig import BLOCKS, STEP_NS, Rig
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
-from liquid_pilot.evaluation.missions import InProcessPilot, fly_one
-from liquid_pilot.liquid import pilot_file
-from liquid_pilot.nodes import adapting, labelled, qos
-from liquid_pilot.onboard.adaptation import Adaptation, LearnerSettings
-from liquid_pilot.onboard.adapting import Adapting
-from liquid_pilot.onboard.front import FrontSettings
-from liquid_pilot.onboard.surprise import GateSettings
-from liquid_pilot.simulation.conditions import parse
-from liquid_pilot.simulation.mission import MissionRules
-from liquid_pilot.simulation.tasks import task_of
-from liquid_pilot.simulation.world import Simulation, SimulationSettings
+from liquid_pilot import pilot_file
+from liquid_pilot.nodes.common import adaptation_client as adapting
+from liquid_pilot.nodes.common import qos, trace_messages
+from liquid_pilot.onboard.adaptation.frontend import FrontSettings
+from liquid_pilot.onboard.adaptation.learner import Adaptation, LearnerSettings
+from liquid_pilot.onboard.adaptation.novelty_gate import GateSettings
+from liquid_pilot.onboard.adaptation.settings import Adapting
+from liquid_pilot.simulation.base.condition import parse
+from liquid_pilot.simulation.base.settings import SimulationSettings
+from liquid_pilot.simulation.base.task import MissionRules
+from liquid_pilot.simulation.rollout import InProcessPilot, fly_one
+from liquid_pilot.simulation.simulator import Simulation
+from liquid_pilot.simulation.tasks.registry import task_of
 
 
 class Source(Rig):
@@ -35,7 +37,7 @@ class Source(Rig):
         self.proposals = []
         self.node.create_subscription(
             Float32MultiArray, 'adaptation/time_constants', lambda m: self.proposals.append(
-                labelled.unpack_time_constants(m, pilot.digest)), qos.TRACE)
+                trace_messages.unpack_time_constants(m, pilot.digest)), qos.TRACE)
         self.sequence, self.flight = 0, 'first'
         self.learner = Adaptation(pilot.familiar, pilot.wiring.neurons)
 
@@ -43,7 +45,7 @@ class Source(Rig):
         def say():
             assert process.popen.poll() is None, process.output
             # Of a tick that was surprised: nothing is learned from it.
-            self.traces.publish(labelled.pack_trace(self.trace(
+            self.traces.publish(trace_messages.pack_trace(self.trace(
                 flight=f'hello-{len(tries)}', gate=np.array([1, 0.05, 0, 0, 0, 0, 0, 0, 0.0]))))
             tries.append(len(self.proposals))
 
@@ -56,7 +58,7 @@ class Source(Rig):
         """Of a tick that saw flicker."""
         error = 9.0 * self.pilot.familiar.receptor_error
         zeros = np.zeros(self.pilot.wiring.neurons)
-        return labelled.Trace(
+        return trace_messages.Trace(
             self.pilot.digest, self.flight, self.sequence * STEP_NS, self.sequence, 0.05,
             np.zeros(8), np.zeros(6), zeros, zeros, np.zeros(4), receptor_error=error,
             receptor_gradient=-0.02 * error, receptor_tau=self.pilot.familiar.receptor_tau_s,
@@ -66,7 +68,7 @@ class Source(Rig):
         """The next trace."""
         self.sequence += 1
         trace = self.trace(**changes)
-        self.traces.publish(labelled.pack_trace(trace))
+        self.traces.publish(trace_messages.pack_trace(trace))
         return trace
 
     def ask(self):
@@ -76,7 +78,7 @@ class Source(Rig):
         self.until(lambda: len(self.proposals) > count)
         [(flight, proposal)] = self.proposals[count:]
         assert (flight, proposal.sequence) == (trace.flight, trace.sequence)
-        return proposal, self.learner.add(labelled.evidence_in(trace))
+        return proposal, self.learner.add(trace_messages.evidence_in(trace))
 
     def learn(self, ticks):
         """So many traces, each of them answered as the learner here does."""
@@ -138,7 +140,7 @@ def test_garbage_for_a_trace_is_refused_and_not_learned_from(source):
         source.send(**changes)
         source.until(lambda words=words: words in source.said.get('adaptation', ''))
         source.learn(1)
-    short = labelled.pack_trace(source.trace())
+    short = trace_messages.pack_trace(source.trace())
     short.data = short.data[:-1]
     source.traces.publish(short)
     source.until(lambda: 'is cut short' in source.said['adaptation'])
@@ -158,7 +160,7 @@ def test_a_late_trace_of_a_flight_that_has_ended_is_ignored(source):
     # What was learned goes along into the next flight.
     assert source.learn(1) > kept > 0.0
     count = len(source.proposals)
-    source.traces.publish(labelled.pack_trace(ended))
+    source.traces.publish(trace_messages.pack_trace(ended))
     source.learn(2)
     assert [flight for flight, _ in source.proposals[count:]] == ['another'] * 2
 

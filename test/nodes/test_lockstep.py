@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import rclpy
+import service_calls
 from geometry_msgs.msg import TwistStamped
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image, Imu
@@ -13,9 +14,8 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample, Observation
-from liquid_pilot.nodes import labelled, messages, qos
-from liquid_pilot.onboard.engine import Engine
-from test.nodes import asking
+from liquid_pilot.nodes.common import messages, qos, trace_messages
+from liquid_pilot.onboard.inference.engine import Engine
 
 CAMERA = CameraGeometry.from_vertical_fov(128, 72, math.radians(52.0))
 STEP_NS = 50_000_000
@@ -48,7 +48,7 @@ class Simulator:
         hear(TwistStamped, 'pilot/command',
              lambda m: self.commands.append(messages.unpack_command(m)), qos.COMMAND)
         hear(Float64MultiArray, 'pilot/trace',
-             lambda m: self.traces.append(labelled.unpack_trace(m)), qos.TRACE)
+             lambda m: self.traces.append(trace_messages.unpack_trace(m)), qos.TRACE)
 
     def send_frame(self, stamp_ns, seed):
         self.images.publish(messages.pack_image(image(seed), stamp_ns))
@@ -58,7 +58,7 @@ class Simulator:
             self.imus.publish(messages.pack_imu(sample))
 
     def start_anew(self):
-        assert asking.call(self.executor, self.reset, Trigger.Request()).success
+        assert service_calls.call(self.executor, self.reset, Trigger.Request()).success
         self.spin(0.1)
         self.commands.clear()
         self.traces.clear()

@@ -7,16 +7,16 @@ import time
 
 import pytest
 import rclpy
+import service_calls
 from geometry_msgs.msg import TwistStamped
+from mavlink_peer import PX4_OFFBOARD, PX4_POSCTL, Peer, free_port
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Imu
 from std_srvs.srv import SetBool
 
 from liquid_pilot.interfaces import Command
-from liquid_pilot.nodes import messages, qos
-from test.nodes import asking
-from test.onboard.mavlink_peer import PX4_OFFBOARD, PX4_POSCTL, Peer, free_port
+from liquid_pilot.nodes.common import messages, qos
 
 TIMEOUT_S = 0.3
 FACING_EAST = (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5))
@@ -78,7 +78,7 @@ class Field:
     def engage(self):
         for _ in range(40):
             self.run(0.25)
-            answer = asking.call(self.executor, self.client, SetBool.Request(data=True))
+            answer = service_calls.call(self.executor, self.client, SetBool.Request(data=True))
             if answer.success:
                 return
         raise AssertionError(answer.message)

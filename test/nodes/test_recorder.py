@@ -14,8 +14,8 @@ from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import Image
 
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError, VehicleState
-from liquid_pilot.learning.bag_reader import Bag
-from liquid_pilot.nodes import messages, qos
+from liquid_pilot.learning.rosbag.reader import Bag
+from liquid_pilot.nodes.common import messages, qos
 from liquid_pilot.nodes.recorder import definition, find_message
 
 FILES = {

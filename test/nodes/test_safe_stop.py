@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import rclpy
+import service_calls
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from rclpy.executors import SingleThreadedExecutor
@@ -19,8 +20,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample
-from liquid_pilot.nodes import messages, qos
-from test.nodes import asking
+from liquid_pilot.nodes.common import messages, qos
 
 TIMEOUT_S = 0.3
 IMU_TIMEOUT_S = 0.2
@@ -75,7 +75,7 @@ class Rig:
             self.executor.spin_once(timeout_sec=left_s)
 
     def call(self, client, request):
-        return asking.call(self.executor, client, request)
+        return service_calls.call(self.executor, client, request)
 
     def fly(self, seconds, image=good_image, imu=(0.1, 0.0, 0.0), shift_ns=0, camera=CAMERA):
         """Be camera and IMU for that long; what came meanwhile is in commands and outputs."""

@@ -9,7 +9,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 
 from liquid_pilot.interfaces import Command, ImageBuffer
-from liquid_pilot.nodes import messages
+from liquid_pilot.nodes.common import messages
 from liquid_pilot.nodes.viewer import ViewerNode, WindowClosedError
 
 

@@ -18,8 +18,9 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 
-from liquid_pilot.nodes import graph, messages, qos
-from liquid_pilot.onboard.vehicles.classes import limits_of
+from liquid_pilot.nodes.common import messages, qos
+from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.onboard.vehicles.registry import limits_of
 
 LIMITS = limits_of('quadrotor')
 SAFE = LIMITS.safe_command
@@ -37,9 +38,9 @@ class Run:
         self.folder, self._start_spec = folder, start_spec
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain)
-        options = graph.FlyOptions(missions=100, seed=7_100_000, adapt=True, realtime=True,
+        options = flight_graph.FlyOptions(missions=100, seed=7_100_000, adapt=True, realtime=True,
                                    headless=True, out=str(folder / 'run'))
-        self.specs = {spec.name: spec for spec in graph.nodes(options)}
+        self.specs = {spec.name: spec for spec in flight_graph.nodes(options)}
         assert set(self.specs) == {'guard', 'pilot', 'adaptation', 'simulator'}
         self.processes = {}
         for name in self.specs:

@@ -7,8 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import CameraGeometry, VehicleLimits
-from liquid_pilot.liquid import pilot_file, wiring
+from liquid_pilot.liquid import wiring
 from liquid_pilot.liquid.dynamics import LtcParameters
 
 FEATURES = 16

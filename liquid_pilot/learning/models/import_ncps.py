@@ -1,0 +1,234 @@
+"""`liquid-pilot import-ncps`: the weights of an ncps LTC become the core of a pilot.
+
+A state dict says nothing of how ncps was called, so that the number of unfolds, the parameter
+constraints and the unit of the elapsed time are options; what it does say is checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import io
+import json
+import pickle
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from liquid_pilot import pilot_file
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid import wiring
+from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.wiring import Wiring
+
+_LAYER = 'rnn_cell.'
+"""What the keys of ncps' `LTC` begin with; those of its `LTCCell` have no prefix."""
+_LARGEST_BYTES = 256 << 20
+_MASKS = {'w': 'sparsity_mask', 'sensory_w': 'sensory_sparsity_mask'}
+_POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import, with the arguments of `import_verb`; the exit code."""
+    tensors = read(arguments.file)
+    parameters, wired = convert(tensors, arguments.prefix, arguments.constraints,
+                                arguments.time_unit_s)
+    if not 1 <= arguments.unfolds <= 64:
+        raise LiquidPilotError(f'--unfolds must lie in [1, 64], not {arguments.unfolds}')
+    core = {'type': 'ltc', 'unfolds': arguments.unfolds, 'wiring': wired.to_dict()}
+    if arguments.pilot is None:
+        _write_core(arguments.out, parameters, core)
+    else:
+        base = pilot_file.load(pilot_file.resolve(arguments.pilot))
+        expected = base.specification.features + 6
+        if wired.inputs != expected or wired.motors != 4:
+            raise LiquidPilotError(
+                f'{arguments.file}: has {wired.inputs} inputs and {wired.motors} outputs; a core '
+                f'of {base.path} needs {expected} (its {base.specification.features} features and '
+                '6 IMU values) and 4')
+        name = arguments.out.resolve().name
+        card = {'core': {'imported_from': arguments.file.name,
+                         'sha256': hashlib.sha256(arguments.file.read_bytes()).hexdigest(),
+                         'time_unit_s': arguments.time_unit_s},
+                'encoder': {'pilot': base.specification.name, 'digest': base.digest}}
+        specification = dataclasses.replace(base.specification, name=name, core=core, card=card)
+        pilot_file.save(arguments.out, specification, wired, parameters, base.encoder)
+    print(wiring.draw(wired))
+    print(f'written: {arguments.out}', file=sys.stderr)
+    return 0
+
+
+def read(file: Path) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file or of a torch file that holds nothing but tensors."""
+    try:
+        if file.stat().st_size > _LARGEST_BYTES:
+            raise LiquidPilotError(f'{file}: is larger than {_LARGEST_BYTES >> 20} MiB')
+        data = file.read_bytes()
+    except OSError as error:
+        raise LiquidPilotError(f'{file}: cannot be read ({error.strerror})') from None
+    if data[:2] in (b'PK', b'\x80\x02'):
+        return _from_torch(data, file)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(data)
+    # Besides its own error, the reader lets through what numpy says of an unusual dtype.
+    except (SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise LiquidPilotError(
+            f'{file}: is neither a safetensors nor a torch file ({_line(error)})') from None
+
+
+def _from_torch(data: bytes, file: Path) -> dict[str, np.ndarray]:
+    import torch
+
+    try:
+        if data[:2] == b'PK':
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                # Torch stores without compression; a bomb does not.
+                if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_BYTES:
+                    raise LiquidPilotError(
+                        f'{file}: unpacks to more than {_LARGEST_BYTES >> 20} MiB')
+        content = torch.load(io.BytesIO(data), map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError:
+        raise LiquidPilotError(
+            f'{file}: holds Python objects, which are not loaded; save the weights alone, by '
+            'torch.save(layer.state_dict(), FILE)') from None
+    # A damaged file makes the reader raise nearly anything.
+    except (RuntimeError, ValueError, EOFError, KeyError, TypeError, IndexError, AttributeError,
+            OSError, zipfile.BadZipFile) as error:
+        raise LiquidPilotError(f'{file}: is not a readable torch file ({_line(error)})') from None
+    if not isinstance(content, Mapping):
+        raise LiquidPilotError(f'{file}: holds a {type(content).__name__}, not a state dict')
+    tensors = {}
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise LiquidPilotError(f'{file}: entry {name!r} is not a tensor; save the state dict '
+                                   'alone, by torch.save(layer.state_dict(), FILE)')
+        if value.layout != torch.strided or value.is_quantized:
+            raise LiquidPilotError(f'{file}: tensor {name!r} is sparse or quantised')
+        tensors[name] = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    return tensors
+
+
+def convert(
+    tensors: Mapping[str, np.ndarray], prefix: str = '', constraints: str = 'auto',
+    time_unit_s: float = 1.0,
+) -> tuple[LtcParameters, Wiring]:
+    """The effective parameters, in seconds, and the wiring of an ncps state dict.
+
+    LiquidPilotError names the tensor that is missing, unknown or cannot be represented.
+    """
+    if not 1e-6 <= time_unit_s <= 1e6:
+        raise LiquidPilotError(f'--time-unit-s must lie in [1e-6, 1e6], not {time_unit_s}')
+    chosen = {name[len(prefix):]: value for name, value in tensors.items()
+              if name.startswith(prefix)}
+    for name in chosen:
+        if name.startswith('lstm.'):
+            raise LiquidPilotError(f'tensor {prefix + name!r}: a core with mixed memory (an LSTM '
+                                   'beside the LTC) cannot be represented')
+    layer = any(name.startswith(_LAYER) for name in chosen)
+    if layer:
+        prefix += _LAYER
+        chosen = {name.removeprefix(_LAYER) if name.startswith(_LAYER) else '(outside) ' + name:
+                  value for name, value in chosen.items()}
+    if constraints == 'auto':
+        constraints = 'softplus' if layer else 'none'
+    effective = _checked(chosen, prefix)
+    masks = {name: effective.pop(mask) for name, mask in _MASKS.items()}
+    for name in _POSITIVE:
+        if constraints == 'softplus':
+            effective[name] = np.logaddexp(0.0, effective[name])
+        elif (effective[name] < 0.0).any():
+            raise LiquidPilotError(
+                f'tensor {prefix + name!r} has negative values, which ncps clips or maps; use '
+                '--constraints softplus if it was trained with implicit_param_constraints=True, '
+                'else call apply_weight_constraints() before saving')
+    for name, mask in masks.items():
+        effective[name] = effective[name] * mask
+    # ncps' c = cm*L/elapsed, with elapsed in units; here with elapsed in seconds.
+    effective['cm'] = effective['cm'] * time_unit_s
+    with np.errstate(over='ignore'):
+        parameters = LtcParameters.from_tensors(
+            {name: value.astype(np.float32) for name, value in effective.items()})
+    return parameters, _wiring(parameters, masks)
+
+
+def _checked(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Float64 copies of the tensors that an LTC has: all there, none besides, of fitting shapes."""
+    names = {field.name for field in dataclasses.fields(LtcParameters)}
+    expected = names | set(_MASKS.values())
+    for name in tensors:
+        if name not in expected:
+            raise LiquidPilotError(
+                f"tensor {name.removeprefix('(outside) ')!r} is not part of an ncps LTC; --prefix "
+                'chooses the keys of the LTC within a larger model')
+    found = {}
+    for name, value in tensors.items():
+        if value.dtype.kind != 'f':
+            raise LiquidPilotError(f'tensor {prefix + name!r} must hold floating-point numbers, '
+                                   f'not {value.dtype}')
+        if not np.isfinite(value).all():
+            raise LiquidPilotError(f'tensor {prefix + name!r} holds values that are not finite')
+        found[name] = value.astype(np.float64)
+    # ncps leaves out what is not mapped: input_mapping None or 'linear', output_mapping 'linear'.
+    if 'sensory_w' in found and found['sensory_w'].ndim == 2:
+        inputs = len(found['sensory_w'])
+        found.setdefault('input_w', np.ones(inputs))
+        found.setdefault('input_b', np.zeros(inputs))
+    if 'output_w' not in found:
+        raise LiquidPilotError(f"tensor {prefix + 'output_w'!r} is missing: without an output "
+                               'mapping the weights do not say which neurons are motors')
+    found.setdefault('output_b', np.zeros_like(found['output_w']))
+    for name in sorted(expected - set(found)):
+        raise LiquidPilotError(f'tensor {prefix + name!r} is missing')
+    for name, mask in _MASKS.items():
+        if found[mask].shape != found[name].shape:
+            raise LiquidPilotError(f'tensor {prefix + mask!r} must have the shape '
+                                   f'{found[name].shape}, not {found[mask].shape}')
+        if not np.isin(found[mask], (0.0, 1.0)).all():
+            raise LiquidPilotError(f'tensor {prefix + mask!r} must hold zeros and ones only')
+    return found
+
+
+def _wiring(parameters: LtcParameters, masks: Mapping[str, np.ndarray]) -> Wiring:
+    """The wiring of the masks, signed as the reversal potentials are.
+
+    Command neurons are told by their place, after the motor neurons, and by having no sensory
+    synapse while later ones have, as in ncps' NCP.
+    """
+    # A synapse that pulls towards zero has no sign; it stays a synapse.
+    polarity, sensory = (
+        np.where(erev < 0.0, -1, 1) * mask.astype(np.int8)
+        for erev, mask in ((parameters.erev, masks['w']),
+                           (parameters.sensory_erev, masks['sensory_w'])))
+    motors = parameters.motors
+    fed = masks['sensory_w'].any(axis=0)[motors:]
+    command = int(fed.argmax()) if fed.any() and fed[fed.argmax():].all() else 0
+    return wiring.explicit(sensory, polarity, motors, command)
+
+
+def _write_core(file: Path, parameters: LtcParameters, core: dict) -> None:
+    """The core alone; how many unfolds, and the wiring, are in the file's metadata."""
+    from safetensors.numpy import save
+
+    if file.suffix != '.safetensors':
+        raise LiquidPilotError(f'{file}: without --pilot the core alone is written, to a file '
+                               'whose name ends in .safetensors')
+    data = save(parameters.to_tensors(), {'core': json.dumps(core)})
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f'.{file.name}.new')
+        fresh.write_bytes(data)
+        fresh.replace(file)
+    except OSError as error:
+        raise LiquidPilotError(f'{file}: cannot be written ({error.strerror})') from None
+
+
+def _line(error: Exception) -> str:
+    text = str(error).partition('\n')[0]
+    return text if len(text) <= 120 else text[:117] + '...'

@@ -1,0 +1,75 @@
+"""Trainable networks back from a pilot file, to go on training where it stopped.
+
+A pilot holds the core's effective parameters and the encoder as an ONNX graph. The graph that
+`Encoder.to_onnx` writes names its weights as the module does, so that they can be read back; that
+the module then computes what the graph computes is checked, not believed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.learning.models.encoder import Encoder
+from liquid_pilot.learning.models.ltc import POSITIVE, LiquidCore, inverse_softplus
+from liquid_pilot.onboard.inference.encoder import Encoder as OnnxEncoder
+from liquid_pilot.pilot_file import PilotFile, onnx_check
+
+_TOLERANCE = 1e-4
+_LOWEST_RAW = -80.0
+"""Raw value of a conductance of 0, which softplus does not reach."""
+
+
+def encoder_of(pilot: PilotFile) -> Encoder:
+    """The encoder as a module; LiquidPilotError when the graph is not one of `Encoder.to_onnx`."""
+    file = pilot.path / 'encoder.onnx'
+    onnx_check.check(pilot.encoder, str(file))
+    camera = pilot.specification.camera
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = Encoder(camera.height, camera.width, pilot.specification.features)
+        images = torch.rand(4, 3, camera.height, camera.width)
+    graph = onnx.load_from_string(pilot.encoder).graph
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    state = encoder.state_dict()
+    foreign = LiquidPilotError(
+        f'{file}: is not an encoder that `liquid-pilot train` wrote (its weights or its layers are '
+        'other ones), and cannot be trained further; train anew without --from')
+    # The exponential of the sharpness is folded into a constant, the first factor of a product.
+    factors = [stored[name] for node in graph.node if node.op_type == 'Mul'
+               for name in node.input if name in stored]
+    if len(factors) != 1 or (factors[0] <= 0).any():
+        raise foreign
+    stored['log_sharpness'] = np.log(factors[0]).reshape(-1)
+    for name, tensor in state.items():
+        if name not in stored or stored[name].shape != tuple(tensor.shape):
+            raise foreign
+        state[name] = torch.from_numpy(np.array(stored[name], np.float32))
+    encoder.load_state_dict(state)
+    runtime = OnnxEncoder(pilot.encoder, camera.height, camera.width,
+                          pilot.specification.features, where=str(file))
+    flown = np.stack([runtime(image[None].numpy()) for image in images])
+    with torch.no_grad():
+        found = encoder(images).numpy()
+    if not np.abs(found - flown).max() <= _TOLERANCE * max(1.0, float(np.abs(flown).max())):
+        raise foreign
+    return encoder.to(memory_format=torch.channels_last)
+
+
+def core_of(pilot: PilotFile, backend: str) -> LiquidCore:
+    """The liquid core as a module, by the inverse of what keeps its parameters positive."""
+    if pilot.parameters is None:
+        raise LiquidPilotError(
+            f'{pilot.path}: its core is of type {pilot.specification.core["type"]!r}; only a '
+            'liquid core (ltc) can be trained further')
+    core = LiquidCore(pilot.wiring, pilot.specification.unfolds, backend=backend)
+    with torch.no_grad():
+        for name, value in pilot.parameters.to_tensors().items():
+            raw = torch.from_numpy(np.array(value))
+            if name in POSITIVE:
+                raw = inverse_softplus(raw.double()).clamp_min(_LOWEST_RAW).float()
+            getattr(core, name).copy_(raw)
+    return core

@@ -1,0 +1,207 @@
+"""Missions flown one after the other, whatever the simulator, and the report of them."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rclpy.utilities import get_rmw_implementation_identifier
+
+from liquid_pilot.evaluation.adaptation_log import History, Moment, draw, moment, to_npz
+from liquid_pilot.evaluation.report import INTERRUPTED, Shots, write_report
+from liquid_pilot.interfaces import (
+    NANOSECONDS_PER_SECOND,
+    ImageBuffer,
+    LiquidPilotError,
+    SensorPacket,
+)
+from liquid_pilot.nodes.common.trace_messages import GATE, Trace
+from liquid_pilot.nodes.missions.mission_node import MissionNode, StoppedError, UnansweredError
+from liquid_pilot.nodes.missions.progress import Progress
+from liquid_pilot.simulation.base.condition import label, parse
+from liquid_pilot.simulation.base.mission import Mission, MissionResult
+from liquid_pilot.simulation.tasks.registry import layout_of, task_of
+from liquid_pilot.utils.atomic_write import write_atomically
+
+if TYPE_CHECKING:
+    # Who reads traces needs no engine.
+    pass
+
+_SHOT_PERIOD_S = 0.5
+_SHOT_ROWS = 12
+_GIVE_UP_AFTER = 2
+"""Missions in a row that the graph did not answer."""
+
+
+class MissionRun(ABC):
+    """A run: `missions` flights from `seed` on. `out` None: nothing is written."""
+
+    def __init__(self, node: MissionNode, out: Path | None, first_ns: int, period_ns: int) -> None:
+        """Args: the node, the run folder, the first stamp, and the time between packets."""
+        self._node = node
+        self._settings = settings = node.settings.now
+        self._conditions = parse(settings.condition)
+        self._out = out
+        self._progress = Progress(settings.missions)
+        self._rules = task_of(settings.vehicle).rules
+        if settings.time_limit_s:
+            self._rules = replace(self._rules, time_limit_s=settings.time_limit_s)
+        self._next_ns, self._period_ns = first_ns, period_ns
+        self._results: list[MissionResult] = []
+        self._shots: list[Shots] = []
+        self._frames: list[tuple[float, ImageBuffer]] = []
+        self._histories: list[History] = []
+        self._ticks = 0
+        self._wall_s = 0.0
+        self._started = time.strftime('%Y-%m-%dT%H:%M:%S%z')
+
+    @abstractmethod
+    def _fly(self, mission: Mission) -> None:
+        """Fly a mission to its outcome, with every packet told to `_score`.
+
+        UnansweredError and StoppedError end it before.
+        """
+
+    @abstractmethod
+    def _simulator(self) -> AbstractContextManager:
+        """What all missions need; freed at the end."""
+
+    @abstractmethod
+    def _meta(self) -> dict[str, Any]:
+        """What the report says of this simulator, its mode among it."""
+
+    def run(self) -> int:
+        """Fly them all; the exit code: 0, 1 (not all were flown), 130 (Ctrl-C), 143 (SIGTERM)."""
+        if self._out is not None and (self._out / 'report.json').exists():
+            raise LiquidPilotError(f'{self._out} holds a run already; choose another folder')
+        try:
+            with self._simulator(), self._progress:
+                self._fly_all()
+        except StoppedError:
+            pass
+        finally:
+            if self._results:
+                self._finish()
+        if self._node.spinner.stopping:
+            return 128 + (self._node.spinner.stopped_by or signal.SIGINT)
+        return 1 if any(result.outcome == 'aborted' for result in self._results) else 0
+
+    def _fly_all(self) -> None:
+        node = self._node
+        self._progress.waiting(
+            'waiting for pilot and guard (the first start compiles, up to half a minute)')
+        node.wait_for_graph(self._settings.startup_timeout_s)
+        silent = 0
+        for index in range(self._settings.missions):
+            seed = self._settings.seed + index
+            result = self._fly_one(index, seed)
+            self._results.append(result)
+            self._histories.append(History(seed, result.outcome, self._moments()))
+            if len(self._shots) < _SHOT_ROWS:
+                self._shots.append(Shots(seed, result.outcome, self._frames))
+            self._progress.finished(result)
+            self._write(pictures=False)
+            if node.spinner.stopping:
+                raise StoppedError
+            silent = silent + 1 if result.outcome == 'aborted' else 0
+            if silent >= _GIVE_UP_AFTER:
+                self._progress.say(f'{silent} missions in a row were aborted: giving up')
+                return
+
+    def _moments(self) -> list[Moment]:
+        """What adaptation did in the flight that has ended."""
+        traces, self._node.traces = self._node.traces, []
+        own = [trace for trace in traces if trace.flight == traces[-1].flight]
+        found = (sample_from_trace(trace, own[0].stamp_ns) for trace in own)
+        return [one for one in found if one is not None]
+
+    def _fly_one(self, index: int, seed: int) -> MissionResult:
+        """One mission, whatever comes: an aborted one has a reason too."""
+        self._node.state = f'mission {index + 1}: seed {seed}'
+        self._node.intruder = ''
+        self._frames = []
+        self._progress.building(index, seed)
+        layout = layout_of(self._settings.vehicle, seed, self._conditions)
+        mission = Mission(seed, layout, self._rules)
+        started_s = time.monotonic()
+        try:
+            self._fly(mission)
+        except StoppedError:
+            by_user = self._node.spinner.stopped_by == signal.SIGINT
+            mission.abort(INTERRUPTED if by_user else 'the run was ended from outside')
+        except UnansweredError as error:
+            mission.abort(str(error))
+        if self._frames:
+            self._node.mark(self._next_ns - self._period_ns, f'end {mission.result.outcome}')
+        self._wall_s += time.monotonic() - started_s
+        return mission.result
+
+    def _score(self, mission: Mission, packet: SensorPacket) -> str | None:
+        """Take a packet into the mission, the pictures and the progress line."""
+        self._next_ns = packet.stamp_ns + self._period_ns
+        self._ticks += 1
+        if self._node.intruder:
+            raise UnansweredError(self._node.intruder)
+        if not self._frames:
+            self._node.mark(packet.stamp_ns, f'seed {mission.seed}')
+        outcome = mission.update(packet)
+        now_s = mission.flight_time_s
+        due = not self._frames or now_s - self._frames[-1][0] >= _SHOT_PERIOD_S - 1e-9
+        if packet.observation is not None and (due or outcome is not None):
+            self._frames.append((now_s, packet.observation.image))
+        self._node.figures = {'target_distance_m': f'{packet.target_distance_m:.1f}',
+                              'flight_s': f'{now_s:.1f}'}
+        self._progress.flying(now_s, packet.target_distance_m, self._node.problems)
+        return outcome
+
+    def _finish(self) -> None:
+        if self._out is not None:
+            self._progress.waiting('writing the report')
+        written = self._write(pictures=True)
+        self._progress.table(self._results, written)
+
+    def _write(self, pictures: bool) -> list[Path]:
+        if self._out is None:
+            return []
+        settings = self._settings
+        meta: dict[str, Any] = {
+            'pilot': settings.pilot, 'vehicle': settings.vehicle, 'adapter': self._node.adapter,
+            **self._meta(), 'condition': label(self._conditions), 'adapt': settings.adapt,
+            'first_seed': settings.seed, 'missions_asked_for': settings.missions,
+            'started': self._started, 'wall_s': round(self._wall_s, 2), 'ticks': self._ticks,
+            'ticks_per_s': round(self._ticks / self._wall_s, 1) if self._wall_s else None,
+            'answer_p50_ms': _figure(self._node.health.latency_ms(0.5)),
+            'answer_p99_ms': _figure(self._node.health.latency_ms(0.99)),
+            'ros_distro': os.environ.get('ROS_DISTRO', ''),
+            'rmw': get_rmw_implementation_identifier(),
+        }
+        if not pictures:
+            return write_report(self._out, self._results, meta, pictures=False)
+        written = write_report(self._out, self._results, meta, self._shots)
+        if any(history.moments for history in self._histories):
+            written += [
+                write_atomically(self._out / 'adaptation.npz', to_npz(self._histories)),
+                write_atomically(self._out / 'adaptation.png', draw(self._histories, self._conditions))]
+        return written
+
+
+def _figure(value: float) -> float | None:
+    """Rounded for the report, which has no NaN."""
+    return None if math.isnan(value) else round(value, 2)
+
+
+def sample_from_trace(trace: Trace, first_ns: int) -> Moment | None:
+    """What a report shows of a trace; None for that of a pilot that does not adapt."""
+    if not trace.gate.size:
+        return None
+    gate = dict(zip(GATE, trace.gate.tolist(), strict=True))
+    return moment((trace.stamp_ns - first_ns) / NANOSECONDS_PER_SECOND, trace.receptor_error,
+                  trace.receptor_tau, trace.tau, bool(gate['surprised']), gate['trust'],
+                  gate['gain'], float(trace.grip[0]) if trace.grip.size else math.nan)

@@ -1,0 +1,146 @@
+"""What the user sees of a run: a live line, a line a mission, a table at the end.
+
+On a terminal the line of the current mission is redrawn in place; elsewhere (a file, `ros2
+launch`) there is a plain line now and then instead.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from liquid_pilot.evaluation.report import COLOURS, duration_text, summarise
+from liquid_pilot.simulation.base.mission import MissionResult
+
+_REDRAW_S = 0.125
+_PLAIN_S = 5.0
+_TROUBLE_S = 2.0
+_RATE_WINDOW_S = 1.0
+
+
+class Progress:
+    """A context manager: the live line is there inside it."""
+
+    def __init__(self, missions: int, console: Console | None = None) -> None:
+        # Without a terminal rich would cut lines at 80 columns.
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._live: Live | None = None
+        self._missions = missions
+        self._name = ''
+        self._shown_s = 0.0
+        self._warned_s = 0.0
+        self._ticks = 0
+        self._mark = (time.monotonic(), 0, 0.0)
+        self._rate = ''
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, transient=True, auto_refresh=False,
+                              redirect_stdout=False, redirect_stderr=False)
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._console.print(escape(text))
+
+    def waiting(self, text: str) -> None:
+        """Why nothing moves yet."""
+        self._draw(Text(f'... {text}', style='dim'), plain=f'... {text}')
+
+    def building(self, index: int, seed: int) -> None:
+        """A mission begins."""
+        self._name = f'mission {index + 1}/{self._missions}  seed {seed}'
+        self._ticks, self._rate, self._shown_s = 0, '', 0.0
+        self._draw(Text(f'{self._name}  building the forest', style='dim'), plain='')
+
+    def flying(self, flight_s: float, distance_m: float, problem: str) -> None:
+        """One tick was flown; draws at most a few times a second."""
+        self._ticks += 1
+        now_s = time.monotonic()
+        if self._ticks == 1:
+            self._mark = (now_s, 0, flight_s)
+        mark_s, mark_ticks, mark_flight_s = self._mark
+        if now_s - mark_s >= _RATE_WINDOW_S:
+            wall_s = now_s - mark_s
+            self._rate = (f'{(flight_s - mark_flight_s) / wall_s:.1f} x real time, '
+                          f'{(self._ticks - mark_ticks) / wall_s:.0f} Hz')
+            self._mark = (now_s, self._ticks, flight_s)
+        period_s = _REDRAW_S if self._live is not None else _PLAIN_S
+        if now_s - self._shown_s < period_s:
+            return
+        self._shown_s = now_s
+        state = f'trouble: {problem}' if problem else 'flying'
+        text = f'{self._name}  {distance_m:5.1f} m to go  {flight_s:5.1f} s  {state}  {self._rate}'
+        self._draw(Text(text.rstrip()), plain=text.rstrip())
+
+    def trouble(self, text: str) -> None:
+        """The flight stands still, and why as far as it is known."""
+        now_s = time.monotonic()
+        if now_s - self._shown_s > (_REDRAW_S if self._live is not None else _TROUBLE_S):
+            self._shown_s = now_s
+            line = f'{self._name}  stands still: {text}'
+            self._draw(Text(line, style='yellow'), plain=line)
+
+    def late(self, late_s: float) -> None:
+        """In real time: the machine does not keep up."""
+        now_s = time.monotonic()
+        if now_s - self._warned_s > 5.0:
+            self._warned_s = now_s
+            self.say(f'the machine does not keep up with real time: {1e3 * late_s:.0f} ms late')
+
+    def finished(self, result: MissionResult) -> None:
+        """A mission is over."""
+        style = COLOURS[result.outcome]
+        self._console.print(
+            f'{escape(self._name)}  [{style}]{result.outcome}[/]  '
+            f'{duration_text(result.duration_s)}, {result.distance_flown_m:.1f} m flown'
+            + ('' if result.outcome == 'success' else f'  ({escape(result.reason)})')
+        )
+
+    def table(self, results: Sequence[MissionResult], files: Sequence[Path]) -> None:
+        """All missions, the rate of success, and where the report is."""
+        table = Table(box=None, pad_edge=False, header_style='bold')
+        for name in ('seed', 'outcome', 'duration', 'flown', 'to target', 'reason'):
+            table.add_column(name, justify='left' if name in ('outcome', 'reason') else 'right')
+        for result in results:
+            away_m = result.target_distance_m
+            table.add_row(
+                str(result.seed), f'[{COLOURS[result.outcome]}]{result.outcome}[/]',
+                duration_text(result.duration_s), f'{result.distance_flown_m:.1f} m',
+                '-' if math.isnan(away_m) else f'{away_m:.1f} m',
+                escape(result.reason),
+            )
+        summary = summarise(results)
+        low, high = summary['wilson_95']
+        self._console.print()
+        self._console.print(table)
+        self._console.print()
+        if summary['trials']:
+            self._console.print(
+                f'{summary["successes"]} of {summary["trials"]} missions succeeded: '
+                f'{100 * summary["success_rate"]:.0f} % (95 % interval {100 * low:.0f} to '
+                f'{100 * high:.0f} %)'
+            )
+        if files:
+            names = ', '.join(file.name for file in files)
+            self._console.print(escape(f'{files[0].parent}: {names}'))
+
+    def _draw(self, text: Text, plain: str) -> None:
+        if self._live is not None:
+            self._live.update(text, refresh=True)
+        elif plain:
+            self._console.print(escape(plain))

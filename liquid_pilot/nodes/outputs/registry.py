@@ -1,0 +1,44 @@
+"""Which output each vehicle adapter has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from liquid_pilot.nodes.common import node_base
+from liquid_pilot.nodes.outputs.autopilots import (
+    AckermannOutput,
+    ArduPilotOutput,
+    HoverOutput,
+    MavrosOutput,
+)
+from liquid_pilot.nodes.outputs.base import (
+    AttitudeThrustOutput,
+    Output,
+    OutputParameters,
+    TwistOutput,
+)
+from liquid_pilot.nodes.outputs.px4 import Px4Output
+
+
+def _mavlink(node: node_base.LiquidNode, settings: OutputParameters) -> Output:
+    # pymavlink is not everywhere.
+    from liquid_pilot.nodes.outputs.mavlink import MavlinkOutput
+
+    return MavlinkOutput(node, settings.mavlink_url, settings.mavlink_baud)
+
+
+OUTPUTS: dict[str, Callable[[node_base.LiquidNode, OutputParameters], Output]] = {
+    'cmd_vel': lambda node, settings: TwistOutput(node, settings.stamped),
+    'gazebo': lambda node, settings: TwistOutput(node, settings.stamped),
+    'attitude_thrust': lambda node, settings: AttitudeThrustOutput(node),
+    'mavros': lambda node, settings: MavrosOutput(node, attitude=False),
+    'mavros_attitude': lambda node, settings: MavrosOutput(node, attitude=True),
+    'ardupilot': lambda node, settings: ArduPilotOutput(node, settings.ardupilot_prefix),
+    'px4': lambda node, settings: Px4Output(node),
+    'px4_attitude': lambda node, settings: Px4Output(node),
+    'mavlink': _mavlink,
+    'mavlink_attitude': _mavlink,
+    'ackermann': lambda node, settings: AckermannOutput(node),
+    'crazyflie': lambda node, settings: HoverOutput(node, settings.yaw_clockwise),
+}
+"""By the name of the adapter; LiquidPilotError when what it needs is not installed."""

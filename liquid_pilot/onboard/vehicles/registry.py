@@ -1,0 +1,34 @@
+"""The vehicles by name: the package's own, and those that other packages bring.
+
+Another package adds a vehicle by an entry point of the group `liquid_pilot.vehicles` that names a
+`VehicleSpec`, and its task in simulation by one of the group `liquid_pilot.tasks`
+(docs/vehicles.md).
+"""
+
+from __future__ import annotations
+
+from liquid_pilot.interfaces import LiquidPilotError, VehicleLimits
+from liquid_pilot.onboard.vehicles import quadrotor, rover
+from liquid_pilot.onboard.vehicles.spec import VehicleClass
+from liquid_pilot.utils.entry_points import load_extensions
+
+GROUP = 'liquid_pilot.vehicles'
+"""Entry-point group by which another package brings a vehicle."""
+_BUILT_IN = {'quadrotor': quadrotor.VEHICLE, 'rover': rover.VEHICLE}
+CLASSES: dict[str, VehicleClass] = {
+    **_BUILT_IN, **load_extensions(GROUP, 'vehicle', VehicleClass, _BUILT_IN)}
+LIMITS: dict[str, VehicleLimits] = {name: each.limits for name, each in CLASSES.items()}
+
+
+def class_of(vehicle: str) -> VehicleClass:
+    """Return the spec of a vehicle; LiquidPilotError names the known ones otherwise."""
+    if vehicle not in CLASSES:
+        raise LiquidPilotError(
+            f'unknown vehicle class {vehicle!r}; known: {", ".join(sorted(CLASSES))}'
+        )
+    return CLASSES[vehicle]
+
+
+def limits_of(vehicle: str) -> VehicleLimits:
+    """Return the limits of a vehicle; LiquidPilotError names the known ones otherwise."""
+    return class_of(vehicle).limits

@@ -1,0 +1,63 @@
+"""What adaptation did in a flight, as arrays and as a picture."""
+
+import io
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from liquid_pilot.evaluation import adaptation_log
+from liquid_pilot.simulation.base.condition import parse
+
+
+def flown(seed, core=True, grip=math.nan):
+    made = adaptation_log.History(seed, 'success')
+    for tick in range(40):
+        shut = 20 <= tick < 25
+        made.moments.append(adaptation_log.moment(
+            0.05 * tick, np.full(4, 0.0 if shut else 0.04), np.array([0.01, 0.1]),
+            np.array([0.02, 0.2, 0.02]) if core else np.full(3, np.nan), shut,
+            0.5 if shut else 1.0, 2.0, grip))
+    return made
+
+
+def test_moments_say_error_and_time_constants():
+    one = flown(1).moments[0]
+    assert one.error == pytest.approx(0.2)
+    assert one.receptor_tau_s == pytest.approx((0.01, np.sqrt(1e-3), 0.1))
+    assert one.core_tau_s == (0.02, 0.02, 0.2)
+    assert np.isnan(flown(1, core=False).moments[0].core_tau_s).all()
+
+
+def test_everything_is_kept():
+    data = np.load(io.BytesIO(adaptation_log.to_npz([flown(3), adaptation_log.History(4, 'crash')])))
+    assert data['seed_3/receptor_tau_s'].shape == (40, 3)
+    assert data['seed_3/surprised'].sum() == 5
+    assert len(data['seed_4/time_s']) == 0
+
+
+def test_the_picture_shows_every_flight_with_its_onset_and_its_gate():
+    """A column a flight; onset and shut gate change the picture."""
+    def drawn(text, *histories):
+        data = np.frombuffer(adaptation_log.draw(histories, parse(text)), np.uint8)
+        return cv2.imdecode(data, cv2.IMREAD_COLOR)
+
+    alone, both = drawn('noise:5@1s', flown(1)), drawn('noise:5@1s', flown(1), flown(2, False))
+    assert both.shape[1] > 1.5 * alone.shape[1]
+    assert (alone != drawn('noise:5@1.5s', flown(1))).any()
+    assert (alone != drawn('noise:5@1s', flown(1, grip=0.5))).any()
+    # Red dashes of the onset.
+    blue, green, red = (alone[..., k].astype(int) for k in range(3))
+    assert ((red > 180) & (green < 80) & (blue < 80)).sum() > 50
+
+
+@pytest.mark.filterwarnings('error')
+def test_receptors_that_stay_as_they_are_are_shown_too():
+    """As far as a last bit: a logarithmic axis from there to there has no length."""
+    calm = adaptation_log.History(1, 'success', [
+        moment._replace(receptor_tau_s=(0.0125, 0.0125, np.nextafter(0.0125, 1.0)))
+        for moment in flown(1).moments])
+    picture = cv2.imdecode(np.frombuffer(adaptation_log.draw([calm], ()), np.uint8), cv2.IMREAD_COLOR)
+    second = picture[len(picture) // 4:len(picture) // 2]
+    assert (second[..., 0].astype(int) - second[..., 2] > 150).sum() > 100

@@ -1,0 +1,83 @@
+"""Waiting, waking and stopping, with the events executor and with the one that Humble has."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+from rclpy.executors import SingleThreadedExecutor
+
+from liquid_pilot.nodes.common import node_base
+from liquid_pilot.nodes.viewer import ViewerParameters
+
+
+@pytest.fixture(params=['events', 'single-threaded'])
+def spinner(request, ros, monkeypatch):
+    if request.param == 'single-threaded':
+        monkeypatch.setitem(sys.modules, 'rclpy.experimental', None)
+    node = type('Waits', (node_base.LiquidNode,), {'parameters': ViewerParameters})('waits')
+    made = node_base.Spinner(node)
+    made.node = node
+    assert isinstance(made._executor, SingleThreadedExecutor) == (request.param != 'events')
+    yield made
+    made.close()
+    node.destroy_node()
+
+
+def test_a_wait_ends_in_time_and_does_not_burn_the_core(spinner):
+    began_s, used_s = time.monotonic(), time.process_time()
+    spinner.wait(0.6)
+    assert 0.55 < time.monotonic() - began_s < 1.0
+    assert time.process_time() - used_s < 0.15
+    assert not spinner.stopping
+
+
+def test_callbacks_run_meanwhile_and_can_end_it(spinner):
+    calls = []
+
+    def call():
+        calls.append(spinner.node.steady_s())
+        if len(calls) == 3:
+            spinner.wake()
+
+    spinner.node.every(0.05, call)
+    began_s = time.monotonic()
+    spinner.wait(5.0)
+    assert time.monotonic() - began_s < 1.0
+    assert len(calls) == 3
+
+
+def test_a_signal_ends_it_and_every_later_one(spinner):
+    kept = signal.signal(signal.SIGINT, spinner.stop)
+    try:
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        began_s = time.monotonic()
+        spinner.wait(5.0)
+        assert time.monotonic() - began_s < 1.0
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, kept)
+    assert spinner.stopped_by == signal.SIGINT
+    spinner.stop(signal.SIGTERM)
+    assert spinner.stopped_by == signal.SIGINT
+    began_s = time.monotonic()
+    spinner.wait(5.0)
+    assert time.monotonic() - began_s < 0.1
+
+
+def test_an_error_for_the_user_is_one_line_and_code_1(capfd):
+    program = (
+        'import sys\n'
+        'from liquid_pilot.interfaces import LiquidPilotError\n'
+        'from liquid_pilot.nodes import runtime\n'
+        'def make():\n'
+        '    raise LiquidPilotError("the lens cap is on")\n'
+        'sys.exit(runtime.run("camera", make))\n'
+    )
+    pid = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, '-c', program])
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert capfd.readouterr().err == '[camera] error: the lens cap is on\n'

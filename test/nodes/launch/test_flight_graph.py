@@ -1,0 +1,276 @@
+"""The graph as data, and that the CLI and the launch file are translations of it."""
+
+import ast
+import dataclasses
+import os
+import xml.etree.ElementTree
+from pathlib import Path
+
+import pytest
+
+from liquid_pilot.cli import main
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch.flight_graph import FlyOptions
+from liquid_pilot.nodes.launch.hardware_graph import HardwareOptions
+from liquid_pilot.nodes.launch.process_runner import command_line
+from liquid_pilot.onboard.vehicles.registry import CLASSES, limits_of
+from liquid_pilot.pilot_file import FAMILIAR
+from liquid_pilot.utils.resources import share_path
+
+OTHERS = {
+    'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
+    'realtime': True, 'headless': True, 'record': True, 'out': '/o', 'camera_topic': '/cam/image',
+    'camera_info_topic': '/cam/info', 'namespace': 'uav/one', 'use_sim_time': 'false',
+    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2', 'gui': True,
+}
+
+
+def specs(**options):
+    return {spec.name: spec for spec in flight_graph.nodes(FlyOptions(out='/run', **options))}
+
+
+def test_the_default_graph():
+    found = specs()
+    assert list(found) == ['guard', 'pilot', 'adaptation', 'simulator', 'viewer']
+    assert {name: spec.required for name, spec in found.items()} == {
+        'guard': True, 'pilot': True, 'adaptation': False, 'simulator': True, 'viewer': False}
+    assert [name for name, spec in found.items() if spec.ends_run] == ['simulator']
+    for name in ('guard', 'pilot'):
+        assert found[name].parameters['lockstep'] is True
+        assert found[name].parameters['use_sim_time'] is True
+    assert 'use_sim_time' not in found['simulator'].parameters
+    assert all(spec.remappings == () for spec in found.values())
+
+
+def test_an_option_left_at_its_default_leaves_the_parameter_file_its_say():
+    simulator = specs()['simulator'].parameters
+    assert set(simulator) == {'publish_clock', 'out', 'adapt'}
+    assert specs(missions=9, seed=4)['simulator'].parameters['missions'] == 9
+    assert 'pilot' not in specs()['pilot'].parameters
+    assert specs(pilot='/p')['pilot'].parameters['pilot'] == '/p'
+
+
+def test_real_time_and_a_vehicle_elsewhere():
+    real = specs(realtime=True)
+    assert real['pilot'].parameters['lockstep'] is False
+    assert real['simulator'].parameters['realtime'] is True
+    elsewhere = specs(simulator='none', camera_topic='/front/image_raw', headless=True)
+    assert list(elsewhere) == ['guard', 'pilot', 'adaptation']
+    assert elsewhere['guard'].parameters == {'use_sim_time': False, 'lockstep': False}
+    assert elsewhere['pilot'].remappings == (
+        ('camera/image_raw', '/front/image_raw'), ('camera/camera_info', '/front/camera_info'))
+
+
+def test_a_users_node_between_camera_and_pilot_is_a_remapping_of_the_pilot_alone():
+    found = specs(camera_topic='my/image', record=True)
+    assert found['pilot'].remappings == (('camera/image_raw', 'my/image'),)
+    assert found['simulator'].remappings == ()
+    assert found['recorder'].parameters['image_topic'] == 'my/image'
+    assert found['recorder'].parameters['path'] == '/run/recording'
+
+
+def test_a_demonstration_is_recorded_and_has_no_pilot():
+    found = specs(demonstrate=True, headless=True)
+    assert list(found) == ['guard', 'simulator', 'recorder']
+    assert found['recorder'].required
+    assert found['simulator'].parameters['demonstrate'] is True
+
+
+def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file(tmp_path):
+    folder = str(tmp_path)
+    (tmp_path / FAMILIAR).touch()
+    found = specs(pilot=folder, namespace='uav', camera_topic='my/image')
+    assert found['pilot'].parameters['adaptation'] is found['simulator'].parameters['adapt'] is True
+    node = found['adaptation']
+    assert node.parameters == {'use_sim_time': True, 'pilot': folder, 'keep_over_restarts': False}
+    assert (node.namespace, node.required, node.ends_run) == ('uav', False, False)
+    # What a vehicle learned in flight outlives a restart of its pilot.
+    real = specs(realtime=True)['adaptation'].parameters
+    assert real == {'use_sim_time': True}
+
+
+def test_what_holds_no_statistics_of_its_training_flies_as_trained_and_says_so(tmp_path):
+    for options in ({'pilot': str(tmp_path)}, {'adapt': False}, {'pilot': '/nowhere'}):
+        found = specs(**options)
+        assert 'adaptation' not in found
+        assert found['pilot'].parameters['adaptation'] is False
+        assert found['simulator'].parameters['adapt'] is False
+    said = flight_graph.notes(FlyOptions(pilot=str(tmp_path)))
+    assert str(tmp_path) in said and 'liquid-pilot familiarise' in said
+    for options in ({}, {'adapt': False}, {'demonstrate': True}, {'pilot': '/nowhere'}):
+        assert flight_graph.notes(FlyOptions(**options)) == ''
+
+
+@pytest.mark.parametrize(('changes', 'words'), [
+    ({'demonstrate': True, 'realtime': True}, 'demonstrate needs the embedded simulator'),
+    ({'missions': 0}, 'missions must be at least 1'), ({'seed': -1}, 'seed must be at least 0'),
+    ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
+    ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'gazebo takes gazebo, not cmd_vel'),
+    ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
+    ({'simulator': 'gazebo', 'vehicle': 'rover', 'pilot': '/p', 'adapter': 'gazebo'},
+     'gazebo takes cmd_vel, not gazebo'),
+    ({'vehicle': 'rover', 'pilot': '/p', 'adapter': 'attitude_thrust'}, 'takes cmd_vel, not'),
+    ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
+    ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
+    ({'condition': 'hail:3'}, 'no condition named'),
+    ({'condition': 'latency:1', 'demonstrate': True}, 'leave latency out'),
+    ({'adapter': 'px4'}, 'simulator mujoco takes cmd_vel or attitude_thrust'),
+    ({'params_file': '/nowhere.yaml'}, 'is not a file'), ({'vehicle': 'boat'}, 'vehicle must be'),
+])
+def test_what_cannot_be_flown_is_refused_at_once(changes, words):
+    with pytest.raises(LiquidPilotError, match=words):
+        FlyOptions(**changes)
+
+
+def test_a_vehicle_without_a_shipped_pilot_wants_one_named(monkeypatch):
+    monkeypatch.setitem(CLASSES, 'rover', CLASSES['rover']._replace(pilot=''))
+    with pytest.raises(LiquidPilotError, match='no pilot for a rover is shipped yet'):
+        FlyOptions(vehicle='rover')
+    assert FlyOptions(vehicle='rover', demonstrate=True).vehicle == 'rover'
+
+
+def test_each_vehicle_flies_by_its_own_pilot():
+    assert 'pilot' not in specs(headless=True)['pilot'].parameters
+    assert specs(headless=True, vehicle='rover')['pilot'].parameters['pilot'] == 'road-ltc'
+
+
+def test_an_autopilot_is_chosen_where_nothing_is_simulated():
+    guard = specs(simulator='none', adapter='mavlink')['guard']
+    assert guard.parameters['adapter'] == 'mavlink' and 'preflight' not in guard.parameters
+
+
+def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
+    found = specs(simulator='gazebo', headless=True, missions=2)
+    assert list(found) == ['guard', 'pilot', 'adaptation', 'gazebo', 'gazebo_bridge']
+    assert [name for name, spec in found.items() if spec.ends_run] == ['gazebo']
+    assert found['guard'].parameters == {
+        'use_sim_time': True, 'lockstep': False, 'adapter': 'gazebo'}
+    assert found['pilot'].parameters['use_sim_time'] and not found['pilot'].parameters['lockstep']
+    assert found['gazebo'].parameters == {
+        'missions': 2, 'adapt': True, 'use_sim_time': True, 'out': '/run'}
+    bridge = found['gazebo_bridge']
+    assert (bridge.package, bridge.executable) == ('ros_gz_bridge', 'parameter_bridge')
+    assert Path(bridge.parameters['config_file']).is_file() and bridge.required
+    assert bridge.parameter_files == ()
+    assert list(specs(simulator='gazebo', headless=True, bridge=False, adapt=False)) == [
+        'guard', 'pilot', 'gazebo']
+    car = specs(simulator='gazebo', vehicle='rover', pilot='/p', headless=True)
+    assert car['guard'].parameters['adapter'] == 'cmd_vel'
+    assert car['gazebo'].parameters['vehicle'] == 'rover'
+    added = flight_graph.environment(FlyOptions(simulator='gazebo'), {})
+    assert added['GZ_IP'] == '127.0.0.1' and added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert 'GZ_IP' not in flight_graph.environment(FlyOptions(simulator='gazebo'), {'GZ_IP': '10.0.0.1'})
+
+
+def test_another_vehicle_brings_its_limits_to_the_guard():
+    found = specs(vehicle='rover', pilot='/p', headless=True)
+    limits = limits_of('rover')
+    assert found['guard'].parameters['maximum'] == list(limits.maximum)
+    assert found['guard'].parameters['safe_command'] == [0.0] * 4
+    for name in ('pilot', 'simulator'):
+        assert found[name].parameters['vehicle'] == 'rover'
+        assert found[name].parameters['pilot'] == '/p'
+
+
+def test_an_adapter_that_is_named_is_the_one_whatever_the_parameter_file_says():
+    assert 'adapter' not in specs()['guard'].parameters
+    named = specs(adapter='cmd_vel')
+    assert named['guard'].parameters['adapter'] == 'cmd_vel'
+    assert named['simulator'].parameters['adapter'] == 'cmd_vel'
+
+
+def test_the_command_line_gives_the_options():
+    parse = main._parser().parse_args
+    assert main.fly_options(parse(['fly'])) == FlyOptions()
+    arguments = ['fly']
+    for name, value in OTHERS.items():
+        flag = '--' + name.replace('_', '-')
+        arguments += [flag] if value is True else [flag, str(value)]
+    assert main.fly_options(parse(arguments)) == FlyOptions(**OTHERS)
+    assert not main.fly_options(parse(['fly', '--no-adapt'])).adapt
+    switches = [name for name, value in OTHERS.items() if value is True]
+    for name in switches:
+        flags = [f'--{name}', f'--no-{name}']
+        assert main.fly_options(parse(['fly', *flags])) == FlyOptions()
+        assert getattr(main.fly_options(parse(['fly', *flags[::-1]])), name) is True
+
+
+def test_launch_arguments_give_the_same_options():
+    assert set(OTHERS) | {'vehicle', 'params_file', 'demonstrate', 'bridge', 'adapt'} == {
+        field.name for field in dataclasses.fields(FlyOptions)}
+    texts = {name: str(value).lower() if value is True else str(value)
+             for name, value in OTHERS.items()}
+    assert flight_graph.from_strings(FlyOptions, texts) == FlyOptions(**OTHERS)
+    with pytest.raises(LiquidPilotError, match='missions must be a whole number'):
+        flight_graph.from_strings(FlyOptions, {'missions': 'two'})
+    with pytest.raises(LiquidPilotError, match='realtime must be true or false'):
+        flight_graph.from_strings(FlyOptions, {'realtime': 'maybe'})
+
+
+@pytest.mark.parametrize(('file', 'options'), [
+    ('fly.launch.py', FlyOptions), ('hardware.launch.py', HardwareOptions)])
+def test_the_launch_files_name_no_node_and_no_option_of_their_own(file, options):
+    """launch is not everywhere, so its files are read here; they have to come from the graph."""
+    text = (Path(__file__).resolve().parents[3] / 'launch' / file).read_text()
+    tree = ast.parse(text)
+    strings = {node.value for node in ast.walk(tree)
+               if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    names = {field.name for field in dataclasses.fields(options)}
+    assert not strings & (names | {'guard', 'simulator', 'recorder', 'viewer', 'cmd_vel'})
+    (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    module = 'graph' if options is FlyOptions else 'hardware'
+    assert [ast.unparse(argument) for argument in call.args][:3] == [
+        f'{module}.{options.__name__}', f'{module}.nodes', f'{module}.environment']
+
+
+def test_the_command_of_a_node():
+    spec = specs(namespace='/uav/', camera_topic='my/image', pilot='12')['pilot']
+    line = command_line(spec)
+    assert line[1:3] == ['-m', 'liquid_pilot.nodes.pilot']
+    assert '__ns:=/uav' in line
+    assert 'camera/image_raw:=my/image' in line
+    # A text that looks like a number stays a text.
+    assert 'pilot:="12"' in line
+    assert 'use_sim_time:=true' in line
+    assert line[line.index('--params-file') + 1].endswith('config/fly.yaml')
+
+
+def test_run_folders_are_never_written_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = Path(flight_graph.with_run_folder(FlyOptions()).out)
+    assert first.parent == tmp_path / 'runs'
+    first.mkdir(parents=True)
+    second = Path(flight_graph.with_run_folder(FlyOptions()).out)
+    assert second != first
+    assert flight_graph.with_run_folder(FlyOptions(out='mine')).out == str(tmp_path / 'mine')
+    (tmp_path / 'mine').mkdir()
+    flight_graph.with_run_folder(FlyOptions(out='mine'))
+    (tmp_path / 'mine' / 'report.json').write_text('{}')
+    with pytest.raises(LiquidPilotError, match='holds a run already'):
+        flight_graph.with_run_folder(FlyOptions(out='mine'))
+    with pytest.raises(LiquidPilotError, match='is not a folder'):
+        flight_graph.with_run_folder(FlyOptions(out='mine/report.json'))
+
+
+def test_simulation_stays_on_this_machine_unless_the_user_says_otherwise():
+    added = flight_graph.environment(FlyOptions(), {})
+    assert added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    profile = added['FASTRTPS_DEFAULT_PROFILES_FILE']
+    assert profile == added['FASTDDS_DEFAULT_PROFILES_FILE']
+    assert os.path.isfile(profile)
+    wide = flight_graph.environment(FlyOptions(), {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'})
+    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in wide
+    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in wide
+    own = flight_graph.environment(FlyOptions(), {'FASTDDS_DEFAULT_PROFILES_FILE': '/x'})
+    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in own
+    real = flight_graph.environment(FlyOptions(simulator='none'), {'OMP_NUM_THREADS': '4'})
+    assert set(real) == {'MALLOC_MMAP_THRESHOLD_', 'OPENBLAS_NUM_THREADS'}
+
+
+def test_the_fast_dds_profile_whitelists_the_loopback():
+    tree = xml.etree.ElementTree.parse(share_path('config/fastdds.xml'))
+    space = {'d': 'http://www.eprosima.com'}
+    addresses = [node.text for node in tree.iterfind('.//d:interfaceWhiteList/d:address', space)]
+    assert addresses == ['127.0.0.1']
+    assert tree.find('.//d:useBuiltinTransports', space).text == 'false'

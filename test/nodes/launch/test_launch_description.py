@@ -1,0 +1,163 @@
+"""The launch files by the genuine `launch` and `launch_ros`, where ROS has them.
+
+They are on no package index, so where ROS is not installed this is skipped; test_graph.py compares
+there what the files name with the graph.
+"""
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.launch import flight_graph, hardware_graph
+
+if importlib.util.find_spec('launch_ros') is None:
+    pytest.skip('launch_ros is not installed: it comes with ROS (apt)', allow_module_level=True)
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.events.process import ProcessExited
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.utilities import perform_substitutions
+from launch_ros.actions import Node
+from launch_ros.utilities import evaluate_parameters
+
+from launch import LaunchContext
+
+FOLDER = Path(__file__).resolve().parents[3] / 'launch'
+
+
+def loaded(file):
+    """(context, launch description) of a launch file, loaded as `ros2 launch` does."""
+    context = LaunchContext()
+    source = PythonLaunchDescriptionSource(str(FOLDER / file))
+    return context, source.get_launch_description(context)
+
+
+def actions(file, **arguments):
+    """(context, what the launch file starts) with these arguments."""
+    context, description = loaded(file)
+    context.launch_configurations.update(arguments)
+    found = []
+    for entity in description.entities:
+        if isinstance(entity, OpaqueFunction):
+            found += entity.execute(context) or []
+        elif isinstance(entity, DeclareLaunchArgument):
+            entity.execute(context)
+    return context, found
+
+
+def of(kind, found):
+    return [action for action in found if isinstance(action, kind)]
+
+
+def text(context, value):
+    return value if isinstance(value, str) else perform_substitutions(
+        context, value if isinstance(value, (list, tuple)) else [value])
+
+
+def described(context, node):
+    """(package, executable, name, parameters, remappings) of a Node action."""
+    parameters = evaluate_parameters(context, node._Node__parameters)
+    values = {}
+    for given in parameters:
+        if isinstance(given, dict):
+            values.update(given)
+    remappings = [tuple(text(context, side) for side in pair)
+                  for pair in node._Node__remappings or ()]
+    return (text(context, node.node_package), text(context, node.node_executable),
+            text(context, node._Node__node_name), values, remappings)
+
+
+@pytest.mark.parametrize(('file', 'options'), [
+    ('fly.launch.py', flight_graph.FlyOptions), ('hardware.launch.py', hardware_graph.HardwareOptions)])
+def test_every_option_is_an_argument_with_its_default_and_choices(file, options):
+    context, description = loaded(file)
+    declared = {each.name: each for each in description.get_launch_arguments()}
+    assert set(declared) == {field.name for field in dataclasses.fields(options)}
+    for field in dataclasses.fields(options):
+        argument = declared[field.name]
+        default = text(context, argument.default_value)
+        kept = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        assert default == kept
+        assert field.metadata['description'] in argument.description
+        choices = field.metadata['choices'] or (
+            ('true', 'false') if isinstance(field.default, bool) else None)
+        assert argument.choices == (list(choices) if choices else None) or \
+            tuple(argument.choices) == tuple(choices)
+
+
+@pytest.mark.parametrize('arguments', [
+    {}, {'simulator': 'gazebo', 'missions': '2', 'adapt': 'true', 'gui': 'true'},
+    {'simulator': 'gazebo', 'bridge': 'false', 'headless': 'true'},
+    {'simulator': 'none', 'adapter': 'mavlink', 'camera_topic': '/front/image_raw'},
+    {'realtime': 'true', 'namespace': 'uav/one', 'record': 'true', 'condition': 'snow:4@3s'}])
+def test_it_starts_the_nodes_of_the_graph(arguments, tmp_path):
+    out = str(tmp_path / 'run')
+    context, found = actions('fly.launch.py', **arguments, out=out)
+    options = flight_graph.with_run_folder(
+        flight_graph.from_strings(flight_graph.FlyOptions, {**arguments, 'out': out}))
+    specs = flight_graph.nodes(options)
+    nodes = [described(context, node) for node in of(Node, found)]
+    assert [node[:3] for node in nodes] == [
+        (spec.package, spec.executable, spec.name) for spec in specs]
+    for (*_, values, remappings), spec in zip(nodes, specs, strict=True):
+        for name, value in spec.parameters.items():
+            given = values[name]
+            assert (list(given) if isinstance(value, list) else given) == value, name
+        assert remappings == list(spec.remappings)
+    variables = {text(context, each.name): text(context, each.value)
+                 for each in of(SetEnvironmentVariable, found)}
+    assert variables == flight_graph.environment(options, context.environment)
+
+
+def ends(context, found, name, code):
+    """What happens when the node of this name ends with this exit code."""
+    (index,) = [k for k, action in enumerate(found)
+                if isinstance(action, Node) and described(context, action)[2] == name]
+    handler = found[index - 1]
+    assert isinstance(handler, RegisterEventHandler)
+    event = ProcessExited(action=found[index], name=name, cmd=[], cwd=None, env=None, pid=1,
+                          returncode=code)
+    assert handler.event_handler.matches(event)
+    return handler.event_handler.handle(event, context)
+
+
+@pytest.mark.parametrize(('simulator', 'node'), [('mujoco', 'simulator'), ('gazebo', 'gazebo')])
+def test_when_all_missions_are_flown_the_launch_ends(simulator, node, tmp_path):
+    context, found = actions('fly.launch.py', simulator=simulator, out=str(tmp_path / 'run'))
+    (action,) = ends(context, found, node, 0)
+    assert isinstance(action, EmitEvent)
+    with pytest.raises(LiquidPilotError, match=f'the {node} ended with exit code 1'):
+        ends(context, found, node, 1)
+    with pytest.raises(LiquidPilotError, match='the guard ended'):
+        ends(context, found, 'guard', 0)
+    assert ends(context, found, 'viewer', 1) is None
+
+
+def test_a_wrong_argument_is_refused_before_anything_starts():
+    with pytest.raises(LiquidPilotError, match='missions must be at least 1'):
+        actions('fly.launch.py', missions='0')
+    with pytest.raises(LiquidPilotError, match='must be a whole number'):
+        actions('fly.launch.py', missions='some')
+
+
+def test_the_hardware_launch_starts_driver_transforms_pilot_and_guard(tmp_path):
+    arguments = {'autopilot': 'mavlink', 'camera': 'v4l2_camera'}
+    context, found = actions('hardware.launch.py', **arguments)
+    nodes = [described(context, node) for node in of(Node, found)]
+    options = flight_graph.from_strings(hardware_graph.HardwareOptions, arguments)
+    assert [node[:3] for node in nodes] == [
+        (spec.package, spec.executable, spec.name) for spec in hardware_graph.nodes(options)]
+    (printed,) = of(LogInfo, found)
+    assert 'guard/engage' in text(context, printed.msg)
+
+

@@ -1,0 +1,62 @@
+"""A simulator asks pilot and guard again when an answer is lost, and gives up in the end."""
+
+import threading
+import time
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from std_srvs.srv import Trigger
+
+from liquid_pilot.nodes.common import node_base
+from liquid_pilot.nodes.missions import mission_node
+
+
+@pytest.fixture
+def asker(ros):
+    node = mission_node.MissionNode('asker')
+    node.spinner = node_base.Spinner(node)
+    yield node
+    node.spinner.close()
+    node.destroy_node()
+
+
+@pytest.fixture
+def pilot(ros):
+    """(moments of the requests, how long each takes to be answered) of a server in a thread."""
+    node, came_s, takes_s = rclpy.create_node('pilot'), [], []
+
+    def answer(request, response):
+        came_s.append(time.monotonic())
+        time.sleep(takes_s.pop(0) if takes_s else 0.0)
+        response.success, response.message = True, f'answer {len(came_s)}'
+        return response
+
+    node.create_service(Trigger, 'pilot/reset', answer)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin)
+    thread.start()
+    yield came_s, takes_s
+    executor.shutdown()
+    thread.join(10.0)
+    node.destroy_node()
+
+
+def test_a_service_whose_answer_is_lost_is_asked_again(asker, pilot, monkeypatch):
+    monkeypatch.setattr(mission_node, '_ASK_AGAIN_S', 0.4)
+    came_s, takes_s = pilot
+    assert asker._reset.wait_for_service(30.0)
+    # For the asker an answer that comes too late is one that is lost.
+    takes_s.append(0.6)
+    done, said = asker.call(asker._reset, Trigger.Request(), 10.0)
+    # On a busy machine more than once; what it takes is the answer to the last request.
+    assert done and len(came_s) > 1 and said == f'answer {len(came_s)}'
+
+
+def test_a_service_that_never_answers_is_named(asker, monkeypatch):
+    monkeypatch.setattr(mission_node, '_ASK_AGAIN_S', 0.2)
+    began_s = time.monotonic()
+    with pytest.raises(mission_node.UnansweredError, match='pilot/reset does not answer'):
+        asker.reset_pilot(0.7)
+    assert 0.6 < time.monotonic() - began_s < 3.0

@@ -1,0 +1,202 @@
+"""The ROS side of autopilots: what is sent, by genuine types over DDS where they can be had.
+
+px4_msgs, mavros_msgs, ardupilot_msgs, ackermann_msgs and crazyflie_interfaces are on no package
+index. Where they are installed the outputs are made of them; elsewhere what is packed and read is
+checked field by field on objects of the same names.
+"""
+
+import importlib.util
+import math
+import time
+from types import SimpleNamespace
+
+import pytest
+import rclpy
+import service_calls
+from geometry_msgs.msg import PoseStamped, TwistStamped, Vector3
+from nav_msgs.msg import Odometry
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import Imu
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+
+from liquid_pilot.interfaces import Command, ImuSample, VehicleState
+from liquid_pilot.nodes.common import messages, qos
+from liquid_pilot.nodes.outputs import autopilots, px4
+from liquid_pilot.nodes.outputs.registry import OUTPUTS
+from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
+
+NORTH = VehicleState(0, (0.0, 0.0, 2.0), (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)), (0.0,) * 3,
+                     (0.0,) * 3)
+NEEDED = {'mavros_attitude': 'mavros_msgs', 'px4': 'px4_msgs', 'px4_attitude': 'px4_msgs',
+          'ackermann': 'ackermann_msgs', 'crazyflie': 'crazyflie_interfaces'}
+
+
+def test_every_adapter_has_an_output():
+    assert set(OUTPUTS) == set(ADAPTERS)
+
+
+@pytest.mark.parametrize(('adapter', 'package'), NEEDED.items())
+def test_what_is_not_installed_is_named(start_node, tmp_path, adapter, package):
+    guard = start_node('guard', tmp_path / 'guard.log', 'a', adapter=adapter)
+    if importlib.util.find_spec(package) is not None:
+        time.sleep(3.0)
+        assert guard.end() == 0
+        return
+    assert guard.popen.wait(60) == 1
+    assert f'needs {package}/msg/' in guard.output and 'apt install' in guard.output
+    assert 'Traceback' not in guard.output
+
+
+@pytest.mark.parametrize(('adapter', 'topic', 'expected'), [
+    # North is where it faces, and the axes are the world's.
+    ('mavros', 'mavros/setpoint_velocity/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
+    ('ardupilot', 'ap/v1/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5))])
+def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expected):
+    guard = start_node('guard', tmp_path / 'guard.log', f'twists_{adapter}', adapter=adapter,
+                       preflight=False, ardupilot_prefix='ap/v1')
+    node = rclpy.create_node('field', namespace=f'twists_{adapter}')
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    got = []
+    node.create_subscription(TwistStamped, topic, got.append, qos.COMMAND)
+    steer = node.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
+    odometry = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
+    poses = node.create_publisher(PoseStamped, 'ap/v1/pose/filtered', qos.SENSOR)
+    twists = node.create_publisher(TwistStamped, 'ap/v1/twist/filtered', qos.SENSOR)
+    imus, heard = node.create_publisher(Imu, 'ap/v1/imu/experimental/data', qos.SENSOR), []
+    node.create_subscription(Imu, 'imu/data', heard.append, qos.SENSOR)
+    engage = node.create_client(SetBool, 'guard/engage')
+    assert engage.wait_for_service(30.0), guard.output
+    engaged, again_s, deadline = None, 0.0, time.monotonic() + 20.0
+    while time.monotonic() < deadline and not any(
+            max(m.twist.linear.x, m.twist.linear.y) > 0.999 for m in got[-1:]):  # It slews.
+        now_ns = node.get_clock().now().nanoseconds
+        if adapter == 'mavros':
+            odometry.publish(messages.pack_odometry(NORTH._replace(stamp_ns=now_ns)))
+        else:
+            pose = PoseStamped()
+            pose.pose.orientation = messages.pack_quaternion(NORTH.orientation_wxyz)
+            twists.publish(TwistStamped())
+            poses.publish(pose)
+            imus.publish(messages.pack_imu(ImuSample(now_ns, (0.1, 0.2, 0.3), (0.0, 0.0, -9.8))))
+        steer.publish(messages.pack_command(Command(now_ns, 1.0, 0.5, 0.25, 0.5)))
+        executor.spin_once(timeout_sec=0.05)
+        refused = engaged is not None and engaged.done() and not engaged.result().success
+        if refused or time.monotonic() > again_s:
+            engaged = engage.call_async(SetBool.Request(data=True))
+            again_s = time.monotonic() + service_calls.ASK_AGAIN_S
+        time.sleep(0.02)
+    frame, linear, yaw_rate = expected
+    assert got, guard.output
+    assert got[-1].header.frame_id == frame
+    twist = got[-1].twist
+    assert (twist.linear.x, twist.linear.y, twist.linear.z) == pytest.approx(linear, abs=1e-6)
+    assert twist.angular.z == pytest.approx(yaw_rate)
+    if adapter == 'ardupilot':
+        # Its IMU is FRD; the pilot's is FLU.
+        sample = messages.unpack_imu(heard[-1])
+        assert sample.angular_velocity_flu_rad_s == pytest.approx((0.1, -0.2, -0.3))
+        assert sample.specific_force_flu_m_s2 == pytest.approx((0.0, 0.0, 9.8))
+    assert guard.end() == 0
+    executor.shutdown()
+    node.destroy_node()
+
+
+@pytest.mark.parametrize(('clockwise', 'yaw_rate'), [(False, 0.5), (True, -0.5)])
+def test_a_crazyflie_gets_a_height_and_a_yaw_rate_of_its_own_sign(clockwise, yaw_rate):
+    setpoint = make_adapter('crazyflie').convert(Command(3_000_000_007, 1.0, 0.25, 0.5, 0.5), NORTH)
+    packed = autopilots.pack_hover(
+        lambda **fields: SimpleNamespace(header=Header(), **fields), setpoint, clockwise)
+    assert (packed.vx, packed.vy, packed.yaw_rate, packed.z_distance) == (1.0, 0.25, yaw_rate, 2.25)
+    assert messages.to_nanoseconds(packed.header.stamp) == 3_000_000_007
+
+
+def test_odometry_of_ardupilot_comes_in_ros_frames():
+    pose, twist = PoseStamped(), TwistStamped()
+    pose.pose.orientation = messages.pack_quaternion(NORTH.orientation_wxyz)
+    pose.pose.position.x, pose.pose.position.z = 3.0, 2.0
+    twist.twist.linear.y, twist.twist.angular.z = 1.5, 0.25
+    state = autopilots.ardupilot_state(pose, twist, 9)
+    assert state.position_enu_m == (3.0, 0.0, 2.0)
+    # Northwards at 1.5 m/s is forward for who faces north.
+    assert state.velocity_flu_m_s == pytest.approx((1.5, 0.0, 0.0), abs=1e-9)
+    assert state.angular_velocity_flu_rad_s == (0.0, 0.0, 0.25)
+
+
+def test_px4_gets_velocity_and_nothing_else_to_control():
+    setpoint = make_adapter('px4').convert(Command(1, 1.0, 0.0, 0.5, 0.25), NORTH)
+    packed = px4.pack_velocity(SimpleNamespace, setpoint, 77)
+    assert packed.velocity == pytest.approx([1.0, 0.0, -0.5])
+    assert (packed.timestamp, packed.yawspeed) == (77, -0.25)
+    for name in ('position', 'acceleration', 'jerk'):
+        assert all(map(math.isnan, getattr(packed, name)))
+    assert math.isnan(packed.yaw)
+
+
+def test_px4_gets_thrust_along_its_body_z_which_points_down():
+    setpoint = make_adapter('px4_attitude').convert(Command(1, 0.0, 0.0, 0.0, 0.25), NORTH)
+    packed = px4.pack_attitude(SimpleNamespace, setpoint, 77)
+    assert packed.q_d == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-9)
+    assert packed.thrust_body == pytest.approx([0.0, 0.0, -0.5])
+    assert packed.yaw_sp_move_rate == -0.25
+
+
+def odometry_of_px4(**changes):
+    half = math.sqrt(0.5)
+    return SimpleNamespace(**{
+        'pose_frame': 1, 'velocity_frame': 1, 'q': [half, 0.0, 0.0, half],  # Facing east.
+        'position': [1.0, 2.0, -3.0], 'velocity': [0.0, 2.0, -0.5],
+        'angular_velocity': [0.1, 0.2, 0.3], **changes})
+
+
+def test_odometry_of_px4_comes_in_ros_frames():
+    state = px4.px4_state(odometry_of_px4(), 9)
+    assert state.position_enu_m == (2.0, 1.0, 3.0)
+    assert state.orientation_wxyz == pytest.approx((1, 0, 0, 0), abs=1e-9)
+    # Eastwards at 2 m/s is forward for who faces east.
+    assert state.velocity_flu_m_s == pytest.approx((2.0, 0.0, 0.5), abs=1e-9)
+    assert state.angular_velocity_flu_rad_s == (0.1, -0.2, -0.3)
+    body = px4.px4_state(odometry_of_px4(velocity_frame=3, velocity=[2.0, 0.0, -0.5]), 9)
+    assert body.velocity_flu_m_s == pytest.approx(state.velocity_flu_m_s)
+
+
+@pytest.mark.parametrize('changes', [
+    {'pose_frame': 2}, {'velocity_frame': 2}, {'q': [math.nan] * 4}, {'velocity': [math.nan] * 3}])
+def test_odometry_of_px4_that_is_not_of_the_world_is_none(changes):
+    assert px4.px4_state(odometry_of_px4(**changes), 9) is None
+
+
+def test_modes_that_obey():
+    offboard = px4.px4_status(SimpleNamespace(nav_state=14, arming_state=2, failsafe=False))
+    assert (offboard.obeys, offboard.armed, offboard.estimator) == (True, True, '')
+    posctl = px4.px4_status(SimpleNamespace(nav_state=2, arming_state=1, failsafe=True))
+    assert (posctl.obeys, posctl.armed, posctl.estimator) == (False, False, 'in failsafe')
+    for mode, obeys in (('OFFBOARD', True), ('GUIDED', True), ('POSCTL', False), ('', False)):
+        state = SimpleNamespace(connected=True, armed=False, mode=mode)
+        assert autopilots.mavros_status(state).obeys is obeys
+    for kind, mode, obeys in ((2, 4, True), (1, 15, True), (2, 15, False), (1, 4, False),
+                              (3, 4, False)):
+        state = SimpleNamespace(vehicle_type=kind, mode=mode, armed=True, failsafe=[])
+        assert autopilots.ardupilot_status(state).obeys is obeys
+
+
+def test_topics_carry_the_version_of_their_message_as_px4_names_them():
+    assert px4.versioned('fmu/out/vehicle_status', SimpleNamespace()) \
+        == 'fmu/out/vehicle_status'
+    for version, name in ((0, 'fmu/out/x'), (1, 'fmu/out/x_v1'), (3, 'fmu/out/x_v3')):
+        assert px4.versioned('fmu/out/x', SimpleNamespace(MESSAGE_VERSION=version)) == name
+
+
+def test_mavros_gets_an_attitude_in_ros_frames():
+    setpoint = make_adapter('mavros_attitude').convert(Command(10**9, 0.0, 0.0, 0.0, 0.25), NORTH)
+
+    def kind(**fields):
+        return SimpleNamespace(header=Header(), body_rate=Vector3(), **fields)
+
+    packed = autopilots.pack_mavros_attitude(kind, setpoint, ardupilot=False)
+    # ArduCopter stops when only some of the rates are ignored.
+    assert autopilots.pack_mavros_attitude(kind, setpoint, ardupilot=True).type_mask == 0
+    assert (packed.orientation.w, packed.orientation.z) == pytest.approx((math.sqrt(0.5),) * 2)
+    assert (packed.type_mask, packed.thrust, packed.body_rate.z) == (3, 0.5, 0.25)
+    assert packed.header.stamp.sec == 1

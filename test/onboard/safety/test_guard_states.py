@@ -1,0 +1,143 @@
+"""The guard's state machine, explored until nothing new is found, against its table."""
+
+import copy
+import math
+import re
+from pathlib import Path
+
+from liquid_pilot.interfaces import Command, VehicleLimits
+from liquid_pilot.onboard.safety import guard as g
+
+LIMITS = VehicleLimits(maximum=(2.5, 1.5, 1.0, 1.5), slew=(8.0, 8.0, 8.0, 10.0),
+                       safe_command=(0.1, 0.0, -0.2, 0.0))
+MS = 1_000_000
+
+
+class World:
+    """A guard, its clock and whoever commands it."""
+
+    def __init__(self):
+        self.guard, self.now, self.tick, self.distrusted = g.Guard(LIMITS), 0.0, 0, False
+
+    def command(self, value):
+        self.tick += 1
+        return self.guard.accept(Command(self.tick * 50 * MS, value, 0.0, 0.0, 0.0), self.now)
+
+    def late(self):
+        self.now += 0.6
+        return self.guard.check(self.now)
+
+    def trust(self, reason):
+        self.distrusted = bool(reason)
+        self.guard.distrust(reason)
+
+    @property
+    def key(self):
+        """All that decides what comes next; times and stamps count only by their order."""
+        fresh = self.now - self.guard._since_s <= LIMITS.command_timeout_s
+        return (self.guard.state, self.distrusted, fresh, self.guard._order_stamp_ns is None,
+                self.guard.check(self.now).command.values == LIMITS.safe_command)
+
+
+EVENTS = {
+    'engage': lambda w: w.guard.engage(w.now),
+    'engage, failing': lambda w: w.guard.engage(w.now, ['camera: 3 Hz']),
+    'disengage': lambda w: w.guard.disengage(w.now),
+    'stop': lambda w: w.guard.stop(w.now),
+    'override': lambda w: w.guard.override('the human has it'),
+    'override ends': lambda w: w.guard.override(''),
+    'good command': lambda w: w.command(1.0),
+    'not finite': lambda w: w.command(math.nan),
+    'time-out': lambda w: w.late(),
+    'check': lambda w: w.guard.check(w.now),
+    'distrust': lambda w: w.trust('two publishers'),
+    'trust': lambda w: w.trust(''),
+}
+
+
+def expected(state, event, distrusted):
+    if event == 'engage, failing' or (event in ('engage', 'good command') and distrusted):
+        return state
+    return g.TRANSITIONS.get((state, event), state)
+
+
+def explore():
+    """Every (world, event, world after, what was said) that can be reached."""
+    first = World()
+    seen, waiting = {first.key}, [first]
+    while waiting:
+        before = waiting.pop()
+        for event, do in EVENTS.items():
+            after = copy.deepcopy(before)
+            after.now += 0.01
+            said = do(after)
+            yield before, event, after, said
+            if after.key not in seen:
+                seen.add(after.key)
+                waiting.append(after)
+
+
+EXPLORED = list(explore())
+
+
+def test_every_state_and_every_transition_of_the_table_is_reached_and_no_other():
+    taken = set()
+    for before, event, after, _ in EXPLORED:
+        source, target = before.guard.state, after.guard.state
+        # Time goes on between two events: what was engaged may have expired on the way.
+        if source == g.ENGAGED and event not in ('engage', 'disengage', 'stop', 'override') \
+                and after.now - before.guard._since_s > LIMITS.command_timeout_s:
+            source = g.SAFE if event != 'time-out' else source
+        assert target == expected(source, event, before.distrusted), (source, event)
+        if source != target:
+            taken.add((source, event))
+    assert taken == set(g.TRANSITIONS)
+    assert {after.guard.state for _, _, after, _ in EXPLORED} == set(g.STATES)
+
+
+def test_what_leaves_is_safe_wherever_it_is_not_engaged():
+    for _, event, after, said in EXPLORED:
+        decision = said if isinstance(said, g.Decision) else after.guard.check(after.now)
+        assert all(math.isfinite(value) for value in decision.command.values)
+        if decision.state != g.ENGAGED:
+            assert decision.command.values == LIMITS.safe_command and decision.reason
+        assert decision.fresh == (event == 'good command' and decision.state == g.ENGAGED)
+
+
+def test_nothing_engages_by_itself_after_a_stop_a_human_or_a_disengaging():
+    for before, event, after, _ in EXPLORED:
+        if before.guard.state in (g.DISENGAGED, g.STOPPED, g.OVERRIDDEN) and event != 'engage':
+            assert after.guard.state not in (g.ENGAGED, g.SAFE)
+
+
+def test_a_human_wins_from_every_state_at_once_and_until_he_gives_it_back():
+    for before, event, after, said in EXPLORED:
+        if event == 'override':
+            assert after.guard.state == g.OVERRIDDEN
+        elif before.guard.state == g.OVERRIDDEN:
+            ended = event == 'override ends'
+            assert after.guard.state == (g.DISENGAGED if ended else g.OVERRIDDEN)
+            if event in ('engage', 'engage, failing', 'stop'):
+                assert said[0] is False and 'the human has it' in said[1]
+
+
+def test_failing_checks_and_distrust_keep_it_from_engaging_and_are_named():
+    named = set()
+    for before, event, after, said in EXPLORED:
+        if not event.startswith('engage') or before.guard.state in (g.ENGAGED, g.OVERRIDDEN):
+            continue
+        if event == 'engage, failing':
+            assert said[0] is False and 'camera: 3 Hz' in said[1]
+            named.add('checks')
+        if before.distrusted:
+            assert said[0] is False and 'two publishers' in said[1]
+            named.add('distrust')
+        assert said[0] is (after.guard.state == g.ENGAGED)
+    assert named == {'checks', 'distrust'}
+
+
+def test_the_picture_in_the_docs_is_the_table():
+    text = (Path(__file__).resolve().parents[3] / 'docs' / 'guard.md').read_text()
+    drawn = {(source, event): target for source, target, event in
+             re.findall(r'^ +(\w+) --> (\w+): (.+)$', text, re.M)}
+    assert drawn == g.TRANSITIONS

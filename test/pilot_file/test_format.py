@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load as tensors_from_bytes
+from safetensors.numpy import save as tensors_to_bytes
+
+from liquid_pilot import pilot_file
+from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError, VehicleLimits
+from liquid_pilot.liquid import wiring
+from liquid_pilot.pilot_file import PilotFile, PilotSpecification
+
+NET = wiring.ncp(14, 6, 5, 4, 3, 2, 4, 2, seed=11)
+ENCODER = b'\x08\x0a\x3a\x06\x12\x04none'  # an ONNX model with a graph named 'none', of no nodes
+OTHER_ENCODER = ENCODER.replace(b'none', b'mine')
+SPECIFICATION = PilotSpecification(
+    name='test-ltc', vehicle='quadrotor', rate_hz=20.0, dt_min_s=0.005, dt_max_s=0.5,
+    camera=CameraGeometry.from_vertical_fov(128, 72, 1.0),
+    core={'type': 'ltc', 'unfolds': 6, 'wiring': NET.to_dict()}, features=8,
+    imu_mean=(0.0, 0.1, 0.0, 0.0, 0.0, 9.8), imu_scale=(1.0, 1.0, 1.0, 2.0, 2.0, 2.0),
+    command_scale=(2.5, 1.5, 1.0, 1.5),
+    limits=VehicleLimits((2.5, 1.5, 1.0, 1.5), (8.0, 8.0, 8.0, 10.0)),
+    card={'seeds': [1, 2], 'command': 'liquid-pilot train', 'note': 'überall'})
+
+
+@pytest.fixture
+def saved(tmp_path, parameters_for) -> PilotFile:
+    return pilot_file.save(tmp_path / 'pilot', SPECIFICATION, NET, parameters_for(NET), ENCODER)
+
+
+def _edit(folder: Path, change) -> None:
+    file = folder / 'pilot.json'
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+def _put(folder: Path, name: str, data: bytes) -> None:
+    """Replace a file and its hash, so that only the content is wrong."""
+    (folder / name).write_bytes(data)
+    _edit(folder, lambda content: content['sha256'].update(
+        {name: hashlib.sha256(data).hexdigest()}))
+
+
+def _refused(folder: Path, *parts: str) -> None:
+    with pytest.raises(LiquidPilotError) as caught:
+        pilot_file.load(folder)
+    message = str(caught.value)
+    assert '\n' not in message
+    for part in parts:
+        assert part in message, message
+
+
+def test_what_is_saved_is_what_is_loaded(saved, parameters_for):
+    loaded = pilot_file.load(saved.path)
+    assert loaded.specification == SPECIFICATION == saved.specification
+    assert loaded.specification.unfolds == 6
+    assert loaded.encoder == ENCODER
+    assert np.array_equal(loaded.wiring.polarity, NET.polarity)
+    for name, tensor in parameters_for(NET).to_tensors().items():
+        np.testing.assert_array_equal(getattr(loaded.parameters, name), tensor)
+    assert loaded.digest == saved.digest
+    assert loaded.digest == hashlib.sha256((saved.path / 'pilot.json').read_bytes()).hexdigest()
+    assert sorted(path.name for path in saved.path.iterdir()) == [
+        'core.safetensors', 'encoder.onnx', 'pilot.json']
+
+
+def test_a_pilot_without_a_word_on_lenses_asks_for_rectified_images(saved):
+    assert saved.specification.rectify
+    _edit(saved.path, lambda content: content.pop('rectify'))
+    assert pilot_file.load(saved.path).specification.rectify
+    _edit(saved.path, _at('rectify', False))
+    assert not pilot_file.load(saved.path).specification.rectify
+
+
+def test_the_digest_follows_every_part(saved, parameters_for, tmp_path):
+    others = [
+        pilot_file.save(tmp_path / 'a', SPECIFICATION, NET, parameters_for(NET, 1), ENCODER),
+        pilot_file.save(tmp_path / 'b', SPECIFICATION, NET, parameters_for(NET), OTHER_ENCODER),
+    ]
+    same = pilot_file.save(tmp_path / 'c', SPECIFICATION, NET, parameters_for(NET), ENCODER)
+    assert len({saved.digest, *(other.digest for other in others)}) == 3
+    assert same.digest == saved.digest
+
+
+def test_saving_again_replaces_the_pilot_and_keeps_other_files(saved, parameters_for):
+    (saved.path / 'README.md').write_text('mine')
+    (saved.path / 'figures').mkdir()
+    (saved.path / 'figures' / 'paths.png').write_bytes(b'png')
+    again = pilot_file.save(saved.path, SPECIFICATION, NET, parameters_for(NET, 1), OTHER_ENCODER)
+    assert again.encoder == pilot_file.load(saved.path).encoder == OTHER_ENCODER
+    assert (saved.path / 'README.md').read_text() == 'mine'
+    assert (saved.path / 'figures' / 'paths.png').read_bytes() == b'png'
+    assert [path.name for path in saved.path.parent.iterdir()] == ['pilot']
+
+
+def test_a_failed_save_leaves_the_old_pilot(saved, parameters_for):
+    bad = parameters_for(NET)
+    bad.cm[0] = -1.0
+    with pytest.raises(LiquidPilotError, match=r"pilot/core\.safetensors: tensor 'cm'"):
+        pilot_file.save(saved.path, SPECIFICATION, NET, bad, ENCODER)
+    assert pilot_file.load(saved.path).digest == saved.digest
+    assert [path.name for path in saved.path.parent.iterdir()] == ['pilot']
+
+
+def test_saving_over_something_else_is_refused(tmp_path, parameters_for):
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'work' / 'thesis.tex').write_text('precious')
+    (tmp_path / 'file').write_text('precious')
+    for name in ('work', 'file'):
+        with pytest.raises(LiquidPilotError, match=name):
+            pilot_file.save(tmp_path / name, SPECIFICATION, NET, parameters_for(NET), ENCODER)
+    assert (tmp_path / 'work' / 'thesis.tex').read_text() == 'precious'
+
+
+def test_saving_with_another_wiring_is_refused(tmp_path, parameters_for):
+    other = wiring.dense(14, 15, 4, seed=0)
+    with pytest.raises(LiquidPilotError, match=r'core\.wiring'):
+        pilot_file.save(tmp_path / 'p', SPECIFICATION, other, parameters_for(other), ENCODER)
+    assert not (tmp_path / 'p').exists()
+
+
+def test_a_path_that_is_no_folder_is_refused(tmp_path):
+    _refused(tmp_path / 'nothing', 'nothing is not a folder')
+
+
+@pytest.mark.parametrize('name', ['pilot.json', 'core.safetensors', 'encoder.onnx'])
+def test_a_missing_file_is_named(saved, name):
+    (saved.path / name).unlink()
+    _refused(saved.path, f'pilot/{name}: is missing')
+
+
+@pytest.mark.parametrize('name', ['core.safetensors', 'encoder.onnx'])
+def test_truncated_and_exchanged_files_are_caught_by_their_hash(saved, name):
+    data = (saved.path / name).read_bytes()
+    for spoiled in (data[:-1], b'', data[:-1] + bytes([data[-1] ^ 1])):
+        (saved.path / name).write_bytes(spoiled)
+        _refused(saved.path, f'pilot/{name}:', f'sha256.{name}')
+
+
+def test_a_truncated_pilot_json_is_not_json(saved):
+    text = (saved.path / 'pilot.json').read_bytes()
+    (saved.path / 'pilot.json').write_bytes(text[:len(text) // 2])
+    _refused(saved.path, 'pilot/pilot.json: not valid JSON')
+
+
+@pytest.mark.parametrize('text', [
+    b'', b'\xff\xfe', b'[' * 100_000, b'{"format": NaN}', b'9' * 10_000, pickle.dumps({'a': 1})])
+def test_what_is_not_json_is_refused(saved, text):
+    (saved.path / 'pilot.json').write_bytes(text)
+    _refused(saved.path, 'pilot/pilot.json: not valid JSON')
+
+
+def test_json_that_is_no_object_is_refused(saved):
+    (saved.path / 'pilot.json').write_text('[1, 2]')
+    _refused(saved.path, 'pilot/pilot.json: must hold a JSON object')
+
+
+@pytest.mark.parametrize('name', ['pilot.json', 'core.safetensors', 'encoder.onnx'])
+def test_links_out_of_the_folder_are_refused(saved, tmp_path, name):
+    outside = tmp_path / 'outside'
+    (saved.path / name).rename(outside)
+    (saved.path / name).symlink_to(outside)
+    _refused(saved.path, f'pilot/{name}: is a link out of the folder')
+
+
+def test_links_that_are_no_file_are_refused_and_links_within_are_read(saved):
+    encoder = saved.path / 'encoder.onnx'
+    encoder.rename(saved.path / 'graph.onnx')
+    encoder.symlink_to('graph.onnx')
+    assert pilot_file.load(saved.path).encoder == ENCODER
+    encoder.unlink()
+    encoder.symlink_to('encoder.onnx')
+    _refused(saved.path, 'pilot/encoder.onnx: cannot be read')
+    encoder.unlink()
+    encoder.mkdir()
+    _refused(saved.path, 'pilot/encoder.onnx: is not a regular file')
+    encoder.rmdir()
+    os.mkfifo(encoder)
+    _refused(saved.path, 'pilot/encoder.onnx: is not a regular file')
+
+
+def test_a_folder_that_is_a_link_is_read(saved, tmp_path):
+    (tmp_path / 'link').symlink_to(saved.path)
+    assert pilot_file.load(tmp_path / 'link').digest == saved.digest
+
+
+@pytest.mark.parametrize('name', ['pilot.json', 'core.safetensors', 'encoder.onnx'])
+def test_files_beyond_the_size_limit_are_refused_unread(saved, name):
+    os.truncate(saved.path / name, (64 << 20) + 1)
+    _refused(saved.path, f'pilot/{name}: is larger than')
+
+
+def test_an_empty_encoder_is_refused(saved):
+    _put(saved.path, 'encoder.onnx', b'')
+    _refused(saved.path, 'pilot/encoder.onnx: is empty')
+
+
+@pytest.mark.parametrize('data', [b'', b'\x00' * 8, b'\xff' * 64, pickle.dumps([1, 2, 3])])
+def test_what_is_not_safetensors_is_refused(saved, data):
+    _put(saved.path, 'core.safetensors', data)
+    _refused(saved.path, 'pilot/core.safetensors: not a readable safetensors file')
+
+
+def _replace(name, change):
+    return lambda tensors: tensors.update({name: change(tensors[name])})
+
+
+def _nan(tensor):
+    return np.where(np.arange(tensor.size).reshape(tensor.shape) == 1, np.float32(np.nan), tensor)
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (lambda tensors: tensors.pop('erev'), "tensor 'erev' is missing"),
+    (_replace('mu', lambda t: t[:-1]), "tensor 'mu' must have the shape (15, 15), not (14, 15)"),
+    (_replace('vleak', _nan), "tensor 'vleak' holds values that are not finite"),
+    (_replace('cm', lambda t: 0 * t), "tensor 'cm' must be positive"),
+    (_replace('sigma', lambda t: t.astype(np.float16)), "tensor 'sigma' must be float32"),
+    (_replace('w', np.ones_like), "tensor 'w' has synapses that core.wiring has not"),
+    (_replace('sensory_w', np.ones_like),
+     "tensor 'sensory_w' has synapses that core.wiring has not"),
+    (lambda tensors: tensors.update(
+        {name: tensors[name][:-1] for name in tensors if name in ('output_w', 'output_b')}),
+     'core.wiring needs (14, 15, 4)'),
+])
+def test_wrong_tensors_are_refused_by_name(saved, change, message):
+    tensors = tensors_from_bytes((saved.path / 'core.safetensors').read_bytes())
+    change(tensors)
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    _put(saved.path, 'core.safetensors', tensors_to_bytes(tensors))
+    _refused(saved.path, 'pilot/core.safetensors: ', message)
+
+
+@pytest.mark.parametrize('field', [
+    'format', 'version', 'name', 'vehicle', 'rate_hz', 'dt_min_s', 'dt_max_s', 'camera', 'core',
+    'features', 'imu_mean', 'imu_scale', 'command_scale', 'limits', 'card', 'sha256',
+    'camera.width', 'camera.fx', 'core.type', 'core.unfolds', 'core.wiring', 'core.wiring.kind',
+    'core.wiring.seed', 'limits.maximum', 'limits.slew', 'limits.command_timeout_s',
+    'limits.safe_command', 'sha256.core.safetensors', 'sha256.encoder.onnx'])
+def test_every_field_is_needed_and_typed(saved, field):
+    content = json.loads((saved.path / 'pilot.json').read_text())
+    # File names have dots of their own.
+    parents = field.split('.')[:-1] if not field.startswith('sha256.') else ['sha256']
+    last = field.removeprefix('.'.join([*parents, '']))
+    for wrong in (None, 'absent', True, {'no': 1}, -1, 'text', [], '@huge@', 10**400):
+        changed = copy.deepcopy(content)
+        place = changed
+        for parent in parents:
+            place = place[parent]
+        if wrong == 'absent':
+            del place[last]
+        elif (wrong, last) in (('text', 'vehicle'), ('text', 'name'), ({'no': 1}, 'card')):
+            continue  # right by its type
+        else:
+            place[last] = wrong
+        text = json.dumps(changed).replace('"@huge@"', '1e400')
+        (saved.path / 'pilot.json').write_text(text)
+        # A hash that is only wrong is reported with the file it is of.
+        _refused(saved.path, 'pilot/' if wrong == 'text' else 'pilot/pilot.json', field)
+
+
+def _at(*keys_and_value):
+    *keys, last, value = keys_and_value
+
+    def change(content):
+        for key in keys:
+            content = content[key]
+        content[last] = value
+    return change
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (_at('format', 'lerobot'), "format must be 'liquid_pilot'"),
+    (_at('version', 2), 'version must be 1'),
+    (_at('name', '../../etc'), 'name may have letters'),
+    (_at('rate_hz', 1000.0), 'rate_hz must fit dt_min_s'),
+    (_at('dt_max_s', 0.001), 'dt_max_s must lie in'),
+    (_at('camera', 'height', 0), 'camera.height must lie in'),
+    (_at('camera', 'width', 128.0), 'camera.width must be an integer'),
+    (_at('camera', 'lens', 1), 'camera.lens is not a field'),
+    (_at('core', 'type', 'rnn'), "core.type must be 'ltc' or one of cfc, gru"),
+    (_at('core', 'unfolds', 0), 'core.unfolds must lie in'),
+    (_at('core', 'wiring', 'inputs', 15), 'core.wiring.inputs must be features + 6'),
+    (_at('core', 'wiring', 'motor', 3), 'core.wiring must have 4 motor neurons'),
+    (_at('core', 'wiring', 'inter_fanout', 99), 'core.wiring.inter_fanout must be'),
+    (_at('features', 9), 'core.wiring.inputs must be features + 6 = 15'),
+    (_at('imu_mean', [0.0] * 5), 'imu_mean must have 6 entries, not 5'),
+    (_at('imu_scale', [0.0] * 6), 'imu_scale must lie in'),
+    (_at('imu_scale', ['1'] * 6), 'imu_scale must hold numbers'),
+    (_at('command_scale', [1.0, 1.0, 1.0, True]), 'command_scale must hold numbers'),
+    (_at('limits', 'slew', [0.0] * 4), 'limits: maximum must be >= 0 and slew > 0'),
+    (_at('limits', 'safe_command', [9.0] * 4), 'limits: safe_command exceeds maximum'),
+    (_at('limits', 'command_timeout_s', 0.0), 'limits.command_timeout_s must lie in'),
+    (_at('rectify', 1), 'rectify must be true or false'),
+    (_at('comment', 'hello'), 'comment is not a field of version 1'),
+    (_at('sha256', 'pilot.json', 'x'), 'sha256.pilot.json is not a field'),
+])
+def test_wrong_values_are_refused_by_field(saved, change, message):
+    _edit(saved.path, change)
+    _refused(saved.path, 'pilot/pilot.json: ', message)
+
+
+def test_a_card_that_json_cannot_hold_is_refused(tmp_path, parameters_for):
+    for value in (float('nan'), b'bytes'):
+        specification = dataclasses.replace(SPECIFICATION, card={'value': value})
+        with pytest.raises(LiquidPilotError, match=r'pilot\.json cannot be written'):
+            pilot_file.save(tmp_path / 'p', specification, NET, parameters_for(NET), ENCODER)
+
+
+def test_names_find_shipped_pilots_and_paths_find_folders(
+    saved, tmp_path, parameters_for, monkeypatch
+):
+    share = tmp_path / 'prefix' / 'share' / 'liquid_pilot' / 'pilots' / 'shipped-one'
+    pilot_file.save(share, SPECIFICATION, NET, parameters_for(NET), ENCODER)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'prefix'))
+    monkeypatch.chdir(tmp_path)
+    assert pilot_file.resolve('shipped-one') == share
+    assert pilot_file.resolve('pilot') == Path('pilot')
+    assert pilot_file.resolve(saved.path) == saved.path
+    with pytest.raises(LiquidPilotError, match=r"no pilot 'shipped-two'.*shipped-one"):
+        pilot_file.resolve('shipped-two')
+
+
+def test_a_shipped_pilot_installed_as_links_is_found_where_its_files_are(
+    saved, tmp_path, monkeypatch
+):
+    # So does `colcon build --symlink-install`.
+    share = tmp_path / 'prefix' / 'share' / 'liquid_pilot' / 'pilots' / 'linked'
+    share.mkdir(parents=True)
+    for file in saved.path.iterdir():
+        (share / file.name).symlink_to(file)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'prefix'))
+    assert pilot_file.load(pilot_file.resolve('linked')).digest == saved.digest
+
+
+def _graph_pilot(path: Path, **core) -> PilotFile:
+    specification = dataclasses.replace(
+        SPECIFICATION, core={'type': 'gru', 'state_size': 12, **core})
+    return pilot_file.save(path, specification, None, None, ENCODER, OTHER_ENCODER)
+
+
+def test_a_core_that_is_a_graph_is_saved_and_loaded(tmp_path, parameters_for):
+    saved = _graph_pilot(tmp_path / 'p')
+    assert (saved.core_graph, saved.encoder) == (OTHER_ENCODER, ENCODER)
+    assert saved.wiring is None and saved.parameters is None
+    assert saved.specification.core == {'type': 'gru', 'state_size': 12}
+    (saved.path / 'core.onnx').write_bytes(ENCODER)
+    _refused(saved.path, 'p/core.onnx:', 'sha256.core.onnx')
+    _put(saved.path, 'core.onnx', b'no graph')
+    _refused(saved.path, 'p/core.onnx: is not a readable ONNX file')
+    # A liquid pilot in its place leaves nothing of it.
+    pilot_file.save(tmp_path / 'p', SPECIFICATION, NET, parameters_for(NET), ENCODER)
+    assert not (tmp_path / 'p' / 'core.onnx').exists()
+
+
+def test_a_core_that_is_a_graph_has_fields_of_its_own(tmp_path):
+    for core, message in (({'state_size': 0}, 'core.state_size must lie in'),
+                          ({'unfolds': 6}, 'core.unfolds is not a field')):
+        with pytest.raises(LiquidPilotError) as caught:
+            _graph_pilot(tmp_path / 'p', **core)
+        assert message in str(caught.value)
+    assert not (tmp_path / 'p').exists()
+
+
+def test_a_core_is_either_a_graph_or_liquid(tmp_path, parameters_for):
+    graph = dataclasses.replace(SPECIFICATION, core={'type': 'lstm', 'state_size': 12})
+    for specification, given in (
+            (SPECIFICATION, (None, None, ENCODER, ENCODER)),
+            (SPECIFICATION, (NET, parameters_for(NET), ENCODER, ENCODER)),
+            (graph, (NET, parameters_for(NET), ENCODER)), (graph, (None, None, ENCODER))):
+        with pytest.raises(LiquidPilotError, match=r'core\.type .* needs .* alone'):
+            pilot_file.save(tmp_path / 'p', specification, *given)

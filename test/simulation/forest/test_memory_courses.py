@@ -1,0 +1,181 @@
+"""Courses that need memory: what is seen when, what counts as success, and that sides are fair."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from liquid_pilot.interfaces import Command, LiquidPilotError
+from liquid_pilot.simulation.base.action_noise import Waverer
+from liquid_pilot.simulation.base.condition import COURSES, parse
+from liquid_pilot.simulation.base.mission import Mission
+from liquid_pilot.simulation.base.random_streams import random_stream
+from liquid_pilot.simulation.forest.expert import Expert
+from liquid_pilot.simulation.forest.layout import ForestSettings, generate
+from liquid_pilot.simulation.forest.memory_courses import Way
+from liquid_pilot.simulation.forest.scene import build_forest_scene
+from liquid_pilot.simulation.simulator import Simulation
+from liquid_pilot.simulation.tasks.registry import layout_of
+
+
+@pytest.fixture(scope='module')
+def simulation():
+    with Simulation() as made:
+        yield made
+
+
+def course(seed, text):
+    return layout_of('quadrotor', seed, parse(text))
+
+
+def red_pixels(packet):
+    image = packet.observation.image
+    rgb = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3).astype(int)
+    return int(((rgb[..., 0] > 130) & (rgb[..., 1] < 60) & (rgb[..., 2] < 60)).sum())
+
+
+def aside(layout, place):
+    """Metres to the left of the first leg."""
+    middle = np.add(layout.target_enu_m[:2], layout.course.decoy_enu_m[:2]) / 2
+    along = middle - layout.start_enu_m[:2]
+    offset = np.subtract(place[:2], layout.start_enu_m[:2])
+    return float(along[0] * offset[1] - along[1] * offset[0]) / float(np.hypot(*along))
+
+
+def fly(simulation, seed, text, command=None):
+    """Outcome, reason and packets of a flight by the expert, or by a function of it."""
+    packet = simulation.reset(seed, conditions=parse(text))
+    expert, mission = Expert(simulation.layout), Mission(seed, simulation.layout)
+    packets = []
+    while mission.update(packet) is None:
+        packets.append((packet, red_pixels(packet)))
+        label = expert.command(packet.state)
+        packet = simulation.advance(command(packet, label) if command else label)
+    return mission.outcome, mission.reason, packets
+
+
+@pytest.mark.parametrize('family', COURSES)
+def test_the_expert_remembers_and_arrives(simulation, family):
+    for seed in range(3):
+        outcome, reason, _ = fly(simulation, seed, f'{family}:{1 + 2 * seed}')
+        assert outcome == 'success', (seed, reason)
+
+
+@pytest.mark.parametrize('family', COURSES)
+def test_target_and_decoy_are_mirror_images_and_either_side_is_as_likely(family):
+    sides = []
+    for seed in range(60):
+        layout = course(seed, f'{family}:2')
+        target, decoy = layout.target_enu_m, layout.course.decoy_enu_m
+        assert math.dist(target[:2], layout.start_enu_m[:2]) == pytest.approx(
+            math.dist(decoy[:2], layout.start_enu_m[:2]))
+        assert aside(layout, target) == pytest.approx(-aside(layout, decoy))
+        assert abs(aside(layout, target)) > 2.0
+        sides.append(aside(layout, target) > 0)
+    assert 18 <= sum(sides) <= 42
+
+
+def test_forests_alone_do_not_tell_the_side():
+    # What a course clears of trees it clears on both sides.
+    left = [sum(aside(layout, (tree.x_m, tree.y_m)) * aside(layout, layout.target_enu_m) > 0
+                for tree in layout.trees if not tree.backdrop)
+            for layout in (course(seed, 'two_legs:3') for seed in range(40))]
+    total = [sum(not tree.backdrop for tree in course(seed, 'two_legs:3').trees)
+             for seed in range(40)]
+    assert abs(sum(left) / sum(total) - 0.5) < 0.05
+
+
+def test_two_legs_shows_the_target_at_the_start_and_both_chairs_behind_the_gate(simulation):
+    _, _, packets = fly(simulation, 0, 'two_legs:3')
+    way, seen = Way(simulation.layout), []
+    for packet, red in packets:
+        way.update(packet.state.position_enu_m)
+        shown = tuple(way.shown(packet.stamp_ns * 1e-9).values())
+        seen.append((packet.stamp_ns * 1e-9, shown, red))
+    assert seen[0][1] == (True, False) and seen[0][2] > 0
+    dark = [row for row in seen if row[1] == (False, False)]
+    assert dark[0][0] == pytest.approx(1.2) and dark[-1][0] - dark[0][0] > 2.0
+    assert all(red == 0 for _, _, red in dark)
+    assert seen[-1][1] == (True, True) and seen[-1][2] > 100
+
+
+def test_hidden_hides_behind_hedges_for_seconds(simulation):
+    _, _, packets = fly(simulation, 0, 'hidden:4')
+    red = np.array([red for _, red in packets])
+    assert red[:10].max() > 0
+    longest = max(map(len, ''.join('x' if value == 0 else ' ' for value in red).split()))
+    assert longest > 2.5 * 20
+    assert simulation.layout.course.hedges
+
+
+def test_glimpse_is_flown_by_somebody_else_until_the_handover(simulation):
+    wild = fly(simulation, 0, 'glimpse:2',
+               lambda packet, label: Command(packet.stamp_ns, 2.0, 1.0, 0.0, 1.0)
+               if packet.stamp_ns < 2.9e9 else label)
+    assert wild[0] == 'success'
+    start, before = wild[2][0][0].state, wild[2][59][0].state
+    assert math.dist(start.position_enu_m, before.position_enu_m) < 0.5
+    assert wild[2][0][1] > 0
+    assert max(red for _, red in wild[2][24:60]) == 0
+
+
+def test_the_wrong_chair_ends_the_mission_and_the_gate_comes_first(simulation):
+    layout = course(3, 'two_legs:1')
+    mission = Mission(3, layout)
+    packet = simulation.reset(3, conditions=parse('two_legs:1'))
+    assert packet.target_distance_m == pytest.approx(layout.target_distance_m, abs=0.05)
+    assert packet.target_distance_m > math.dist(layout.start_enu_m[:2], layout.target_enu_m[:2])
+
+    def at(place, distance):
+        state = packet.state._replace(position_enu_m=(*place[:2], 1.5))
+        return replace(packet, state=state, target_distance_m=distance)
+
+    way = Way(layout)
+    # Past the gate, straight to the target: there is still the gate to fly through.
+    assert way.left_m((*layout.target_enu_m[:2], 1.5)) > 1.5
+    assert mission.update(at(layout.target_enu_m, way.left_m(layout.target_enu_m))) is None
+    way.update((*layout.course.gate_enu_m, 1.5))
+    assert way.left_m((*layout.target_enu_m[:2], 1.5)) == 0.0
+    assert mission.update(at(layout.course.decoy_enu_m, 5.0)) == 'crash'
+    assert mission.reason == 'came to the wrong target'
+
+
+def test_without_a_course_nothing_is_other_than_before():
+    settings = ForestSettings()
+    assert course(5, 'clear') == generate(5, settings)
+    assert 'decoy' not in build_forest_scene(generate(5)).bodies
+
+
+def test_a_flight_has_one_course_and_it_cannot_begin_on_the_way():
+    with pytest.raises(LiquidPilotError, match='two courses'):
+        parse('two_legs:1+hidden:2')
+    with pytest.raises(LiquidPilotError, match='part of the world'):
+        parse('glimpse:1@3s')
+    assert parse('hidden:2+snow:3')
+
+
+def test_at_the_moment_of_decision_somebody_undecided_steers_for_a_while():
+    label = Command(1, 1.0, 0.5, 0.1, 0.9)
+    wavering = 0
+    for seed in range(60):
+        waver = Waverer(random_stream(seed, 'waver'))
+        assert waver(label, False, 0.05) == label
+        flown = [waver(label, True, 0.05) for _ in range(60)]
+        ticks = sum(command != label for command in flown)
+        assert flown[-1] == label
+        assert all(abs(command.yaw_rate_rad_s) <= 1.0 and command.up_m_s == 0.1
+                   for command in flown)
+        wavering += ticks > 0
+        assert ticks == 0 or 8 <= ticks <= 33
+    assert 24 <= wavering <= 48
+
+
+def test_deciding_begins_behind_the_gate_or_at_the_handover():
+    way = Way(course(0, 'two_legs:1'))
+    assert not way.deciding(100.0)
+    way.update((*course(0, 'two_legs:1').course.gate_enu_m, 1.5))
+    assert way.deciding(0.0)
+    way = Way(course(0, 'glimpse:2'))
+    assert [way.deciding(time_s) for time_s in (0.0, 2.9, 3.0, 9.0)] == [False, False, True, True]
+    assert not Way(course(0, 'clear')).deciding(9.0)

@@ -1,0 +1,130 @@
+"""The rover's body, tyres and loops: what a car does, dry and slippery."""
+
+import math
+
+import numpy as np
+import pytest
+
+from liquid_pilot.interfaces import AttitudeThrust, Command, LiquidPilotError
+from liquid_pilot.simulation.mujoco.rendering import mujoco
+from liquid_pilot.simulation.road.layout import generate
+from liquid_pilot.simulation.vehicles.rover import Rover, RoverSettings
+
+S = RoverSettings()
+WORLD = ('<mujoco><compiler angle="radian"/><option timestep="0.005" integrator="implicitfast"/>'
+         '<default><default class="visual"><geom contype="0" conaffinity="0" mass="0"/></default>'
+         '</default><worldbody>{0}</worldbody><sensor>{2}</sensor></mujoco>')
+
+
+def drive(command, seconds, grip=1.0, speed=0.0, layout=None, start=(0.0, 0.0, 0.0), yaw=0.0):
+    """(n, 8) every 50 ms: x, y, z, forward, left, up, yaw rate, roll (accelerated)."""
+    rover = Rover()
+    model = mujoco.MjModel.from_xml_string(WORLD.format(*rover.mjcf(0.9)))
+    data = mujoco.MjData(model)
+    if layout is not None:
+        rover.enter(layout)
+    rover.grip = grip if callable(grip) else lambda x, y: grip
+    rover.place(data, start, yaw)
+    data.qvel[:2] = speed * math.cos(yaw), speed * math.sin(yaw)
+    rows = []
+    for step in range(round(seconds / 0.005)):
+        state = rover.state(data, 0)
+        rover.actuate(data, command(step * 0.005), state)
+        rover.apply_wind(data, 1, (0.0, 0.0, 0.0))
+        mujoco.mj_step(model, data)
+        if step % 10 == 0:
+            rows.append((*state.position_enu_m, *state.velocity_flu_m_s,
+                         state.angular_velocity_flu_rad_s[2], state.orientation_wxyz[1]))
+    return np.array(rows)
+
+
+def bend(speed, radius):
+    return lambda time_s: Command(0, speed, 0.0, 0.0, speed / radius)
+
+
+def test_it_stands_where_it_is_put():
+    path = drive(lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 3.0)
+    assert path[-1, :2] == pytest.approx(0.0, abs=1e-6)
+    assert path[-1, 2] == pytest.approx(S.ride_height_m, abs=1e-3)
+
+
+def test_it_stands_on_a_slope_too():
+    """But for some centimetres a second sideways: slip is what its tyres hold by."""
+    road = generate(5)
+    rng = np.random.default_rng(0)
+    for x, y in rng.uniform(-100, 100, (3, 2)):
+        start = (x, y, float(road.height(x, y)))
+        path = drive(lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 4.0, layout=road, start=start)
+        assert np.hypot(*(path[-1, :2] - (x, y))) < 0.2
+        assert abs(path[-1, 3]) < 0.05
+
+
+@pytest.mark.parametrize('speed', [2.0, 8.0, -1.5])
+def test_it_drives_as_fast_as_it_is_told(speed):
+    path = drive(lambda t: Command(0, speed, 0.0, 0.0, 0.0), 6.0)
+    assert path[-1, 3] == pytest.approx(speed, rel=0.06)
+    assert path[-1, 1] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(('speed', 'radius'), [(2.0, 6.0), (2.0, -10.0), (4.0, 15.0)])
+def test_slowly_it_turns_on_the_circle_that_it_is_told(speed, radius):
+    path = drive(bend(speed, radius), 8.0, speed=speed)
+    assert path[-1, 3] / path[-1, 6] == pytest.approx(radius, rel=0.04)
+
+
+def radius_of(grip, speed=7.5, radius=12.0):
+    path = drive(bend(speed, radius), 6.0, grip, speed)
+    return np.hypot(*path[-20:, 3:5].T).mean() / path[-20:, 6].mean()
+
+
+def test_a_bend_that_dry_tyres_hold_is_missed_at_half_grip():
+    """7.5 m/s on 12 m are 4.7 m/s^2: of dry grip 8.8, of half of it 4.4."""
+    assert radius_of(1.0) == pytest.approx(12.0, rel=0.08)
+    assert radius_of(0.5) > 12.0 * 1.12
+    # Slowed down, half the grip is enough.
+    assert radius_of(0.5, speed=5.0) == pytest.approx(12.0, rel=0.08)
+
+
+def test_tyres_give_way_by_and_by():
+    radii = [radius_of(grip) for grip in (1.0, 0.7, 0.55, 0.4)]
+    assert radii == sorted(radii)
+
+
+def test_no_more_than_grip_holds_it_in_a_bend():
+    for grip in (1.0, 0.5, 0.3):
+        path = drive(bend(8.0, 6.0), 4.0, grip, 8.0)
+        felt = np.hypot(*np.diff(path[:, :2], n=2, axis=0).T) / 0.05**2
+        assert np.quantile(felt, 0.95) < 1.1 * grip * S.handling.friction * 9.81
+
+
+def test_brakes_stop_it_and_grip_says_how_soon():
+    def metres(grip):
+        path = drive(lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 8.0, grip, 8.0)
+        assert abs(path[-1, 3]) < 0.01
+        return path[-1, 0]
+
+    dry, wet, ice = metres(1.0), metres(0.5), metres(0.15)
+    # It brakes with 6 m/s^2 at most, which dry tyres and half-gripping ones differ in.
+    assert 8.0**2 / 2 / 6.5 < dry < wet < ice
+    assert ice > 0.85 * 8.0**2 / 2 / (0.15 * S.handling.friction * 9.81)
+
+
+def test_one_side_on_ice_pulls_it_round():
+    path = drive(lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 1.0,
+                 lambda x, y: 1.0 if y > 0.0 else 0.05, 8.0)
+    assert path[-1, 6] > 0.05 or np.abs(path[:, 6]).max() > 0.1
+
+
+def test_the_inner_wheel_turns_more():
+    rover = Rover()
+    rover.steering_rad = 0.3
+    front = [rover._angle(x, y) for x, y in rover._corners if x > 0.0]
+    base = 2.0 * S.handling.half_wheelbase_m
+    for (_, y), angle in zip(rover._corners, front, strict=False):
+        assert base / math.tan(angle) + y == pytest.approx(base / math.tan(0.3))
+    assert front[0] > 0.3 > front[1] > 0.0
+
+
+def test_it_takes_no_attitude():
+    with pytest.raises(LiquidPilotError, match='takes no AttitudeThrust'):
+        drive(lambda t: AttitudeThrust(0, (1.0, 0.0, 0.0, 0.0), 0.0, 9.81), 0.01)
