@@ -24,9 +24,15 @@ def files_below(folder):
 
 ROS_WHEELS = "python_version<'3.14' and platform_machine=='x86_64' and sys_platform=='linux'"
 ROS = [
-    'ros-jazzy-rclpy', 'ros-jazzy-rmw-fastrtps-cpp', 'ros-jazzy-std-msgs',
-    'ros-jazzy-sensor-msgs', 'ros-jazzy-geometry-msgs', 'ros-jazzy-nav-msgs',
-    'ros-jazzy-diagnostic-msgs', 'ros-jazzy-trajectory-msgs', 'ros-jazzy-std-srvs',
+    'ros-jazzy-rclpy',
+    'ros-jazzy-rmw-fastrtps-cpp',
+    'ros-jazzy-std-msgs',
+    'ros-jazzy-sensor-msgs',
+    'ros-jazzy-geometry-msgs',
+    'ros-jazzy-nav-msgs',
+    'ros-jazzy-diagnostic-msgs',
+    'ros-jazzy-trajectory-msgs',
+    'ros-jazzy-std-srvs',
 ]
 MAVLINK = ['pymavlink>=2.4.41', 'pyserial>=3.5']
 SIM = ['mujoco>=3.3', 'gymnasium>=1.0', 'matplotlib>=3.7']
@@ -42,8 +48,14 @@ setup(
     package_data={f'{NAME}.simulation.conditions': ['severities.yaml']},
     python_requires='>=3.10',
     install_requires=[
-        'numpy>=1.26', 'numba>=0.60', 'onnxruntime>=1.18', 'opencv-python-headless>=4.9',
-        'safetensors>=0.4', 'rich>=13', 'pyyaml>=6', 'mcap>=1.6',
+        'numpy>=1.26',
+        'numba>=0.60',
+        'onnxruntime>=1.18',
+        'opencv-python-headless>=4.9',
+        'safetensors>=0.4',
+        'rich>=13',
+        'pyyaml>=6',
+        'mcap>=1.6',
     ],
     extras_require={
         'ros': [f'{name}; {ROS_WHEELS}' for name in ROS],
@@ -51,14 +63,23 @@ setup(
         'train': TRAIN,
         'view': ['pygame-ce>=2.5'],
         'mavlink': MAVLINK,
-        'test': [*TRAIN, *MAVLINK, 'pytest>=8,<9', 'hypothesis>=6.100', 'ncps>=1.0.1', 'ruff>=0.6',
-                 'mcap-ros2-support>=0.5'],
+        'test': [
+            *TRAIN,
+            *MAVLINK,
+            'pytest>=8,<9',
+            'hypothesis>=6.100',
+            'ncps>=1.0.1',
+            'ruff>=0.6',
+            'mcap-ros2-support>=0.5',
+        ],
     },
     entry_points={'console_scripts': ['liquid-pilot = liquid_pilot.cli.main:main']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/liquid_pilot']),
         ('share/liquid_pilot', ['package.xml']),
-        *files_below('launch'), *files_below('config'), *files_below('pilots'),
+        *files_below('launch'),
+        *files_below('config'),
+        *files_below('pilots'),
         *files_below('worlds'),
         ('lib/liquid_pilot', [f'scripts/{node}' for node in NODES]),
     ],

@@ -28,19 +28,19 @@ import numpy as np
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
-from liquid_pilot.onboard.adaptation.frontend import FrontSettings
-from liquid_pilot.onboard.adaptation.learner import Adaptation
-from liquid_pilot.onboard.adaptation.time_scales import ScaleKeeper
-from liquid_pilot.onboard.inference.engine import Engine, evidence_of
+from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.learner import TimeScaleLearner
+from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore
+from liquid_pilot.onboard.inference.engine import Engine, learner_input_of
 from liquid_pilot.pilot_file import PilotFile
 
 WIDTH, HEIGHT, PERIOD_NS, ROUND = 640, 480, 50_000_000, 20
 
 
-class Side:
+class TimedEngine:
     """One engine that flies through the frames."""
 
-    def __init__(self, pilot: PilotFile, front: FrontSettings | None) -> None:
+    def __init__(self, pilot: PilotFile, front: FrontendSettings | None) -> None:
         self.engine = Engine(pilot, front=front)
         self.engine.warm_up()
         self.state, self.sequence = self.engine.initial_state(), 0
@@ -48,8 +48,8 @@ class Side:
         self.learning: list[float] = []
         if front is not None:
             neurons = self.engine.scalable_neurons
-            self.learner = Adaptation(pilot.familiar, neurons)
-            self.keeper = ScaleKeeper(pilot.familiar.receptor_tau_s.shape, neurons)
+            self.learner = TimeScaleLearner(pilot.training_statistics, neurons)
+            self.keeper = TimeScaleStore(pilot.training_statistics.receptor_tau_s.shape, neurons)
 
     def tick(self, observation: Observation) -> float:
         """One tick; its seconds, without the learner's."""
@@ -60,7 +60,9 @@ class Side:
         self.state, self.sequence = tick.state, self.sequence + 1
         if self.learner:
             began = time.perf_counter()
-            self.keeper.accept(self.learner.add(evidence_of(tick, self.sequence)), self.sequence)
+            self.keeper.accept(
+                self.learner.add(learner_input_of(tick, self.sequence)), self.sequence
+            )
             self.learning.append(time.perf_counter() - began)
         return took
 
@@ -73,17 +75,22 @@ def observations(count: int) -> list[Observation]:
     frames = []
     for k in range(16):
         grain = rng.integers(0, 40, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-        picture = wide[:, 8 * k:8 * k + WIDTH] // 2 + grain
+        picture = wide[:, 8 * k : 8 * k + WIDTH] // 2 + grain
         frames.append(ImageBuffer(picture.tobytes(), WIDTH, HEIGHT, 3 * WIDTH, 'rgb8'))
-    return [Observation(k * PERIOD_NS, frames[k % 16], (
-        ImuSample(k * PERIOD_NS, (0.1, 0.0, 0.2), (0.0, 0.3, 9.8)),) * 5)
-        for k in range(1, count + 1)]
+    return [
+        Observation(
+            k * PERIOD_NS,
+            frames[k % 16],
+            (ImuSample(k * PERIOD_NS, (0.1, 0.0, 0.2), (0.0, 0.3, 9.8)),) * 5,
+        )
+        for k in range(1, count + 1)
+    ]
 
 
-def held_bytes(pilot: PilotFile, front: FrontSettings | None, seen: list[Observation]) -> int:
+def held_bytes(pilot: PilotFile, front: FrontendSettings | None, seen: list[Observation]) -> int:
     """Memory that an engine and its state hold after some ticks."""
     tracemalloc.start()
-    side = Side(pilot, front)
+    side = TimedEngine(pilot, front)
     for observation in seen:
         side.tick(observation)
     held, _ = tracemalloc.get_traced_memory()
@@ -94,24 +101,31 @@ def held_bytes(pilot: PilotFile, front: FrontSettings | None, seen: list[Observa
 def measure(pilot: PilotFile, rounds: int) -> dict:
     """All figures."""
     seen = observations(ROUND * rounds)
-    sides = {'trained': Side(pilot, None), 'adapting': Side(pilot, FrontSettings()),
-             'foreseeing': Side(pilot, FrontSettings(foresee=True))}
+    sides = {
+        'trained': TimedEngine(pilot, None),
+        'adapting': TimedEngine(pilot, FrontendSettings()),
+        'foreseeing': TimedEngine(pilot, FrontendSettings(carry_sensitivities=True)),
+    }
     medians = {name: np.empty(rounds) for name in sides}
     for turn in range(rounds):
         for name, side in sides.items():
-            part = seen[ROUND * turn:ROUND * (turn + 1)]
+            part = seen[ROUND * turn : ROUND * (turn + 1)]
             medians[name][turn] = np.median([side.tick(one) for one in part])
         print(f'\rround {turn + 1}/{rounds} ', end='', file=sys.stderr, flush=True)
     print(file=sys.stderr)
     few = seen[:ROUND]
-    plain, front = (held_bytes(pilot, one, few) for one in (None, FrontSettings()))
+    plain, front = (held_bytes(pilot, one, few) for one in (None, FrontendSettings()))
     return {
         'p50_growth': growth(medians['adapting'], medians['trained']),
         'p50_growth_foreseeing': growth(medians['foreseeing'], medians['trained']),
-        **{f'{name}_p50_us': round(1e6 * float(np.median(times)), 1)
-           for name, times in medians.items()},
+        **{
+            f'{name}_p50_us': round(1e6 * float(np.median(times)), 1)
+            for name, times in medians.items()
+        },
         'node_p50_us': round(1e6 * float(np.median(sides['adapting'].learning)), 1),
-        'memory_bytes': front - plain, 'ticks': ROUND * rounds, 'pilot': pilot.digest[:12],
+        'memory_bytes': front - plain,
+        'ticks': ROUND * rounds,
+        'pilot': pilot.digest[:12],
     }
 
 

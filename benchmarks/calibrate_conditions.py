@@ -33,7 +33,7 @@ from rich.progress import Progress
 from liquid_pilot.evaluation.runner import evaluate
 from liquid_pilot.pilot_file import PilotFile, load, resolve
 from liquid_pilot.simulation.base.condition import CLEAR
-from liquid_pilot.simulation.conditions.severities import Scale, scales
+from liquid_pilot.simulation.conditions.severities import SeverityScale, scales
 
 ROOT = Path(__file__).resolve().parent.parent
 SEVERITIES = ROOT / 'liquid_pilot' / 'simulation' / 'severities.yaml'
@@ -42,16 +42,16 @@ FIRST_FOREST = 3_000_000
 COARSE, COARSE_MISSIONS = 5, 8
 FINE, FINE_MISSIONS = 4, 12
 FAIR_MISSIONS = 64
-LOST = 1 / 8
+MAX_LOST_SUCCESS_RATE = 1 / 8
 """Success at which a pilot counts as lost, so that stronger conditions are not flown."""
-TARGETS = (0.90, 0.70, 0.50, 0.35, 0.20)
+TARGET_RELATIVE_SUCCESS = (0.90, 0.70, 0.50, 0.35, 0.20)
 """Shares of the success in fair weather."""
 
-Rates = dict[float, tuple[int, int]]
+SuccessCounts = dict[float, tuple[int, int]]
 """Strength to (successes, missions)."""
 
 
-def fit(rates: Rates, clear: float, high: float) -> tuple[float, float]:
+def fit(rates: SuccessCounts, clear: float, high: float) -> tuple[float, float]:
     """The likeliest a and k of success = clear/(1 + (strength/a)^k), on a grid."""
     strength, won, flown = np.array([(each, *rates[each]) for each in sorted(rates)], float).T
     a = np.geomspace(0.01 * high, 4.0 * high, 400)[:, None, None]
@@ -62,19 +62,22 @@ def fit(rates: Rates, clear: float, high: float) -> tuple[float, float]:
     return float(a[row, 0, 0]), float(k[0, column, 0])
 
 
-def severities(rates: Rates, clear: float, high: float) -> tuple[list[float], bool]:
+def severities(rates: SuccessCounts, clear: float, high: float) -> tuple[list[float], bool]:
     """Five rising strengths to three digits, and whether the pilot was lost within the range."""
     a, k = fit(rates, clear, high)
-    found = [a * (1.0 / target - 1.0) ** (1.0 / k) for target in TARGETS]
+    found = [a * (1.0 / target - 1.0) ** (1.0 / k) for target in TARGET_RELATIVE_SUCCESS]
     lost = found[-1] <= high
     if not lost:
-        found = np.linspace(found[0] if found[0] < high else high / len(TARGETS), high,
-                            len(TARGETS)).tolist()
+        found = np.linspace(
+            found[0] if found[0] < high else high / len(TARGET_RELATIVE_SUCCESS),
+            high,
+            len(TARGET_RELATIVE_SUCCESS),
+        ).tolist()
     return [min(float(f'{value:.3g}'), high) for value in found], lost
 
 
 @dataclass
-class Flier:
+class ConditionSweep:
     """A pilot that is flown through conditions."""
 
     pilot: PilotFile
@@ -82,20 +85,27 @@ class Flier:
     workers: int
     progress: Progress
 
-    def fly(self, wanted: dict[str, list[float]], missions: int) -> dict[str, Rates]:
+    def fly(self, wanted: dict[str, list[float]], missions: int) -> dict[str, SuccessCounts]:
         """By family, the rates at its strengths; all of them in one go."""
-        labels = {(family, strength): f'{family}={strength:g}' if family != CLEAR else CLEAR
-                  for family, strengths in wanted.items() for strength in strengths}
+        labels = {
+            (family, strength): f'{family}={strength:g}' if family != CLEAR else CLEAR
+            for family, strengths in wanted.items()
+            for strength in strengths
+        }
         task = self.progress.add_task(f'{len(labels)} strengths', total=None)
         results = evaluate(
-            [self.pilot], list(labels.values()), range(FIRST_FOREST, FIRST_FOREST + missions),
-            self.out, self.workers,
+            [self.pilot],
+            list(labels.values()),
+            range(FIRST_FOREST, FIRST_FOREST + missions),
+            self.out,
+            self.workers,
             lambda done, total, *rest: self.progress.update(task, completed=done, total=total),
-            self.progress.console.print)
+            self.progress.console.print,
+        )
         if results.interrupted:
             raise KeyboardInterrupt
         name = next(iter(results.pilots))
-        rates: dict[str, Rates] = {family: {} for family in wanted}
+        rates: dict[str, SuccessCounts] = {family: {} for family in wanted}
         for (family, strength), label in labels.items():
             flights = results.of(name, label).values()
             successes = sum(flight.outcome == 'success' for flight in flights)
@@ -107,35 +117,52 @@ def _digits(value: float) -> float:
     return float(f'{value:.4g}')
 
 
-def calibrate(flier: Flier, families: dict[str, Scale], clear: float) -> dict[str, Rates]:
+def calibrate(
+    flier: ConditionSweep, families: dict[str, SeverityScale], clear: float
+) -> dict[str, SuccessCounts]:
     """The rates of every family at strengths that tell where its success falls."""
-    found: dict[str, Rates] = {
+    found: dict[str, SuccessCounts] = {
         family: {scale.low: (round(COARSE_MISSIONS * clear), COARSE_MISSIONS)}
-        for family, scale in families.items()}
+        for family, scale in families.items()
+    }
     for k in range(COARSE):
         share = ((k + 1) / COARSE) ** 2
-        standing = [family for family, rates in found.items()
-                    if rates[max(rates)][0] > LOST * rates[max(rates)][1]]
+        standing = [
+            family
+            for family, rates in found.items()
+            if rates[max(rates)][0] > MAX_LOST_SUCCESS_RATE * rates[max(rates)][1]
+        ]
         if not standing:
             break
-        wanted = {family: [_digits(families[family].low + share * _width(families[family]))]
-                  for family in standing}
+        wanted = {
+            family: [_digits(families[family].low + share * _width(families[family]))]
+            for family in standing
+        }
         for family, rates in flier.fly(wanted, COARSE_MISSIONS).items():
             found[family].update(rates)
     wanted = {}
     for family, rates in found.items():
-        unhurt = [each for each in rates if rates[each][0] >= TARGETS[0] * clear * rates[each][1]]
-        lost = [each for each in rates if rates[each][0] <= TARGETS[-1] * clear * rates[each][1]]
+        unhurt = [
+            each
+            for each in rates
+            if rates[each][0] >= TARGET_RELATIVE_SUCCESS[0] * clear * rates[each][1]
+        ]
+        lost = [
+            each
+            for each in rates
+            if rates[each][0] <= TARGET_RELATIVE_SUCCESS[-1] * clear * rates[each][1]
+        ]
         end = min(lost, default=families[family].high)
         begin = max((each for each in unhurt if each < end), default=families[family].low)
-        wanted[family] = [_digits(begin + (end - begin) * (k + 1) / (FINE + 1))
-                          for k in range(FINE)]
+        wanted[family] = [
+            _digits(begin + (end - begin) * (k + 1) / (FINE + 1)) for k in range(FINE)
+        ]
     for family, rates in flier.fly(wanted, FINE_MISSIONS).items():
         found[family].update(rates)
     return found
 
 
-def _width(scale: Scale) -> float:
+def _width(scale: SeverityScale) -> float:
     return scale.high - scale.low
 
 
@@ -143,8 +170,11 @@ def write(found: dict[str, list[float]], record: dict[str, Any]) -> None:
     """Put the severities where flights read them, and the record beside this script."""
     text = SEVERITIES.read_text()
     for family, values in found.items():
-        text, count = re.subn(rf'(?m)^(  {family}: .*severities: )\[[^\]]*\]',
-                              lambda match, values=values: f'{match[1]}{values}', text)
+        text, count = re.subn(
+            rf'(?m)^(  {family}: .*severities: )\[[^\]]*\]',
+            lambda match, values=values: f'{match[1]}{values}',
+            text,
+        )
         if count != 1:
             sys.exit(f'{SEVERITIES}: no line of {family}')
     SEVERITIES.write_text(text)
@@ -158,23 +188,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
     parser.add_argument('--out', type=Path, default=ROOT / 'runs' / 'calibration')
     parser.add_argument('--write', action='store_true', help='write severities and record')
-    parser.add_argument('--refit', action='store_true',
-                        help='fly nothing: severities from the rates of the record')
+    parser.add_argument(
+        '--refit', action='store_true', help='fly nothing: severities from the rates of the record'
+    )
     parser.add_argument('--quick', action='store_true', help='two missions of one family')
     parsed = parser.parse_args(arguments)
     families = {family: scale for family, scale in scales().items() if not scale.fixed}
     record: dict[str, Any]
     if parsed.refit:
         record = json.loads(RECORD.read_text())
-        found = {family: {strength: (won, flown) for strength, won, flown in entry['rates']}
-                 for family, entry in record['families'].items()}
+        found = {
+            family: {strength: (won, flown) for strength, won, flown in entry['rates']}
+            for family, entry in record['families'].items()
+        }
     else:
         pilot = load(resolve(parsed.pilot))
-        record = {'pilot': pilot.specification.name, 'digest': pilot.digest,
-                  'first_forest': FIRST_FOREST, 'targets': TARGETS}
+        record = {
+            'pilot': pilot.specification.name,
+            'digest': pilot.digest,
+            'first_forest': FIRST_FOREST,
+            'targets': TARGET_RELATIVE_SUCCESS,
+        }
         try:
             with Progress(console=Console(stderr=True)) as progress:
-                flier = Flier(pilot, parsed.out, parsed.workers, progress)
+                flier = ConditionSweep(pilot, parsed.out, parsed.workers, progress)
                 if parsed.quick:
                     rates = flier.fly({'noise': [0.1, 0.8]}, 1)['noise']
                     print(json.dumps({'noise': {str(key): each for key, each in rates.items()}}))
@@ -187,16 +224,28 @@ def main(arguments: list[str] | None = None) -> int:
     record['families'] = {}
     for family, rates in found.items():
         values, lost = severities(
-            rates, record['clear'][0] / record['clear'][1], families[family].high)
+            rates, record['clear'][0] / record['clear'][1], families[family].high
+        )
         record['families'][family] = {
-            'unit': families[family].unit, 'severities': values, 'unbroken': not lost,
-            'rates': [[strength, *rates[strength]] for strength in sorted(rates)]}
+            'unit': families[family].unit,
+            'severities': values,
+            'unbroken': not lost,
+            'rates': [[strength, *rates[strength]] for strength in sorted(rates)],
+        }
     fixed = {family: entry['severities'] for family, entry in record['families'].items()}
     if parsed.write:
         write(fixed, record)
-    print(json.dumps({'clear': record['clear'], 'severities': fixed,
-                      'unbroken': [family for family, entry in record['families'].items()
-                                   if entry['unbroken']]}))
+    print(
+        json.dumps(
+            {
+                'clear': record['clear'],
+                'severities': fixed,
+                'unbroken': [
+                    family for family, entry in record['families'].items() if entry['unbroken']
+                ],
+            }
+        )
+    )
     return 0
 
 

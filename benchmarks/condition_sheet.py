@@ -20,9 +20,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from liquid_pilot.simulation.base.condition import COURSES, FAMILIES, SEVERITIES, WORLD, parse
+from liquid_pilot.simulation.base.condition import (
+    FAMILIES,
+    MEMORY_COURSES,
+    SEVERITIES,
+    WORLD_FAMILIES,
+    parse,
+)
 from liquid_pilot.simulation.base.mission import Mission
-from liquid_pilot.simulation.conditions.pipeline import PICTURE
+from liquid_pilot.simulation.conditions.pipeline import IMAGE_EFFECTS
 from liquid_pilot.simulation.simulator import Simulation
 
 _FLOWN_TICKS = 40
@@ -65,12 +71,21 @@ def sheet(rows: dict[str, list[np.ndarray]], width: int) -> np.ndarray:
     page = np.full((len(rows) * height, _LABEL_PX + columns * width, 3), 255, np.uint8)
     for row, (family, pictures) in enumerate(rows.items()):
         top = row * height
-        cv2.putText(page, family, (6, top + height // 2 + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.5,
-                    (0, 0, 0), 1, cv2.LINE_AA)
+        cv2.putText(
+            page,
+            family,
+            (6, top + height // 2 + 5),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.5,
+            (0, 0, 0),
+            1,
+            cv2.LINE_AA,
+        )
         for column, picture in enumerate(pictures):
             left = _LABEL_PX + column * width
-            page[top:top + height, left:left + width] = cv2.resize(
-                picture, (width, height), interpolation=cv2.INTER_AREA)
+            page[top : top + height, left : left + width] = cv2.resize(
+                picture, (width, height), interpolation=cv2.INTER_AREA
+            )
     return page
 
 
@@ -90,16 +105,21 @@ def main(arguments: list[str] | None = None) -> None:
     rows, cost = {}, {}
     if parsed.courses:
         with Simulation() as simulation:
-            for course in COURSES:
+            for course in MEMORY_COURSES:
                 for k in range(2):
                     rows[f'{course} {k + 1}'] = fly_course(
-                        simulation, parsed.seed + k, f'{course}:3')
+                        simulation, parsed.seed + k, f'{course}:3'
+                    )
         _write(parsed.out, sheet(rows, parsed.width))
         print(json.dumps({'flights': len(rows)}))
         return
     with Simulation() as simulation:
         _, fair_ms = fly(simulation, parsed.seed, 'clear')
-        for family in [name for name in FAMILIES if name in PICTURE or name in WORLD - {*COURSES}]:
+        for family in [
+            name
+            for name in FAMILIES
+            if name in IMAGE_EFFECTS or name in WORLD_FAMILIES - {*MEMORY_COURSES}
+        ]:
             flown = [fly(simulation, parsed.seed, f'{family}:{each}') for each in SEVERITIES]
             rows[family] = [picture for picture, _ in flown]
             cost[family] = round(flown[-1][1] - fair_ms, 2)

@@ -75,17 +75,22 @@ class TorchNcps:
     def tick(self, observation: Observation) -> list[float]:
         """Forward, left, up, yaw rate."""
         stamp_ns = observation.stamp_ns
-        dt_s = self._first_dt_s if self._last_ns is None else min(max(
-            (stamp_ns - self._last_ns) * 1e-9, self._bounds_s[0]), self._bounds_s[1])
+        dt_s = (
+            self._first_dt_s
+            if self._last_ns is None
+            else min(max((stamp_ns - self._last_ns) * 1e-9, self._bounds_s[0]), self._bounds_s[1])
+        )
         self._last_ns = stamp_ns
-        rows = [(*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2)
-                for s in observation.imu]
+        rows = [
+            (*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2) for s in observation.imu
+        ]
         imu = ((np.mean(rows, axis=0) - self._mean) / self._scale).astype(np.float32)
         with torch.inference_mode():
             features = self._encoder(torch.from_numpy(self._preprocess(observation.image)))
             inputs = torch.cat([features, torch.from_numpy(imu)[None]], dim=1)
             output, self._state = self._core(
-                inputs[:, None], self._state, timespans=torch.tensor([[dt_s]]))
+                inputs[:, None], self._state, timespans=torch.tensor([[dt_s]])
+            )
             return (output[0, 0] * self._command_scale).tolist()
 
 
@@ -93,8 +98,10 @@ def torch_encoder(pilot: PilotFile) -> Encoder:
     """The torch module that has the weights of the pilot's encoder.onnx."""
     camera, features = pilot.specification.camera, pilot.specification.features
     graph = onnx.load_model_from_string(pilot.encoder).graph
-    weights = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy())
-               for tensor in graph.initializer}
+    weights = {
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        for tensor in graph.initializer
+    }
     encoder = Encoder(camera.height, camera.width, features)
     # The exporter has folded exp(log_sharpness)[:, None] into one constant.
     weights['log_sharpness'] = weights['unsqueeze'][:, 0].log()
@@ -109,8 +116,7 @@ def ncps_core(pilot: PilotFile) -> ncps.torch.LTC:
     wired.set_output_dim(pilot.wiring.motors)
     wired.adjacency_matrix = pilot.wiring.polarity.astype(np.int32)
     wired.sensory_adjacency_matrix = pilot.wiring.sensory_polarity.astype(np.int32)
-    core = ncps.torch.LTC(
-        pilot.wiring.inputs, wired, ode_unfolds=pilot.specification.unfolds)
+    core = ncps.torch.LTC(pilot.wiring.inputs, wired, ode_unfolds=pilot.specification.unfolds)
     cell = core.rnn_cell
     with torch.no_grad():
         for name, parameter in cell._params.items():
@@ -133,9 +139,17 @@ def observations(count: int, seed: int = 0) -> list[Observation]:
         rgb = np.ascontiguousarray(coarse.repeat(20, axis=0).repeat(20, axis=1))
         frames.append(ImageBuffer(rgb.tobytes(), WIDTH, HEIGHT, 3 * WIDTH, 'rgb8'))
     stamps = 1_000_000_000 + PERIOD_NS * np.arange(count)
-    return [Observation(int(stamp), frames[k % 8], tuple(
-        ImuSample(int(stamp), (*rng.normal(0, 0.3, 3),), (*rng.normal((0, 0, 9.81), 0.5),))
-        for _ in range(5))) for k, stamp in enumerate(stamps)]
+    return [
+        Observation(
+            int(stamp),
+            frames[k % 8],
+            tuple(
+                ImuSample(int(stamp), (*rng.normal(0, 0.3, 3),), (*rng.normal((0, 0, 9.81), 0.5),))
+                for _ in range(5)
+            ),
+        )
+        for k, stamp in enumerate(stamps)
+    ]
 
 
 class Timed:
@@ -189,7 +203,8 @@ def measure(pilot: PilotFile, ticks: int, cold_ticks: int) -> dict:
 
     seen = observations(max(ticks, 200) + cold_ticks + 50)
     largest = max(
-        float(np.abs(np.subtract(ours(entry), other.tick(entry))).max()) for entry in seen[:50])
+        float(np.abs(np.subtract(ours(entry), other.tick(entry))).max()) for entry in seen[:50]
+    )
     if largest > 1e-3:
         raise RuntimeError(f'the two sides differ by {largest}: they are not the same pilot')
     state = engine.initial_state()
@@ -198,7 +213,7 @@ def measure(pilot: PilotFile, ticks: int, cold_ticks: int) -> dict:
     started = time.monotonic()
     for first in range(0, ticks, ROUND):
         for side in sides:
-            for entry in seen[first:first + ROUND]:
+            for entry in seen[first : first + ROUND]:
                 side(entry, side.warm)
         _progress('warm', first + ROUND, ticks, started)
     sweep = np.ones(SWEEP_BYTES, np.uint8)
@@ -211,7 +226,7 @@ def measure(pilot: PilotFile, ticks: int, cold_ticks: int) -> dict:
     print(file=sys.stderr)
     mine, theirs = sides
     # The first rounds find their buffers and branches.
-    warm = [np.array(side.warm[min(ROUND, len(side.warm) // 2):]) for side in sides]
+    warm = [np.array(side.warm[min(ROUND, len(side.warm) // 2) :]) for side in sides]
     cold = [float(np.median(side.cold)) for side in sides]
     return {
         'ratio_vs_torch_ncps': round(float(np.median(warm[1]) / np.median(warm[0])), 2),
@@ -224,14 +239,20 @@ def measure(pilot: PilotFile, ticks: int, cold_ticks: int) -> dict:
         'cold_ratio': round(cold[1] / cold[0], 2),
         'parts_p50_us': parts(engine, seen),
         'largest_command_difference': float(f'{largest:.2g}'),
-        'ticks': len(mine.warm), 'cold_ticks': len(theirs.cold), 'pilot': pilot.digest[:12],
+        'ticks': len(mine.warm),
+        'cold_ticks': len(theirs.cold),
+        'pilot': pilot.digest[:12],
     }
 
 
 def _progress(stage: str, done: int, of: int, started_s: float) -> None:
     if sys.stderr.isatty() or done >= of:
-        print(f'\r{stage} {min(done, of)}/{of}  {time.monotonic() - started_s:.0f} s ',
-              end='', file=sys.stderr, flush=True)
+        print(
+            f'\r{stage} {min(done, of)}/{of}  {time.monotonic() - started_s:.0f} s ',
+            end='',
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -52,8 +52,10 @@ def measure(kind: str, rounds: int) -> dict[str, float]:
         (outputs * weights).sum().backward()
         return outputs.detach()
 
-    sides = {'ours': lambda: train(lambda: core(x, dt_s)[0], core),
-             'ncps': lambda: train(lambda: layer(x)[0], layer)}
+    sides = {
+        'ours': lambda: train(lambda: core(x, dt_s)[0], core),
+        'ncps': lambda: train(lambda: layer(x)[0], layer),
+    }
     outputs = [sides['ours']()]
     grads = {'x': x.grad, **{name: value.grad for name, value in core.named_parameters()}}
     outputs.append(sides['ncps']())
@@ -65,7 +67,8 @@ def measure(kind: str, rounds: int) -> dict[str, float]:
         'ncps_ms': round(float(np.median(times['ncps'])) * 1e3, 1),
         'output_difference': difference(*outputs),
         'gradient_difference': max(
-            difference(grad, theirs[name].grad) for name, grad in grads.items()),
+            difference(grad, theirs[name].grad) for name, grad in grads.items()
+        ),
     }
 
 
@@ -83,9 +86,16 @@ def main() -> None:
     torch.set_num_threads(1)
     rounds = 1 if arguments.quick else arguments.rounds
     dense, sparse = (measure(kind, rounds) for kind in ('dense', 'ncp'))
-    print(json.dumps({
-        'ratio_vs_ncps': dense.pop('ratio'), 'ratio_vs_ncps_sparse': sparse.pop('ratio'),
-        'dense': dense, 'sparse': sparse}))
+    print(
+        json.dumps(
+            {
+                'ratio_vs_ncps': dense.pop('ratio'),
+                'ratio_vs_ncps_sparse': sparse.pop('ratio'),
+                'dense': dense,
+                'sparse': sparse,
+            }
+        )
+    )
 
 
 if __name__ == '__main__':

@@ -39,14 +39,26 @@ def main() -> None:
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task('missions', total=arguments.missions)
         results = evaluate(
-            [pilot], ['clear'], range(arguments.seed, arguments.seed + arguments.missions),
-            workers=arguments.workers, rules=rules, on_event=progress.print,
-            on_progress=lambda *news: progress.advance(task))
+            [pilot],
+            ['clear'],
+            range(arguments.seed, arguments.seed + arguments.missions),
+            workers=arguments.workers,
+            rules=rules,
+            on_event=progress.print,
+            on_progress=lambda *news: progress.advance(task),
+        )
     if results.interrupted:
         raise SystemExit(130)
-    print(json.dumps({
-        **results.throughput.to_json(), 'workers': results.throughput.workers,
-        'missions': results.flown, 'ticks': results.throughput.ticks}))
+    print(
+        json.dumps(
+            {
+                **results.throughput.to_json(),
+                'workers': results.throughput.workers,
+                'missions': results.flown,
+                'ticks': results.throughput.ticks,
+            }
+        )
+    )
 
 
 if __name__ == '__main__':

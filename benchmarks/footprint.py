@@ -34,7 +34,7 @@ _START_LIMIT_S = 120.0
 _SHIPPED = ('liquid_pilot', 'pilots', 'config', 'launch', 'scripts')
 
 
-def fly(pilot: str, frames: int, cache: str) -> dict:
+def measure_pilot_node(pilot: str, frames: int, cache: str) -> dict:
     """Start a node, fly it for some frames, and look at its process; the cache is numba's."""
     from rclpy.node import Node
 
@@ -71,7 +71,7 @@ def fly(pilot: str, frames: int, cache: str) -> dict:
     return found
 
 
-def stand(executable: str, service: str, cache: str, **parameters: object) -> dict:
+def measure_idle_node(executable: str, service: str, cache: str, **parameters: object) -> dict:
     """Start a node that waits for work, until it answers for its service; look at its process."""
     from rclpy.node import Node
     from std_srvs.srv import SetBool
@@ -130,13 +130,21 @@ def requirements() -> set[str]:
 
 def installed_bytes() -> dict[str, int]:
     """Bytes on disk by distribution."""
-    sizes = {'liquid_pilot': sum(
-        path.stat().st_size for folder in _SHIPPED for path in (ROOT / folder).rglob('*')
-        if path.is_file() and '__pycache__' not in path.parts)}
+    sizes = {
+        'liquid_pilot': sum(
+            path.stat().st_size
+            for folder in _SHIPPED
+            for path in (ROOT / folder).rglob('*')
+            if path.is_file() and '__pycache__' not in path.parts
+        )
+    }
     for name in requirements():
         files = importlib.metadata.files(name) or ()
-        sizes[name] = sum(path.stat().st_size for path in map(Path, {
-            str(file.locate()) for file in files}) if path.is_file())
+        sizes[name] = sum(
+            path.stat().st_size
+            for path in map(Path, {str(file.locate()) for file in files})
+            if path.is_file()
+        )
     return sizes
 
 
@@ -151,23 +159,32 @@ def main(arguments: list[str] | None = None) -> None:
     frames = 10 if parsed.quick else parsed.frames
     with tempfile.TemporaryDirectory() as cache:
         print('cold start', file=sys.stderr, flush=True)
-        cold = fly(parsed.pilot, frames, cache)
+        cold = measure_pilot_node(parsed.pilot, frames, cache)
         print('warm start', file=sys.stderr, flush=True)
-        warm = fly(parsed.pilot, frames, cache)
+        warm = measure_pilot_node(parsed.pilot, frames, cache)
         print('the others', file=sys.stderr, flush=True)
         others = {
-            'guard': stand('guard', 'guard/engage', cache),
-            'guard, mavlink': stand('guard', 'guard/engage', cache, adapter='mavlink',
-                                    mavlink_url='udpin:127.0.0.1:0'),
-            'adaptation': stand(
-                'adaptation', 'adaptation/enable', cache, pilot=parsed.pilot)}
+            'guard': measure_idle_node('guard', 'guard/engage', cache),
+            'guard, mavlink': measure_idle_node(
+                'guard', 'guard/engage', cache, adapter='mavlink', mavlink_url='udpin:127.0.0.1:0'
+            ),
+            'adaptation': measure_idle_node(
+                'adaptation', 'adaptation/enable', cache, pilot=parsed.pilot
+            ),
+        }
     sizes = installed_bytes()
     largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:6]
-    print(json.dumps({
-        **warm, 'installed_mb': round(sum(sizes.values()) * 1e-6, 1), 'cold': cold,
-        'others': others,
-        'largest_mb': {name: round(sizes[name] * 1e-6, 1) for name in largest},
-    }))
+    print(
+        json.dumps(
+            {
+                **warm,
+                'installed_mb': round(sum(sizes.values()) * 1e-6, 1),
+                'cold': cold,
+                'others': others,
+                'largest_mb': {name: round(sizes[name] * 1e-6, 1) for name in largest},
+            }
+        )
+    )
 
 
 if __name__ == '__main__':

@@ -41,14 +41,17 @@ from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.simulator import Simulation
 
-UNPACK = {'/camera/image_raw': messages.unpack_image, '/odom': messages.unpack_odometry,
-          '/imu/data': messages.unpack_imu}
+UNPACK = {
+    '/camera/image_raw': messages.unpack_image,
+    '/odom': messages.unpack_odometry,
+    '/imu/data': messages.unpack_imu,
+}
 """In the order of Flight; a bag's messages have the fields of ROS's own."""
 SHOTS_S = (0.0, 2.0, 4.0)
 AXES = ('forward', 'left', 'up', 'yaw')
 
 
-class Flight(NamedTuple):
+class RecordedFlight(NamedTuple):
     """One mission as recorded."""
 
     seed: int
@@ -57,7 +60,7 @@ class Flight(NamedTuple):
     imu: list[ImuSample]
 
 
-def read(folder: Path) -> list[Flight]:
+def read(folder: Path) -> list[RecordedFlight]:
     """The missions of a recording, each from its first frame to its last."""
     decode, kept, marks = Decoder(), {topic: [] for topic in UNPACK}, []
     for message in Bag(folder / 'recording').messages([*UNPACK, '/mission']):
@@ -71,9 +74,15 @@ def read(folder: Path) -> list[Flight]:
     for (first_ns, word, seed), (last_ns, *_) in itertools.pairwise(marks):
         if word == 'seed':
             # The stamp is the first of each of them.
-            flights.append(Flight(int(seed), *(
-                [one for one in every if first_ns <= one[0] <= last_ns]
-                for every in kept.values())))
+            flights.append(
+                RecordedFlight(
+                    int(seed),
+                    *(
+                        [one for one in every if first_ns <= one[0] <= last_ns]
+                        for every in kept.values()
+                    ),
+                )
+            )
     if not any(flight.frames for flight in flights):
         raise LiquidPilotError(f'{folder}: no recorded mission; fly with --record')
     return flights
@@ -82,33 +91,34 @@ def read(folder: Path) -> list[Flight]:
 def pixels(image: ImageBuffer) -> np.ndarray:
     """(h, w, 3) uint8."""
     rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)
-    return rows[:, :3 * image.width].reshape(image.height, image.width, 3)
+    return rows[:, : 3 * image.width].reshape(image.height, image.width, 3)
 
 
-def redraw(flight: Flight, simulation: Simulation, conditions: str) -> list[ImageBuffer]:
+def redraw(flight: RecordedFlight, simulation: Simulation, conditions: str) -> list[ImageBuffer]:
     """MuJoCo's picture for every frame."""
     simulation.reset(flight.seed, conditions=parse(conditions))
     stamps = [state.stamp_ns for state in flight.states]
     drawn = []
     for stamp_ns, _ in flight.frames:
         at = min(bisect.bisect_left(stamps, stamp_ns), len(stamps) - 1)
-        drawn.append(simulation.seen_from(flight.states[at]))
+        drawn.append(simulation.render_from(flight.states[at]))
     return drawn
 
 
-def commands(engine: Engine, flight: Flight, images: list[ImageBuffer]) -> np.ndarray:
+def commands(engine: Engine, flight: RecordedFlight, images: list[ImageBuffer]) -> np.ndarray:
     """(frames, 4): what the pilot answers, from a fresh state on."""
     state, answers, before_ns = engine.initial_state(), [], 0
     for (stamp_ns, _), image in zip(flight.frames, images, strict=True):
-        imu = tuple(s for s in flight.imu if before_ns < s.stamp_ns <= stamp_ns) or \
-            tuple(flight.imu[:1])
+        imu = tuple(s for s in flight.imu if before_ns < s.stamp_ns <= stamp_ns) or tuple(
+            flight.imu[:1]
+        )
         tick = engine.tick(state, Observation(stamp_ns, image, imu))
         state, before_ns = tick.state, stamp_ns
         answers.append(tick.command.values)
     return np.array(answers)
 
 
-def sheet(flights: list[Flight], drawn: list[list[ImageBuffer]]) -> np.ndarray:
+def sheet(flights: list[RecordedFlight], drawn: list[list[ImageBuffer]]) -> np.ndarray:
     """A row a mission: pairs of pictures, Gazebo's on the left."""
     rows = []
     for flight, mine in zip(flights, drawn, strict=True):
@@ -133,20 +143,24 @@ def main() -> None:
     first = flights[0].frames[0][1]
     settings = SimulationSettings(camera_width=first.width, camera_height=first.height)
     camera = CameraGeometry.from_vertical_fov(
-        first.width, first.height, settings.camera_vertical_fov_rad)
+        first.width, first.height, settings.camera_vertical_fov_rad
+    )
     engine = Engine(pilot_file.load(pilot_file.resolve(arguments.pilot)), camera)
     drawn, differences, apart, own = [], [], [], []
     with Simulation(settings) as simulation:
         for flight in track(flights, 'redrawing'):
             mine = redraw(flight, simulation, arguments.condition)
-            differences += [float(np.abs(pixels(seen).astype(int) - pixels(here)).mean())
-                            for (_, seen), here in zip(flight.frames, mine, strict=True)]
+            differences += [
+                float(np.abs(pixels(seen).astype(int) - pixels(here)).mean())
+                for (_, seen), here in zip(flight.frames, mine, strict=True)
+            ]
             answers = commands(engine, flight, [image for _, image in flight.frames])
             apart.append(answers - commands(engine, flight, mine))
             own.append(answers)
             drawn.append(mine)
     figures = {
-        'missions': len(flights), 'frames': len(differences),
+        'missions': len(flights),
+        'frames': len(differences),
         'difference': round(float(np.mean(differences)), 2),
         'command_rms': _by_axis(np.sqrt(np.mean(np.concatenate(apart) ** 2, axis=0))),
         'command_sd': _by_axis(np.std(np.concatenate(own), axis=0)),

@@ -27,8 +27,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ('test/onboard/safety/test_guard.py', 'test/onboard/safety/test_guard_states.py',
-         'test/onboard/safety/test_geofence.py')
+TESTS = (
+    'test/onboard/safety/test_guard.py',
+    'test/onboard/safety/test_guard_states.py',
+    'test/onboard/safety/test_geofence.py',
+)
 TIMEOUT_S = 120
 
 
@@ -48,13 +51,31 @@ def survives(place: Path, module: str, text: str) -> bool:
     """Whether all tests pass although the module of the copy says this."""
     (place / module).write_text(text)
     # Each in a folder of its own: an example database would carry finds from one to the next.
-    command = [sys.executable, '-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider',
-               '--hypothesis-seed=0', *TESTS]
+    command = [
+        sys.executable,
+        '-m',
+        'pytest',
+        '-x',
+        '-q',
+        '-p',
+        'no:cacheprovider',
+        '--hypothesis-seed=0',
+        *TESTS,
+    ]
     try:
-        done = subprocess.run(command, cwd=place, capture_output=True, timeout=TIMEOUT_S,
-                              env={**os.environ, 'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONPATH':
-                                   os.pathsep.join(filter(None, [
-                                       str(place), os.environ.get('PYTHONPATH')]))})
+        done = subprocess.run(
+            command,
+            cwd=place,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            env={
+                **os.environ,
+                'PYTHONDONTWRITEBYTECODE': '1',
+                'PYTHONPATH': os.pathsep.join(
+                    filter(None, [str(place), os.environ.get('PYTHONPATH')])
+                ),
+            },
+        )
     except subprocess.TimeoutExpired:
         return False
     finally:
@@ -108,7 +129,7 @@ def main() -> int:
     parser.add_argument('--limit', type=int, metavar='N', help='only every so many-th change')
     parsed = parser.parse_args()
     try:
-        every = mutants(ROOT / parsed.module)[::parsed.limit or 1]
+        every = mutants(ROOT / parsed.module)[:: parsed.limit or 1]
     except ImportError:
         parser.error('cosmic-ray is not installed: pip install cosmic-ray')
     lines = (ROOT / parsed.module).read_text().splitlines()
@@ -125,8 +146,11 @@ def main() -> int:
                 if survives(place, parsed.module, mutant[2]):
                     survivors.append(mutant)
                     changed = mutant[2].splitlines()[mutant[1] - 1].strip()
-                    bar.console.print(f'{mutant[1]}: {lines[mutant[1] - 1].strip()}\n'
-                                      f'   -> {changed}  ({mutant[0]})', markup=False)
+                    bar.console.print(
+                        f'{mutant[1]}: {lines[mutant[1] - 1].strip()}\n'
+                        f'   -> {changed}  ({mutant[0]})',
+                        markup=False,
+                    )
             finally:
                 places.append(place)
                 bar.advance(task)
@@ -134,8 +158,16 @@ def main() -> int:
         with ThreadPoolExecutor(parsed.workers) as pool:
             list(pool.map(judge, every))
     killed = len(every) - len(survivors)
-    print(json.dumps({'module': parsed.module, 'changes': len(every), 'killed': killed,
-                      'share': round(killed / max(len(every), 1), 4)}))
+    print(
+        json.dumps(
+            {
+                'module': parsed.module,
+                'changes': len(every),
+                'killed': killed,
+                'share': round(killed / max(len(every), 1), 4),
+            }
+        )
+    )
     return 0
 
 

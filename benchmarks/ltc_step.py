@@ -61,26 +61,31 @@ def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
 
     arguments = generator.normal(size=4096).astype(np.float32)
     results = np.empty_like(arguments)
-    times = take_turns({
-        'ncps': (lambda: theirs(torch_x, torch_v, torch_dt), 10),
-        'step': (lambda: ours.step(v, x, DT_S, out=out), 100),
-        'sigmoids': (lambda: sigmoid_of(arguments, results), 100),
-    }, rounds, f'{kind} {neurons}')
+    times = take_turns(
+        {
+            'ncps': (lambda: theirs(torch_x, torch_v, torch_dt), 10),
+            'step': (lambda: ours.step(v, x, DT_S, out=out), 100),
+            'sigmoids': (lambda: sigmoid_of(arguments, results), 100),
+        },
+        rounds,
+        f'{kind} {neurons}',
+    )
     parameters = core.export()
-    sigmoids = (np.count_nonzero(parameters.sensory_w)
-                + UNFOLDS * np.count_nonzero(parameters.w))
+    sigmoids = np.count_nonzero(parameters.sensory_w) + UNFOLDS * np.count_nonzero(parameters.w)
     floor = times['sigmoids'] / len(arguments) * sigmoids
-    return {'ratio_vs_ncps': quotient(times['ncps'], times['step']),
-            'floor_ratio': quotient(times['step'], floor),
-            'step_us': microseconds(times['step']), 'ncps_us': microseconds(times['ncps']),
-            'floor_us': microseconds(floor)}
+    return {
+        'ratio_vs_ncps': quotient(times['ncps'], times['step']),
+        'floor_ratio': quotient(times['step'], floor),
+        'step_us': microseconds(times['step']),
+        'ncps_us': microseconds(times['ncps']),
+        'floor_us': microseconds(floor),
+    }
 
 
 def by_figure(measured: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
     """{size: {figure: value}} as {figure: {size: value}}."""
     figures = next(iter(measured.values()))
-    return {figure: {size: found[figure] for size, found in measured.items()}
-            for figure in figures}
+    return {figure: {size: found[figure] for size, found in measured.items()} for figure in figures}
 
 
 def version(name: str, rounds: int) -> dict:
@@ -88,8 +93,12 @@ def version(name: str, rounds: int) -> dict:
     print(f'for {name}:', file=sys.stderr, flush=True)
     command = [sys.executable, __file__, '--rounds', str(rounds), '--native-only']
     done = subprocess.run(
-        command, env={**os.environ, 'NUMBA_CPU_NAME': name, 'NUMBA_CPU_FEATURES': ''},
-        stdout=subprocess.PIPE, check=True, text=True)
+        command,
+        env={**os.environ, 'NUMBA_CPU_NAME': name, 'NUMBA_CPU_FEATURES': ''},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
     found = json.loads(done.stdout.splitlines()[-1])
     return {key: found[key] for key in ('ratio_vs_ncps', 'floor_ratio', 'step_us')}
 
@@ -98,8 +107,11 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--rounds', type=int, default=200)
-    parser.add_argument('--native-only', action='store_true',
-                        help='leave out the versions for CPUs of lesser vector width')
+    parser.add_argument(
+        '--native-only',
+        action='store_true',
+        help='leave out the versions for CPUs of lesser vector width',
+    )
     parser.add_argument('--quick', action='store_true', help='5 rounds, native only')
     arguments = parser.parse_args()
     rounds = 5 if arguments.quick else arguments.rounds

@@ -25,15 +25,31 @@ from rich.progress import Progress
 
 from liquid_pilot import pilot_file
 from liquid_pilot.evaluation.statistics import wilson_interval
-from liquid_pilot.simulation.rollout import fly
+from liquid_pilot.simulation.rollout import fly_missions
 
 
-def fly_through_ros(pilot: str, adapter: str, missions: int, seed: int, out: Path
-                    ) -> tuple[dict, dict[str, np.ndarray]]:
+def fly_through_ros(
+    pilot: str, adapter: str, missions: int, seed: int, out: Path
+) -> tuple[dict, dict[str, np.ndarray]]:
     """One run of `liquid-pilot fly`: its report, and each path as (n, 4) of t, x, y, z."""
-    command = [sys.executable, '-m', 'liquid_pilot.cli', 'fly', '--headless', '--no-adapt',
-               '--pilot', pilot, '--adapter', adapter, '--missions', str(missions),
-               '--seed', str(seed), '--out', str(out)]
+    command = [
+        sys.executable,
+        '-m',
+        'liquid_pilot.cli',
+        'fly',
+        '--headless',
+        '--no-adapt',
+        '--pilot',
+        pilot,
+        '--adapter',
+        adapter,
+        '--missions',
+        str(missions),
+        '--seed',
+        str(seed),
+        '--out',
+        str(out),
+    ]
     subprocess.run(command, check=True, stdout=sys.stderr)
     with np.load(out / 'paths.npz') as paths:
         return json.loads((out / 'report.json').read_text()), dict(paths)
@@ -55,8 +71,13 @@ def compare(pilot: str, adapter: str, missions: int, seed: int, out: Path, worke
     started = time.monotonic()
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task(f'{adapter}, in process', total=missions)
-        here = fly(range(seed, seed + missions), pilot_file.load(pilot_file.resolve(pilot)),
-                   adapter, workers=workers, on_result=lambda result: progress.advance(task))
+        here = fly_missions(
+            range(seed, seed + missions),
+            pilot_file.load(pilot_file.resolve(pilot)),
+            adapter,
+            workers=workers,
+            on_result=lambda result: progress.advance(task),
+        )
     successes = sum(outcome == 'success' for outcome in ros.values())
     return {
         'missions': missions,
@@ -65,7 +86,8 @@ def compare(pilot: str, adapter: str, missions: int, seed: int, out: Path, worke
         'wilson_95': [round(v, 4) for v in wilson_interval(successes, missions)],
         'same_outcome': sum(ros.get(r.seed) == r.outcome for r in here),
         'largest_path_difference_m': max(
-            difference_m(ros_paths[f'seed_{r.seed}'], np.array(r.path)) for r in here),
+            difference_m(ros_paths[f'seed_{r.seed}'], np.array(r.path)) for r in here
+        ),
         'ros_wall_s': round(ros_s, 1),
         'in_process_wall_s': round(time.monotonic() - started, 1),
         'flight_s': round(sum(r.duration_s for r in here), 1),
@@ -85,10 +107,12 @@ def main() -> None:
     arguments = parser.parse_args()
     figures = {'pilot': pilot_file.load(pilot_file.resolve(arguments.pilot)).digest}
     for adapter, missions, seed in (
-            ('cmd_vel', arguments.missions, arguments.seed),
-            ('attitude_thrust', arguments.attitude_missions, arguments.attitude_seed)):
-        figures[adapter] = compare(arguments.pilot, adapter, missions, seed,
-                                   arguments.out / adapter, arguments.workers)
+        ('cmd_vel', arguments.missions, arguments.seed),
+        ('attitude_thrust', arguments.attitude_missions, arguments.attitude_seed),
+    ):
+        figures[adapter] = compare(
+            arguments.pilot, adapter, missions, seed, arguments.out / adapter, arguments.workers
+        )
     print(json.dumps(figures))
 
 

@@ -30,12 +30,16 @@ def prepare() -> None:
 
 
 @contextmanager
-def running(command: list[str], added: Mapping[str, str] | None = None
-            ) -> Iterator[subprocess.Popen]:
+def running(
+    command: list[str], added: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen]:
     """A process while the block runs; RuntimeError when it has ended before its end."""
     process = subprocess.Popen(
-        command, env={**os.environ, **(added or {})}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL)
+        command,
+        env={**os.environ, **(added or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     try:
         yield process
         if process.poll() is not None:
@@ -61,9 +65,16 @@ def node_command(executable: str, namespace: str, **parameters: object) -> list[
     from liquid_pilot.nodes.launch.process_runner import command_line
     from liquid_pilot.utils.resources import share_path
 
-    return command_line(NodeSpec(
-        executable, executable, namespace, parameters,
-        parameter_files=(share_path('config/fly.yaml'),), log_level='error'))
+    return command_line(
+        NodeSpec(
+            executable,
+            executable,
+            namespace,
+            parameters,
+            parameter_files=(share_path('config/fly.yaml'),),
+            log_level='error',
+        )
+    )
 
 
 class Camera:
@@ -85,17 +96,24 @@ class Camera:
         coarse = rng.integers(0, 256, (HEIGHT // 20, WIDTH // 20, 3), dtype=np.uint8)
         rgb = np.ascontiguousarray(coarse.repeat(20, axis=0).repeat(20, axis=1))
         self._image = messages.pack_image(
-            ImageBuffer(rgb.tobytes(), WIDTH, HEIGHT, 3 * WIDTH, 'rgb8'), 1)
+            ImageBuffer(rgb.tobytes(), WIDTH, HEIGHT, 3 * WIDTH, 'rgb8'), 1
+        )
         self._imu = messages.pack_imu(ImuSample(1, (0.0, 0.0, 0.0), (0.0, 0.0, 9.81)))
         # The pilot's own view, in a camera that sees more above and below.
-        self._info = messages.pack_camera_info(CameraGeometry(
-            WIDTH, HEIGHT, scale * target.fx, scale * target.fy, WIDTH / 2, HEIGHT / 2), 1)
+        self._info = messages.pack_camera_info(
+            CameraGeometry(
+                WIDTH, HEIGHT, scale * target.fx, scale * target.fy, WIDTH / 2, HEIGHT / 2
+            ),
+            1,
+        )
         self._images = node.create_publisher(Image, f'/{namespace}/camera/image_raw', qos.IMAGE)
         self._imus = node.create_publisher(Imu, f'/{namespace}/imu/data', qos.SENSOR)
         self._infos = node.create_publisher(
-            CameraInfo, f'/{namespace}/camera/camera_info', qos.SENSOR)
+            CameraInfo, f'/{namespace}/camera/camera_info', qos.SENSOR
+        )
         node.create_subscription(
-            TwistStamped, f'/{namespace}/pilot/command', self._on_command, qos.COMMAND)
+            TwistStamped, f'/{namespace}/pilot/command', self._on_command, qos.COMMAND
+        )
         self._asked, self._answered_s = None, None
 
     def _on_command(self, message) -> None:

@@ -24,8 +24,13 @@ from pathlib import Path
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
-PLATFORMS = ('manylinux_2_28_aarch64', 'manylinux_2_27_aarch64', 'manylinux_2_24_aarch64',
-             'manylinux_2_17_aarch64', 'manylinux2014_aarch64')
+PLATFORMS = (
+    'manylinux_2_28_aarch64',
+    'manylinux_2_27_aarch64',
+    'manylinux_2_24_aarch64',
+    'manylinux_2_17_aarch64',
+    'manylinux2014_aarch64',
+)
 CONSTRAINTS = {'3.12': 'constraints-numpy1.txt'}
 """Of Pythons whose rclpy is compiled against a NumPy of apt's."""
 EXTRAS = ('', 'mavlink')
@@ -49,12 +54,28 @@ def download(python: str, extra: str, folder: Path) -> None:
     """The wheels of one Python; CalledProcessError when one is missing for this platform."""
     constraints = CONSTRAINTS.get(python)
     subprocess.run(
-        [sys.executable, '-m', 'pip', 'download', '--quiet', '--disable-pip-version-check',
-         '--only-binary', ':all:', '--python-version', python, '--implementation', 'cp',
-         *(text for name in PLATFORMS for text in ('--platform', name)),
-         *(('--constraint', str(ROOT / constraints)) if constraints else ()),
-         '--dest', str(folder), *requirements(extra)],
-        check=True, stdout=subprocess.DEVNULL)
+        [
+            sys.executable,
+            '-m',
+            'pip',
+            'download',
+            '--quiet',
+            '--disable-pip-version-check',
+            '--only-binary',
+            ':all:',
+            '--python-version',
+            python,
+            '--implementation',
+            'cp',
+            *(text for name in PLATFORMS for text in ('--platform', name)),
+            *(('--constraint', str(ROOT / constraints)) if constraints else ()),
+            '--dest',
+            str(folder),
+            *requirements(extra),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def weigh(folder: Path) -> dict[str, object]:

@@ -81,30 +81,38 @@ def measure(pilot: str, frames: int, warm_up: int) -> dict:
                     latencies[name].append(1e3 * seconds)
                 spinner.wait(_GAP_S)
             if k % 50 == 0 or k + 1 == frames:
-                print(f'\r{max(k + 1, 0)}/{frames} frames each', end='', file=sys.stderr,
-                      flush=True)
+                print(
+                    f'\r{max(k + 1, 0)}/{frames} frames each', end='', file=sys.stderr, flush=True
+                )
         print(file=sys.stderr)
         return 0
 
     bare = [sys.executable, __file__, '--passthrough']
-    with node_process.running(node_process.pilot_command(pilot, _PILOT)), \
-            node_process.running(bare):
+    with (
+        node_process.running(node_process.pilot_command(pilot, _PILOT)),
+        node_process.running(bare),
+    ):
         code = node_base.run('camera', lambda: Node('camera'), work)
     if code:
         sys.exit(code)
     answered = {name: len(found) for name, found in latencies.items()}
     if min(answered.values()) < 2:
         raise RuntimeError(f'too few frames were answered: {answered}')
-    cuts = {name: statistics.quantiles(found, n=100, method='inclusive')
-            for name, found in latencies.items()}
+    cuts = {
+        name: statistics.quantiles(found, n=100, method='inclusive')
+        for name, found in latencies.items()
+    }
     mine, bare_cuts = cuts[_PILOT], cuts[_BARE]
     return {
         'p50_ratio': round(mine[49] / bare_cuts[49], 2),
         'p99_ratio': round(mine[98] / bare_cuts[98], 2),
-        'p50_ms': round(mine[49], 3), 'p99_ms': round(mine[98], 3),
+        'p50_ms': round(mine[49], 3),
+        'p99_ms': round(mine[98], 3),
         'passthrough_p50_ms': round(bare_cuts[49], 3),
         'passthrough_p99_ms': round(bare_cuts[98], 3),
-        'frames': frames, 'lost': lost[_PILOT], 'passthrough_lost': lost[_BARE],
+        'frames': frames,
+        'lost': lost[_PILOT],
+        'passthrough_lost': lost[_BARE],
     }
 
 

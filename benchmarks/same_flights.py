@@ -30,7 +30,7 @@ from liquid_pilot import pilot_file
 from liquid_pilot.onboard.adaptation.settings import parse_mode
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.rollout import InProcessPilot, fly_one
+from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
 
 FIRST_SEED = 10_000
@@ -69,10 +69,14 @@ def in_process(run: Run) -> dict[str, list[object]]:
     """Seed -> what is kept of its flight in this process."""
     with Simulation(SimulationSettings(vehicle=run.vehicle)) as simulation:
         pilot = InProcessPilot(
-            pilot_file.load(pilot_file.resolve(run.pilot)), simulation,
-            adapting=parse_mode('adapt') if run.adapting else None)
-        results = [fly_one(seed, simulation, pilot, conditions=parse(run.condition))
-                   for seed in range(FIRST_SEED, FIRST_SEED + run.missions)]
+            pilot_file.load(pilot_file.resolve(run.pilot)),
+            simulation,
+            adapting=parse_mode('adapt') if run.adapting else None,
+        )
+        results = [
+            fly_mission(seed, simulation, pilot, conditions=parse(run.condition))
+            for seed in range(FIRST_SEED, FIRST_SEED + run.missions)
+        ]
     return {str(each.seed): kept(each.outcome, np.array(each.path)) for each in results}
 
 
@@ -81,15 +85,33 @@ def through_ros(run: Run) -> dict[str, list[object]]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / 'run'
         subprocess.run(
-            [sys.executable, '-m', 'liquid_pilot.cli', 'fly', '--headless',
-             '--vehicle', run.vehicle, '--adapt' if run.adapting else '--no-adapt',
-             '--condition', run.condition, '--missions', str(run.missions),
-             '--seed', str(FIRST_SEED), '--out', str(out)],
-            check=True, stdout=sys.stderr)
+            [
+                sys.executable,
+                '-m',
+                'liquid_pilot.cli',
+                'fly',
+                '--headless',
+                '--vehicle',
+                run.vehicle,
+                '--adapt' if run.adapting else '--no-adapt',
+                '--condition',
+                run.condition,
+                '--missions',
+                str(run.missions),
+                '--seed',
+                str(FIRST_SEED),
+                '--out',
+                str(out),
+            ],
+            check=True,
+            stdout=sys.stderr,
+        )
         report = json.loads((out / 'report.json').read_text())
         with np.load(out / 'paths.npz') as paths:
-            return {str(each['seed']): kept(each['outcome'], paths[f'seed_{each["seed"]}'])
-                    for each in report['missions']}
+            return {
+                str(each['seed']): kept(each['outcome'], paths[f'seed_{each["seed"]}'])
+                for each in report['missions']
+            }
 
 
 def main() -> int:
@@ -111,8 +133,12 @@ def main() -> int:
         arguments.record.write_text('{\n' + ',\n'.join(lines) + '\n}\n')
         print(json.dumps({'recorded': sum(map(len, flown.values()))}))
         return 0
-    differing = [f'{label} {seed}' for label, flights in before.items()
-                 for seed, flight in flights.items() if flown.get(label, {}).get(seed) != flight]
+    differing = [
+        f'{label} {seed}'
+        for label, flights in before.items()
+        for seed, flight in flights.items()
+        if flown.get(label, {}).get(seed) != flight
+    ]
     print(json.dumps({'flights': sum(map(len, before.values())), 'differing': differing}))
     return 1 if differing else 0
 

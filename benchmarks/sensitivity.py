@@ -46,21 +46,29 @@ def measure(kind: str, neurons: int, rounds: int, ticks: int) -> dict[str, float
         state = ours.step_sensitivity(state, x, float(dt), out=state)
     error = max(
         float(np.abs(found - exact).max() / np.abs(exact).max())
-        for found, exact in zip(state[1:], exact_derivatives(core, inputs, dt_s), strict=True))
+        for found, exact in zip(state[1:], exact_derivatives(core, inputs, dt_s), strict=True)
+    )
 
     x, v = inputs[0], state.v.copy()
     torch_v, torch_x = torch.tensor(v)[None], torch.tensor(x)[None, None]
     torch_dt = torch.full((1, 1), DT_S)
     with torch.inference_mode():
-        times = take_turns({
-            'ncps': (lambda: theirs(torch_x, torch_v, torch_dt), 10),
-            'sensitivity': (lambda: ours.step_sensitivity(state, x, DT_S, out=state), 50),
-            'step': (lambda: ours.step(v, x, DT_S, out=v), 50),
-        }, rounds, f'{kind} {neurons}')
-    return {'ratio_vs_ncps_forward': quotient(times['ncps'], times['sensitivity']),
-            'times_a_step': quotient(times['sensitivity'], times['step']),
-            'sensitivity_us': microseconds(times['sensitivity']),
-            'ncps_us': microseconds(times['ncps']), 'error': float(f'{error:.2g}')}
+        times = take_turns(
+            {
+                'ncps': (lambda: theirs(torch_x, torch_v, torch_dt), 10),
+                'sensitivity': (lambda: ours.step_sensitivity(state, x, DT_S, out=state), 50),
+                'step': (lambda: ours.step(v, x, DT_S, out=v), 50),
+            },
+            rounds,
+            f'{kind} {neurons}',
+        )
+    return {
+        'ratio_vs_ncps_forward': quotient(times['ncps'], times['sensitivity']),
+        'times_a_step': quotient(times['sensitivity'], times['step']),
+        'sensitivity_us': microseconds(times['sensitivity']),
+        'ncps_us': microseconds(times['ncps']),
+        'error': float(f'{error:.2g}'),
+    }
 
 
 def exact_derivatives(core: LiquidCore, inputs: np.ndarray, dt_s: np.ndarray) -> list[np.ndarray]:
@@ -85,8 +93,14 @@ def main() -> None:
     torch.set_num_threads(1)
     rounds, ticks = (5, 10) if arguments.quick else (arguments.rounds, 100)
     measured = {name: measure(*case, rounds, ticks) for name, case in CASES.items()}
-    print(json.dumps({figure: {name: found[figure] for name, found in measured.items()}
-                      for figure in measured['34']}))
+    print(
+        json.dumps(
+            {
+                figure: {name: found[figure] for name, found in measured.items()}
+                for figure in measured['34']
+            }
+        )
+    )
 
 
 if __name__ == '__main__':

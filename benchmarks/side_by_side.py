@@ -21,8 +21,9 @@ from liquid_pilot.liquid.wiring import Wiring
 MOTORS = 4
 
 
-def take_turns(sides: dict[str, tuple[Callable[[], object], int]], rounds: int,
-               label: str) -> dict[str, np.ndarray]:
+def interleaved_timings(
+    sides: dict[str, tuple[Callable[[], object], int]], rounds: int, label: str
+) -> dict[str, np.ndarray]:
     """Seconds a call of each side, by round; every round calls each side `count` times in turn.
 
     What else runs on the machine then slows all sides of a round alike, so that quotients within
@@ -45,7 +46,7 @@ def take_turns(sides: dict[str, tuple[Callable[[], object], int]], rounds: int,
     return times
 
 
-def quotient(slow: np.ndarray, fast: np.ndarray) -> float:
+def median_ratio(slow: np.ndarray, fast: np.ndarray) -> float:
     """Median over the rounds of slow/fast, to three digits."""
     return float(f'{np.median(slow / fast):.3g}')
 
@@ -55,21 +56,34 @@ def microseconds(times: np.ndarray) -> float:
     return round(float(np.median(times)) * 1e6, 2)
 
 
-def net(kind: str, neurons: int, inputs: int) -> Wiring:
+def make_wiring(kind: str, neurons: int, inputs: int) -> Wiring:
     """A dense wiring, or one of neural circuit policies of the usual proportions."""
     if kind == 'dense':
         return wiring.dense(inputs, neurons, MOTORS, seed=1)
     command = (neurons - MOTORS) * 2 // 5
     inter = neurons - MOTORS - command
-    return wiring.ncp(inputs, inter, command, MOTORS, max(inter // 3, 1), max(command // 3, 1),
-                      command, max(command // 3, 1), seed=1)
+    return wiring.ncp(
+        inputs,
+        inter,
+        command,
+        MOTORS,
+        max(inter // 3, 1),
+        max(command // 3, 1),
+        command,
+        max(command // 3, 1),
+        seed=1,
+    )
 
 
 def ncps_layer(core: LiquidCore) -> ncps.torch.LTC:
     """The LTC layer of ncps with the wiring and the trained values of `core`."""
     neurons, inputs = core.wiring.neurons, core.wiring.inputs
-    layer = ncps.torch.LTC(inputs, ncps.wirings.FullyConnected(neurons, core.wiring.motors),
-                           ode_unfolds=core.unfolds, implicit_param_constraints=True)
+    layer = ncps.torch.LTC(
+        inputs,
+        ncps.wirings.FullyConnected(neurons, core.wiring.motors),
+        ode_unfolds=core.unfolds,
+        implicit_param_constraints=True,
+    )
     parameters = layer.rnn_cell._params
     with torch.no_grad():
         for name, value in core.named_parameters():

@@ -9,4 +9,9 @@ from liquid_pilot.nodes.launch import flight_graph, launch_description
 
 def generate_launch_description() -> LaunchDescription:
     """What `ros2 launch` asks for."""
-    return launch_description.describe(flight_graph.FlyOptions, flight_graph.nodes, flight_graph.environment, flight_graph.notes)
+    return launch_description.make_launch_description(
+        flight_graph.FlyOptions,
+        flight_graph.nodes,
+        flight_graph.environment,
+        flight_graph.startup_notice,
+    )

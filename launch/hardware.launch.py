@@ -10,5 +10,9 @@ from liquid_pilot.nodes.launch import hardware_graph, launch_description
 
 def generate_launch_description() -> LaunchDescription:
     """What `ros2 launch` asks for."""
-    return launch_description.describe(hardware_graph.HardwareOptions, hardware_graph.nodes, hardware_graph.environment,
-                              hardware_graph.checklist)
+    return launch_description.make_launch_description(
+        hardware_graph.HardwareOptions,
+        hardware_graph.nodes,
+        hardware_graph.environment,
+        hardware_graph.checklist,
+    )

@@ -17,7 +17,7 @@ import numpy as np
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 STANDARD_GRAVITY_M_S2 = 9.80665
-STEERINGS = ('yaw_rate', 'curvature')
+STEERING_MODES = ('yaw_rate', 'curvature')
 """What the last motor output of a pilot is (`onboard.vehicles.action_scaling`)."""
 
 
@@ -161,14 +161,19 @@ class VehicleLimits:
 
     def bounded(self, values: Iterable[float]) -> tuple[float, ...]:
         """Finite values, each cut to its maximum."""
-        return tuple(min(max(value, -maximum), maximum)
-                     for value, maximum in zip(values, self.maximum, strict=True))
+        return tuple(
+            min(max(value, -maximum), maximum)
+            for value, maximum in zip(values, self.maximum, strict=True)
+        )
 
-    def slewed(self, values: Iterable[float], last: Iterable[float], step_s: float
-               ) -> tuple[float, ...]:
+    def slewed(
+        self, values: Iterable[float], last: Iterable[float], step_s: float
+    ) -> tuple[float, ...]:
         """The nearest to bounded values that can follow `last` after `step_s` seconds."""
-        return tuple(min(max(value, before - slew * step_s), before + slew * step_s)
-                     for value, before, slew in zip(values, last, self.slew, strict=True))
+        return tuple(
+            min(max(value, before - slew * step_s), before + slew * step_s)
+            for value, before, slew in zip(values, last, self.slew, strict=True)
+        )
 
 
 @dataclass(frozen=True)

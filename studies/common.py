@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from liquid_pilot.evaluation.statistics import holm
-from liquid_pilot.onboard.adaptation.learner_messages import Evidence, Proposal
+from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def read(folder: Path, smoke: bool) -> tuple[dict[str, Any], Path, Path]:
+def read_plan(folder: Path, smoke: bool) -> tuple[dict[str, Any], Path, Path]:
     """The plan of a study's folder, and where its parts are kept.
 
     Returns:
@@ -35,14 +35,14 @@ def read(folder: Path, smoke: bool) -> tuple[dict[str, Any], Path, Path]:
     return content, ROOT / 'runs' / folder.name, folder
 
 
-def correct(rows: Sequence[dict[str, Any]]) -> None:
+def add_holm_p_values(rows: Sequence[dict[str, Any]]) -> None:
     """Give each row with a 'p' its 'p_holm', corrected over all of them."""
     tests = [row for row in rows if 'p' in row]
     for row, adjusted in zip(tests, holm([row['p'] for row in tests]), strict=True):
         row['p_holm'] = round(adjusted, 6)
 
 
-class Bars:
+class ProgressBars:
     """A bar for each thing under way, as trainer and demonstrator announce them."""
 
     def __init__(self, progress: Progress) -> None:
@@ -59,8 +59,12 @@ class Bars:
         self._progress.update(self._tasks[name], completed=done, total=of, visible=done < of)
 
 
-def parse(about: str, steps: Sequence[str], arguments: list[str] | None,
-          names: Sequence[str] | Callable[[bool], Sequence[str]] = ()) -> argparse.Namespace:
+def parse(
+    about: str,
+    steps: Sequence[str],
+    arguments: list[str] | None,
+    names: Sequence[str] | Callable[[bool], Sequence[str]] = (),
+) -> argparse.Namespace:
     """The command line of a study: steps, --workers, --smoke and, where it has parts, --only.
 
     Args:
@@ -87,8 +91,9 @@ def parse(about: str, steps: Sequence[str], arguments: list[str] | None,
     return parsed
 
 
-def run(work: Callable[[Progress], dict[str, Any]],
-        report: Callable[[], dict[str, Any]] | None) -> int:
+def run(
+    work: Callable[[Progress], dict[str, Any]], report: Callable[[], dict[str, Any]] | None
+) -> int:
     """Do the work with bars, then the report; prints one JSON object of both; the exit code."""
     try:
         with Progress(console=Console(stderr=True)) as progress:
@@ -100,7 +105,7 @@ def run(work: Callable[[Progress], dict[str, Any]],
     return 0
 
 
-class Constant:
+class FixedTimeScales:
     """In a learner's place: time constants that nothing changes.
 
     Args:
@@ -115,6 +120,6 @@ class Constant:
     def reset(self) -> None:
         """Nothing to forget."""
 
-    def add(self, evidence: Evidence) -> Proposal:
+    def add(self, evidence: LearnerInput) -> TimeScaleUpdate:
         """The same for every tick."""
-        return Proposal(evidence.sequence, self._receptors, *self._core)
+        return TimeScaleUpdate(evidence.sequence, self._receptors, *self._core)

@@ -14,8 +14,11 @@ def table(header: list[str], rows: Iterable[list[str]]) -> str:
     return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
 
 
-def bars(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], label: str,
-         most: float | None = None) -> bytes:
+def bars(
+    rows: Mapping[str, Mapping[str, tuple[float, float, float]]],
+    label: str,
+    most: float | None = None,
+) -> bytes:
     """A PNG: a group of bars a condition, one a name, with intervals.
 
     Args:
@@ -28,8 +31,9 @@ def bars(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], label: st
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    figure = Figure(figsize=(max(7.0, 1.0 + 0.14 * len(names) * len(rows)), 3.6), dpi=110,
-                    layout='constrained')
+    figure = Figure(
+        figsize=(max(7.0, 1.0 + 0.14 * len(names) * len(rows)), 3.6), dpi=110, layout='constrained'
+    )
     axes = figure.add_subplot()
     axes.set_prop_cycle(color=color_sequences['tab10' if len(names) <= 10 else 'tab20'])
     width = 0.85 / len(names)
@@ -37,9 +41,14 @@ def bars(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], label: st
         found = [(at, row[name]) for at, row in enumerate(rows.values()) if name in row]
         places = [at + (k - 0.5 * (len(names) - 1)) * width for at, _ in found]
         values, low, high = np.array([cell for _, cell in found]).T
-        axes.bar(places, values, width, label=name,
-                 yerr=np.maximum([values - low, high - values], 0.0),
-                 error_kw={'elinewidth': 0.6, 'ecolor': '#57606a'})
+        axes.bar(
+            places,
+            values,
+            width,
+            label=name,
+            yerr=np.maximum([values - low, high - values], 0.0),
+            error_kw={'elinewidth': 0.6, 'ecolor': '#57606a'},
+        )
     axes.set_xticks(range(len(rows)), rows, rotation=30, ha='right', fontsize=8)
     axes.set(ylim=(0.0, most), ylabel=label)
     axes.legend(fontsize=7, ncols=2, loc='upper left', bbox_to_anchor=(1.0, 1.0))

@@ -22,11 +22,29 @@ from liquid_pilot.nodes.launch.hardware_graph import HardwareOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / 'README.md', ROOT / 'pilots' / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
-PROGRAMS = ('./run', 'liquid-pilot', 'python', 'pip', 'ros2', 'colcon', 'rosdep', 'source', 'sudo',
-            'docker', 'git', 'export', 'journalctl', 'systemctl', 'echo', 'vcgencmd',
-            'make', 'gz')
-SMALL_TRAINING = '--set encoder_epochs=1 --set core_epochs=1 --set joint_steps=1 --workers 1 ' \
-    '--threads 1'
+PROGRAMS = (
+    './run',
+    'liquid-pilot',
+    'python',
+    'pip',
+    'ros2',
+    'colcon',
+    'rosdep',
+    'source',
+    'sudo',
+    'docker',
+    'git',
+    'export',
+    'journalctl',
+    'systemctl',
+    'echo',
+    'vcgencmd',
+    'make',
+    'gz',
+)
+SMALL_TRAINING = (
+    '--set encoder_epochs=1 --set core_epochs=1 --set joint_steps=1 --workers 1 --threads 1'
+)
 MADE_SMALL = [
     # (of which command, what is replaced, or '' to append, by what)
     (r'fly\b', r' --(missions|headless)( \d+)?', ''),
@@ -103,9 +121,13 @@ class Place:
         for name in ('config', 'pilots', 'benchmarks', 'liquid_pilot'):
             (folder / name).symlink_to(ROOT / name)
         self.environment = {
-            **os.environ, 'PYTHONPATH': str(ROOT), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+            **os.environ,
+            'PYTHONPATH': str(ROOT),
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
             # Nodes of other tests may still be there.
-            'ROS_DOMAIN_ID': str(20 + (os.getpid() + 3) % 80), 'OMP_NUM_THREADS': '1'}
+            'ROS_DOMAIN_ID': str(20 + (os.getpid() + 3) % 80),
+            'OMP_NUM_THREADS': '1',
+        }
 
     def run(self, text):
         """Run a command, unless it ran already and leaves nothing; it has to end well."""
@@ -121,8 +143,15 @@ class Place:
         elif words[0] == 'python':
             words[0] = sys.executable
         process = subprocess.Popen(
-            words, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+            words,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
         wanted = {0}
         try:
             if text.startswith(ENDED_BY_CTRL_C):
@@ -174,8 +203,9 @@ def demonstrations(place, path):
 
 def dataset(place, path):
     place.prepare('my_flights mapping.yaml')
-    place.run(f'./run dataset my_flights --config mapping.yaml --out '
-              f'{path.relative_to(place.folder)}')
+    place.run(
+        f'./run dataset my_flights --config mapping.yaml --out {path.relative_to(place.folder)}'
+    )
 
 
 def pilot(place, path):
@@ -193,8 +223,9 @@ def ncps_weights(place, path):
 
 
 MADE_BY = {
-    **dict.fromkeys(('flight1', 'flight2', 'my_bag', 'my_flights', 'runs/demo/recording'),
-                    recording),
+    **dict.fromkeys(
+        ('flight1', 'flight2', 'my_bag', 'my_flights', 'runs/demo/recording'), recording
+    ),
     **dict.fromkeys(('my.yaml', 'mapping.yaml'), mapping),
     **dict.fromkeys(('D', 'runs/demos', 'runs/demonstrations'), demonstrations),
     **dict.fromkeys(('runs/mine/pilot', 'runs/my-pilot/pilot'), pilot),
@@ -236,10 +267,13 @@ def test_every_launch_command_has_arguments_that_exist():
             found = re.match(r'ros2 launch liquid_pilot (\S+)(.*)', command.text)
             if not found or '--show-args' in command.text or '...' in command.text:
                 continue
-            kind = {'fly.launch.py': flight_graph.FlyOptions,
-                    'hardware.launch.py': HardwareOptions}[found[1]]
-            flight_graph.from_strings(kind, dict(
-                word.split(':=', 1) for word in shlex.split(found[2])))
+            kind = {
+                'fly.launch.py': flight_graph.FlyOptions,
+                'hardware.launch.py': HardwareOptions,
+            }[found[1]]
+            flight_graph.from_strings(
+                kind, dict(word.split(':=', 1) for word in shlex.split(found[2]))
+            )
             seen += 1
     assert seen >= 3
 
@@ -251,17 +285,21 @@ def test_a_command_that_cannot_run_here_says_what_it_needs():
     for command in needing:
         assert len(command.needs.partition('needs')[2].strip(' :')) > 3, command
     # What stands above a command is a need of its block alone.
-    assert not [command for command in running if command.text.split()[0] in (
-        'sudo', 'docker', 'colcon', 'rosdep')]
+    assert not [
+        command
+        for command in running
+        if command.text.split()[0] in ('sudo', 'docker', 'colcon', 'rosdep')
+    ]
 
 
 # Python
 
 PRELUDES = {
     'evaluation.md': (
-        'from pathlib import Path\nfrom liquid_pilot.liquid import pilot_file\n'
+        'from pathlib import Path\nfrom liquid_pilot import pilot_file\n'
         "pilots = [pilot_file.load('pilots/forest-ltc')]\nfolder = Path('snippet')\n",
-        [("'clear,all:3'", "'clear'"), ('range(100)', 'range(1)'), ('workers=2', 'workers=1')]),
+        [("'clear,all:3'", "'clear'"), ('range(100)', 'range(1)'), ('workers=2', 'workers=1')],
+    ),
     'recording.md': ('from pathlib import Path\n', []),
     'simulation.md': ('', []),
     'vehicles.md': ('', []),
@@ -272,8 +310,9 @@ def snippets(page):
     return ['\n'.join(block) for block in blocks(page) if SNIPPET.match(block[0])]
 
 
-@pytest.mark.parametrize('page', [page for page in PAGES if snippets(page)],
-                         ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    'page', [page for page in PAGES if snippets(page)], ids=lambda page: page.name
+)
 def test_the_python_of_a_page_runs(page, place):
     prelude, smaller = PRELUDES[page.name]
     for text in snippets(page):
@@ -284,6 +323,11 @@ def test_the_python_of_a_page_runs(page, place):
             assert before in text
             text = text.replace(before, after)
         done = subprocess.run(
-            [sys.executable, '-c', prelude + text], cwd=place.folder, env=place.environment,
-            capture_output=True, text=True, timeout=300)
+            [sys.executable, '-c', prelude + text],
+            cwd=place.folder,
+            env=place.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         assert done.returncode == 0, done.stderr

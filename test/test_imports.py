@@ -11,12 +11,24 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODULES = sorted(
     '.'.join(path.relative_to(REPOSITORY).with_suffix('').parts)
-    for path in (REPOSITORY / 'liquid_pilot').rglob('*.py') if path.name != '__init__.py')
+    for path in (REPOSITORY / 'liquid_pilot').rglob('*.py')
+    if path.name != '__init__.py'
+)
 if importlib.util.find_spec('launch_ros') is None:
     # It translates graphs for `launch`, which comes with ROS only.
     MODULES.remove('liquid_pilot.nodes.launch.launch_description')
-WATCHED = ('rclpy', 'torch', 'numba', 'onnxruntime', 'mujoco', 'gymnasium', 'matplotlib', 'cv2',
-           'pygame', 'launch')
+WATCHED = (
+    'rclpy',
+    'torch',
+    'numba',
+    'onnxruntime',
+    'mujoco',
+    'gymnasium',
+    'matplotlib',
+    'cv2',
+    'pygame',
+    'launch',
+)
 PROGRAM = f"""
 import json, os, sys
 found = {{}}
@@ -43,19 +55,30 @@ print(json.dumps(found))
 def imported():
     """Module -> what is loaded once it has been imported, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, '-c', PROGRAM, json.dumps(MODULES)], cwd=REPOSITORY, text=True,
-        capture_output=True, timeout=300, check=True)
+        [sys.executable, '-c', PROGRAM, json.dumps(MODULES)],
+        cwd=REPOSITORY,
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=True,
+    )
     return {name: set(loaded) for name, loaded in json.loads(done.stdout).items()}
 
 
 def within(*folders):
-    return [name for name in MODULES
-            if name.startswith(tuple(f'liquid_pilot.{folder}.' for folder in folders))]
+    return [
+        name
+        for name in MODULES
+        if name.startswith(tuple(f'liquid_pilot.{folder}.' for folder in folders))
+    ]
 
 
 def test_every_module_can_be_imported_by_itself(imported):
-    broken = {name: loaded for name, loaded in imported.items()
-              if any(entry.startswith('ERROR') for entry in loaded)}
+    broken = {
+        name: loaded
+        for name, loaded in imported.items()
+        if any(entry.startswith('ERROR') for entry in loaded)
+    }
     assert broken == {}
     assert 'rclpy' in imported['liquid_pilot.nodes.pilot']
     assert 'torch' in imported['liquid_pilot.learning.models.ltc']
@@ -73,9 +96,18 @@ def test_only_learning_imports_torch(imported):
 
 def test_what_flies_knows_neither_simulation_nor_evaluation_nor_learning(imported):
     for name in within('onboard', 'liquid'):
-        above = [entry for entry in imported[name] if entry.startswith((
-            'liquid_pilot.simulation', 'liquid_pilot.evaluation', 'liquid_pilot.learning',
-            'liquid_pilot.nodes'))]
+        above = [
+            entry
+            for entry in imported[name]
+            if entry.startswith(
+                (
+                    'liquid_pilot.simulation',
+                    'liquid_pilot.evaluation',
+                    'liquid_pilot.learning',
+                    'liquid_pilot.nodes',
+                )
+            )
+        ]
         assert above == [], name
         assert not imported[name] & {'mujoco', 'gymnasium', 'matplotlib', 'pygame'}, name
 
@@ -83,7 +115,9 @@ def test_what_flies_knows_neither_simulation_nor_evaluation_nor_learning(importe
 def test_a_floor_imports_only_from_below(imported):
     below = {
         # A vehicle's file is read on board; its task is imported when it is asked for.
-        'liquid': (), 'fleet': ('onboard',), 'onboard': ('liquid', 'fleet'),
+        'liquid': (),
+        'fleet': ('onboard',),
+        'onboard': ('liquid', 'fleet'),
         'simulation': ('liquid', 'onboard', 'fleet'),
         'evaluation': ('liquid', 'onboard', 'fleet', 'simulation'),
         'learning': ('liquid', 'onboard', 'fleet', 'simulation', 'evaluation'),
@@ -100,8 +134,11 @@ def test_the_interfaces_import_numpy_and_nothing_else_of_weight(imported):
 
 
 def test_guard_and_adapters_stand_when_the_numerical_libraries_fall(imported):
-    names = ['liquid_pilot.nodes.guard', 'liquid_pilot.onboard.safety.guard', *(
-        name for name in MODULES if name.startswith('liquid_pilot.onboard.vehicles.'))]
+    names = [
+        'liquid_pilot.nodes.guard',
+        'liquid_pilot.onboard.safety.guard',
+        *(name for name in MODULES if name.startswith('liquid_pilot.onboard.vehicles.')),
+    ]
     assert len(names) > 4
     for name in names:
         assert not imported[name] & {'numba', 'onnxruntime', 'cv2', 'mujoco', 'torch'}, name
@@ -113,6 +150,9 @@ def test_the_simulator_node_needs_no_network(imported):
 
 
 def test_help_and_launch_are_quick(imported):
-    for name in ('liquid_pilot.cli', 'liquid_pilot.nodes.launch.flight_graph',
-                 'liquid_pilot.nodes.launch.process_runner'):
+    for name in (
+        'liquid_pilot.cli',
+        'liquid_pilot.nodes.launch.flight_graph',
+        'liquid_pilot.nodes.launch.process_runner',
+    ):
         assert not imported[name] & set(WATCHED), name

@@ -30,8 +30,11 @@ def test_manifest_is_what_colcon_takes_for_an_ament_python_package():
 
 
 def test_every_ros_package_imported_is_in_the_manifest_and_the_other_way_round():
-    declared = {element.text for element in MANIFEST.iter('exec_depend')
-                if not element.text.startswith('python3-')}
+    declared = {
+        element.text
+        for element in MANIFEST.iter('exec_depend')
+        if not element.text.startswith('python3-')
+    }
     imported = set()
     for folder in ('liquid_pilot', 'launch'):
         for path in (ROOT / folder).rglob('*.py'):
@@ -40,9 +43,13 @@ def test_every_ros_package_imported_is_in_the_manifest_and_the_other_way_round()
                     imported |= {alias.name.split('.')[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and not node.level:
                     imported.add(node.module.split('.')[0])
-    ros = {name for name in imported if name.endswith('_msgs')
-           or name in ('rclpy', 'std_srvs', 'rcl_interfaces', 'launch', 'launch_ros',
-                       'ament_index_python')}
+    ros = {
+        name
+        for name in imported
+        if name.endswith('_msgs')
+        or name
+        in ('rclpy', 'std_srvs', 'rcl_interfaces', 'launch', 'launch_ros', 'ament_index_python')
+    }
     # Started, not imported.
     assert declared - {'ros2launch', 'tf2_ros'} == ros
 
@@ -61,10 +68,14 @@ def test_a_node_starts_from_where_ros2_run_looks(node, tmp_path):
     python = tmp_path / 'bin' / 'python3'
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT),
-                   'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
-    answer = subprocess.run([place, '--help'], env=environment, capture_output=True, text=True,
-                            timeout=180)
+    environment = {
+        **os.environ,
+        'PYTHONPATH': str(ROOT),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    }
+    answer = subprocess.run(
+        [place, '--help'], env=environment, capture_output=True, text=True, timeout=180
+    )
     assert answer.returncode == 0, answer.stderr
     assert node in answer.stdout and 'usage' in answer.stdout.lower()
 

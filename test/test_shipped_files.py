@@ -17,9 +17,9 @@ from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.rosbag import topic_mapping
 from liquid_pilot.nodes.launch import flight_graph, hardware_graph
 from liquid_pilot.nodes.missions import gazebo_node
-from liquid_pilot.simulation.forest.layout import generate
+from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.gazebo import world as gazebo_world
-from liquid_pilot.simulation.gazebo.quadrotor import TOPICS
+from liquid_pilot.simulation.gazebo.quadrotor import GAZEBO_TOPICS
 from liquid_pilot.utils.resources import PACKAGE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,35 +42,44 @@ def nodes(path):
 
 # By ros_gz_bridge's table of types (branch jazzy, README.md).
 BRIDGED = {
-    'rosgraph_msgs/msg/Clock': 'gz.msgs.Clock', 'sensor_msgs/msg/Image': 'gz.msgs.Image',
-    'sensor_msgs/msg/CameraInfo': 'gz.msgs.CameraInfo', 'sensor_msgs/msg/Imu': 'gz.msgs.IMU',
-    'nav_msgs/msg/Odometry': 'gz.msgs.Odometry', 'std_msgs/msg/Bool': 'gz.msgs.Boolean',
-    'geometry_msgs/msg/Twist': 'gz.msgs.Twist'}
+    'rosgraph_msgs/msg/Clock': 'gz.msgs.Clock',
+    'sensor_msgs/msg/Image': 'gz.msgs.Image',
+    'sensor_msgs/msg/CameraInfo': 'gz.msgs.CameraInfo',
+    'sensor_msgs/msg/Imu': 'gz.msgs.IMU',
+    'nav_msgs/msg/Odometry': 'gz.msgs.Odometry',
+    'std_msgs/msg/Bool': 'gz.msgs.Boolean',
+    'geometry_msgs/msg/Twist': 'gz.msgs.Twist',
+}
 
 
 def bridge(path):
     """Topics of Gazebo are the world's; test/nodes/missions/test_gazebo_missions.py flies by those of ROS."""
     entries = yaml.safe_load(path.read_text())
     for entry in entries:
-        assert set(entry) == {'ros_topic_name', 'gz_topic_name', 'ros_type_name', 'gz_type_name',
-                              'direction'}
+        assert set(entry) == {
+            'ros_topic_name',
+            'gz_topic_name',
+            'ros_type_name',
+            'gz_type_name',
+            'direction',
+        }
         assert BRIDGED[entry['ros_type_name']] == entry['gz_type_name']
         assert entry['direction'] in ('GZ_TO_ROS', 'ROS_TO_GZ')
     topics = [entry['gz_topic_name'] for entry in entries]
-    assert sorted(topics) == sorted(['/clock', *(f'/{name}' for name in TOPICS.values())])
+    assert sorted(topics) == sorted(['/clock', *(f'/{name}' for name in GAZEBO_TOPICS.values())])
     out = {entry['ros_topic_name'] for entry in entries if entry['direction'] == 'ROS_TO_GZ'}
-    assert out == {gazebo_node.TWIST, gazebo_node.ENABLE}
+    assert out == {gazebo_node.TWIST_TOPIC, gazebo_node.ENABLE_TOPIC}
 
 
 def world(path):
     """What `liquid-pilot world` writes."""
     text, files = shipped_world()
-    assert path.read_bytes() == {**files, gazebo_world.FILE: text.encode()}[path.name]
+    assert path.read_bytes() == {**files, gazebo_world.WORLD_FILE: text.encode()}[path.name]
 
 
 @functools.cache
 def shipped_world():
-    return gazebo_world.build(generate(7))
+    return gazebo_world.build_sdf(generate_forest(7))
 
 
 def launch_file(path):
@@ -115,25 +124,42 @@ READ_BY = {
     'config/onboard/liquid-pilot.service': unit,
     'launch/fly.launch.py': launch_file,
     'launch/hardware.launch.py': launch_file,
-    **{f'worlds/forest/{name}': world for name in (
-        'world.sdf', 'forest.obj', 'forest.mtl', 'cone.obj', 'cone.mtl', 'sky.obj', 'sky.mtl',
-        'sky.png', 'ground.png', 'leaves.png', 'bark.png')},
+    **{
+        f'worlds/forest/{name}': world
+        for name in (
+            'world.sdf',
+            'forest.obj',
+            'forest.mtl',
+            'cone.obj',
+            'cone.mtl',
+            'sky.obj',
+            'sky.mtl',
+            'sky.png',
+            'ground.png',
+            'leaves.png',
+            'bark.png',
+        )
+    },
 }
 
 
 def environment():
     """Of the unit, read as systemd does: NAME=VALUE, comments."""
-    lines = [line for line in ENVIRONMENT.read_text().splitlines()
-             if line and not line.startswith('#')]
+    lines = [
+        line for line in ENVIRONMENT.read_text().splitlines() if line and not line.startswith('#')
+    ]
     values = dict(line.split('=', 1) for line in lines)
     assert not re.search(r'["\'$\\]', ''.join(values.values()))
     return values
 
 
 def test_nothing_is_shipped_that_nobody_opens():
-    there = {str(path.relative_to(ROOT)) for folder in ('config', 'launch', 'worlds')
-             for path in (ROOT / folder).rglob('*')
-             if path.is_file() and '__pycache__' not in path.parts}
+    there = {
+        str(path.relative_to(ROOT))
+        for folder in ('config', 'launch', 'worlds')
+        for path in (ROOT / folder).rglob('*')
+        if path.is_file() and '__pycache__' not in path.parts
+    }
     assert there == set(READ_BY)
 
 
@@ -161,8 +187,9 @@ def test_the_unit_starts_what_is_there_and_ends_it_as_launch_wants():
 
 @pytest.mark.skipif(not shutil.which('systemd-analyze'), reason='systemd is not installed')
 def test_systemd_takes_the_unit():
-    done = subprocess.run(['systemd-analyze', 'verify', '--man=no', UNIT], capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        ['systemd-analyze', 'verify', '--man=no', UNIT], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert UNIT.name not in done.stderr, done.stderr
 
@@ -171,11 +198,17 @@ def test_systemd_takes_the_unit():
 def test_the_set_up_lets_another_python_find_the_package_and_ros_its_nodes():
     """As `ros2 launch` needs it, which runs on the system's Python."""
     python = Path(sys.base_prefix) / 'bin' / f'python3.{sys.version_info.minor}'
-    script = (f'source {ONBOARD}/setup.bash && cd / && echo $AMENT_PREFIX_PATH && which python3 && '
-              f'{python} -c "import liquid_pilot.nodes.launch.hardware_graph as h; print(h.__file__); '
-              'import yaml, rich"')
-    done = subprocess.run(['bash', '-ec', script], capture_output=True, text=True,
-                          env={'PATH': '/usr/bin:/bin', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'})
+    script = (
+        f'source {ONBOARD}/setup.bash && cd / && echo $AMENT_PREFIX_PATH && which python3 && '
+        f'{python} -c "import liquid_pilot.nodes.launch.hardware_graph as h; print(h.__file__); '
+        'import yaml, rich"'
+    )
+    done = subprocess.run(
+        ['bash', '-ec', script],
+        capture_output=True,
+        text=True,
+        env={'PATH': '/usr/bin:/bin', 'AMENT_PREFIX_PATH': '/opt/ros/jazzy'},
+    )
     assert done.returncode == 0, done.stderr
     prefixes, found, module = done.stdout.split()
     assert prefixes == f'{ROOT}/.venv:/opt/ros/jazzy'
@@ -191,8 +224,9 @@ def test_the_set_up_says_what_is_missing(tmp_path):
     place = tmp_path / 'config' / 'onboard'
     place.mkdir(parents=True)
     shutil.copy(ONBOARD / 'setup.bash', place)
-    done = subprocess.run(['bash', '-c', f'source {place}/setup.bash'], capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        ['bash', '-c', f'source {place}/setup.bash'], capture_output=True, text=True
+    )
     assert done.returncode == 1
     assert 'run onboard first' in done.stderr
 
@@ -234,14 +268,33 @@ def test_the_robots_image_is_what_docker_builds_by_default():
 def test_a_container_is_built_from_what_is_there(stage):
     found = instructions(stage)
     assert {name for name, _ in found} <= {
-        'ARG', 'RUN', 'WORKDIR', 'COPY', 'ENV', 'ENTRYPOINT', 'CMD'}
+        'ARG',
+        'RUN',
+        'WORKDIR',
+        'COPY',
+        'ENV',
+        'ENTRYPOINT',
+        'CMD',
+    }
     ignored = (ROOT / '.dockerignore').read_text().split()
     for _, rest in [each for each in found if each[0] == 'COPY']:
         source = rest.split()[0]
         assert (ROOT / source).exists()
         assert not any(source.startswith(folder) for folder in ignored)
-    for needed in ('run', 'setup.py', 'setup.cfg', 'package.xml', 'constraints-numpy1.txt',
-                   'liquid_pilot', 'launch', 'config', 'resource', 'pilots', 'scripts', 'worlds'):
+    for needed in (
+        'run',
+        'setup.py',
+        'setup.cfg',
+        'package.xml',
+        'constraints-numpy1.txt',
+        'liquid_pilot',
+        'launch',
+        'config',
+        'resource',
+        'pilots',
+        'scripts',
+        'worlds',
+    ):
         assert needed not in ignored and (ROOT / needed).exists()
 
 
@@ -265,7 +318,9 @@ def test_the_image_of_gazebo_has_gazebo_and_its_bridge():
     # The metapackage brings ros_gz_bridge, ros_gz_sim and Gazebo itself.
     assert 'ros-${ROS_DISTRO}-ros-gz ' in text
     assert re.findall(r'\./run (\w+)', text) == ['world']
-    specs = flight_graph.nodes(flight_graph.FlyOptions(simulator='gazebo', headless=True, out='/run'))
+    specs = flight_graph.nodes(
+        flight_graph.FlyOptions(simulator='gazebo', headless=True, out='/run')
+    )
     assert {spec.package for spec in specs} == {PACKAGE, 'ros_gz_bridge'}
 
 
@@ -273,8 +328,11 @@ def test_the_image_of_gazebo_has_gazebo_and_its_bridge():
 def test_a_container_starts_its_commands_in_ros(stage):
     found = dict(instructions(stage))
     entry = ast.literal_eval(found['ENTRYPOINT'])
-    (source,) = [rest.split()[0] for name, rest in instructions(stage)
-                 if name == 'COPY' and rest.split()[1] == entry[-1]]
+    (source,) = [
+        rest.split()[0]
+        for name, rest in instructions(stage)
+        if name == 'COPY' and rest.split()[1] == entry[-1]
+    ]
     assert (ROOT / source).read_text().rstrip().endswith('exec "$@"')
     command = ast.literal_eval(found['CMD'])
     assert command[:4] == ['ros2', 'launch', 'liquid_pilot', IMAGES[stage]]

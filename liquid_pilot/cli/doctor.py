@@ -9,24 +9,35 @@ from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
 
-from liquid_pilot.cli.doctor_onboard import FAIL, OK, ONBOARD, WARN, Check
+from liquid_pilot.cli.doctor_onboard import FAIL, OK, ONBOARD_CHECKS, WARN, Check
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.resources import shipped_pilots
 
 
-def examine(onboard: bool = False) -> list[Check]:
+def run_checks(onboard: bool = False) -> list[Check]:
     """All checks; none of them raises.
 
     `onboard`: on a robot, which simulates nothing and has no screen, but has to keep up.
     """
-    checks = [('Python', _python), ('ROS 2', _ros), ('middleware', _middleware),
-              ('discovery', _discovery), ('launch', _launch), ('compiler cache', _cache),
-              ('ONNX Runtime', _onnxruntime), ('pilots', _pilots)]
-    checks += ONBOARD if onboard else [
-        ('camera rendering', _rendering), ('window', _window), ONBOARD[0]]
-    return [_guarded(name, check) for name, check in checks]
+    checks = [
+        ('Python', _python),
+        ('ROS 2', _ros),
+        ('middleware', _middleware),
+        ('discovery', _discovery),
+        ('launch', _launch),
+        ('compiler cache', _cache),
+        ('ONNX Runtime', _onnxruntime),
+        ('pilots', _pilots),
+    ]
+    checks += (
+        ONBOARD_CHECKS
+        if onboard
+        else [('camera rendering', _rendering), ('window', _window), ONBOARD_CHECKS[0]]
+    )
+    return [_run_check(name, check) for name, check in checks]
 
 
-def show(checks: list[Check]) -> None:
+def print_checks(checks: list[Check]) -> None:
     """Print the table."""
     from rich.console import Console
     from rich.markup import escape
@@ -36,12 +47,11 @@ def show(checks: list[Check]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in checks:
         text = check.found + (f'\n-> {check.advice}' if check.advice else '')
-        table.add_row(
-            f'[{colours[check.level]}]{check.level}[/]', check.name, escape(text))
+        table.add_row(f'[{colours[check.level]}]{check.level}[/]', check.name, escape(text))
     Console(highlight=False).print(table)
 
 
-def _guarded(name: str, check: Callable[[], tuple[str, ...]]) -> Check:
+def _run_check(name: str, check: Callable[[], tuple[str, ...]]) -> Check:
     try:
         return Check(name, *check())
     except LiquidPilotError as error:
@@ -60,9 +70,14 @@ def _python() -> tuple[str, ...]:
 
 def _ros() -> tuple[str, ...]:
     if find_spec('rclpy') is None:
-        return FAIL, 'rclpy is not installed', (
-            'source ROS 2 (source /opt/ros/<distro>/setup.bash), or pip install '
-            '"liquid_pilot[ros]"')
+        return (
+            FAIL,
+            'rclpy is not installed',
+            (
+                'source ROS 2 (source /opt/ros/<distro>/setup.bash), or pip install '
+                '"liquid_pilot[ros]"'
+            ),
+        )
     import rclpy
     from diagnostic_msgs.msg import DiagnosticArray  # noqa: F401
     from nav_msgs.msg import Odometry  # noqa: F401
@@ -74,9 +89,14 @@ def _ros() -> tuple[str, ...]:
     if find_spec('rclpy.experimental') is None:
         executor = 'single-threaded executor (callbacks cost more than with Jazzy)'
     if distro == 'humble':
-        return WARN, f'humble ({os.path.dirname(rclpy.__file__)})', (
-            'nothing here was ever run on it, and it does not know '
-            'ROS_AUTOMATIC_DISCOVERY_RANGE: use the container of ros:jazzy (docs/onboard.md)')
+        return (
+            WARN,
+            f'humble ({os.path.dirname(rclpy.__file__)})',
+            (
+                'nothing here was ever run on it, and it does not know '
+                'ROS_AUTOMATIC_DISCOVERY_RANGE: use the container of ros:jazzy (docs/onboard.md)'
+            ),
+        )
     source = 'sourced' if distro else 'from wheels'
     return OK, f'{distro or "rclpy"} {source} ({os.path.dirname(rclpy.__file__)}), {executor}'
 
@@ -94,12 +114,20 @@ def _discovery() -> tuple[str, ...]:
     found = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE')
     domain = os.environ.get('ROS_DOMAIN_ID', '0')
     if found is None:
-        return OK, f'ROS_DOMAIN_ID {domain}; simulation stays on this machine (LOCALHOST)', (
-            'to see its topics in another terminal: export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST')
+        return (
+            OK,
+            f'ROS_DOMAIN_ID {domain}; simulation stays on this machine (LOCALHOST)',
+            (
+                'to see its topics in another terminal: export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST'
+            ),
+        )
     if found == 'LOCALHOST':
         return OK, f'ROS_DOMAIN_ID {domain}, LOCALHOST'
-    return WARN, f'ROS_DOMAIN_ID {domain}, ROS_AUTOMATIC_DISCOVERY_RANGE={found}', (
-        'a simulated drone is heard by every machine in this network; LOCALHOST keeps it here')
+    return (
+        WARN,
+        f'ROS_DOMAIN_ID {domain}, ROS_AUTOMATIC_DISCOVERY_RANGE={found}',
+        ('a simulated drone is heard by every machine in this network; LOCALHOST keeps it here'),
+    )
 
 
 def _launch() -> tuple[str, ...]:
@@ -113,15 +141,19 @@ def _rendering() -> tuple[str, ...]:
 
     model = mujoco.MjModel.from_xml_string(
         '<mujoco><worldbody><light pos="0 0 3"/><geom type="box" size="1 1 1" rgba="1 0 0 1"/>'
-        '<camera name="c" pos="0 -4 0" xyaxes="1 0 0 0 0 1"/></worldbody></mujoco>')
+        '<camera name="c" pos="0 -4 0" xyaxes="1 0 0 0 0 1"/></worldbody></mujoco>'
+    )
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     with CameraRenderer(model, 'c', 64, 48) as renderer:
         image = renderer.render(data)
     backend = os.environ.get('MUJOCO_GL', '')
     if len(set(image)) < 2:
-        return FAIL, f'MuJoCo {mujoco.__version__} with {backend} draws an empty picture', (
-            'set MUJOCO_GL to another of egl, osmesa')
+        return (
+            FAIL,
+            f'MuJoCo {mujoco.__version__} with {backend} draws an empty picture',
+            ('set MUJOCO_GL to another of egl, osmesa'),
+        )
     return OK, f'MuJoCo {mujoco.__version__} draws with {backend}'
 
 
@@ -130,9 +162,14 @@ def _cache() -> tuple[str, ...]:
 
     folder = cache_folder()
     if folder is None:
-        return WARN, 'no folder can be written', (
-            'every start compiles the network (some 20 s); set NUMBA_CACHE_DIR to a folder that '
-            'can be written')
+        return (
+            WARN,
+            'no folder can be written',
+            (
+                'every start compiles the network (some 20 s); set NUMBA_CACHE_DIR to a folder that '
+                'can be written'
+            ),
+        )
     return OK, str(folder)
 
 
@@ -147,7 +184,7 @@ def _pilots() -> tuple[str, ...]:
     from liquid_pilot import pilot_file
     from liquid_pilot.onboard.inference.engine import Engine
 
-    shipped = pilot_file.shipped()
+    shipped = shipped_pilots()
     if not shipped:
         return FAIL, 'no pilot is installed', 'install liquid_pilot again, or train one'
     for name, folder in shipped.items():
@@ -164,5 +201,8 @@ def _window() -> tuple[str, ...]:
     try:
         return OK, f'pygame-ce {metadata.version("pygame-ce")}'
     except metadata.PackageNotFoundError:
-        return WARN, 'pygame is not installed', (
-            'for the window: pip install "liquid_pilot[view]"; everything else works')
+        return (
+            WARN,
+            'pygame is not installed',
+            ('for the window: pip install "liquid_pilot[view]"; everything else works'),
+        )

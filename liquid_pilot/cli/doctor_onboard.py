@@ -17,13 +17,19 @@ import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample, Observation
 
-TICKS = 60
+MEASURED_TICKS = 60
 _WIDTH, _HEIGHT = 640, 480
-_SHM_BYTES = 64 << 20
+_MIN_FREE_SHM_BYTES = 64 << 20
 _PORTS = ('/dev/serial*', '/dev/ttyACM*', '/dev/ttyUSB*', '/dev/ttyAMA*', '/dev/ttyTHS*')
-_POOLS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
-_PACKAGES = ('mavros_msgs', 'px4_msgs', 'ardupilot_msgs', 'ackermann_msgs',
-             'crazyflie_interfaces', 'pymavlink')
+_THREAD_VARIABLES = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
+_PACKAGES = (
+    'mavros_msgs',
+    'px4_msgs',
+    'ardupilot_msgs',
+    'ackermann_msgs',
+    'crazyflie_interfaces',
+    'pymavlink',
+)
 
 
 def measured_tick_s(name: str) -> tuple[float, float, float]:
@@ -42,7 +48,7 @@ def measured_tick_s(name: str) -> tuple[float, float, float]:
     pixels = np.random.default_rng(0).integers(0, 256, (_HEIGHT, _WIDTH, 3), np.uint8).tobytes()
     period_s = 1.0 / pilot.specification.rate_hz
     state, took = engine.initial_state(), []
-    for k in range(TICKS):
+    for k in range(MEASURED_TICKS):
         stamp_ns = round((k + 1) * period_s * 1e9)
         image = ImageBuffer(pixels, _WIDTH, _HEIGHT, 3 * _WIDTH, 'rgb8')
         imu = (ImuSample(stamp_ns, (0.0, 0.0, 0.0), (0.0, 0.0, 9.81)),)
@@ -52,21 +58,29 @@ def measured_tick_s(name: str) -> tuple[float, float, float]:
     return float(np.median(took)), float(np.quantile(took, 0.95)), period_s
 
 
-def tick() -> tuple[str, ...]:
+def check_tick_time() -> tuple[str, ...]:
     """How long a tick takes against how often the camera wants one."""
     median_s, late_s, period_s = measured_tick_s('forest-ltc')
-    found = (f'a tick of forest-ltc takes {1e3 * median_s:.2f} ms, at most {1e3 * late_s:.2f} ms '
-             f'in 19 of 20; a frame comes every {1e3 * period_s:.0f} ms')
+    found = (
+        f'a tick of forest-ltc takes {1e3 * median_s:.2f} ms, at most {1e3 * late_s:.2f} ms '
+        f'in 19 of 20; a frame comes every {1e3 * period_s:.0f} ms'
+    )
     if median_s > 0.8 * period_s:
-        return FAIL, found, ('too slow: frames would be left out. Set the performance governor, '
-                             'give the camera a size that is a whole multiple of 128x72, or lower '
-                             'its rate (the network is told the elapsed time)')
+        return (
+            FAIL,
+            found,
+            (
+                'too slow: frames would be left out. Set the performance governor, '
+                'give the camera a size that is a whole multiple of 128x72, or lower '
+                'its rate (the network is told the elapsed time)'
+            ),
+        )
     if late_s > 0.5 * period_s:
         return WARN, found, 'tight: set the performance governor, and end what else runs here'
     return OK, found
 
 
-def governor() -> tuple[str, ...]:
+def check_cpu_governor() -> tuple[str, ...]:
     """How the processor's clock is governed."""
     files = glob.glob('/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor')
     found = sorted({Path(file).read_text().strip() for file in files})
@@ -75,22 +89,32 @@ def governor() -> tuple[str, ...]:
         return OK, f'{cores}; no frequency governor to set (a virtual machine, or none)'
     if found == ['performance']:
         return OK, f'{cores}, governor performance'
-    return WARN, f'{cores}, governor {", ".join(found)}', (
-        'a clock that sleeps between frames makes ticks late: echo performance | sudo tee '
-        '/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor')
+    return (
+        WARN,
+        f'{cores}, governor {", ".join(found)}',
+        (
+            'a clock that sleeps between frames makes ticks late: echo performance | sudo tee '
+            '/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor'
+        ),
+    )
 
 
-def thread_pools() -> tuple[str, ...]:
+def check_thread_pools() -> tuple[str, ...]:
     """Whether numerical libraries are kept to one thread each."""
-    loose = [name for name in _POOLS if os.environ.get(name) != '1']
+    loose = [name for name in _THREAD_VARIABLES if os.environ.get(name) != '1']
     if not loose:
-        return OK, ', '.join(f'{name}=1' for name in _POOLS)
-    return WARN, f'not set to 1: {", ".join(loose)}', (
-        'the launch files set them; for `ros2 run` export them: pools that wake for one tick cost '
-        'more than they bring')
+        return OK, ', '.join(f'{name}=1' for name in _THREAD_VARIABLES)
+    return (
+        WARN,
+        f'not set to 1: {", ".join(loose)}',
+        (
+            'the launch files set them; for `ros2 run` export them: pools that wake for one tick cost '
+            'more than they bring'
+        ),
+    )
 
 
-def providers() -> tuple[str, ...]:
+def check_onnx_providers() -> tuple[str, ...]:
     """What ONNX Runtime could run the encoder on."""
     from liquid_pilot.onboard.inference.onnx_session import onnxruntime
 
@@ -98,32 +122,34 @@ def providers() -> tuple[str, ...]:
     return OK, f'{found}; the encoder runs on the CPU, where it takes under a millisecond'
 
 
-def shared_memory() -> tuple[str, ...]:
+def check_shared_memory() -> tuple[str, ...]:
     """Room for images between processes."""
     try:
         usage = shutil.disk_usage('/dev/shm')
     except OSError as error:
         return WARN, f'/dev/shm: {error.strerror}', 'images then go over UDP, which costs time'
     found = f'/dev/shm has {usage.free >> 20} of {usage.total >> 20} MB free'
-    if usage.free < _SHM_BYTES:
+    if usage.free < _MIN_FREE_SHM_BYTES:
         return WARN, found, 'DDS keeps images there: in a container, --shm-size=256m'
     return OK, found
 
 
-def ports() -> tuple[str, ...]:
+def check_ports() -> tuple[str, ...]:
     """Cameras and serial ports, and whether this user may open them."""
     cameras = sorted(glob.glob('/dev/video*'))
     serial = sorted(path for pattern in _PORTS for path in glob.glob(pattern))
     closed = [path for path in (*cameras, *serial) if not os.access(path, os.R_OK | os.W_OK)]
-    found = (f'cameras: {", ".join(cameras) or "none"}; serial ports: '
-             f'{", ".join(serial) or "none"}')
+    found = f'cameras: {", ".join(cameras) or "none"}; serial ports: {", ".join(serial) or "none"}'
     if closed:
-        return WARN, f'{found}; not allowed: {", ".join(closed)}', (
-            'sudo usermod -aG video,dialout $USER, and log in again')
+        return (
+            WARN,
+            f'{found}; not allowed: {", ".join(closed)}',
+            ('sudo usermod -aG video,dialout $USER, and log in again'),
+        )
     return OK, found
 
 
-def vehicles() -> tuple[str, ...]:
+def check_adapters() -> tuple[str, ...]:
     """Which adapters have all that they need."""
     there = [name for name in _PACKAGES if find_spec(name) is not None]
     absent = [name for name in _PACKAGES if name not in there]
@@ -131,9 +157,15 @@ def vehicles() -> tuple[str, ...]:
     return OK, f'{found} (cmd_vel, mavros and ardupilot need none of them)'
 
 
-ONBOARD = (('tick', tick), ('governor', governor), ('thread pools', thread_pools),
-           ('providers', providers), ('shared memory', shared_memory), ('ports', ports),
-           ('vehicles', vehicles))
+ONBOARD_CHECKS = (
+    ('tick', check_tick_time),
+    ('governor', check_cpu_governor),
+    ('thread pools', check_thread_pools),
+    ('providers', check_onnx_providers),
+    ('shared memory', check_shared_memory),
+    ('ports', check_ports),
+    ('vehicles', check_adapters),
+)
 
 
 OK, WARN, FAIL = 'ok', 'warn', 'fail'

@@ -18,11 +18,13 @@ _OPTIONS = {
     'image': ('camera/image_raw', 'images, raw; or compressed, with --compressed'),
     'camera-info': ('camera/camera_info', 'sensor_msgs/CameraInfo of the camera'),
     'imu': ('imu/data', 'sensor_msgs/Imu'),
-    'command': ('pilot/command', 'commands of whoever steers: Twist, TwistStamped, '
-                                 'AckermannDriveStamped or any other type'),
+    'command': (
+        'pilot/command',
+        'commands of whoever steers: Twist, TwistStamped, AckermannDriveStamped or any other type',
+    ),
     'odom': ('odom', 'nav_msgs/Odometry'),
 }
-_SILENT_S = 3.0
+_SILENCE_TIMEOUT_S = 3.0
 _PLAIN_S = 5.0
 
 
@@ -30,12 +32,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; imports no ROS, so that --help is quick."""
     for name, (topic, what) in _OPTIONS.items():
         parser.add_argument(f'--{name}', metavar='TOPIC', help=f'{what} (default: {topic})')
-    parser.add_argument('--compressed', action='store_true',
-                        help='record the topic of --image with /compressed behind its name')
-    parser.add_argument('--topic', action='append', default=[], metavar='TOPIC',
-                        help='a further topic; may be given several times')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR',
-                        help='rosbag2 folder to write; it must not hold anything')
+    parser.add_argument(
+        '--compressed',
+        action='store_true',
+        help='record the topic of --image with /compressed behind its name',
+    )
+    parser.add_argument(
+        '--topic',
+        action='append',
+        default=[],
+        metavar='TOPIC',
+        help='a further topic; may be given several times',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        required=True,
+        metavar='DIR',
+        help='rosbag2 folder to write; it must not hold anything',
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     if find_spec('rclpy') is None:
         raise LiquidPilotError(
             'rclpy is not installed: source ROS 2 (/opt/ros/<distro>/setup.bash), or '
-            'pip install "liquid_pilot[ros]"')
+            'pip install "liquid_pilot[ros]"'
+        )
 
     from liquid_pilot.nodes import recorder
     from liquid_pilot.nodes.common import node_base
@@ -61,20 +77,28 @@ def run(arguments: argparse.Namespace) -> int:
         line += ['-p', 'image_transport:=compressed']
     if arguments.topic:
         line += ['-p', f'topics:={" ".join(arguments.topic)}']
-    asked = [getattr(arguments, name.replace('-', '_')) or topic
-             for name, (topic, _) in _OPTIONS.items() if name != 'odom' or arguments.odom]
+    asked = [
+        getattr(arguments, name.replace('-', '_')) or topic
+        for name, (topic, _) in _OPTIONS.items()
+        if name != 'odom' or arguments.odom
+    ]
     if arguments.compressed:
         asked[0] += '/compressed'
     display = _Display(asked + arguments.topic)
     try:
         code = node_base.run(
-            'record', recorder.RecorderNode,
-            lambda node, spinner: recorder.record(node, spinner, display), line)
+            'record',
+            recorder.RecorderNode,
+            lambda node, spinner: recorder.record(node, spinner, display),
+            line,
+        )
     finally:
         display.close()
     if display.total:
-        print(f'{arguments.out}: {display.total} messages; next: liquid-pilot dataset '
-              f'{arguments.out} --config FILE --out DIR')
+        print(
+            f'{arguments.out}: {display.total} messages; next: liquid-pilot dataset '
+            f'{arguments.out} --config FILE --out DIR'
+        )
     return code
 
 
@@ -87,8 +111,9 @@ class _Display:
 
         self._asked = asked
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._live = Live(console=self._console, auto_refresh=False) \
-            if self._console.is_terminal else None
+        self._live = (
+            Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        )
         self._started_s = self._shown_s = time.monotonic()
         self._seen: dict[str, tuple[float, int]] = {}
         """Topic to when its count last grew, and to what."""
@@ -108,14 +133,19 @@ class _Display:
                 self._warned.discard(topic)
         marked_s, before = self._mark
         if now_s - marked_s >= 1.0:
-            self._rates = {topic: (count - before.get(topic, 0)) / (now_s - marked_s)
-                           for topic, count in node.counts.items()}
+            self._rates = {
+                topic: (count - before.get(topic, 0)) / (now_s - marked_s)
+                for topic, count in node.counts.items()
+            }
             self._mark = (now_s, dict(node.counts))
         asked = [node.resolve_topic_name(topic) for topic in self._asked]
-        states = {topic: self._state(node, topic, now_s) for topic in node.counts
-                  if topic in asked or node.counts[topic] or topic in node.troubles}
+        states = {
+            topic: self._state(node, topic, now_s)
+            for topic in node.counts
+            if topic in asked or node.counts[topic] or topic in node.recording_errors
+        }
         for topic in asked:
-            fresh = topic not in self._warned and now_s - self._started_s > _SILENT_S
+            fresh = topic not in self._warned and now_s - self._started_s > _SILENCE_TIMEOUT_S
             if fresh and states.get(topic, 'recording') != 'recording':
                 self._warned.add(topic)
                 self._console.print(f'warning: {topic}: {states[topic]}')
@@ -123,18 +153,24 @@ class _Display:
             self._live.update(self._table(node, states), refresh=True)
         elif now_s - self._shown_s >= _PLAIN_S:
             self._shown_s = now_s
-            self._console.print(', '.join(
-                f'{topic} {node.counts[topic]} ({self._rates.get(topic, 0.0):.1f} Hz)'
-                for topic in states))
+            self._console.print(
+                ', '.join(
+                    f'{topic} {node.counts[topic]} ({self._rates.get(topic, 0.0):.1f} Hz)'
+                    for topic in states
+                )
+            )
 
     def _state(self, node: RecorderNode, topic: str, now_s: float) -> str:
-        if topic in node.troubles:
-            return f'not recorded: {node.troubles[topic]}'
+        if topic in node.recording_errors:
+            return f'not recorded: {node.recording_errors[topic]}'
         if topic not in self._seen:
-            return 'silent: nothing has come' if node.count_publishers(topic) else \
-                'silent: nobody publishes it'
+            return (
+                'silent: nothing has come'
+                if node.count_publishers(topic)
+                else 'silent: nobody publishes it'
+            )
         silent_s = now_s - self._seen[topic][0]
-        return 'recording' if silent_s < _SILENT_S else f'silent for {silent_s:.0f} s'
+        return 'recording' if silent_s < _SILENCE_TIMEOUT_S else f'silent for {silent_s:.0f} s'
 
     def _table(self, node: RecorderNode, states: dict[str, str]) -> Table:
         from rich.table import Table
@@ -144,8 +180,12 @@ class _Display:
         for name in ('topic', 'messages', 'Hz', ''):
             table.add_column(name, justify='right' if name in ('messages', 'Hz') else 'left')
         for topic, state in states.items():
-            table.add_row(topic, str(node.counts[topic]), f'{self._rates.get(topic, 0.0):.1f}',
-                          Text(state, style='green' if state == 'recording' else 'yellow'))
+            table.add_row(
+                topic,
+                str(node.counts[topic]),
+                f'{self._rates.get(topic, 0.0):.1f}',
+                Text(state, style='green' if state == 'recording' else 'yellow'),
+            )
         return table
 
     def close(self) -> None:

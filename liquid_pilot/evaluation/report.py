@@ -22,12 +22,17 @@ from liquid_pilot.utils.atomic_write import write_atomically
 
 INTERRUPTED = 'interrupted by the user'
 """The reason of a mission that says nothing about the pilot: it is not counted as a trial."""
-COLOURS = {'success': '#1a7f37', 'crash': '#cf222e', 'timeout': '#bf8700', 'aborted': '#6e7781'}
-_MOST_PANELS = 100
-_MOST_ROWS = 12
+OUTCOME_COLOURS = {
+    'success': '#1a7f37',
+    'crash': '#cf222e',
+    'timeout': '#bf8700',
+    'aborted': '#6e7781',
+}
+_MAX_PANELS = 100
+_MAX_ROWS = 12
 
 
-class Shots(NamedTuple):
+class CameraFrames(NamedTuple):
     """What the camera saw in one mission: (seconds of flight, frame) now and then."""
 
     seed: int
@@ -42,8 +47,7 @@ def summarise(results: Sequence[MissionResult]) -> dict[str, Any]:
     counts as not successful.
     """
     trials = [result for result in results if result.reason != INTERRUPTED]
-    counts = {outcome: sum(result.outcome == outcome for result in results)
-              for outcome in OUTCOMES}
+    counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in OUTCOMES}
     low, high = wilson_interval(counts['success'], len(trials))
     durations = [result.duration_s for result in results if result.outcome == 'success']
     return {
@@ -55,14 +59,16 @@ def summarise(results: Sequence[MissionResult]) -> dict[str, Any]:
         'aborted': counts['aborted'],
         'success_rate': round(counts['success'] / len(trials), 4) if trials else None,
         'wilson_95': [round(low, 4), round(high, 4)],
-        'mean_success_duration_s':
-            round(sum(durations) / len(durations), 3) if durations else None,
+        'mean_success_duration_s': round(sum(durations) / len(durations), 3) if durations else None,
     }
 
 
 def write_report(
-    out_dir: Path, results: Sequence[MissionResult], meta: Mapping[str, Any],
-    shots: Sequence[Shots] = (), pictures: bool = True,
+    out_dir: Path,
+    results: Sequence[MissionResult],
+    meta: Mapping[str, Any],
+    shots: Sequence[CameraFrames] = (),
+    pictures: bool = True,
 ) -> list[Path]:
     """Write the report of a run into `out_dir` (made if need be); returns the files.
 
@@ -85,21 +91,24 @@ def write_report(
             written.append(write_atomically(out_dir / 'paths.npz', _npz(results)))
             written.append(write_atomically(out_dir / 'paths.png', encode_png(draw_paths(results))))
         if any(shot.frames for shot in shots):
-            written.append(write_atomically(out_dir / 'camera.png', encode_png(contact_sheet(shots))))
+            written.append(
+                write_atomically(out_dir / 'camera.png', encode_png(contact_sheet(shots)))
+            )
     except OSError as error:
         raise LiquidPilotError(f'the report cannot be written into {out_dir}: {error}') from error
     return written
 
 
-
-
 def _npz(results: Sequence[MissionResult]) -> bytes:
     """One array a mission, 'seed_<seed>': (n, 4) of seconds of flight and x, y, z (ENU, m)."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{
-        f'seed_{result.seed}': np.array(result.path, np.float64).reshape(-1, 4)
-        for result in results
-    })
+    np.savez_compressed(
+        buffer,
+        **{
+            f'seed_{result.seed}': np.array(result.path, np.float64).reshape(-1, 4)
+            for result in results
+        },
+    )
     return buffer.getvalue()
 
 
@@ -117,9 +126,9 @@ def draw_paths(results: Sequence[MissionResult]) -> np.ndarray:
     from matplotlib.figure import Figure
 
     flown = [result for result in results if result.path]
-    if len(flown) > _MOST_PANELS:
+    if len(flown) > _MAX_PANELS:
         flown.sort(key=lambda result: (result.outcome == 'success', result.seed))
-    shown = flown[:_MOST_PANELS]
+    shown = flown[:_MAX_PANELS]
     columns = min(len(shown), 4 if len(shown) <= 12 else 10)
     rows = -(-len(shown) // columns)
     small = len(shown) > 12
@@ -131,11 +140,17 @@ def draw_paths(results: Sequence[MissionResult]) -> np.ndarray:
     counts = summarise(results)
     figure.suptitle(
         f'{counts["successes"]} of {counts["trials"]} missions succeeded{note}',
-        fontsize=11, y=1.0 - 0.12 / figure.get_figheight(), va='top',
+        fontsize=11,
+        y=1.0 - 0.12 / figure.get_figheight(),
+        va='top',
     )
     figure.subplots_adjust(
-        left=0.02, right=0.98, bottom=0.02, top=1.0 - 0.55 / figure.get_figheight(),
-        wspace=0.06, hspace=0.18,
+        left=0.02,
+        right=0.98,
+        bottom=0.02,
+        top=1.0 - 0.55 / figure.get_figheight(),
+        wspace=0.06,
+        hspace=0.18,
     )
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -152,23 +167,44 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
         drawn = result.layout.map()
         corners.append(drawn.shown)
         for colour, discs in drawn.discs:
-            axes.add_collection(PatchCollection(
-                [Circle((x, y), radius) for x, y, radius in discs], facecolor=colour,
-                edgecolor='none'))
+            axes.add_collection(
+                PatchCollection(
+                    [Circle((x, y), radius) for x, y, radius in discs],
+                    facecolor=colour,
+                    edgecolor='none',
+                )
+            )
         for colour, width, points in drawn.lines:
             if width > 0.0:
                 axes.add_patch(Polygon(_ribbon(points, width), facecolor=colour))
             else:
                 axes.plot(*points.T, color=colour, linewidth=-width, zorder=3)
         for colour, edge, (x, y) in drawn.stars:
-            axes.plot(x, y, marker='*', color=colour, markersize=7 if small else 14,
-                      markeredgecolor=edge, zorder=4)
-    axes.plot(path[:, 0], path[:, 1], color=COLOURS[result.outcome], zorder=3,
-              linewidth=1.0 if small else 1.8)
+            axes.plot(
+                x,
+                y,
+                marker='*',
+                color=colour,
+                markersize=7 if small else 14,
+                markeredgecolor=edge,
+                zorder=4,
+            )
+    axes.plot(
+        path[:, 0],
+        path[:, 1],
+        color=OUTCOME_COLOURS[result.outcome],
+        zorder=3,
+        linewidth=1.0 if small else 1.8,
+    )
     axes.plot(*path[0], marker='o', color='#0969da', markersize=3 if small else 6, zorder=4)
     if result.outcome == 'crash':
-        axes.plot(*path[-1], marker='x', color=COLOURS['crash'], zorder=5,
-                  markersize=4 if small else 9)
+        axes.plot(
+            *path[-1],
+            marker='x',
+            color=OUTCOME_COLOURS['crash'],
+            zorder=5,
+            markersize=4 if small else 9,
+        )
     every = np.concatenate(corners)
     middle = 0.5 * (every.min(axis=0) + every.max(axis=0))
     extent = float((every.max(axis=0) - every.min(axis=0)).max())
@@ -182,13 +218,14 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
     if not small:
         title = f'seed {title}, {result.duration_s:.1f} s'
         _draw_scale(axes, middle - half * 0.95, half)
-    axes.set_title(title, fontsize=6 if small else 9, color=COLOURS[result.outcome], pad=2)
+    axes.set_title(title, fontsize=6 if small else 9, color=OUTCOME_COLOURS[result.outcome], pad=2)
 
 
 def _draw_scale(axes: Any, corner: np.ndarray, half: float) -> None:
     """A bar of round metres, at most three tenths of the panel long."""
-    metres = max((round_m for round_m in (1, 2, 5, 10, 20, 50, 100) if round_m < 0.6 * half),
-                 default=1)
+    metres = max(
+        (round_m for round_m in (1, 2, 5, 10, 20, 50, 100) if round_m < 0.6 * half), default=1
+    )
     x, y = corner
     axes.plot([x, x + metres], [y, y], color='black', linewidth=2)
     axes.text(x + 0.5 * metres, y + 0.03 * half, f'{metres} m', ha='center', fontsize=7)
@@ -202,35 +239,45 @@ def _ribbon(points: np.ndarray, width: float) -> np.ndarray:
     return np.concatenate([points + left, (points - left)[::-1]])
 
 
-def contact_sheet(shots: Sequence[Shots], columns: int = 6) -> np.ndarray:
+def contact_sheet(shots: Sequence[CameraFrames], columns: int = 6) -> np.ndarray:
     """A row a mission (at most twelve), frames evenly spread over its flight: (h, w, 3) RGB."""
-    rows = [shot for shot in shots if shot.frames][:_MOST_ROWS]
+    rows = [shot for shot in shots if shot.frames][:_MAX_ROWS]
     first = rows[0].frames[0][1]
     width = 256
     height = max(1, round(width * first.height / first.width))
     margin, label = 4, 18
     sheet = np.full(
         (len(rows) * (height + label + margin) + margin, columns * (width + margin) + margin, 3),
-        255, np.uint8,
+        255,
+        np.uint8,
     )
     for row, shot in enumerate(rows):
         top = margin + row * (height + label + margin)
-        colour = COLOURS[shot.outcome]
-        rgb = tuple(int(colour[i:i + 2], 16) for i in (1, 3, 5))
+        colour = OUTCOME_COLOURS[shot.outcome]
+        rgb = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
         picks = np.linspace(0, len(shot.frames) - 1, min(columns, len(shot.frames)))
         for column, pick in enumerate(np.round(picks).astype(int)):
             time_s, image = shot.frames[pick]
             left = margin + column * (width + margin)
             text = f'{time_s:.1f} s' if column else f'seed {shot.seed}: {shot.outcome}'
-            cv2.putText(sheet, text, (left, top + label - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42,
-                        rgb if column == 0 else (60, 60, 60), 1, cv2.LINE_AA)
+            cv2.putText(
+                sheet,
+                text,
+                (left, top + label - 5),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.42,
+                rgb if column == 0 else (60, 60, 60),
+                1,
+                cv2.LINE_AA,
+            )
             rgb8 = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
-            sheet[top + label:top + label + height, left:left + width] = cv2.resize(
-                rgb8, (width, height), interpolation=cv2.INTER_AREA)
+            sheet[top + label : top + label + height, left : left + width] = cv2.resize(
+                rgb8, (width, height), interpolation=cv2.INTER_AREA
+            )
     return sheet
 
 
-def duration_text(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration for people: '12.3 s', '4 min 05 s'."""
     if math.isnan(seconds):
         return '-'

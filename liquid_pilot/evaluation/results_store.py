@@ -20,17 +20,24 @@ from pathlib import Path
 from typing import Any
 
 import liquid_pilot
-from liquid_pilot.evaluation.metrics import Flight
+from liquid_pilot.evaluation.metrics import FlightMetrics
 from liquid_pilot.interfaces import LiquidPilotError
 
-FILE = 'missions.jsonl'
-PACKED = f'{FILE}.gz'
-DECIDES = ('interfaces.py', 'liquid', 'onboard', 'pilot_file', 'simulation', 'evaluation/metrics.py')
+RESULTS_FILE = 'missions.jsonl'
+GZIP_RESULTS_FILE = f'{RESULTS_FILE}.gz'
+DIGEST_SOURCES = (
+    'interfaces.py',
+    'liquid',
+    'onboard',
+    'pilot_file',
+    'simulation',
+    'evaluation/metrics.py',
+)
 """Files and folders of the package that decide how a flight goes and what is kept of it."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class RunKey:
     """What decides one flight, and so names it."""
 
     code: str
@@ -45,7 +52,7 @@ class Cell:
     """How it adapts, as `onboard.adaptation.settings` reads it; '' for a pilot that flies as trained."""
 
 
-_KEYS = [field.name for field in fields(Cell)]
+_RUN_KEY_FIELDS = [field.name for field in fields(RunKey)]
 
 
 def code_digest(settings: Iterable[object] = (), package: Path | None = None) -> str:
@@ -57,7 +64,7 @@ def code_digest(settings: Iterable[object] = (), package: Path | None = None) ->
     """
     package = package or Path(liquid_pilot.__file__).parent
     digest = sha256()
-    for name in DECIDES:
+    for name in DIGEST_SOURCES:
         place = package / name
         files = [place] if place.is_file() else place.rglob('*')
         for file in sorted(files):
@@ -70,29 +77,29 @@ def code_digest(settings: Iterable[object] = (), package: Path | None = None) ->
     return digest.hexdigest()[:16]
 
 
-def read(folder: Path) -> dict[Cell, Flight]:
+def read_results(folder: Path) -> dict[RunKey, FlightMetrics]:
     """All finished missions of a folder; none where there is no file.
 
     LiquidPilotError when a file cannot be read, or a packed one is broken.
     """
-    packed, plain = folder / PACKED, folder / FILE
+    packed, plain = folder / GZIP_RESULTS_FILE, folder / RESULTS_FILE
     try:
         data = gzip.decompress(packed.read_bytes()) if packed.is_file() else b''
         data += b'\n' + plain.read_bytes() if plain.is_file() else b''
     except (EOFError, OSError, zlib.error) as error:
         raise LiquidPilotError(f'the missions in {folder} cannot be read: {error}') from error
-    found: dict[Cell, Flight] = {}
+    found: dict[RunKey, FlightMetrics] = {}
     for line in data.splitlines():
         try:
             content = json.loads(line)
-            cell = Cell(**{key: content.pop(key) for key in _KEYS if key in content})
-            found[cell] = Flight(**content)
+            cell = RunKey(**{key: content.pop(key) for key in _RUN_KEY_FIELDS if key in content})
+            found[cell] = FlightMetrics(**content)
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
     return found
 
 
-class Ledger:
+class ResultsStore:
     """The file of finished missions in a folder, or memory alone when there is no folder.
 
     LiquidPilotError when the folder cannot be read or written, or another process writes to it now.
@@ -100,22 +107,23 @@ class Ledger:
 
     def __init__(self, folder: Path | None) -> None:
         self._file: int | None = None
-        self.flights: dict[Cell, Flight] = {}
+        self.flights: dict[RunKey, FlightMetrics] = {}
         if folder is None:
             return
-        path = folder / FILE
+        path = folder / RESULTS_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.flights = read(folder)
+            self.flights = read_results(folder)
             size = os.fstat(self._file).st_size
             if size and os.pread(self._file, 1, size - 1) != b'\n':
                 os.write(self._file, b'\n')
         except BlockingIOError as error:
             self.close()
             raise LiquidPilotError(
-                f'{path}: another evaluation writes to it now; choose another --out') from error
+                f'{path}: another evaluation writes to it now; choose another --out'
+            ) from error
         except OSError as error:
             self.close()
             raise LiquidPilotError(f'{path} cannot be written: {error}') from error
@@ -123,7 +131,7 @@ class Ledger:
             self.close()
             raise
 
-    def add(self, cell: Cell, flight: Flight) -> None:
+    def add(self, cell: RunKey, flight: FlightMetrics) -> None:
         """Keep a finished mission: on disk before this returns to the caller."""
         self.flights[cell] = flight
         if self._file is not None:
@@ -132,7 +140,7 @@ class Ledger:
             try:
                 os.write(self._file, line.encode() + b'\n')
             except OSError as error:
-                raise LiquidPilotError(f'{FILE} cannot be written: {error}') from error
+                raise LiquidPilotError(f'{RESULTS_FILE} cannot be written: {error}') from error
 
     def close(self) -> None:
         """Let others write to the file."""
@@ -140,7 +148,7 @@ class Ledger:
             os.close(self._file)
             self._file = None
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> ResultsStore:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from liquid_pilot.evaluation import workers as crew
-from liquid_pilot.evaluation.metrics import Effort, Flight
-from liquid_pilot.evaluation.results_store import Cell, Ledger, code_digest
-from liquid_pilot.evaluation.workers import Job, MakePilot, Terms, fly_all, make_pilot
+from liquid_pilot.evaluation.metrics import FlightMetrics, RolloutTiming
+from liquid_pilot.evaluation.results_store import ResultsStore, RunKey, code_digest
+from liquid_pilot.evaluation.workers import Job, PilotFactory, RunConfig, fly_all, make_pilot
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.settings import parse_mode
 from liquid_pilot.pilot_file import PilotFile
@@ -33,20 +33,20 @@ class Throughput:
     render_s: float = 0.0
     """Summed over the workers."""
     began_s: float = float('inf')
-    ended_s: float = float('-inf')
+    end_s: float = float('-inf')
     """Of the first and the last mission, in wall time: the start of the workers is left out."""
 
-    def add(self, effort: Effort) -> None:
+    def add(self, effort: RolloutTiming) -> None:
         """Count one flight."""
         self.ticks += effort.ticks
         self.render_s += effort.render_s
         self.began_s = min(self.began_s, effort.began_s)
-        self.ended_s = max(self.ended_s, effort.ended_s)
+        self.end_s = max(self.end_s, effort.end_s)
 
     @property
     def ticks_per_s(self) -> float:
         """Ticks of all workers together by wall time."""
-        return self.ticks / (self.ended_s - self.began_s) if self.ticks else 0.0
+        return self.ticks / (self.end_s - self.began_s) if self.ticks else 0.0
 
     @property
     def render_bound_per_s(self) -> float:
@@ -56,8 +56,11 @@ class Throughput:
     def to_json(self) -> dict[str, float]:
         """{'ticks_per_s', 'render_bound_per_s', 'share'}."""
         bound = self.render_bound_per_s
-        return {'ticks_per_s': round(self.ticks_per_s, 1), 'render_bound_per_s': round(bound, 1),
-                'share': round(self.ticks_per_s / bound, 3) if bound else 0.0}
+        return {
+            'ticks_per_s': round(self.ticks_per_s, 1),
+            'render_bound_per_s': round(bound, 1),
+            'share': round(self.ticks_per_s / bound, 3) if bound else 0.0,
+        }
 
 
 @dataclass
@@ -74,32 +77,28 @@ class Results:
     code: str
     vehicle: str
     """Class of all these pilots."""
-    flights: dict[Cell, Flight]
+    flights: dict[RunKey, FlightMetrics]
     """Of these combinations only, whenever they were flown."""
     throughput: Throughput
     """Of what was flown just now."""
     flown: int = 0
     """Missions flown just now; the others were known."""
-    given_up: list[Cell] = field(default_factory=list)
+    given_up: list[RunKey] = field(default_factory=list)
     interrupted: bool = False
 
-    def cell(self, pilot: str, condition: str, seed: int) -> Cell:
+    def cell(self, pilot: str, condition: str, seed: int) -> RunKey:
         """The key of one combination; `pilot` is a name."""
-        return Cell(self.code, self.pilots[pilot], condition, self.adapter, seed,
-                    self.modes[pilot])
+        return RunKey(
+            self.code, self.pilots[pilot], condition, self.adapter, seed, self.modes[pilot]
+        )
 
-    def of(self, pilot: str, condition: str) -> dict[int, Flight]:
+    def of(self, pilot: str, condition: str) -> dict[int, FlightMetrics]:
         """Seed to flight, where it is known."""
-        found = ((seed, self.flights.get(self.cell(pilot, condition, seed)))
-                 for seed in self.seeds)
+        found = ((seed, self.flights.get(self.cell(pilot, condition, seed))) for seed in self.seeds)
         return {seed: flight for seed, flight in found if flight is not None}
 
 
-
-
-
-
-def names(pilots: Sequence[PilotFile], modes: Sequence[str]) -> dict[str, int]:
+def unique_names(pilots: Sequence[PilotFile], modes: Sequence[str]) -> dict[str, int]:
     """A name for each pilot in its mode, told apart by digest where need be; to its index."""
     if not pilots:
         raise LiquidPilotError('name at least one pilot')
@@ -121,19 +120,27 @@ def _vehicle_of(pilots: Sequence[PilotFile]) -> str:
     """The one class of vehicle that all pilots are of."""
     found = sorted({pilot.specification.vehicle for pilot in pilots})
     if len(found) > 1:
-        raise LiquidPilotError(f'these pilots are of several vehicles ({", ".join(found)}); '
-                               'evaluate those of one at a time')
+        raise LiquidPilotError(
+            f'these pilots are of several vehicles ({", ".join(found)}); '
+            'evaluate those of one at a time'
+        )
     return found[0] if found else SimulationSettings().vehicle
 
 
 def evaluate(
-    pilots: Sequence[PilotFile], conditions: Sequence[str], seeds: Sequence[int],
-    out: Path | None = None, workers: int = 2,
-    on_progress: Callable[[int, int, Cell, Flight, Throughput], None] | None = None,
-    on_event: Callable[[str], None] | None = None, adapter: str = 'cmd_vel',
-    rules: MissionRules | None = None, settings: SimulationSettings | None = None,
-    keep_paths: bool = False, modes: Sequence[str] | None = None,
-    make_pilot: MakePilot = make_pilot,
+    pilots: Sequence[PilotFile],
+    conditions: Sequence[str],
+    seeds: Sequence[int],
+    out: Path | None = None,
+    workers: int = 2,
+    on_progress: Callable[[int, int, RunKey, FlightMetrics, Throughput], None] | None = None,
+    on_event: Callable[[str], None] | None = None,
+    adapter: str = 'cmd_vel',
+    rules: MissionRules | None = None,
+    settings: SimulationSettings | None = None,
+    keep_paths: bool = False,
+    modes: Sequence[str] | None = None,
+    make_pilot: PilotFactory = make_pilot,
 ) -> Results:
     """Fly every pilot in every condition on every seed.
 
@@ -141,14 +148,14 @@ def evaluate(
 
     Args:
         pilots: the first is what the others are compared with.
-        conditions: labels as `conditions.parse` reads them; see `expand`.
+        conditions: labels as `conditions.parse` reads them; see `expand_conditions`.
         seeds: of the forests; all pilots meet the same.
         out: folder of the file that keeps finished missions; None keeps nothing.
         workers: processes; with 1 everything happens in this one.
         on_progress: called after each mission with (done, total) of what there is to fly, and
             what was flown.
         on_event: called with a line for the user, when a worker died.
-        adapter: a name of `onboard.vehicles`.
+        adapter: a name of `onboard.setpoints`.
         rules: what counts as success; None: as the vehicle's task has it.
         settings: the simulation's; None: those of the pilots' vehicle.
         keep_paths: keep every path too (12 kB a mission).
@@ -166,21 +173,33 @@ def evaluate(
     if make_pilot is crew.make_pilot:
         for mode in modes:
             parse_mode(mode)
-    named = names(pilots, modes)
-    with Ledger(out) as ledger:
+    named = unique_names(pilots, modes)
+    with ResultsStore(out) as ledger:
         # Pilot by pilot on the same seed: pairs are complete early, whenever the run ends.
-        every = [Job(Cell(code, pilot.digest, label, adapter, seed, mode), str(pilot.path),
-                     weather.parse(label))
-                 for seed in seeds for label in labels
-                 for pilot, mode in zip(pilots, modes, strict=True)]
-        jobs = [job for job in every if not _known(ledger, job.cell, keep_paths)]
+        every = [
+            Job(
+                RunKey(code, pilot.digest, label, adapter, seed, mode),
+                str(pilot.path),
+                weather.parse(label),
+            )
+            for seed in seeds
+            for label in labels
+            for pilot, mode in zip(pilots, modes, strict=True)
+        ]
+        jobs = [job for job in every if not _is_stored(ledger, job.cell, keep_paths)]
         results = Results(
             {name: pilots[index].digest for name, index in named.items()},
-            {name: modes[index] for name, index in named.items()}, labels, seeds, adapter, code,
-            settings.vehicle, {},
-            Throughput(max(1, min(workers, len(jobs)))))
+            {name: modes[index] for name, index in named.items()},
+            labels,
+            seeds,
+            adapter,
+            code,
+            settings.vehicle,
+            {},
+            Throughput(max(1, min(workers, len(jobs)))),
+        )
 
-        def on_flight(cell: Cell, flight: Flight, effort: Effort) -> None:
+        def on_flight(cell: RunKey, flight: FlightMetrics, effort: RolloutTiming) -> None:
             ledger.add(cell, flight)
             results.flown += 1
             results.throughput.add(effort)
@@ -188,17 +207,19 @@ def evaluate(
                 on_progress(results.flown, len(jobs), cell, flight, results.throughput)
 
         try:
-            terms = Terms(rules, settings, keep_paths, make_pilot)
+            terms = RunConfig(rules, settings, keep_paths, make_pilot)
             results.given_up = fly_all(
-                jobs, terms, workers, on_flight, on_event or (lambda text: None))
+                jobs, terms, workers, on_flight, on_event or (lambda text: None)
+            )
         except KeyboardInterrupt:
             results.interrupted = True
         wanted = {job.cell for job in every}
-        results.flights = {cell: flight for cell, flight in ledger.flights.items()
-                           if cell in wanted}
+        results.flights = {
+            cell: flight for cell, flight in ledger.flights.items() if cell in wanted
+        }
     return results
 
 
-def _known(ledger: Ledger, cell: Cell, with_path: bool) -> bool:
+def _is_stored(ledger: ResultsStore, cell: RunKey, with_path: bool) -> bool:
     flight = ledger.flights.get(cell)
     return flight is not None and (flight.path is not None or not with_path)

@@ -41,8 +41,10 @@ def poisson_interval(events: int) -> tuple[float, float]:
         raise ValueError(f'{events} events')
 
     def at_most(count: int, expected: float) -> float:
-        return math.fsum(math.exp(k * math.log(expected) - expected - math.lgamma(k + 1))
-                         for k in range(count + 1))
+        return math.fsum(
+            math.exp(k * math.log(expected) - expected - math.lgamma(k + 1))
+            for k in range(count + 1)
+        )
 
     def crossing(count: int, share: float) -> float:
         """The expectation of which at most `count` come with that probability."""
@@ -79,8 +81,9 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * tail / 2**tosses)
 
 
-def paired_difference(only_first: int, only_second: int, pairs: int, z: float = 1.959964
-                      ) -> tuple[float, float, float]:
+def paired_difference(
+    only_first: int, only_second: int, pairs: int, z: float = 1.959964
+) -> tuple[float, float, float]:
     """Second minus first rate of paired trials, with its interval (Bonett and Price 2012).
 
     Args:
@@ -101,8 +104,11 @@ def paired_difference(only_first: int, only_second: int, pairs: int, z: float = 
         return 0.0, -1.0, 1.0
     first, second = ((count + 1) / (pairs + 2) for count in (only_first, only_second))
     half = z * math.sqrt((first + second - (second - first) ** 2) / (pairs + 2))
-    return ((only_second - only_first) / pairs, max(-1.0, second - first - half),
-            min(1.0, second - first + half))
+    return (
+        (only_second - only_first) / pairs,
+        max(-1.0, second - first - half),
+        min(1.0, second - first + half),
+    )
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -13,8 +13,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from liquid_pilot.evaluation.metrics import Effort, Flight, fly_and_measure
-from liquid_pilot.evaluation.results_store import Cell
+from liquid_pilot.evaluation.metrics import FlightMetrics, RolloutTiming, fly_and_measure
+from liquid_pilot.evaluation.results_store import RunKey
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.settings import parse_mode
 from liquid_pilot.pilot_file import PilotFile, load
@@ -25,12 +25,12 @@ from liquid_pilot.simulation.rollout import InProcessPilot
 from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.utils.process_pool import WorkerDiedError, spawned_pool
 
-OnFlight = Callable[[Cell, Flight, Effort], None]
-_ALONE = 2
+OnFlight = Callable[[RunKey, FlightMetrics, RolloutTiming], None]
+_MAX_WORKER_DEATHS = 2
 """How often a mission that flies alone may kill its worker before it is given up."""
 
 
-MakePilot = Callable[[PilotFile, Simulation, str, str], InProcessPilot]
+PilotFactory = Callable[[PilotFile, Simulation, str, str], InProcessPilot]
 
 
 def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> InProcessPilot:
@@ -42,37 +42,37 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
 class Job:
     """One mission to fly."""
 
-    cell: Cell
+    cell: RunKey
     pilot_path: str
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True)
-class Terms:
+class RunConfig:
     """What all missions of a run share."""
 
     rules: MissionRules | None = None
     settings: SimulationSettings | None = None
     keep_paths: bool = False
-    make_pilot: MakePilot = make_pilot
+    make_pilot: PilotFactory = make_pilot
     """Of (pilot file, simulation, adapter, mode); a function that another process can import."""
 
 
-class _Stopped(Exception):  # noqa: N818 - no error: the user has asked for it
+class _StopRequested(Exception):  # noqa: N818 - no error: the user has asked for it
     """The user stops the run: the mission under way ends unfinished."""
 
 
-class Flier:
+class RolloutWorker:
     """One process's simulation and the pilots that it has loaded so far."""
 
-    def __init__(self, terms: Terms, stop: threading.Event | None = None) -> None:
-        self._terms, self._stop = terms, stop
+    def __init__(self, terms: RunConfig, stop: threading.Event | None = None) -> None:
+        self._config, self._stop = terms, stop
         self._simulation = Simulation(terms.settings)
         self._pilots: dict[tuple[str, str, str], InProcessPilot] = {}
 
-    def fly(self, job: Job) -> tuple[Flight, Effort]:
+    def fly(self, job: Job) -> tuple[FlightMetrics, RolloutTiming]:
         """One mission."""
-        cell, terms = job.cell, self._terms
+        cell, terms = job.cell, self._config
         pilot = self._pilots.get((cell.pilot, cell.adapter, cell.mode))
         if pilot is None:
             pilot = self._load(job)
@@ -82,21 +82,29 @@ class Flier:
             nonlocal ticks
             ticks += 1
             if self._stop is not None and self._stop.is_set():
-                raise _Stopped
+                raise _StopRequested
 
         began = time.monotonic()
-        flight = fly_and_measure(cell.seed, self._simulation, pilot, terms.rules,
-                                 job.conditions, terms.keep_paths, on_packet)
+        flight = fly_and_measure(
+            cell.seed,
+            self._simulation,
+            pilot,
+            terms.rules,
+            job.conditions,
+            terms.keep_paths,
+            on_packet,
+        )
         render_s = self._simulation.render_time_s
         # The packet that ends a flight is drawn too, and answered by nobody.
-        return flight, Effort(ticks + 1, began, time.monotonic(), render_s)
+        return flight, RolloutTiming(ticks + 1, began, time.monotonic(), render_s)
 
     def _load(self, job: Job) -> InProcessPilot:
         file = load(job.pilot_path)
         if file.digest != job.cell.pilot:
-            raise LiquidPilotError(f'{job.pilot_path} was changed while it was evaluated; start '
-                                   'again')
-        pilot = self._terms.make_pilot(file, self._simulation, job.cell.adapter, job.cell.mode)
+            raise LiquidPilotError(
+                f'{job.pilot_path} was changed while it was evaluated; start again'
+            )
+        pilot = self._config.make_pilot(file, self._simulation, job.cell.adapter, job.cell.mode)
         pilot.engine.warm_up()
         self._pilots[job.cell.pilot, job.cell.adapter, job.cell.mode] = pilot
         return pilot
@@ -106,8 +114,13 @@ class Flier:
         self._simulation.close()
 
 
-def fly_all(jobs: Sequence[Job], terms: Terms, workers: int, on_flight: OnFlight,
-            on_event: Callable[[str], None]) -> list[Cell]:
+def fly_all(
+    jobs: Sequence[Job],
+    terms: RunConfig,
+    workers: int,
+    on_flight: OnFlight,
+    on_event: Callable[[str], None],
+) -> list[RunKey]:
     """Fly every job, in their order as far as the workers allow; returns what was given up.
 
     A worker that dies is replaced, and the missions that were under way are flown again at the
@@ -121,7 +134,7 @@ def fly_all(jobs: Sequence[Job], terms: Terms, workers: int, on_flight: OnFlight
         on_event: called with a line for the user when a worker died.
     """
     if workers <= 1 or not jobs:
-        flier = Flier(terms) if jobs else None
+        flier = RolloutWorker(terms) if jobs else None
         try:
             for job in jobs:
                 on_flight(job.cell, *flier.fly(job))
@@ -133,24 +146,25 @@ def fly_all(jobs: Sequence[Job], terms: Terms, workers: int, on_flight: OnFlight
     while waiting:
         count = min(workers, len(waiting))
         # One job more than workers, so that none of them waits for this process.
-        under_way = _fly_until_death(waiting, terms, count, count + 1, on_flight)
+        under_way = _run_until_worker_death(waiting, terms, count, count + 1, on_flight)
         if under_way:
             on_event(f'a worker process died; {len(under_way)} missions are flown again')
             suspects.extend(under_way)
-    deaths: Counter[Cell] = Counter()
+    deaths: Counter[RunKey] = Counter()
     while suspects:
-        for job in _fly_until_death(suspects, terms, 1, 1, on_flight):
+        for job in _run_until_worker_death(suspects, terms, 1, 1, on_flight):
             deaths[job.cell] += 1
             on_event(f'a worker process died on {job.cell.condition}, seed {job.cell.seed}')
-            if deaths[job.cell] < _ALONE:
+            if deaths[job.cell] < _MAX_WORKER_DEATHS:
                 suspects.append(job)
             else:
                 given_up.append(job.cell)
     return given_up
 
 
-def _fly_until_death(waiting: deque[Job], terms: Terms, workers: int, most: int,
-                     on_flight: OnFlight) -> list[Job]:
+def _run_until_worker_death(
+    waiting: deque[Job], terms: RunConfig, workers: int, most: int, on_flight: OnFlight
+) -> list[Job]:
     """Take jobs from `waiting` until there is none or a worker dies; what was then under way.
 
     No more than `most` of them are under way at a time.
@@ -177,8 +191,9 @@ def _fly_until_death(waiting: deque[Job], terms: Terms, workers: int, most: int,
     return []
 
 
-def _submit(pool: ProcessPoolExecutor, waiting: deque[Job], under_way: dict[Future, Job],
-            most: int) -> None:
+def _submit(
+    pool: ProcessPoolExecutor, waiting: deque[Job], under_way: dict[Future, Job], most: int
+) -> None:
     while waiting and len(under_way) < most:
         job = waiting.popleft()
         try:
@@ -201,13 +216,13 @@ def _workers_ignore_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-_worker: dict[str, Flier] = {}
+_worker: dict[str, RolloutWorker] = {}
 
 
-def _start_worker(terms: Terms, stop: threading.Event) -> None:
+def _start_worker(terms: RunConfig, stop: threading.Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker['flier'] = Flier(terms, stop)
+    _worker['flier'] = RolloutWorker(terms, stop)
 
 
-def _fly_in_worker(job: Job) -> tuple[Flight, Effort]:
+def _fly_in_worker(job: Job) -> tuple[FlightMetrics, RolloutTiming]:
     return _worker['flier'].fly(job)

@@ -50,7 +50,7 @@ def _source_stamp(folder: Path) -> tuple:
     return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
 
 
-class _ForgivingCache:
+class _TolerantCache:
     """A numba function cache whose unreadable or unwritable files mean 'not cached'."""
 
     def __init__(self, inner: Any) -> None:
@@ -76,7 +76,7 @@ class _ForgivingCache:
             except Exception:
                 return
 
-    def holds_any(self) -> bool:
+    def has_entries(self) -> bool:
         """Whether anything is kept that the sources of today gave."""
         try:
             return bool(self._inner._cache_file._load_index())
@@ -87,10 +87,10 @@ class _ForgivingCache:
         return getattr(self._inner, name)
 
 
-def is_kept(function: Any) -> bool:
+def is_cached(function: Any) -> bool:
     """Whether a `compiled` function will be loaded rather than compiled, as far as can be told."""
     cache = getattr(function, '_cache', None)
-    return isinstance(cache, _ForgivingCache) and cache.holds_any()
+    return isinstance(cache, _TolerantCache) and cache.has_entries()
 
 
 def compiled(**options: Any) -> Callable[[Callable], Callable]:
@@ -114,7 +114,7 @@ def compiled(**options: Any) -> Callable[[Callable], Callable]:
         file = getattr(dispatcher._cache, '_cache_file', None)
         if file is not None:
             file._source_stamp = _source_stamp(Path(function.__code__.co_filename).parent)
-        dispatcher._cache = _ForgivingCache(dispatcher._cache)
+        dispatcher._cache = _TolerantCache(dispatcher._cache)
         return dispatcher
 
     return decorate

@@ -12,23 +12,23 @@ import numpy as np
 
 from liquid_pilot.liquid._jit import compiled
 from liquid_pilot.liquid._lanes import LANES, sigmoid
-from liquid_pilot.liquid._synapses import across, add_gradients, receive, unfold
+from liquid_pilot.liquid._synapses import accumulate_inputs, add_gradients, sum_lanes, unfold
 
-_FAST = {'contract', 'nsz', 'reassoc'}
+_FASTMATH_FLAGS = {'contract', 'nsz', 'reassoc'}
 
 _f = np.float32
 # Unsigned, as all indices here are, or numba adds tests for negative ones.
 _LANES = np.uint64(LANES)
 
 
-@compiled(fastmath=_FAST)
+@compiled(fastmath=_FASTMATH_FLAGS)
 def sigmoid_of(x, out):
     """`sigmoid` of every entry of x (n,), into out (n,)."""
     for k in range(x.shape[0]):
         out[k] = sigmoid(x[k])
 
 
-@compiled(fastmath=_FAST)
+@compiled(fastmath=_FASTMATH_FLAGS)
 def _tick(table, sources, bounds, cm, gleak, vleak, x, sums, trace, dt_s):
     """Advance trace[0, 0] (P,) to trace[L, 0] by dt_s; sums (3, P) is scratch.
 
@@ -43,14 +43,27 @@ def _tick(table, sources, bounds, cm, gleak, vleak, x, sums, trace, dt_s):
         sums[2, i] = cm[i] * rate
     blocks = np.uint64(bounds.shape[0])
     for b in range(blocks):
-        receive(table, sources, bounds[b, 0, 0], bounds[b, 0, 1], x, b * _LANES, sums[0], sums[1])
+        accumulate_inputs(
+            table, sources, bounds[b, 0, 0], bounds[b, 0, 1], x, b * _LANES, sums[0], sums[1]
+        )
     for n in range(unfolds):
         for b in range(blocks):
-            unfold(table, sources, bounds[b, 1, 0], bounds[b, 1, 1], trace[n, 0], b * _LANES,
-                   sums[2], sums[0], sums[1], trace[n + 1, 0], trace[n, 1])
+            unfold(
+                table,
+                sources,
+                bounds[b, 1, 0],
+                bounds[b, 1, 1],
+                trace[n, 0],
+                b * _LANES,
+                sums[2],
+                sums[0],
+                sums[1],
+                trace[n + 1, 0],
+                trace[n, 1],
+            )
 
 
-@compiled(fastmath=_FAST)
+@compiled(fastmath=_FASTMATH_FLAGS)
 def step(table, sources, bounds, neuron, scaled, x, sums, trace, dt_s):
     """One tick with inputs x (I,), from the potentials trace[0, 0] to trace[L, 0].
 
@@ -66,18 +79,22 @@ def step(table, sources, bounds, neuron, scaled, x, sums, trace, dt_s):
         _tick(table, sources, bounds, neuron[0], neuron[1], neuron[2], x, sums, trace, dt_s)
 
 
-@compiled(fastmath=_FAST)
+@compiled(fastmath=_FASTMATH_FLAGS)
 def conductance(table, sources, bounds, gleak, x, v, sums):
     """gleak_i + sum_j w_ij*s_ij over sensory and recurrent synapses, into sums[1] (sums (5, P))."""
     for i in range(gleak.shape[0]):
         sums[0, i] = _f(0.0)
         sums[1, i] = gleak[i]
     for b in range(np.uint64(bounds.shape[0])):
-        receive(table, sources, bounds[b, 0, 0], bounds[b, 0, 1], x, b * _LANES, sums[0], sums[1])
-        receive(table, sources, bounds[b, 1, 0], bounds[b, 1, 1], v, b * _LANES, sums[0], sums[1])
+        accumulate_inputs(
+            table, sources, bounds[b, 0, 0], bounds[b, 0, 1], x, b * _LANES, sums[0], sums[1]
+        )
+        accumulate_inputs(
+            table, sources, bounds[b, 1, 0], bounds[b, 1, 1], v, b * _LANES, sums[0], sums[1]
+        )
 
 
-@compiled(fastmath=_FAST)
+@compiled(fastmath=_FASTMATH_FLAGS)
 def forward_group(table, sources, bounds, neuron, v0, x, dt_s, v, traces, group, groups):
     """Samples group, group + groups, ...: v0 (B,N), x (B,T,I), dt_s (B,T) -> v (B,T,N).
 
@@ -94,14 +111,40 @@ def forward_group(table, sources, bounds, neuron, v0, x, dt_s, v, traces, group,
                 trace[0, 0, neurons:] = _f(0.0)
             else:
                 trace[0, 0] = traces[sample, t - 1, last, 0]
-            _tick(table, sources, bounds, neuron[0], neuron[1], neuron[2], x[sample, t], sums,
-                  trace, np.float64(dt_s[sample, t]))
+            _tick(
+                table,
+                sources,
+                bounds,
+                neuron[0],
+                neuron[1],
+                neuron[2],
+                x[sample, t],
+                sums,
+                trace,
+                np.float64(dt_s[sample, t]),
+            )
             v[sample, t] = trace[last, 0, :neurons]
 
 
-@compiled(fastmath=_FAST)
-def backward_group(table, sources, bounds, neuron, affine, x, dt_s, traces, grad_v, group, groups,
-                   sums, grad_neuron, grad_affine, grad_v0, grad_x):
+@compiled(fastmath=_FASTMATH_FLAGS)
+def backward_group(
+    table,
+    sources,
+    bounds,
+    neuron,
+    affine,
+    x,
+    dt_s,
+    traces,
+    grad_v,
+    group,
+    groups,
+    sums,
+    grad_neuron,
+    grad_affine,
+    grad_v0,
+    grad_x,
+):
     """Back-propagate through the samples group, group + groups, ... of `forward_group`.
 
     table (E, 4, LANES): sigma, mu, erev, w*sigma; neuron (3, P): cm, gleak, vleak; affine (2, I):
@@ -146,15 +189,35 @@ def backward_group(table, sources, bounds, neuron, affine, x, dt_s, traces, grad
                     grad[i] = slope * neuron[0, i] * rate
                 by_neuron[:] = _f(0.0)
                 for b in range(blocks):
-                    add_gradients(table, sources, bounds[b, 1, 0], bounds[b, 1, 1], trace[n, 0],
-                                  b * _LANES, q[0], q[1], sums, by_neuron)
+                    add_gradients(
+                        table,
+                        sources,
+                        bounds[b, 1, 0],
+                        bounds[b, 1, 1],
+                        trace[n, 0],
+                        b * _LANES,
+                        q[0],
+                        q[1],
+                        sums,
+                        by_neuron,
+                    )
                 for i in range(np.uint64(neurons)):
-                    grad[i] += across(by_neuron, i)
+                    grad[i] += sum_lanes(by_neuron, i)
             for b in range(blocks):
-                add_gradients(table, sources, bounds[b, 0, 0], bounds[b, 0, 1], mapped,
-                              b * _LANES, q_sum[0], q_sum[1], sums, by_input)
+                add_gradients(
+                    table,
+                    sources,
+                    bounds[b, 0, 0],
+                    bounds[b, 0, 1],
+                    mapped,
+                    b * _LANES,
+                    q_sum[0],
+                    q_sum[1],
+                    sums,
+                    by_input,
+                )
             for j in range(np.uint64(inputs)):
-                slope = across(by_input, j)
+                slope = sum_lanes(by_input, j)
                 grad_affine[0, j] += slope * x[sample, t, j]
                 grad_affine[1, j] += slope
                 grad_x[sample, t, j] = slope * affine[0, j]

@@ -5,7 +5,7 @@ add up lanes after every row; the innermost loops are therefore spelled out in `
 `_sensitivity_kernels`, with the words that this file gives them. CPUs of lesser vector width take
 two or more instructions for eight.
 
-`Lanes` has the operators of a number, so the formulas below read as they are written in papers.
+`SimdVector` has the operators of a number, so the formulas below read as they are written in papers.
 No flag lets LLVM assume that there are no NaNs: a NaN must come out where it went in, for the guard
 to see it.
 """
@@ -23,13 +23,13 @@ from numba.extending import intrinsic
 LANES = 8
 """How many at a time."""
 
-_FLAGS = ('contract', 'nsz')
+_FASTMATH_FLAGS = ('contract', 'nsz')
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 _INT32 = ir.IntType(32)
 
 
-class Lanes:
+class SimdVector:
     """A float32, or a vector of them, as a value in LLVM's intermediate representation."""
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
@@ -40,50 +40,57 @@ class Lanes:
         kind = self.value.type
         return ir.Constant(kind, [number] * LANES if isinstance(kind, ir.VectorType) else number)
 
-    def _with(self, operation: str, left: Any, right: Any) -> Lanes:
-        left, right = (side.value if isinstance(side, Lanes) else self.like(side)
-                       for side in (left, right))
-        return Lanes(self.builder, getattr(self.builder, operation)(left, right, flags=_FLAGS))
+    def _with(self, operation: str, left: Any, right: Any) -> SimdVector:
+        left, right = (
+            side.value if isinstance(side, SimdVector) else self.like(side)
+            for side in (left, right)
+        )
+        return SimdVector(
+            self.builder, getattr(self.builder, operation)(left, right, flags=_FASTMATH_FLAGS)
+        )
 
-    def __add__(self, other: Lanes | float) -> Lanes:
+    def __add__(self, other: SimdVector | float) -> SimdVector:
         return self._with('fadd', self, other)
 
-    def __radd__(self, other: float) -> Lanes:
+    def __radd__(self, other: float) -> SimdVector:
         return self._with('fadd', other, self)
 
-    def __sub__(self, other: Lanes | float) -> Lanes:
+    def __sub__(self, other: SimdVector | float) -> SimdVector:
         return self._with('fsub', self, other)
 
-    def __rsub__(self, other: float) -> Lanes:
+    def __rsub__(self, other: float) -> SimdVector:
         return self._with('fsub', other, self)
 
-    def __mul__(self, other: Lanes | float) -> Lanes:
+    def __mul__(self, other: SimdVector | float) -> SimdVector:
         return self._with('fmul', self, other)
 
-    def __truediv__(self, other: Lanes | float) -> Lanes:
+    def __truediv__(self, other: SimdVector | float) -> SimdVector:
         return self._with('fdiv', self, other)
 
-    def __rtruediv__(self, other: float) -> Lanes:
+    def __rtruediv__(self, other: float) -> SimdVector:
         return self._with('fdiv', other, self)
 
-    def within(self, limit: float) -> Lanes:
+    def within(self, limit: float) -> SimdVector:
         """Clipped to +-limit; NaN stays NaN, since both comparisons are false for it."""
         value = self.value
         for comparison, bound in (('>', limit), ('<', -limit)):
             beyond = self.builder.fcmp_ordered(comparison, value, self.like(bound))
             value = self.builder.select(beyond, self.like(bound), value)
-        return Lanes(self.builder, value)
+        return SimdVector(self.builder, value)
 
     def total(self) -> ir.Value:
         """The sum over the lanes."""
         reduce = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR]),
-            f'llvm.vector.reduce.fadd.v{LANES}f32')
-        return self.builder.call(reduce, [ir.Constant(_FLOAT, -0.0), self.value],
-                                 fastmath=['reassoc'])
+            self.builder.module,
+            ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR]),
+            f'llvm.vector.reduce.fadd.v{LANES}f32',
+        )
+        return self.builder.call(
+            reduce, [ir.Constant(_FLOAT, -0.0), self.value], fastmath=['reassoc']
+        )
 
 
-def logistic(x: Lanes) -> Lanes:
+def logistic(x: SimdVector) -> SimdVector:
     """Logistic function of a float32, absolute error below 1e-6 (measured: 3e-7).
 
     1/2 + x*P(x^2)/Q(x^2), degrees 3 and 4, on |x| <= 16 and constant beyond, where 1 - sigmoid is
@@ -103,13 +110,14 @@ def logistic(x: Lanes) -> Lanes:
 @intrinsic
 def sigmoid(_typing: Any, x: Any) -> tuple:
     """`logistic` for numba's loops, which LLVM vectorises."""
+
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> ir.Value:
-        return logistic(Lanes(builder, arguments[0])).value
+        return logistic(SimdVector(builder, arguments[0])).value
 
     return types.float32(types.float32), generate
 
 
-class Array:
+class ArrayPointer:
     """An array argument, C-contiguous: rows of LANES columns are read and written."""
 
     def __init__(self, context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value) -> None:
@@ -123,63 +131,67 @@ class Array:
         """One element."""
         return self.builder.load(self._at(index))
 
-    def everywhere(self, index: ir.Value) -> Lanes:
+    def everywhere(self, index: ir.Value) -> SimdVector:
         """One element in every lane."""
         builder, undefined = self.builder, ir.Constant(_VECTOR, ir.Undefined)
         one = builder.insert_element(undefined, self.scalar(index), ir.Constant(_INT32, 0))
         first = ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES)
-        return Lanes(builder, builder.shuffle_vector(one, undefined, first))
+        return SimdVector(builder, builder.shuffle_vector(one, undefined, first))
 
     def _vector_at(self, index: ir.Value) -> ir.Value:
         return self.builder.bitcast(self._at(index), _VECTOR.as_pointer())
 
-    def row(self, index: ir.Value) -> Lanes:
+    def row(self, index: ir.Value) -> SimdVector:
         """LANES elements from an index on."""
-        return Lanes(self.builder, self.builder.load(self._vector_at(index), align=4))
+        return SimdVector(self.builder, self.builder.load(self._vector_at(index), align=4))
 
-    def put(self, index: ir.Value, lanes: Lanes) -> None:
+    def put(self, index: ir.Value, lanes: SimdVector) -> None:
         """Write LANES elements from an index on."""
         self.builder.store(lanes.value, self._vector_at(index), align=4)
 
 
-class Sum:
+class Accumulator:
     """A running sum; LLVM turns the slot into a register."""
 
-    def __init__(self, start: Lanes) -> None:
+    def __init__(self, start: SimdVector) -> None:
         self.builder = start.builder
         self._slot = cgutils.alloca_once(self.builder, start.value.type)
         self.builder.store(start.value, self._slot)
 
     @property
-    def value(self) -> Lanes:
+    def value(self) -> SimdVector:
         """What has come together."""
-        return Lanes(self.builder, self.builder.load(self._slot))
+        return SimdVector(self.builder, self.builder.load(self._slot))
 
-    def add(self, term: Lanes) -> None:
+    def add(self, term: SimdVector) -> None:
         """Add to it."""
         self.builder.store((self.value + term).value, self._slot)
 
 
-def numbered(builder: ir.IRBuilder, entry: ir.Value, row: int, rows: int = 4) -> ir.Value:
+def row_offset(builder: ir.IRBuilder, entry: ir.Value, row: int, rows: int = 4) -> ir.Value:
     """Where a row of an entry begins in an array of (E, rows, LANES)."""
     start = builder.mul(entry, ir.Constant(entry.type, rows * LANES))
-    return further(builder, start, row * LANES)
+    return offset_by(builder, start, row * LANES)
 
 
-def further(builder: ir.IRBuilder, index: ir.Value, distance: int) -> ir.Value:
+def offset_by(builder: ir.IRBuilder, index: ir.Value, distance: int) -> ir.Value:
     """An index, `distance` on."""
     return builder.add(index, ir.Constant(index.type, distance))
 
 
 @contextmanager
-def each(builder: ir.IRBuilder, begin: ir.Value, end: ir.Value) -> Iterator[ir.Value]:
+def loop_range(builder: ir.IRBuilder, begin: ir.Value, end: ir.Value) -> Iterator[ir.Value]:
     """A loop: what is built within it is done for every index from begin to end - 1."""
     one = ir.Constant(begin.type, 1)
     with cgutils.for_range_slice(builder, begin, end, one, begin.type) as (entry, _):
         yield entry
 
 
-def unpacked(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> list:
-    """The arguments of an intrinsic, arrays among them as `Array`."""
-    return [Array(context, builder, kind, argument) if isinstance(kind, types.Array) else argument
-            for kind, argument in zip(signature.args, arguments, strict=True)]
+def unpack_arguments(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> list:
+    """The arguments of an intrinsic, arrays among them as `ArrayPointer`."""
+    return [
+        ArrayPointer(context, builder, kind, argument)
+        if isinstance(kind, types.Array)
+        else argument
+        for kind, argument in zip(signature.args, arguments, strict=True)
+    ]

@@ -16,10 +16,18 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from liquid_pilot.liquid._jit import compiled
-from liquid_pilot.liquid._kernels import _FAST, step
-from liquid_pilot.liquid._lanes import LANES, Sum, each, further, logistic, numbered, unpacked
+from liquid_pilot.liquid._kernels import _FASTMATH_FLAGS, step
+from liquid_pilot.liquid._lanes import (
+    LANES,
+    Accumulator,
+    logistic,
+    loop_range,
+    offset_by,
+    row_offset,
+    unpack_arguments,
+)
 
-_LARGEST = 5
+_MAX_BLOCK_PAIRS = 5
 """Pairs of blocks that one pass keeps in registers; with 16 registers ten vectors still fit."""
 
 _ONE = np.float32(1.0)
@@ -29,32 +37,49 @@ _LANES, _PAIR = np.uint64(LANES), np.uint64(2 * LANES)
 
 
 @intrinsic
-def open_synapses(_typing: Any, table: Any, sources: Any, begin: Any, end: Any, before: Any,
-                  after: Any, denominator: Any, at: Any, current: Any, weights: Any) -> tuple:
+def synapse_jacobian(
+    _typing: Any,
+    table: Any,
+    sources: Any,
+    begin: Any,
+    end: Any,
+    before: Any,
+    after: Any,
+    denominator: Any,
+    at: Any,
+    current: Any,
+    weights: Any,
+) -> tuple:
     """How a block's next potentials depend on its sources': G/d, and the current that flows in.
 
     before, after and denominator (P,): of the unfold. For every entry weights (E, LANES) receives
     w*sigma*s*(1 - s)*(erev - v')/d of its targets; w*(erev - v)*s is added to
     current[at:at + LANES].
     """
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
-        (table, sources, begin, end, before, after, denominator, at, current,
-         weights) = unpacked(context, builder, signature, arguments)
+        (table, sources, begin, end, before, after, denominator, at, current, weights) = (
+            unpack_arguments(context, builder, signature, arguments)
+        )
         start, ends, inverse = before.row(at), after.row(at), 1.0 / denominator.row(at)
-        flowing = Sum(current.row(at))
-        with each(builder, begin, end) as entry:
+        flowing = Accumulator(current.row(at))
+        with loop_range(builder, begin, end) as entry:
             value = before.everywhere(sources.scalar(entry))
             slope, offset, w, pull = (
-                table.row(numbered(builder, entry, row)) for row in range(4))
+                table.row(row_offset(builder, entry, row)) for row in range(4)
+            )
             s = logistic(slope * value + offset)
             flowing.add((pull - w * start) * s)
-            weights.put(numbered(builder, entry, 0, rows=1),
-                        slope * (pull - w * ends) * (s - s * s) * inverse)
+            weights.put(
+                row_offset(builder, entry, 0, rows=1),
+                slope * (pull - w * ends) * (s - s * s) * inverse,
+            )
         current.put(at, flowing.value)
         return context.get_dummy_value()
 
-    return types.void(table, sources, begin, end, before, after, denominator, at, current,
-                      weights), generate
+    return types.void(
+        table, sources, begin, end, before, after, denominator, at, current, weights
+    ), generate
 
 
 def _accumulator(vectors: int) -> Callable:
@@ -63,20 +88,34 @@ def _accumulator(vectors: int) -> Callable:
     Adds sum_e weights[e, lane]*rows[sources[e], at:at + vectors*LANES], e in [begin, end), to as
     many entries of `out` from the index `to` on; weights (E, LANES), rows (N, columns), out (N, K).
     """
+
     @intrinsic
-    def accumulate(_typing: Any, weights: Any, lane: Any, begin: Any, end: Any, sources: Any,
-                   rows: Any, columns: Any, at: Any, out: Any, to: Any) -> tuple:
+    def accumulate(
+        _typing: Any,
+        weights: Any,
+        lane: Any,
+        begin: Any,
+        end: Any,
+        sources: Any,
+        rows: Any,
+        columns: Any,
+        at: Any,
+        out: Any,
+        to: Any,
+    ) -> tuple:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
-            weights, lane, begin, end, sources, rows, columns, at, out, to = unpacked(
-                context, builder, signature, arguments)
-            places = [further(builder, to, n * LANES) for n in range(vectors)]
-            sums = [Sum(out.row(place)) for place in places]
-            with each(builder, begin, end) as entry:
+            weights, lane, begin, end, sources, rows, columns, at, out, to = unpack_arguments(
+                context, builder, signature, arguments
+            )
+            places = [offset_by(builder, to, n * LANES) for n in range(vectors)]
+            sums = [Accumulator(out.row(place)) for place in places]
+            with loop_range(builder, begin, end) as entry:
                 weight = weights.everywhere(
-                    builder.add(numbered(builder, entry, 0, rows=1), lane))
+                    builder.add(row_offset(builder, entry, 0, rows=1), lane)
+                )
                 row = builder.add(builder.mul(sources.scalar(entry), columns), at)
                 for n, total in enumerate(sums):
-                    total.add(weight * rows.row(further(builder, row, n * LANES)))
+                    total.add(weight * rows.row(offset_by(builder, row, n * LANES)))
             for place, total in zip(places, sums, strict=True):
                 out.put(place, total.value)
             return context.get_dummy_value()
@@ -86,11 +125,13 @@ def _accumulator(vectors: int) -> Callable:
     return accumulate
 
 
-_one, _two, _three, _four, _five = (_accumulator(2 * pairs) for pairs in range(1, _LARGEST + 1))
+_one, _two, _three, _four, _five = (
+    _accumulator(2 * pairs) for pairs in range(1, _MAX_BLOCK_PAIRS + 1)
+)
 
 
-@compiled(fastmath=_FAST)
-def combine(weights, lane, begin, end, sources, low, high, rows, out, i):
+@compiled(fastmath=_FASTMATH_FLAGS)
+def add_weighted_rows(weights, lane, begin, end, sources, low, high, rows, out, i):
     """Add sum_e weights[e, lane]*rows[sources[e]], e in [begin, end), to out[i].
 
     Of the columns only the pairs of blocks from `low` to `high`.
@@ -114,7 +155,7 @@ def combine(weights, lane, begin, end, sources, low, high, rows, out, i):
         low += pairs
 
 
-@compiled(fastmath=_FAST)
+@compiled(fastmath=_FASTMATH_FLAGS)
 def _repack(reach, by_cm, by_gleak, rows, inward):
     """Between by_cm and by_gleak (N, N) and rows (N, K): a block of the one, one of the other."""
     neurons = np.uint64(reach.shape[0])
@@ -130,9 +171,24 @@ def _repack(reach, by_cm, by_gleak, rows, inward):
                     by_gleak[i, column + k] = rows[i, at + _LANES + k]
 
 
-@compiled(fastmath=_FAST)
-def step_sensitivity(table, sources, bounds, reach, neuron, scaled, x, sums, trace, dt_s,
-                     by_cm, by_gleak, weights, rows, fresh):
+@compiled(fastmath=_FASTMATH_FLAGS)
+def step_sensitivity(
+    table,
+    sources,
+    bounds,
+    reach,
+    neuron,
+    scaled,
+    x,
+    sums,
+    trace,
+    dt_s,
+    by_cm,
+    by_gleak,
+    weights,
+    rows,
+    fresh,
+):
     """`_kernels.step`, to the bit, and the derivatives of the state by log cm and log gleak.
 
     by_cm and by_gleak (N, N), in place: [i, k], the derivative of v_i by that of neuron k. reach
@@ -155,8 +211,9 @@ def step_sensitivity(table, sources, bounds, reach, neuron, scaled, x, sums, tra
             current[i] = sums[0, i] - before[i] * sums[1, i]
         for b in range(np.uint64(bounds.shape[0])):
             begin, end = bounds[b, 1, 0], bounds[b, 1, 1]
-            open_synapses(table, sources, begin, end, before, after, denominator, b * _LANES,
-                          current, weights)
+            synapse_jacobian(
+                table, sources, begin, end, before, after, denominator, b * _LANES, current, weights
+            )
             for lane in range(min(_LANES, neurons - b * _LANES)):
                 i = b * _LANES + lane
                 inverse = _ONE / denominator[i]
@@ -164,8 +221,9 @@ def step_sensitivity(table, sources, bounds, reach, neuron, scaled, x, sums, tra
                 for k in range(reach[i, 0] * _PAIR, reach[i, 1] * _PAIR):
                     fresh[i, k] = kept * rows[i, k]
                 if begin < end:
-                    combine(weights, lane, begin, end, sources, reach[i, 0], reach[i, 1], rows,
-                            fresh, i)
+                    add_weighted_rows(
+                        weights, lane, begin, end, sources, reach[i, 0], reach[i, 1], rows, fresh, i
+                    )
                 at = b * _PAIR + lane
                 fresh[i, at] -= kept * current[i] * inverse
                 fresh[i, at + _LANES] += gleak[i] * (neuron[2, i] - after[i]) * inverse

@@ -26,7 +26,7 @@ import numpy as np
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import _kernels
 from liquid_pilot.liquid._synapses import EPSILON
-from liquid_pilot.liquid.synapse_layout import Packing
+from liquid_pilot.liquid.synapse_layout import SynapseLayout
 
 _GROUPS = 16
 """Gradients are summed in this many groups of samples whatever the threads: the same bits."""
@@ -113,7 +113,8 @@ class LtcParameters:
         inputs, neurons, motors = self.inputs, self.neurons, self.motors
         if motors > neurons:
             raise LiquidPilotError(
-                f"tensor 'output_w' has {motors} entries, more than the {neurons} neurons")
+                f"tensor 'output_w' has {motors} entries, more than the {neurons} neurons"
+            )
         for name, tensor in self.to_tensors().items():
             if name.startswith('sensory_'):
                 shape = (inputs, neurons)
@@ -123,7 +124,8 @@ class LtcParameters:
                 shape = ({'i': inputs, 'o': motors}.get(name[0], neurons),)
             if tensor.shape != shape:
                 raise LiquidPilotError(
-                    f'tensor {name!r} must have the shape {shape}, not {tensor.shape}')
+                    f'tensor {name!r} must have the shape {shape}, not {tensor.shape}'
+                )
             if not np.isfinite(tensor).all():
                 raise LiquidPilotError(f'tensor {name!r} holds values that are not finite')
             if name in ('gleak', 'w', 'sensory_w') and (tensor < 0).any():
@@ -147,7 +149,8 @@ class LtcDynamics:
         self._sources, self._bounds = packing.sources, packing.bounds
         # Rows 3 and 4: the logarithms of the scales of the ticks that have some.
         self._neuron = np.concatenate(
-            [_neuron(parameters, packing), np.zeros((2, packing.padded), np.float32)])
+            [_neuron(parameters, packing), np.zeros((2, packing.padded), np.float32)]
+        )
         self._sums = np.zeros((5, packing.padded), np.float32)
         self._trace = np.zeros((self.unfolds + 1, 2, packing.padded), np.float32)
         self._x = np.zeros(inputs, np.float32)
@@ -189,8 +192,17 @@ class LtcDynamics:
         if not 0.0 < dt_s < math.inf:
             raise ValueError(f'dt_s must be positive and finite, not {dt_s}')
         scaled = self._load(v, x, log_cm, log_gleak)
-        _kernels.step(self._table, self._sources, self._bounds, self._neuron, scaled, self._x,
-                      self._sums, self._trace, float(dt_s))
+        _kernels.step(
+            self._table,
+            self._sources,
+            self._bounds,
+            self._neuron,
+            scaled,
+            self._x,
+            self._sums,
+            self._trace,
+            float(dt_s),
+        )
         if out is None:
             return self._after.copy()
         out[...] = self._after
@@ -198,7 +210,7 @@ class LtcDynamics:
 
     def output(self, v: np.ndarray) -> np.ndarray:
         """The motor neurons' mapped potentials: v (N,) -> (M,)."""
-        return v[:self._output_w.shape[0]] * self._output_w + self._output_b
+        return v[: self._output_w.shape[0]] * self._output_w + self._output_b
 
     def time_constants(
         self,
@@ -214,10 +226,11 @@ class LtcDynamics:
             cm = cm * np.exp(self._neuron[3])
         if log_gleak is not None:
             gleak = gleak * np.exp(self._neuron[4])
-        _kernels.conductance(self._table, self._sources, self._bounds, gleak, self._x,
-                             self._trace[0, 0], self._sums)
+        _kernels.conductance(
+            self._table, self._sources, self._bounds, gleak, self._x, self._trace[0, 0], self._sums
+        )
         # The solver's epsilon, so that an isolated neuron without leak has a large tau, not inf.
-        return (cm / (self._sums[1] + np.float32(EPSILON)))[:self.neurons]
+        return (cm / (self._sums[1] + np.float32(EPSILON)))[: self.neurons]
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, all that this object calls."""
@@ -225,12 +238,15 @@ class LtcDynamics:
         self.step(v, x, 0.05)
         self.time_constants(v, x)
 
-    def _load(self, v: np.ndarray, x: np.ndarray, log_cm: np.ndarray | None,
-              log_gleak: np.ndarray | None) -> bool:
+    def _load(
+        self, v: np.ndarray, x: np.ndarray, log_cm: np.ndarray | None, log_gleak: np.ndarray | None
+    ) -> bool:
         """Copy the arguments into the buffers, so that the kernels see one type and layout."""
         if v.shape != self._v_shape or x.shape != self._x_shape:
-            raise ValueError(f'v and x must have the shapes {self._v_shape} and {self._x_shape}, '
-                             f'not {v.shape} and {x.shape}')
+            raise ValueError(
+                f'v and x must have the shapes {self._v_shape} and {self._x_shape}, '
+                f'not {v.shape} and {x.shape}'
+            )
         self._before[:] = v
         self._x[:] = x
         if log_cm is None and log_gleak is None:
@@ -238,7 +254,7 @@ class LtcDynamics:
         for row, name, scale in ((3, 'log_cm', log_cm), (4, 'log_gleak', log_gleak)):
             if scale is not None and scale.shape != self._v_shape:
                 raise ValueError(f'{name} must have the shape {self._v_shape}, not {scale.shape}')
-            self._neuron[row, :self.neurons] = 0.0 if scale is None else scale
+            self._neuron[row, : self.neurons] = 0.0 if scale is None else scale
         return True
 
 
@@ -263,15 +279,21 @@ def forward_sequence(
     v0, x, dt_s = (np.ascontiguousarray(array, np.float32) for array in (v0, x, dt_s))
     batch, ticks = dt_s.shape
     if v0.shape != (batch, neurons) or x.shape != (batch, ticks, inputs):
-        raise ValueError(f'v0 {v0.shape}, x {x.shape} and dt_s {dt_s.shape} do not fit a core of '
-                         f'{neurons} neurons and {inputs} inputs')
+        raise ValueError(
+            f'v0 {v0.shape}, x {x.shape} and dt_s {dt_s.shape} do not fit a core of '
+            f'{neurons} neurons and {inputs} inputs'
+        )
     packing, table = _fold(parameters)
     neuron = _neuron(parameters, packing)
     v = np.empty((batch, ticks, neurons), np.float32)
     traces = np.empty((batch, ticks, unfolds + 1, 2, packing.padded), np.float32)
     groups = max(1, min(_GROUPS, batch))
-    _in_threads(groups, lambda group: _kernels.forward_group(
-        table, packing.sources, packing.bounds, neuron, v0, x, dt_s, v, traces, group, groups))
+    _in_threads(
+        groups,
+        lambda group: _kernels.forward_group(
+            table, packing.sources, packing.bounds, neuron, v0, x, dt_s, v, traces, group, groups
+        ),
+    )
     return v, SequenceCache(x, dt_s, traces)
 
 
@@ -286,12 +308,18 @@ def backward_sequence(
     grad_v = np.ascontiguousarray(grad_v, np.float32)
     p, (batch, ticks) = parameters, cache.dt_s.shape
     if grad_v.shape != (batch, ticks, p.neurons) or cache.traces.shape[2] != unfolds + 1:
-        raise ValueError(f'grad_v {grad_v.shape} and {unfolds} unfolds do not fit a forward pass '
-                         f'of shape {(batch, ticks, p.neurons)} and {cache.traces.shape[2] - 1} '
-                         'unfolds')
-    packing = _packing(p)
-    table = packing.pack((p.sensory_sigma, p.sigma), (p.sensory_mu, p.mu),
-                         (p.sensory_erev, p.erev), (p.sensory_w * p.sensory_sigma, p.w * p.sigma))
+        raise ValueError(
+            f'grad_v {grad_v.shape} and {unfolds} unfolds do not fit a forward pass '
+            f'of shape {(batch, ticks, p.neurons)} and {cache.traces.shape[2] - 1} '
+            'unfolds'
+        )
+    packing = _synapse_layout(p)
+    table = packing.pack(
+        (p.sensory_sigma, p.sigma),
+        (p.sensory_mu, p.mu),
+        (p.sensory_erev, p.erev),
+        (p.sensory_w * p.sensory_sigma, p.w * p.sigma),
+    )
     neuron = _neuron(p, packing)
     affine = np.stack([p.input_w, p.input_b]).astype(np.float32)
     groups = max(1, min(_GROUPS, batch))
@@ -299,50 +327,83 @@ def backward_sequence(
     grad_neuron = np.zeros((groups, *neuron.shape), np.float32)
     grad_affine = np.zeros((groups, *affine.shape), np.float32)
     grad_v0, grad_x = np.zeros((batch, p.neurons), np.float32), np.zeros_like(cache.x)
-    _in_threads(groups, lambda group: _kernels.backward_group(
-        table, packing.sources, packing.bounds, neuron, affine, cache.x, cache.dt_s, cache.traces,
-        grad_v, group, groups, sums[group], grad_neuron[group], grad_affine[group], grad_v0,
-        grad_x))
+    _in_threads(
+        groups,
+        lambda group: _kernels.backward_group(
+            table,
+            packing.sources,
+            packing.bounds,
+            neuron,
+            affine,
+            cache.x,
+            cache.dt_s,
+            cache.traces,
+            grad_v,
+            group,
+            groups,
+            sums[group],
+            grad_neuron[group],
+            grad_affine[group],
+            grad_v0,
+            grad_x,
+        ),
+    )
     # In float64, because sum(dz*u) - mu*sum(dz) loses digits.
-    by_kind = zip(*(packing.unpack(part)
-                    for part in sums.sum(0, dtype=np.float64).swapaxes(0, 1)), strict=True)
-    grads = dict(zip(('cm', 'gleak', 'vleak'), grad_neuron.sum(0)[:, :p.neurons], strict=True))
+    by_kind = zip(
+        *(packing.unpack(part) for part in sums.sum(0, dtype=np.float64).swapaxes(0, 1)),
+        strict=True,
+    )
+    grads = dict(zip(('cm', 'gleak', 'vleak'), grad_neuron.sum(0)[:, : p.neurons], strict=True))
     grads.update(zip(('input_w', 'input_b'), grad_affine.sum(0), strict=True))
     for prefix, (slope, moment, weight, reversal) in zip(('sensory_', ''), by_kind, strict=True):
         sigma, mu, w = (getattr(p, prefix + name) for name in ('sigma', 'mu', 'w'))
-        for name, gradient in (('sigma', w * (moment - mu * slope)), ('mu', -w * sigma * slope),
-                               ('w', weight * (w != 0.0)), ('erev', w * reversal)):
+        for name, gradient in (
+            ('sigma', w * (moment - mu * slope)),
+            ('mu', -w * sigma * slope),
+            ('w', weight * (w != 0.0)),
+            ('erev', w * reversal),
+        ):
             grads[prefix + name] = gradient.astype(np.float32)
     return grads, grad_v0, grad_x
 
 
-def _packing(parameters: LtcParameters) -> Packing:
-    return Packing.of(parameters.sensory_w != 0.0, parameters.w != 0.0)
+def _synapse_layout(parameters: LtcParameters) -> SynapseLayout:
+    return SynapseLayout.of(parameters.sensory_w != 0.0, parameters.w != 0.0)
 
 
-def _fold(p: LtcParameters) -> tuple[Packing, np.ndarray]:
+def _fold(p: LtcParameters) -> tuple[SynapseLayout, np.ndarray]:
     """What `_kernels.step` reads: (E, 4, LANES) of a, b, w, w*erev, input mapping folded."""
     gain, offset = (mapping.astype(np.float64)[:, None] for mapping in (p.input_w, p.input_b))
     sensory = _foldings(p.sensory_sigma, p.sensory_mu, p.sensory_w, p.sensory_erev, gain, offset)
     recurrent = _foldings(p.sigma, p.mu, p.w, p.erev)
-    packing = _packing(p)
+    packing = _synapse_layout(p)
     return packing, packing.pack(*zip(sensory, recurrent, strict=True))
 
 
-def _foldings(sigma: np.ndarray, mu: np.ndarray, w: np.ndarray, erev: np.ndarray,
-              gain: np.ndarray | float = 1.0, offset: np.ndarray | float = 0.0) -> list[np.ndarray]:
+def _foldings(
+    sigma: np.ndarray,
+    mu: np.ndarray,
+    w: np.ndarray,
+    erev: np.ndarray,
+    gain: np.ndarray | float = 1.0,
+    offset: np.ndarray | float = 0.0,
+) -> list[np.ndarray]:
     """a, b, w and w*erev of [j, i], zero without a synapse: s = sigmoid(a*value + b)."""
-    sigma, mu, w, erev = (np.where(w != 0.0, part.astype(np.float64), 0.0)
-                          for part in (sigma, mu, w, erev))
+    sigma, mu, w, erev = (
+        np.where(w != 0.0, part.astype(np.float64), 0.0) for part in (sigma, mu, w, erev)
+    )
     return [sigma * gain, sigma * (offset - mu), w, w * erev]
 
 
-def _neuron(parameters: LtcParameters, packing: Packing) -> np.ndarray:
+def _neuron(parameters: LtcParameters, packing: SynapseLayout) -> np.ndarray:
     """(3, P): cm, gleak, vleak."""
     # A positive cm keeps the neurons that fill up the last block at rest.
-    return np.concatenate([
-        packing.fill_up(parameters.cm[None], 1.0),
-        packing.fill_up(np.stack([parameters.gleak, parameters.vleak]))])
+    return np.concatenate(
+        [
+            packing.pad_neurons(parameters.cm[None], 1.0),
+            packing.pad_neurons(np.stack([parameters.gleak, parameters.vleak])),
+        ]
+    )
 
 
 def _in_threads(groups: int, run: Callable[[int], None]) -> None:

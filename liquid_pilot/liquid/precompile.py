@@ -14,38 +14,49 @@ from collections.abc import Sequence
 import numpy as np
 
 from liquid_pilot.liquid import _kernels
-from liquid_pilot.liquid._jit import cache_folder, is_kept
+from liquid_pilot.liquid._jit import cache_folder, is_cached
 from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
 
-_LIMIT_S = 120.0
+_TIMEOUT_S = 120.0
 
 
-def compile_ahead(functions: Sequence[object] = (_kernels.step, _kernels.conductance),
-                  module: str = __name__) -> None:
+def precompile_kernels(
+    functions: Sequence[object] = (_kernels.step, _kernels.conductance), module: str = __name__
+) -> None:
     """See to it that what a flight calls is in the cache, where there is one; never fails.
 
     `functions` are what must be there, and `module`, run as a program, compiles them.
 
     What went wrong in the other process only means that this one compiles for itself.
     """
-    if cache_folder() is None or all(map(is_kept, functions)):
+    if cache_folder() is None or all(map(is_cached, functions)):
         return
     paths = os.pathsep.join(path for path in sys.path if path)
     try:
         subprocess.run(
-            [sys.executable, '-m', module], env={**os.environ, 'PYTHONPATH': paths},
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            timeout=_LIMIT_S, check=False)
+            [sys.executable, '-m', module],
+            env={**os.environ, 'PYTHONPATH': paths},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return
 
 
 def main() -> None:
     """Compile into the cache; the kernels are the same for a core of any size."""
-    one = {name: np.ones(1, np.float32) for name in (
-        'gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')}
-    pairs = {prefix + name: np.ones((1, 1), np.float32)
-             for prefix in ('', 'sensory_') for name in ('w', 'sigma', 'mu', 'erev')}
+    one = {
+        name: np.ones(1, np.float32)
+        for name in ('gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')
+    }
+    pairs = {
+        prefix + name: np.ones((1, 1), np.float32)
+        for prefix in ('', 'sensory_')
+        for name in ('w', 'sigma', 'mu', 'erev')
+    }
     LtcDynamics(LtcParameters(**one, **pairs), 1).warm_up()
 
 

@@ -18,7 +18,7 @@ from liquid_pilot.liquid._lanes import LANES
 from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
 
 
-class SensitiveState(NamedTuple):
+class StateWithSensitivities(NamedTuple):
     """The state of a core and its derivatives, float32."""
 
     v: np.ndarray
@@ -36,30 +36,30 @@ class LtcSensitivity(LtcDynamics):
         """`unfolds`: solver steps a tick, at least 1."""
         super().__init__(parameters, unfolds)
         neurons = parameters.neurons
-        self._reach = _reach(parameters.w != 0.0)
+        self._reach = _reachable_blocks(parameters.w != 0.0)
         self._by_cm, self._by_gleak = np.zeros((2, neurons, neurons), np.float32)
         columns = 2 * LANES * -(-neurons // LANES)
         self._sums = np.zeros((len(self._sums) + 1, self._sums.shape[1]), np.float32)
         self._weights = np.zeros((len(self._sources), LANES), np.float32)
         self._rows, self._fresh = np.zeros((2, neurons, columns), np.float32)
 
-    def initial_state(self, v: np.ndarray | None = None) -> SensitiveState:
+    def initial_state(self, v: np.ndarray | None = None) -> StateWithSensitivities:
         """At v (N,), or at rest, where nothing depends on the time constants yet."""
         neurons = self.neurons
         start = np.zeros(neurons, np.float32) if v is None else np.array(v, np.float32)
         if start.shape != self._v_shape:
             raise ValueError(f'v must have the shape {self._v_shape}, not {start.shape}')
-        return SensitiveState(start, *np.zeros((2, neurons, neurons), np.float32))
+        return StateWithSensitivities(start, *np.zeros((2, neurons, neurons), np.float32))
 
     def step_sensitivity(
         self,
-        state: SensitiveState,
+        state: StateWithSensitivities,
         x: np.ndarray,
         dt_s: float,
         log_cm: np.ndarray | None = None,
         log_gleak: np.ndarray | None = None,
-        out: SensitiveState | None = None,
-    ) -> SensitiveState:
+        out: StateWithSensitivities | None = None,
+    ) -> StateWithSensitivities:
         """State after dt_s seconds with inputs x (I,), into `out` where it is given.
 
         The potentials are those of `step`, to the bit. Arguments and errors as there; nothing is
@@ -76,11 +76,26 @@ class LtcSensitivity(LtcDynamics):
         self._by_cm[:] = state.by_log_cm
         self._by_gleak[:] = state.by_log_gleak
         _sensitivity_kernels.step_sensitivity(
-            self._table, self._sources, self._bounds, self._reach, self._neuron, scaled, self._x,
-            self._sums, self._trace, float(dt_s), self._by_cm, self._by_gleak, self._weights,
-            self._rows, self._fresh)
+            self._table,
+            self._sources,
+            self._bounds,
+            self._reach,
+            self._neuron,
+            scaled,
+            self._x,
+            self._sums,
+            self._trace,
+            float(dt_s),
+            self._by_cm,
+            self._by_gleak,
+            self._weights,
+            self._rows,
+            self._fresh,
+        )
         if out is None:
-            return SensitiveState(self._after.copy(), self._by_cm.copy(), self._by_gleak.copy())
+            return StateWithSensitivities(
+                self._after.copy(), self._by_cm.copy(), self._by_gleak.copy()
+            )
         out.v[...] = self._after
         out.by_log_cm[...] = self._by_cm
         out.by_log_gleak[...] = self._by_gleak
@@ -92,7 +107,7 @@ class LtcSensitivity(LtcDynamics):
         self.step_sensitivity(self.initial_state(), np.zeros(self._x_shape, np.float32), 0.05)
 
 
-def _reach(present: np.ndarray) -> np.ndarray:
+def _reachable_blocks(present: np.ndarray) -> np.ndarray:
     """(N, 2): first block of columns, and one past the last, that can matter to each neuron.
 
     present (N, N): [j, i] whether j feeds i. What matters is whatever a path leads from, and the

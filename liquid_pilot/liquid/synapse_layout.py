@@ -10,7 +10,7 @@ from liquid_pilot.liquid._lanes import LANES
 
 
 @dataclass(frozen=True)
-class Packing:
+class SynapseLayout:
     """Where every synapse of a wiring lies; I inputs, N neurons, P neurons in whole blocks.
 
     E entries, sensory ones first, by block of targets, by source.
@@ -28,14 +28,14 @@ class Packing:
     """(E,) the block of targets."""
 
     @classmethod
-    def of(cls, sensory_present: np.ndarray, present: np.ndarray) -> Packing:
+    def of(cls, sensory_present: np.ndarray, present: np.ndarray) -> SynapseLayout:
         """For synapses present from (I, N) inputs and (N, N) neurons, [j, i]: j feeds i."""
         inputs, neurons = sensory_present.shape
         count = -(-neurons // LANES)
         bounds = np.zeros((count, 2, 2), np.uint64)
         sources, blocks, begin = [], [], 0
         for kind, part in enumerate((sensory_present, present)):
-            fed = _in_blocks(part).any(axis=2)
+            fed = _to_blocks(part).any(axis=2)
             for block in range(count):
                 feeding = np.flatnonzero(fed[:, block])
                 bounds[block, kind] = begin, begin + len(feeding)
@@ -55,7 +55,8 @@ class Packing:
     def pack(self, *pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         """(E, len(pairs), LANES) float32 of pairs of (I, N) and (N, N)."""
         entries = np.stack(
-            [_in_blocks(np.concatenate(pair))[self.rows, self.blocks] for pair in pairs], axis=1)
+            [_to_blocks(np.concatenate(pair))[self.rows, self.blocks] for pair in pairs], axis=1
+        )
         # What is too large becomes infinite, and its output refused as not finite.
         with np.errstate(over='ignore'):
             return np.ascontiguousarray(entries, np.float32)
@@ -64,16 +65,17 @@ class Packing:
         """(E, LANES) -> (I, N) and (N, N), zero where no entry is."""
         matrix = np.zeros((self.inputs + self.neurons, len(self.bounds), LANES), entries.dtype)
         matrix[self.rows, self.blocks] = entries
-        matrix = matrix.reshape(len(matrix), -1)[:, :self.neurons]
-        return matrix[:self.inputs].copy(), matrix[self.inputs:].copy()
+        matrix = matrix.reshape(len(matrix), -1)[:, : self.neurons]
+        return matrix[: self.inputs].copy(), matrix[self.inputs :].copy()
 
-    def fill_up(self, vectors: np.ndarray, value: float = 0.0) -> np.ndarray:
+    def pad_neurons(self, vectors: np.ndarray, value: float = 0.0) -> np.ndarray:
         """(K, N) -> (K, P) float32."""
-        return np.pad(vectors, ((0, 0), (0, self.padded - self.neurons)),
-                      constant_values=value).astype(np.float32)
+        return np.pad(
+            vectors, ((0, 0), (0, self.padded - self.neurons)), constant_values=value
+        ).astype(np.float32)
 
 
-def _in_blocks(matrix: np.ndarray) -> np.ndarray:
+def _to_blocks(matrix: np.ndarray) -> np.ndarray:
     """(R, N) -> (R, blocks, LANES)."""
     sources, neurons = matrix.shape
     return np.pad(matrix, ((0, 0), (0, -neurons % LANES))).reshape(sources, -1, LANES)

@@ -16,14 +16,23 @@ import numpy as np
 from liquid_pilot.interfaces import LiquidPilotError
 
 _RECIPES = {
-    'ncp': ('inputs', 'inter', 'command', 'motor', 'sensory_fanout', 'inter_fanout',
-            'recurrent_command_synapses', 'motor_fanin', 'seed'),
+    'ncp': (
+        'inputs',
+        'inter',
+        'command',
+        'motor',
+        'sensory_fanout',
+        'inter_fanout',
+        'recurrent_command_synapses',
+        'motor_fanin',
+        'seed',
+    ),
     'dense': ('inputs', 'neurons', 'motors', 'seed'),
     'explicit': ('motors', 'command', 'sensory_polarity', 'polarity'),
 }
-_SIGNS = '-.+'
+_POLARITY_SYMBOLS = '-.+'
 """A synapse of polarity -1, none, and one of polarity 1, in the rows of an explicit recipe."""
-_LARGEST = 4096
+_MAX_SIZE = 4096
 """Bound on every size of a recipe, which may come from a file."""
 
 
@@ -117,7 +126,11 @@ def ncp(
         'sensory_fanout': (sensory_fanout, 1, inter, 'inter neurons'),
         'inter_fanout': (inter_fanout, 1, command, 'command neurons'),
         'recurrent_command_synapses': (
-            recurrent_command_synapses, 0, _square(command), 'pairs of command neurons'),
+            recurrent_command_synapses,
+            0,
+            _square(command),
+            'pairs of command neurons',
+        ),
         'motor_fanin': (motor_fanin, 1, command, 'command neurons'),
     }
     _check_sizes(sizes, seed)
@@ -125,8 +138,9 @@ def ncp(
         if not _is_integer(count) or not least <= count <= most:
             raise LiquidPilotError(
                 f'wiring.{name} must be an integer from {least} to {most} (the {what}), '
-                f'not {count!r}')
-    draw = _Draw(seed)
+                f'not {count!r}'
+            )
+    draw = _RandomChoices(seed)
     neurons = motor + command + inter
     motors = list(range(motor))
     commands = list(range(motor, motor + command))
@@ -150,13 +164,15 @@ def dense(inputs: int, neurons: int, motors: int, seed: int) -> Wiring:
     _check_sizes({'inputs': inputs, 'neurons': neurons, 'motors': motors}, seed)
     if motors > neurons:
         raise LiquidPilotError(f'wiring.motors must be at most {neurons} (the neurons): {motors}')
-    draw = _Draw(seed)
-    signs = np.array([-1 if draw.below(3) == 0 else 1
-                      for _ in range((inputs + neurons) * neurons)], np.int8)
+    draw = _RandomChoices(seed)
+    signs = np.array(
+        [-1 if draw.below(3) == 0 else 1 for _ in range((inputs + neurons) * neurons)], np.int8
+    )
     signs = signs.reshape(inputs + neurons, neurons)
     recipe = {'kind': 'dense', 'inputs': inputs, 'neurons': neurons, 'motors': motors, 'seed': seed}
-    return _freeze('dense', inputs, neurons, motors, 0, signs[:inputs].copy(),
-                   signs[inputs:].copy(), recipe)
+    return _freeze(
+        'dense', inputs, neurons, motors, 0, signs[:inputs].copy(), signs[inputs:].copy(), recipe
+    )
 
 
 def explicit(
@@ -171,7 +187,8 @@ def explicit(
     if sensory.ndim != 2 or recurrent.shape != (sensory.shape[1],) * 2:
         raise LiquidPilotError(
             'wiring.sensory_polarity and wiring.polarity must have the shapes (inputs, neurons) '
-            f'and (neurons, neurons), not {sensory.shape} and {recurrent.shape}')
+            f'and (neurons, neurons), not {sensory.shape} and {recurrent.shape}'
+        )
     for name, matrix in (('sensory_polarity', sensory), ('polarity', recurrent)):
         if not np.isin(matrix, (-1, 0, 1)).all():
             raise LiquidPilotError(f'wiring.{name} may hold -1, 0 and 1 only')
@@ -181,15 +198,21 @@ def explicit(
     if not _is_integer(command) or command < 0 or motors + command > neurons:
         raise LiquidPilotError(
             'wiring.motors and wiring.command must be counts of at most '
-            f'{neurons} neurons together, not {motors!r} and {command!r}')
+            f'{neurons} neurons together, not {motors!r} and {command!r}'
+        )
     recipe = {
-        'kind': 'explicit', 'motors': motors, 'command': command,
-        **{name: [''.join(_SIGNS[sign + 1] for sign in row) for row in matrix.tolist()]
-           for name, matrix in (('sensory_polarity', sensory), ('polarity', recurrent))}}
+        'kind': 'explicit',
+        'motors': motors,
+        'command': command,
+        **{
+            name: [''.join(_POLARITY_SYMBOLS[sign + 1] for sign in row) for row in matrix.tolist()]
+            for name, matrix in (('sensory_polarity', sensory), ('polarity', recurrent))
+        },
+    }
     return _freeze('explicit', inputs, neurons, motors, command, sensory, recurrent, recipe)
 
 
-def draw(wiring: Wiring) -> str:
+def format_wiring(wiring: Wiring) -> str:
     """A picture of the wiring in plain text: layers, synapses between them, fan-in and fan-out."""
     roles = np.array([wiring.role(i) for i in range(wiring.neurons)])
     layers = [('sensory', wiring.inputs)]
@@ -205,19 +228,21 @@ def draw(wiring: Wiring) -> str:
     ]
     for source in ['sensory', *names]:
         for target in names:
-            block = (wiring.sensory_polarity if source == 'sensory'
-                     else wiring.polarity[roles == source])[:, roles == target]
+            block = (
+                wiring.sensory_polarity if source == 'sensory' else wiring.polarity[roles == source]
+            )[:, roles == target]
             if not np.any(block):
                 continue
             excite, inhibit = int((block > 0).sum()), int((block < 0).sum())
             lines.append(
                 f'  {source:<8} {target:<8} {excite + inhibit:>8} {excite:>7} {inhibit:>8} '
                 f'{_range(np.count_nonzero(block, axis=1)):>9} '
-                f'{_range(np.count_nonzero(block, axis=0)):>9}')
+                f'{_range(np.count_nonzero(block, axis=0)):>9}'
+            )
     return '\n'.join(lines)
 
 
-class _Draw:
+class _RandomChoices:
     """Random choices from PCG64's raw bits.
 
     numpy promises that the raw bits of a seed never change, and does not promise it of what its
@@ -247,8 +272,9 @@ class _Draw:
         return pool[:count]
 
 
-def _fan_out(draw: _Draw, matrix: np.ndarray, sources: list[int], targets: list[int],
-             count: int) -> None:
+def _fan_out(
+    draw: _RandomChoices, matrix: np.ndarray, sources: list[int], targets: list[int], count: int
+) -> None:
     """Give each source `count` targets, and each target left out the mean number of sources."""
     for source in sources:
         for target in draw.distinct(targets, count):
@@ -262,16 +288,29 @@ def _fan_out(draw: _Draw, matrix: np.ndarray, sources: list[int], targets: list[
 
 def _polarity_from_rows(name: str, rows: Any) -> np.ndarray:
     """The matrix of an explicit recipe's list of strings."""
-    if (not isinstance(rows, list) or not 1 <= len(rows) <= _LARGEST
-            or not all(isinstance(row, str) and 1 <= len(row) <= _LARGEST for row in rows)
-            or len({len(row) for row in rows}) != 1 or not set(_SIGNS) >= set().union(*rows)):
+    if (
+        not isinstance(rows, list)
+        or not 1 <= len(rows) <= _MAX_SIZE
+        or not all(isinstance(row, str) and 1 <= len(row) <= _MAX_SIZE for row in rows)
+        or len({len(row) for row in rows}) != 1
+        or not set(_POLARITY_SYMBOLS) >= set().union(*rows)
+    ):
         raise LiquidPilotError(
-            f'wiring.{name} must be a list of strings of equal length, of the signs {_SIGNS!r}')
-    return np.array([[_SIGNS.index(sign) - 1 for sign in row] for row in rows], np.int8)
+            f'wiring.{name} must be a list of strings of equal length, of the signs {_POLARITY_SYMBOLS!r}'
+        )
+    return np.array([[_POLARITY_SYMBOLS.index(sign) - 1 for sign in row] for row in rows], np.int8)
 
 
-def _freeze(kind: str, inputs: int, neurons: int, motors: int, command: int, sensory: np.ndarray,
-            polarity: np.ndarray, recipe: dict[str, Any]) -> Wiring:
+def _freeze(
+    kind: str,
+    inputs: int,
+    neurons: int,
+    motors: int,
+    command: int,
+    sensory: np.ndarray,
+    polarity: np.ndarray,
+    recipe: dict[str, Any],
+) -> Wiring:
     sensory.flags.writeable = False
     polarity.flags.writeable = False
     return Wiring(kind, inputs, neurons, motors, command, sensory, polarity, recipe)
@@ -279,9 +318,10 @@ def _freeze(kind: str, inputs: int, neurons: int, motors: int, command: int, sen
 
 def _check_sizes(sizes: dict[str, Any], seed: Any) -> None:
     for name, size in sizes.items():
-        if not _is_integer(size) or not 1 <= size <= _LARGEST:
+        if not _is_integer(size) or not 1 <= size <= _MAX_SIZE:
             raise LiquidPilotError(
-                f'wiring.{name} must be an integer from 1 to {_LARGEST}, not {size!r}')
+                f'wiring.{name} must be an integer from 1 to {_MAX_SIZE}, not {size!r}'
+            )
     if not _is_integer(seed) or not 0 <= seed < 1 << 63:
         raise LiquidPilotError(f'wiring.seed must be an integer >= 0, not {seed!r}')
 

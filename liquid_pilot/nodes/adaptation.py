@@ -18,13 +18,17 @@ from std_srvs.srv import SetBool, Trigger
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import node_base, qos, trace_messages
-from liquid_pilot.nodes.common.diagnostics import WARNING, Reporter
+from liquid_pilot.nodes.common.diagnostics import WARNING, DiagnosticsReporter
 from liquid_pilot.nodes.common.parameters import parameter
-from liquid_pilot.onboard.adaptation.learner import CORE_PARTS, Adaptation, LearnerSettings
-from liquid_pilot.onboard.adaptation.learner_messages import Evidence, Proposal
+from liquid_pilot.onboard.adaptation.learner import (
+    CORE_LEARNING_MODES,
+    LearnerSettings,
+    TimeScaleLearner,
+)
+from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
 
-_LEARNER = LearnerSettings()
-_LOOK_PERIOD_S = 0.5
+_DEFAULTS = LearnerSettings()
+_STATE_LOG_PERIOD_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,34 +36,61 @@ class AdaptationParameters:
     """Parameters of the adaptation node."""
 
     pilot: str = parameter(
-        'forest-ltc', 'pilot that flies: the name of a shipped one, or its folder')
-    enabled: bool = parameter(
-        True, 'learn; false: propose the trained time constants', live=True)
-    learn_receptors: bool = parameter(
-        _LEARNER.learn_receptors, "learn the receptors' time constants", live=True)
-    receptor_rate: float = parameter(
-        _LEARNER.receptor_rate, 'change of log(tau) a second, for a pull of 1', '1/s', low=0.0,
-        high=100.0, live=True)
+        'forest-ltc', 'pilot that flies: the name of a shipped one, or its folder'
+    )
+    enabled: bool = parameter(True, 'learn; false: propose the trained time constants', live=True)
+    learn_temporal_filter: bool = parameter(
+        _DEFAULTS.learn_temporal_filter, "learn the receptors' time constants", live=True
+    )
+    filter_learning_rate: float = parameter(
+        _DEFAULTS.filter_learning_rate,
+        'change of log(tau) a second, for a pull of 1',
+        '1/s',
+        low=0.0,
+        high=100.0,
+        live=True,
+    )
     learn_core: str = parameter(
-        _LEARNER.learn_core, "what of the core is learned; needs the pilot's parameter foresee",
-        choices=tuple(CORE_PARTS), live=True)
+        _DEFAULTS.learn_core,
+        "what of the core is learned; needs the pilot's parameter carry_sensitivities",
+        choices=tuple(CORE_LEARNING_MODES),
+        live=True,
+    )
     core_rate: float = parameter(
-        _LEARNER.core_rate, 'change of log(cm) and log(gleak) a second, for a gradient of its own '
-        'usual size', '1/s', low=0.0, high=10.0, live=True)
-    leak_s: float = parameter(
-        _LEARNER.leak_s, 'time constant of the way back to the trained values', 's', low=0.1,
-        high=1e6, live=True)
-    keep_over_restarts: bool = parameter(
-        True, 'when the pilot starts anew, keep what was learned; false: forget it', live=True)
+        _DEFAULTS.core_rate,
+        'change of log(cm) and log(gleak) a second, for a gradient of its own usual size',
+        '1/s',
+        low=0.0,
+        high=10.0,
+        live=True,
+    )
+    decay_to_trained_s: float = parameter(
+        _DEFAULTS.decay_to_trained_s,
+        'time constant of the way back to the trained values',
+        's',
+        low=0.1,
+        high=1e6,
+        live=True,
+    )
+    keep_on_pilot_reset: bool = parameter(
+        True, 'when the pilot starts anew, keep what was learned; false: forget it', live=True
+    )
     snapshot: str = parameter(
-        '', 'file for adaptation/snapshot and adaptation/restore; it is also written every '
-        'snapshot_period_s and read at the start; empty: none')
+        '',
+        'file for adaptation/snapshot and adaptation/restore; it is also written every '
+        'snapshot_period_s and read at the start; empty: none',
+    )
     snapshot_period_s: float = parameter(5.0, 'see snapshot', 's', low=0.5, high=3600.0)
 
     def learner(self) -> LearnerSettings:
         """As the learner takes it."""
-        return LearnerSettings(self.learn_receptors, self.receptor_rate, self.learn_core,
-                               self.core_rate, self.leak_s)
+        return LearnerSettings(
+            self.learn_temporal_filter,
+            self.filter_learning_rate,
+            self.learn_core,
+            self.core_rate,
+            self.decay_to_trained_s,
+        )
 
 
 class AdaptationNode(node_base.LiquidNode):
@@ -70,26 +101,30 @@ class AdaptationNode(node_base.LiquidNode):
     def __init__(self) -> None:
         super().__init__('adaptation')
         now = self.settings.now
-        self._reporter = Reporter(self, self._describe)
+        self._reporter = DiagnosticsReporter(self, self._describe)
         pilot = pilot_file.load(pilot_file.resolve(now.pilot))
         self._digest = pilot.digest
         neurons = pilot.wiring.neurons if pilot.wiring else 0
-        self._learner = Adaptation(pilot.known(), neurons, now.learner())
+        self._learner = TimeScaleLearner(pilot.known(), neurons, now.learner())
         self._flight = ''
-        self._ended: set[str] = set()
+        self._ended_flights: set[str] = set()
         self._said = ''
         self._file = Path(now.snapshot).expanduser() if now.snapshot else None
         if self._file is not None and self._file.exists():
             self._restore()
 
         self._output = self.create_publisher(
-            Float32MultiArray, 'adaptation/time_constants', qos.TRACE)
+            Float32MultiArray, 'adaptation/time_constants', qos.TRACE
+        )
         self.create_subscription(Float64MultiArray, 'pilot/trace', self._on_trace, qos.TRACE)
         self.create_service(SetBool, 'adaptation/enable', self._on_enable)
-        for name, do in (('reset', self._reset), ('snapshot', self._save),
-                         ('restore', self._restore)):
-            self.create_service(Trigger, f'adaptation/{name}', self._serve(do))
-        self.every(_LOOK_PERIOD_S, self._look)
+        for name, do in (
+            ('reset', self._reset),
+            ('snapshot', self._save),
+            ('restore', self._restore),
+        ):
+            self.create_service(Trigger, f'adaptation/{name}', self._trigger_handler(do))
+        self.every(_STATE_LOG_PERIOD_S, self._look)
         if self._file is not None:
             self.every(now.snapshot_period_s, self._keep)
 
@@ -98,9 +133,9 @@ class AdaptationNode(node_base.LiquidNode):
         settings = self.settings.now
         try:
             trace = trace_messages.unpack_trace(message, self._digest)
-            if trace.flight in self._ended:
+            if trace.flight in self._ended_flights:
                 return
-            evidence = trace_messages.evidence_in(trace)
+            evidence = trace_messages.learner_input_from(trace)
             # Only what could be learned from may end the flight that is followed.
             self._learner.check(evidence)
             if trace.flight != self._flight:
@@ -109,27 +144,29 @@ class AdaptationNode(node_base.LiquidNode):
         except LiquidPilotError as error:
             self._reporter.problem('trace', str(error), WARNING)
             return
-        self._output.publish(trace_messages.pack_time_constants(proposal, self._digest, trace.flight))
-        self._reporter.solved('trace')
+        self._output.publish(trace_messages.pack_time_scales(proposal, self._digest, trace.flight))
+        self._reporter.resolved('trace')
         now_s = self.steady_s()
         self._reporter.health.tick(now_s, now_s - arrived_s)
 
-    def _answer(self, evidence: Evidence, settings: AdaptationParameters) -> Proposal:
+    def _answer(self, evidence: LearnerInput, settings: AdaptationParameters) -> TimeScaleUpdate:
         """What is learned from a tick, or, disabled, the trained time constants."""
         if settings.enabled:
             self._learner.settings = settings.learner()
             return self._learner.add(evidence)
         now = self._learner.proposal
-        return Proposal(evidence.sequence, 0 * now.receptors, 0 * now.log_cm, 0 * now.log_gleak)
+        return TimeScaleUpdate(
+            evidence.sequence, 0 * now.receptors, 0 * now.log_cm, 0 * now.log_gleak
+        )
 
     def _begin(self, flight: str) -> None:
         """Follow another flight."""
-        self._ended.add(self._flight)
+        self._ended_flights.add(self._flight)
         self._flight = flight
-        if not self.settings.now.keep_over_restarts:
+        if not self.settings.now.keep_on_pilot_reset:
             self._learner.reset()
 
-    def _serve(self, do: object) -> object:
+    def _trigger_handler(self, do: object) -> object:
         def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             try:
                 response.success, response.message = True, do()
@@ -168,13 +205,13 @@ class AdaptationNode(node_base.LiquidNode):
         try:
             self._save()
         except OSError as error:
-            self._reporter.problem('snapshot', f'snapshot: {self._file} cannot be written '
-                                               f'({error.strerror})', WARNING)
+            self._reporter.problem(
+                'snapshot', f'snapshot: {self._file} cannot be written ({error.strerror})', WARNING
+            )
         else:
-            self._reporter.solved('snapshot')
+            self._reporter.resolved('snapshot')
 
-    def _on_enable(self, request: SetBool.Request, response: SetBool.Response
-                   ) -> SetBool.Response:
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         result = self.set_parameters([Parameter('enabled', value=bool(request.data))])[0]
         response.success = result.successful
         response.message = result.reason or ('learning' if request.data else 'as trained')

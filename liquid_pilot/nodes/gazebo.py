@@ -15,18 +15,18 @@ from liquid_pilot.nodes.common import node_base
 from liquid_pilot.nodes.missions.gazebo_node import GazeboNode
 
 
-def _work(node: GazeboNode, spinner: node_base.Spinner) -> int:
+def _run_missions(node: GazeboNode, spinner: node_base.Spinner) -> int:
     # Here, because without an OpenGL library the import says what to install, in one line.
-    from liquid_pilot.nodes.missions.gazebo_missions import GazeboFlights
+    from liquid_pilot.nodes.missions.gazebo_missions import GazeboMissions
 
     node.spinner = spinner
     out = node.settings.now.out
-    return GazeboFlights(node, Path(out) if out else None).run()
+    return GazeboMissions(node, Path(out) if out else None).run()
 
 
 def main() -> int:
     """Entry point of the executable."""
-    return node_base.run('gazebo', GazeboNode, _work)
+    return node_base.run('gazebo', GazeboNode, _run_missions)
 
 
 if __name__ == '__main__':

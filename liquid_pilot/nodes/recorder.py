@@ -18,22 +18,37 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import node_base, qos
-from liquid_pilot.nodes.common.bag_writer import BagWriter, Offer
-from liquid_pilot.nodes.common.diagnostics import Reporter
+from liquid_pilot.nodes.common.bag_writer import BagWriter, OfferedQos
+from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.parameters import parameter
-from liquid_pilot.nodes.common.topics import TOPICS
+from liquid_pilot.nodes.common.topics import RECORDED_TOPICS
 
-_PRIMITIVES = frozenset((
-    'bool', 'byte', 'char', 'float32', 'float64', 'int8', 'uint8', 'int16', 'uint16', 'int32',
-    'uint32', 'int64', 'uint64', 'string', 'wstring',
-))
+_PRIMITIVES = frozenset(
+    (
+        'bool',
+        'byte',
+        'char',
+        'float32',
+        'float64',
+        'int8',
+        'uint8',
+        'int16',
+        'uint16',
+        'int32',
+        'uint32',
+        'int64',
+        'uint64',
+        'string',
+        'wstring',
+    )
+)
 _FIELD = re.compile(r'\s*([A-Za-z][\w/]*)(<=\d+)?(\[[^\]]*\])?\s+[A-Za-z]\w*')
 _FLUSH_S = 1.0
-_LOOK_S = 0.1
-_SHOW_S = 0.25
-_QUIET_S = 0.1
+_DISCOVERY_PERIOD_S = 0.1
+_DISPLAY_PERIOD_S = 0.25
+_DRAIN_IDLE_S = 0.1
 """A recording ends when nothing has come for so long after the signal,"""
-_DRAIN_LIMIT_S = 1.0
+_MAX_DRAIN_S = 1.0
 """or after this."""
 
 
@@ -44,18 +59,24 @@ class RecorderParameters:
     path: str = parameter('recording', 'rosbag2 folder to write; it must not hold anything')
     image_topic: str = parameter('camera/image_raw', 'image topic that the pilot flies on')
     image_transport: str = parameter(
-        'raw', 'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage',
-        choices=('raw', 'compressed'))
+        'raw',
+        'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage',
+        choices=('raw', 'compressed'),
+    )
     topics: str = parameter('', 'further topics of any type, separated by spaces')
     chunk_size: int = parameter(
-        1 << 20, 'bytes of a chunk: what a kill may lose, if it is less than a second', 'bytes',
-        low=1024, high=1 << 28)
+        1 << 20,
+        'bytes of a chunk: what a kill may lose, if it is less than a second',
+        'bytes',
+        low=1024,
+        high=1 << 28,
+    )
 
 
-def definition(kind: str, find: Callable[[str, str], str]) -> str:
+def message_definition(kind: str, find: Callable[[str, str], str]) -> str:
     """The ros2msg text of 'package/msg/Name': its .msg file and those that it uses, once each.
 
-    `find(package, name)` returns the text of a .msg file.
+    `find_gazebo(package, name)` returns the text of a .msg file.
     """
     package, _, name = kind.split('/')
     text = find(package, name)
@@ -90,8 +111,10 @@ def find_message(package: str, name: str) -> str:
         path = Path(prefix) / 'share' / package / 'msg' / f'{name}.msg'
         if prefix and path.is_file():
             return path.read_text(encoding='utf-8')
-    raise LiquidPilotError(f'{package}/msg/{name}.msg is not installed: install the ROS package '
-                           f'{package}, which the recording describes itself with')
+    raise LiquidPilotError(
+        f'{package}/msg/{name}.msg is not installed: install the ROS package '
+        f'{package}, which the recording describes itself with'
+    )
 
 
 class RecorderNode(node_base.LiquidNode):
@@ -106,18 +129,23 @@ class RecorderNode(node_base.LiquidNode):
         image = settings.image_topic
         if settings.image_transport == 'compressed':
             image += '/compressed'
-        names = (image, *TOPICS, *settings.topics.split())
+        names = (image, *RECORDED_TOPICS, *settings.topics.split())
         self.counts: dict[str, int] = {self.resolve_topic_name(name): 0 for name in names}
         """Messages of each topic so far, by its full name."""
-        self.troubles: dict[str, str] = {}
+        self.recording_errors: dict[str, str] = {}
         """Why a topic that is published cannot be recorded."""
         self.failure: LiquidPilotError | None = None
         """Why nothing more can be written."""
         self._waiting = set(self.counts)
-        self._reporter = Reporter(self, lambda: ('recording', {
-            'path': str(self.bag.path), 'messages': str(sum(self.counts.values()))}))
+        self._reporter = DiagnosticsReporter(
+            self,
+            lambda: (
+                'recording',
+                {'path': str(self.bag.path), 'messages': str(sum(self.counts.values()))},
+            ),
+        )
         self._look()
-        self.every(_LOOK_S, self._look)
+        self.every(_DISCOVERY_PERIOD_S, self._look)
         self.every(_FLUSH_S, self._flush)
 
     def _look(self) -> None:
@@ -131,20 +159,28 @@ class RecorderNode(node_base.LiquidNode):
             try:
                 if len(kinds) > 1:
                     raise LiquidPilotError(f'is published as {" and as ".join(sorted(kinds))}')
-                kind = message_type(kinds.pop())
+                kind = import_message_type(kinds.pop())
             except LiquidPilotError as error:
-                self.troubles[topic] = str(error)
+                self.recording_errors[topic] = str(error)
                 self.get_logger().warning(f'{topic} is not recorded: {error}')
                 continue
             profiles = [publisher.qos_profile for publisher in publishers]
-            offer = Offer(
+            offer = OfferedQos(
                 all(p.reliability == ReliabilityPolicy.RELIABLE for p in profiles),
                 all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in profiles),
-                max(p.depth for p in profiles))
+                max(p.depth for p in profiles),
+            )
             name = type_name(kind)
-            channel = self.bag.open_channel(topic, name, definition(name, find_message), offer)
-            self.create_subscription(kind, topic, self._keeper(channel, topic),
-                                     qos.recording(offer.reliable, offer.latched), raw=True)
+            channel = self.bag.open_channel(
+                topic, name, message_definition(name, find_message), offer
+            )
+            self.create_subscription(
+                kind,
+                topic,
+                self._keeper(channel, topic),
+                qos.recording(offer.reliable, offer.latched),
+                raw=True,
+            )
 
     def _keeper(self, channel: int, topic: str) -> Callable[[bytes], None]:
         def keep(serialised: bytes) -> None:
@@ -169,14 +205,16 @@ class RecorderNode(node_base.LiquidNode):
         self.bag.close()
 
 
-def message_type(name: str) -> type:
+def import_message_type(name: str) -> type:
     """The class of 'package/msg/Name'; LiquidPilotError when the package is not installed."""
     package, _, short = name.split('/')
     try:
         return getattr(importlib.import_module(f'{package}.msg'), short)
     except (ImportError, AttributeError):
-        raise LiquidPilotError(f'{name} is not installed here: install the ROS package {package}, '
-                               'or source the workspace that has it') from None
+        raise LiquidPilotError(
+            f'{name} is not installed here: install the ROS package {package}, '
+            'or source the workspace that has it'
+        ) from None
 
 
 def type_name(kind: type) -> str:
@@ -184,19 +222,22 @@ def type_name(kind: type) -> str:
     return '/'.join((kind.__module__.split('.')[0], 'msg', kind.__name__))
 
 
-def record(node: RecorderNode, spinner: node_base.Spinner,
-           show: Callable[[RecorderNode], None] | None = None) -> int:
+def record(
+    node: RecorderNode,
+    spinner: node_base.Spinner,
+    show: Callable[[RecorderNode], None] | None = None,
+) -> int:
     """Record until a signal comes; LiquidPilotError when nothing more can be written."""
     while not spinner.stopping:
-        spinner.wait(_SHOW_S)
+        spinner.wait(_DISPLAY_PERIOD_S)
         if node.failure is not None:
             raise node.failure
         if show is not None:
             show(node)
     # What was published before the signal may still be on its way.
-    count, before, until_s = sum(node.counts.values()), -1, node.steady_s() + _DRAIN_LIMIT_S
+    count, before, until_s = sum(node.counts.values()), -1, node.steady_s() + _MAX_DRAIN_S
     while count != before and node.failure is None and node.steady_s() < until_s:
-        spinner.drain(_QUIET_S)
+        spinner.drain(_DRAIN_IDLE_S)
         count, before = sum(node.counts.values()), count
     if node.failure is not None:
         raise node.failure

@@ -15,18 +15,18 @@ from liquid_pilot.nodes.common import node_base
 from liquid_pilot.nodes.missions.simulator_node import SimulatorNode
 
 
-def _work(node: SimulatorNode, spinner: node_base.Spinner) -> int:
+def _run_missions(node: SimulatorNode, spinner: node_base.Spinner) -> int:
     # Here, because without an OpenGL library the import says what to install, in one line.
-    from liquid_pilot.nodes.missions.simulator_missions import Flights
+    from liquid_pilot.nodes.missions.simulator_missions import SimulatorMissions
 
     node.spinner = spinner
     out = node.settings.now.out
-    return Flights(node, Path(out) if out else None).run()
+    return SimulatorMissions(node, Path(out) if out else None).run()
 
 
 def main() -> int:
     """Entry point of the executable."""
-    return node_base.run('simulator', SimulatorNode, _work)
+    return node_base.run('simulator', SimulatorNode, _run_missions)
 
 
 if __name__ == '__main__':

@@ -19,7 +19,12 @@ from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 
 _BARS = (('forward', 2.5, 'm/s'), ('left', 1.5, 'm/s'), ('up', 1.0, 'm/s'), ('yaw', 1.5, 'rad/s'))
 _BAR_HEIGHT, _PANEL = 22, 120
-_BACKGROUND, _INK, _FAINT, _BAR = (20, 22, 26), (230, 230, 230), (70, 74, 82), (64, 160, 96)
+_BACKGROUND, _TEXT_COLOUR, _TRACK_COLOUR, _BAR_COLOUR = (
+    (20, 22, 26),
+    (230, 230, 230),
+    (70, 74, 82),
+    (64, 160, 96),
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,7 @@ def open_display() -> ModuleType:
     try:
         import pygame
     except ImportError:
-        raise NoWindowError(
-            'pygame is not installed (pip install "liquid_pilot[view]")') from None
+        raise NoWindowError('pygame is not installed (pip install "liquid_pilot[view]")') from None
     try:
         pygame.display.init()
         pygame.font.init()
@@ -67,14 +71,16 @@ class ViewerNode(node_base.LiquidNode):
         self._window = None
         self._preprocess: Preprocessor | None = None
         self._picture: np.ndarray | None = None
-        self._trouble = ''
+        self._image_error = ''
         self._command = Command(0, 0.0, 0.0, 0.0, 0.0)
-        self._status: dict[str, messages.Status] = {}
+        self._status: dict[str, messages.NodeStatus] = {}
         self.create_subscription(Image, 'camera/image_raw', self._on_image, qos.IMAGE)
         self.create_subscription(
-            TwistStamped, 'pilot/command', self._on_command, qos.COMMAND_ANY)
+            TwistStamped, 'pilot/command', self._on_command, qos.COMMAND_BEST_EFFORT
+        )
         self.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS
+        )
         self.every(1.0 / self.settings.now.rate_hz, self.draw)
 
     def _on_image(self, message: Image) -> None:
@@ -84,13 +90,14 @@ class ViewerNode(node_base.LiquidNode):
             if image.width < 1 or image.height < 1:
                 return
             self._preprocess = Preprocessor(
-                CameraGeometry.from_vertical_fov(image.width, image.height, 1.0))
+                CameraGeometry.from_vertical_fov(image.width, image.height, 1.0)
+            )
         try:
             planes = self._preprocess(image)[0]
             self._picture = (255.0 * planes).astype(np.uint8).transpose(2, 1, 0)
-            self._trouble = ''
+            self._image_error = ''
         except ObservationError as error:
-            self._trouble = str(error)
+            self._image_error = str(error)
 
     def _on_command(self, message: TwistStamped) -> None:
         self._command = messages.unpack_command(message)
@@ -99,7 +106,7 @@ class ViewerNode(node_base.LiquidNode):
         space = self.get_namespace().rstrip('/') + '/'
         for status in messages.unpack_diagnostics(message):
             if status.hardware_id.startswith(space):
-                self._status[status.hardware_id[len(space):]] = status
+                self._status[status.hardware_id[len(space) :]] = status
 
     def lines(self) -> list[str]:
         """What is written beside the bars."""
@@ -113,7 +120,7 @@ class ViewerNode(node_base.LiquidNode):
             if status := self._status.get(name):
                 text = status.message if status.level else status.values.get('state', '')
                 texts.append(f'{name}: {text}, {status.values.get("rate_hz", "-")} Hz')
-        return texts + ([self._trouble] if self._trouble else [])
+        return texts + ([self._image_error] if self._image_error else [])
 
     def draw(self) -> None:
         """One picture of the window; WindowClosedError when the user has closed it."""
@@ -142,22 +149,24 @@ class ViewerNode(node_base.LiquidNode):
 
     def _resize(self, image_height: int) -> None:
         self._window = self._pygame.display.set_mode(
-            (self.settings.now.width, image_height + _PANEL))
+            (self.settings.now.width, image_height + _PANEL)
+        )
 
     def _draw_bars(self, top: int) -> None:
         half = self.settings.now.width // 8
         middle = 80 + half
         for (name, largest, unit), value in zip(_BARS, self._command.values, strict=True):
             length = round(half * min(max(value / largest, -1.0), 1.0))
-            self._pygame.draw.rect(self._window, _FAINT, (middle - half, top, 2 * half, 14))
+            self._pygame.draw.rect(self._window, _TRACK_COLOUR, (middle - half, top, 2 * half, 14))
             self._pygame.draw.rect(
-                self._window, _BAR, (middle + min(length, 0), top, abs(length), 14))
+                self._window, _BAR_COLOUR, (middle + min(length, 0), top, abs(length), 14)
+            )
             self._write(name, 12, top)
             self._write(f'{value:+.2f} {unit}', middle + half + 10, top)
             top += _BAR_HEIGHT
 
     def _write(self, text: str, left: int, top: int) -> None:
-        self._window.blit(self._font.render(text, True, _INK), (left, top))
+        self._window.blit(self._font.render(text, True, _TEXT_COLOUR), (left, top))
 
     def close(self) -> None:
         """Close the window."""
@@ -169,8 +178,12 @@ def main() -> int:
     try:
         return node_base.run('viewer', ViewerNode)
     except NoWindowError as error:
-        print(f'[viewer] no window: {error}. Flying goes on without it; --headless (headless:=true)'
-              ' leaves it out.', file=sys.stderr, flush=True)
+        print(
+            f'[viewer] no window: {error}. Flying goes on without it; --headless (headless:=true)'
+            ' leaves it out.',
+            file=sys.stderr,
+            flush=True,
+        )
     except WindowClosedError:
         pass
     return 0

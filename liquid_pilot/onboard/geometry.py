@@ -18,14 +18,16 @@ def rotation_rows(w: float, x: float, y: float, z: float) -> tuple[tuple[float, 
 
 
 def into_world(
-    orientation_wxyz: tuple[float, float, float, float], vector: tuple[float, float, float],
+    orientation_wxyz: tuple[float, float, float, float],
+    vector: tuple[float, float, float],
 ) -> tuple[float, float, float]:
     """A body vector, turned into the world by a unit quaternion."""
     return tuple(sum(map(operator.mul, row, vector)) for row in rotation_rows(*orientation_wxyz))
 
 
 def into_body(
-    orientation_wxyz: tuple[float, float, float, float], vector: tuple[float, float, float],
+    orientation_wxyz: tuple[float, float, float, float],
+    vector: tuple[float, float, float],
 ) -> tuple[float, float, float]:
     """A world vector, turned into the body by a unit quaternion."""
     columns = zip(*rotation_rows(*orientation_wxyz), strict=True)
@@ -100,5 +102,8 @@ def heading_to_enu(velocity_flu: Vector, orientation_wxyz: Quaternion) -> Vector
     """A velocity of the heading frame (x and y horizontal whatever the tilt) in the world."""
     forward, left, up = velocity_flu
     yaw = heading_rad(orientation_wxyz)
-    return (forward * math.cos(yaw) - left * math.sin(yaw),
-            forward * math.sin(yaw) + left * math.cos(yaw), up)
+    return (
+        forward * math.cos(yaw) - left * math.sin(yaw),
+        forward * math.sin(yaw) + left * math.cos(yaw),
+        up,
+    )

@@ -1,9 +1,9 @@
 """A trained pilot on disk: its format, its training statistics, its summary and its plot."""
 
 from liquid_pilot.pilot_file.format import (
-    FAMILIAR,
     FORMAT,
-    GRAPH_CORES,
+    ONNX_CORE_TYPES,
+    STATISTICS_FILE,
     VERSION,
     PilotFile,
     PilotSpecification,
@@ -13,6 +13,13 @@ from liquid_pilot.pilot_file.format import (
 )
 
 __all__ = [
-    'FAMILIAR', 'FORMAT', 'GRAPH_CORES', 'VERSION', 'PilotFile', 'PilotSpecification', 'load',
-    'resolve', 'save',
+    'FORMAT',
+    'ONNX_CORE_TYPES',
+    'STATISTICS_FILE',
+    'VERSION',
+    'PilotFile',
+    'PilotSpecification',
+    'load',
+    'resolve',
+    'save',
 ]

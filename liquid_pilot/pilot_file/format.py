@@ -25,25 +25,30 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
 
-from liquid_pilot.interfaces import STEERINGS, CameraGeometry, LiquidPilotError, VehicleLimits
+from liquid_pilot.interfaces import STEERING_MODES, CameraGeometry, LiquidPilotError, VehicleLimits
 from liquid_pilot.liquid.dynamics import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 from liquid_pilot.pilot_file import onnx_check
-from liquid_pilot.pilot_file.training_statistics import Familiar
-from liquid_pilot.utils.json_fields import Fields, one_line, parse_json
+from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
+from liquid_pilot.utils.json_fields import JsonFields, one_line, parse_json
 from liquid_pilot.utils.resources import shipped_pilots
 
 FORMAT = 'liquid_pilot'
 VERSION = 1
-_SETTINGS, _CORE, _ENCODER = 'pilot.json', 'core.safetensors', 'encoder.onnx'
-_GRAPH = 'core.onnx'
-FAMILIAR = 'adaptation.safetensors'
+_SPECIFICATION_FILE, _CORE_FILE, _ENCODER_FILE = 'pilot.json', 'core.safetensors', 'encoder.onnx'
+_CORE_GRAPH_FILE = 'core.onnx'
+STATISTICS_FILE = 'adaptation.safetensors'
 """In the folder of a pilot that can adapt."""
-_LARGEST_BYTES = {_SETTINGS: 1 << 20, _CORE: 64 << 20, _ENCODER: 64 << 20, _GRAPH: 64 << 20,
-                  FAMILIAR: 64 << 20}
-GRAPH_CORES = ('cfc', 'gru', 'lstm', 'feedforward')
+_MAX_FILE_BYTES = {
+    _SPECIFICATION_FILE: 1 << 20,
+    _CORE_FILE: 64 << 20,
+    _ENCODER_FILE: 64 << 20,
+    _CORE_GRAPH_FILE: 64 << 20,
+    STATISTICS_FILE: 64 << 20,
+}
+ONNX_CORE_TYPES = ('cfc', 'gru', 'lstm', 'feedforward')
 """Core types that are a one-step ONNX graph with explicit state."""
-_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
+_NAME_PATTERN = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 _IMU_VALUES = 6
 _COMMAND_VALUES = 4
 
@@ -105,56 +110,74 @@ class PilotFile:
     core_graph: bytes | None = None
     """ONNX, float32: 'state' (1,N), 'inputs' (1,F+6), 'dt' (1,1) seconds -> 'state_after' (1,N),
     'output' (1,4); None for a liquid core."""
-    familiar: Familiar | None = None
+    training_statistics: TrainingStatistics | None = None
     """What training looked like; None for a pilot that cannot adapt."""
 
-    def known(self) -> Familiar:
+    def known(self) -> TrainingStatistics:
         """What training looked like; LiquidPilotError, which says what to do, without it."""
-        if self.familiar is None:
+        if self.training_statistics is None:
             raise LiquidPilotError(
                 f'{self.path} holds no statistics of its training, so it cannot adapt; add them '
-                'with `liquid-pilot familiarise`, or fly it without adaptation')
-        return self.familiar
+                'with `liquid-pilot familiarise`, or fly it without adaptation'
+            )
+        return self.training_statistics
 
 
 def load(path: str | os.PathLike[str]) -> PilotFile:
     """Read and check the pilot folder `path`; LiquidPilotError names the file and the field."""
     folder = Path(path)
     if not folder.is_dir():
-        raise LiquidPilotError(f'{folder} is not a folder; a pilot is a folder with {_SETTINGS}, '
-                               f'{_CORE} and {_ENCODER}')
-    settings = _read(folder, _SETTINGS)
-    where = str(folder / _SETTINGS)
-    content = Fields(parse_json(settings, where), f'{where}: ', VERSION)
+        raise LiquidPilotError(
+            f'{folder} is not a folder; a pilot is a folder with {_SPECIFICATION_FILE}, '
+            f'{_CORE_FILE} and {_ENCODER_FILE}'
+        )
+    settings = _read(folder, _SPECIFICATION_FILE)
+    where = str(folder / _SPECIFICATION_FILE)
+    content = JsonFields(parse_json(settings, where), f'{where}: ', VERSION)
     if content.string('format') != FORMAT:
         raise content.error('format', f'must be {FORMAT!r}')
     if content.integer('version', 0) != VERSION:
-        raise content.error('version', f'must be {VERSION}; this file was written for another '
-                                       'version of liquid_pilot')
+        raise content.error(
+            'version',
+            f'must be {VERSION}; this file was written for another version of liquid_pilot',
+        )
     hashes = content.fields('sha256')
     core = content.peek('core')
-    graph = isinstance(core, dict) and core.get('type') in GRAPH_CORES
-    core_name = _GRAPH if graph else _CORE
+    graph = isinstance(core, dict) and core.get('type') in ONNX_CORE_TYPES
+    core_name = _CORE_GRAPH_FILE if graph else _CORE_FILE
     data = {}
-    optional = (FAMILIAR,) if hashes.peek(FAMILIAR) is not None else ()
-    for name in (core_name, _ENCODER, *optional):
+    optional = (STATISTICS_FILE,) if hashes.peek(STATISTICS_FILE) is not None else ()
+    for name in (core_name, _ENCODER_FILE, *optional):
         expected = hashes.string(name)
         data[name] = _read(folder, name)
         if hashlib.sha256(data[name]).hexdigest() != expected:
-            raise LiquidPilotError(f'{folder / name}: the content does not match sha256.{name} of '
-                                   f'{_SETTINGS}; the file was damaged or exchanged')
+            raise LiquidPilotError(
+                f'{folder / name}: the content does not match sha256.{name} of '
+                f'{_SPECIFICATION_FILE}; the file was damaged or exchanged'
+            )
     hashes.close()
     specification, wiring = _specification(content, len(data[core_name]))
     parameters = None
     if wiring is None:
-        onnx_check.check(data[_GRAPH], str(folder / _GRAPH))
+        onnx_check.check_onnx(data[_CORE_GRAPH_FILE], str(folder / _CORE_GRAPH_FILE))
     else:
-        parameters = _parameters(data[_CORE], folder / _CORE, wiring)
-    onnx_check.check(data[_ENCODER], str(folder / _ENCODER))
-    return PilotFile(folder, specification, wiring, parameters, data[_ENCODER],
-                     hashlib.sha256(settings).hexdigest(), data.get(_GRAPH),
-                     _familiar(data.get(FAMILIAR), folder / FAMILIAR, specification.features,
-                               wiring.neurons if wiring else 0))
+        parameters = _parameters(data[_CORE_FILE], folder / _CORE_FILE, wiring)
+    onnx_check.check_onnx(data[_ENCODER_FILE], str(folder / _ENCODER_FILE))
+    return PilotFile(
+        folder,
+        specification,
+        wiring,
+        parameters,
+        data[_ENCODER_FILE],
+        hashlib.sha256(settings).hexdigest(),
+        data.get(_CORE_GRAPH_FILE),
+        _statistics(
+            data.get(STATISTICS_FILE),
+            folder / STATISTICS_FILE,
+            specification.features,
+            wiring.neurons if wiring else 0,
+        ),
+    )
 
 
 def save(
@@ -164,7 +187,7 @@ def save(
     parameters: LtcParameters | None,
     encoder: bytes,
     core_graph: bytes | None = None,
-    familiar: Familiar | None = None,
+    training_statistics: TrainingStatistics | None = None,
 ) -> PilotFile:
     """Write a pilot folder, checked as by `load`; `path` never holds half of one.
 
@@ -177,29 +200,36 @@ def save(
     if folder.is_symlink() or folder.exists():
         if not folder.is_dir() or folder.is_symlink():
             raise LiquidPilotError(f'{folder} is in the way: not a folder')
-        if any(folder.iterdir()) and not (folder / _SETTINGS).is_file():
+        if any(folder.iterdir()) and not (folder / _SPECIFICATION_FILE).is_file():
             raise LiquidPilotError(f'{folder} holds something other than a pilot; choose another')
-    graph = specification.core.get('type') in GRAPH_CORES
+    graph = specification.core.get('type') in ONNX_CORE_TYPES
     given = (wiring is not None, parameters is not None, core_graph is not None)
     if given != (not graph, not graph, graph):
-        raise LiquidPilotError(f'core.type {specification.core.get("type")!r} needs '
-                               f'{"core_graph alone" if graph else "wiring and parameters alone"}')
+        raise LiquidPilotError(
+            f'core.type {specification.core.get("type")!r} needs '
+            f'{"core_graph alone" if graph else "wiring and parameters alone"}'
+        )
     if graph:
-        core = {_GRAPH: bytes(core_graph)}
+        core = {_CORE_GRAPH_FILE: bytes(core_graph)}
     else:
         if specification.core.get('wiring') != wiring.to_dict():
             raise LiquidPilotError(
-                "core.wiring of the specification is not the given wiring's recipe")
-        core = {_CORE: tensors_to_bytes(parameters.to_tensors())}
-    data = {**core, _ENCODER: bytes(encoder)}
-    if familiar is not None:
-        data[FAMILIAR] = tensors_to_bytes(familiar.to_tensors())
-    content = {'format': FORMAT, 'version': VERSION, **dataclasses.asdict(specification),
-               'sha256': {name: hashlib.sha256(data[name]).hexdigest() for name in data}}
+                "core.wiring of the specification is not the given wiring's recipe"
+            )
+        core = {_CORE_FILE: tensors_to_bytes(parameters.to_tensors())}
+    data = {**core, _ENCODER_FILE: bytes(encoder)}
+    if training_statistics is not None:
+        data[STATISTICS_FILE] = tensors_to_bytes(training_statistics.to_tensors())
+    content = {
+        'format': FORMAT,
+        'version': VERSION,
+        **dataclasses.asdict(specification),
+        'sha256': {name: hashlib.sha256(data[name]).hexdigest() for name in data},
+    }
     try:
-        data[_SETTINGS] = (json.dumps(content, indent=2, allow_nan=False) + '\n').encode()
+        data[_SPECIFICATION_FILE] = (json.dumps(content, indent=2, allow_nan=False) + '\n').encode()
     except (TypeError, ValueError) as error:
-        raise LiquidPilotError(f'{_SETTINGS} cannot be written: {error}') from None
+        raise LiquidPilotError(f'{_SPECIFICATION_FILE} cannot be written: {error}') from None
     folder.parent.mkdir(parents=True, exist_ok=True)
     mark = f'{os.getpid()}-{secrets.token_hex(4)}'
     fresh = folder.parent / f'.{folder.name}.new-{mark}'
@@ -217,7 +247,7 @@ def save(
             raise LiquidPilotError(str(error).replace(str(fresh), str(folder))) from None
         if folder.exists():
             for entry in folder.iterdir():
-                if entry.name not in (*data, _CORE, _GRAPH, FAMILIAR):
+                if entry.name not in (*data, _CORE_FILE, _CORE_GRAPH_FILE, STATISTICS_FILE):
                     copy = shutil.copytree if entry.is_dir() else shutil.copy2
                     copy(entry, fresh / entry.name)
             folder.rename(old)
@@ -244,17 +274,16 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     if folder.is_dir():
         return folder
     names = ', '.join(sorted(known)) or 'none'
-    raise LiquidPilotError(f'there is no pilot {text!r}: neither a folder nor one of the shipped '
-                           f'pilots ({names})')
-
-
+    raise LiquidPilotError(
+        f'there is no pilot {text!r}: neither a folder nor one of the shipped pilots ({names})'
+    )
 
 
 def _specification(
-    content: Fields, core_bytes: int
+    content: JsonFields, core_bytes: int
 ) -> tuple[PilotSpecification, Wiring | None]:
     name = content.string('name')
-    if not _NAME.fullmatch(name):
+    if not _NAME_PATTERN.fullmatch(name):
         raise content.error('name', 'may have letters, digits, ".", "_" and "-" only')
     vehicle = content.string('vehicle')
     rate_hz = content.number('rate_hz', 0.1, 1000.0)
@@ -264,9 +293,11 @@ def _specification(
         raise content.error('rate_hz', f'must fit dt_min_s {dt_min_s} and dt_max_s {dt_max_s}')
     camera = content.fields('camera')
     geometry = CameraGeometry(
-        camera.integer('width', 1, 8192), camera.integer('height', 1, 8192),
+        camera.integer('width', 1, 8192),
+        camera.integer('height', 1, 8192),
         *(camera.number(key, 1e-3, 1e6) for key in ('fx', 'fy')),
-        *(camera.number(key, -1e6, 1e6) for key in ('cx', 'cy')))
+        *(camera.number(key, -1e6, 1e6) for key in ('cx', 'cy')),
+    )
     camera.close()
     core = content.fields('core')
     features = content.integer('features', 1, 4096)
@@ -275,8 +306,10 @@ def _specification(
     imu_scale = content.numbers('imu_scale', _IMU_VALUES, 1e-6, 1e6)
     command_scale = content.numbers('command_scale', _COMMAND_VALUES, 1e-6, 1e6)
     bounds = content.fields('limits')
-    values = {key: bounds.numbers(key, _COMMAND_VALUES, -1e6, 1e6)
-              for key in ('maximum', 'slew', 'safe_command')}
+    values = {
+        key: bounds.numbers(key, _COMMAND_VALUES, -1e6, 1e6)
+        for key in ('maximum', 'slew', 'safe_command')
+    }
     timeout_s = bounds.number('command_timeout_s', 1e-3, 10.0)
     bounds.close()
     try:
@@ -285,26 +318,38 @@ def _specification(
         raise LiquidPilotError(f'{content.prefix}{error}') from None
     card = content.take('card', dict, 'an object')
     rectify = content.flag('rectify', True)
-    steering = STEERINGS[0] if content.peek('steering') is None else content.string('steering')
-    if steering not in STEERINGS:
-        raise content.error('steering', f'must be one of {", ".join(STEERINGS)}')
+    steering = STEERING_MODES[0] if content.peek('steering') is None else content.string('steering')
+    if steering not in STEERING_MODES:
+        raise content.error('steering', f'must be one of {", ".join(STEERING_MODES)}')
     content.close()
     return PilotSpecification(
-        name, vehicle, rate_hz, dt_min_s, dt_max_s, geometry, core_content, features, imu_mean,
-        imu_scale, command_scale, limits, card, rectify, steering), wiring
+        name,
+        vehicle,
+        rate_hz,
+        dt_min_s,
+        dt_max_s,
+        geometry,
+        core_content,
+        features,
+        imu_mean,
+        imu_scale,
+        command_scale,
+        limits,
+        card,
+        rectify,
+        steering,
+    ), wiring
 
 
-def _core(
-    core: Fields, features: int, core_bytes: int
-) -> tuple[dict[str, Any], Wiring | None]:
+def _core(core: JsonFields, features: int, core_bytes: int) -> tuple[dict[str, Any], Wiring | None]:
     """The checked object `core`, and its wiring where it is liquid."""
     kind = core.string('type')
-    if kind in GRAPH_CORES:
+    if kind in ONNX_CORE_TYPES:
         size = core.integer('state_size', 1, 1 << 16)
         core.close()
         return {'type': kind, 'state_size': size}, None
     if kind != 'ltc':
-        raise core.error('type', f"must be 'ltc' or one of {', '.join(GRAPH_CORES)}")
+        raise core.error('type', f"must be 'ltc' or one of {', '.join(ONNX_CORE_TYPES)}")
     unfolds = core.integer('unfolds', 1, 64)
     recipe = core.take('wiring', dict, 'an object')
     sizes = [recipe.get(name, 0) for name in ('inputs', 'neurons', 'inter', 'command', 'motor')]
@@ -312,18 +357,21 @@ def _core(
         # To draw a large wiring takes minutes; one that the tensors cannot have is not drawn.
         neurons = max(0, *sizes[1:]) if sizes[1] else sum(sizes[2:])
         if 16 * neurons * (neurons + sizes[0]) > 2 * core_bytes + (1 << 20):
-            raise core.error('wiring', f'is too large for the {core_bytes} bytes of {_CORE}')
+            raise core.error('wiring', f'is too large for the {core_bytes} bytes of {_CORE_FILE}')
     try:
         wiring = Wiring.from_dict(recipe)
     except LiquidPilotError as error:
         raise LiquidPilotError(f'{core.prefix}{one_line(error)}') from None
     core.close()
     if wiring.inputs != features + _IMU_VALUES:
-        raise core.error('wiring.inputs', f'must be features + {_IMU_VALUES} = '
-                                          f'{features + _IMU_VALUES}, not {wiring.inputs}')
+        raise core.error(
+            'wiring.inputs',
+            f'must be features + {_IMU_VALUES} = {features + _IMU_VALUES}, not {wiring.inputs}',
+        )
     if wiring.motors != _COMMAND_VALUES:
-        raise core.error('wiring', f'must have {_COMMAND_VALUES} motor neurons, '
-                                   f'not {wiring.motors}')
+        raise core.error(
+            'wiring', f'must have {_COMMAND_VALUES} motor neurons, not {wiring.motors}'
+        )
     return {'type': 'ltc', 'unfolds': unfolds, 'wiring': wiring.to_dict()}, wiring
 
 
@@ -332,16 +380,19 @@ def _tensors(data: bytes, file: Path) -> dict[str, np.ndarray]:
         return tensors_from_bytes(data)
     # Besides its own error, the reader lets through what numpy says of an unusual dtype.
     except (SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
-        raise LiquidPilotError(f'{file}: not a readable safetensors file ({one_line(error)})'
-                               ) from None
+        raise LiquidPilotError(
+            f'{file}: not a readable safetensors file ({one_line(error)})'
+        ) from None
 
 
-def _familiar(data: bytes | None, file: Path, features: int, neurons: int) -> Familiar | None:
+def _statistics(
+    data: bytes | None, file: Path, features: int, neurons: int
+) -> TrainingStatistics | None:
     if data is None:
         return None
     tensors = _tensors(data, file)
     try:
-        return Familiar.from_tensors(tensors, features, neurons)
+        return TrainingStatistics.from_tensors(tensors, features, neurons)
     except LiquidPilotError as error:
         raise LiquidPilotError(f'{file}: {one_line(error)}') from None
 
@@ -354,7 +405,8 @@ def _parameters(data: bytes, file: Path, wiring: Wiring) -> LtcParameters:
         if sizes != (wiring.inputs, wiring.neurons, wiring.motors):
             raise LiquidPilotError(
                 f"tensors 'input_w', 'gleak', 'output_w' have the sizes {sizes}, core.wiring "
-                f'needs {(wiring.inputs, wiring.neurons, wiring.motors)}')
+                f'needs {(wiring.inputs, wiring.neurons, wiring.motors)}'
+            )
         for name, polarity in (('w', wiring.polarity), ('sensory_w', wiring.sensory_polarity)):
             if (getattr(parameters, name)[polarity == 0] != 0.0).any():
                 raise LiquidPilotError(f'tensor {name!r} has synapses that core.wiring has not')
@@ -370,15 +422,16 @@ def _read(folder: Path, name: str) -> bytes:
         target = file.resolve(strict=True)
         if not target.is_relative_to(folder.resolve()):
             raise LiquidPilotError(
-                f'{file}: is a link out of the folder; put the file itself there')
+                f'{file}: is a link out of the folder; put the file itself there'
+            )
         if not target.is_file():
             raise LiquidPilotError(f'{file}: is not a regular file')
         with open(target, 'rb') as stream:
-            data = stream.read(_LARGEST_BYTES[name] + 1)
+            data = stream.read(_MAX_FILE_BYTES[name] + 1)
     except FileNotFoundError:
         raise LiquidPilotError(f'{file}: is missing') from None
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
         raise LiquidPilotError(f'{file}: cannot be read ({error})') from None
-    if len(data) > _LARGEST_BYTES[name]:
-        raise LiquidPilotError(f'{file}: is larger than {_LARGEST_BYTES[name] >> 20} MiB')
+    if len(data) > _MAX_FILE_BYTES[name]:
+        raise LiquidPilotError(f'{file}: is larger than {_MAX_FILE_BYTES[name] >> 20} MiB')
     return data

@@ -14,39 +14,50 @@ from typing import NamedTuple
 from liquid_pilot.interfaces import LiquidPilotError
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_MOST_FIELDS = 200_000
+_MAX_FIELDS = 200_000
 """A pilot's graph has some hundreds; more would only cost the reader time."""
 
 
-class _Kind(NamedTuple):
+class _MessageRules(NamedTuple):
     """A message of onnx.proto3: which of its fields are looked into, and which are refused."""
 
     name: str
     within: Mapping[int, str]
     refused: Mapping[int, str]
-    named_by: int = 0
+    name_field: int = 0
     """The field with its name; 0 is no field."""
 
 
-_KINDS = {
-    'model': _Kind('model', {7: 'graph'}, {
-        20: 'holds training information (training_info)', 25: 'holds local functions (functions)'}),
-    'graph': _Kind('graph', {1: 'node', 5: 'tensor', 15: 'sparse'}, {}),
-    'node': _Kind('node', {5: 'attribute'}, {}, 4),
-    'attribute': _Kind('attribute', {5: 'tensor', 10: 'tensor', 22: 'sparse', 23: 'sparse'}, {
-        6: 'holds a graph of its own: loops and branches are not allowed',
-        11: 'holds graphs of its own: loops and branches are not allowed'}, 1),
-    'sparse': _Kind('sparse tensor', {1: 'tensor', 2: 'tensor'}, {}),
-    'tensor': _Kind('tensor', {}, {13: 'keeps its data in another file (external_data)'}, 8),
+_MESSAGE_RULES = {
+    'model': _MessageRules(
+        'model',
+        {7: 'graph'},
+        {20: 'holds training information (training_info)', 25: 'holds local functions (functions)'},
+    ),
+    'graph': _MessageRules('graph', {1: 'node', 5: 'tensor', 15: 'sparse'}, {}),
+    'node': _MessageRules('node', {5: 'attribute'}, {}, 4),
+    'attribute': _MessageRules(
+        'attribute',
+        {5: 'tensor', 10: 'tensor', 22: 'sparse', 23: 'sparse'},
+        {
+            6: 'holds a graph of its own: loops and branches are not allowed',
+            11: 'holds graphs of its own: loops and branches are not allowed',
+        },
+        1,
+    ),
+    'sparse': _MessageRules('sparse tensor', {1: 'tensor', 2: 'tensor'}, {}),
+    'tensor': _MessageRules(
+        'tensor', {}, {13: 'keeps its data in another file (external_data)'}, 8
+    ),
 }
 _TENSOR_LOCATION = 14
 
 
-def check(data: bytes, where: str) -> None:
+def check_onnx(data: bytes, where: str) -> None:
     """LiquidPilotError, one line that begins with `where`, unless `data` is a harmless graph."""
     if not data:
         raise LiquidPilotError(f'{where}: is empty')
-    budget = [_MOST_FIELDS]
+    budget = [_MAX_FIELDS]
     try:
         graphs = _walk(memoryview(data), 'model', where, budget)
     except (IndexError, ValueError):
@@ -57,7 +68,7 @@ def check(data: bytes, where: str) -> None:
 
 def _walk(data: memoryview, kind: str, where: str, budget: list[int]) -> int:
     """Check a message and what it holds; how many looked-into messages it had directly."""
-    rules, found, name, wrong = _KINDS[kind], 0, '', ''
+    rules, found, name, wrong = _MESSAGE_RULES[kind], 0, '', ''
     for number, value in _fields(data, budget, where):
         if number in rules.within:
             if not isinstance(value, memoryview):
@@ -67,10 +78,13 @@ def _walk(data: memoryview, kind: str, where: str, budget: list[int]) -> int:
         elif number in rules.refused:
             wrong = rules.refused[number]
         # The default, 0, is within the file; protobuf looks at the lower 32 bits alone.
-        elif kind == 'tensor' and number == _TENSOR_LOCATION and (
-                not isinstance(value, int) or value & 0xFFFFFFFF):
-            wrong = wrong or _KINDS['tensor'].refused[13]
-        elif number == rules.named_by and isinstance(value, memoryview):
+        elif (
+            kind == 'tensor'
+            and number == _TENSOR_LOCATION
+            and (not isinstance(value, int) or value & 0xFFFFFFFF)
+        ):
+            wrong = wrong or _MESSAGE_RULES['tensor'].refused[13]
+        elif number == rules.name_field and isinstance(value, memoryview):
             name = bytes(value[:40]).decode('utf-8', 'replace')
     if wrong:
         raise LiquidPilotError(f'{where}: {rules.name}{f" {name!r}" if name else ""} {wrong}')
@@ -86,7 +100,8 @@ def _fields(
         budget[0] -= 1
         if budget[0] < 0:
             raise LiquidPilotError(
-                f'{where}: has more than {_MOST_FIELDS} parts; no pilot needs as many')
+                f'{where}: has more than {_MAX_FIELDS} parts; no pilot needs as many'
+            )
         key, at = _varint(data, at)
         number, kind = key >> 3, key & 7
         value: int | memoryview
@@ -100,7 +115,7 @@ def _fields(
                 length, at = _varint(data, at)
             if length > end - at:
                 raise IndexError(at)
-            value, at = data[at:at + length], at + length
+            value, at = data[at : at + length], at + length
         else:
             raise ValueError(kind)
         yield number, value

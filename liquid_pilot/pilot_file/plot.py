@@ -17,8 +17,8 @@ from liquid_pilot.pilot_file import PilotSpecification, summary
 
 _ROLES = {'sensory': '#57606a', 'inter': '#1a7f37', 'command': '#8250df', 'motor': '#bc4c00'}
 _SIGNS = {1: ('#0969da', 'excitatory'), -1: ('#d1242f', 'inhibitory')}
-_IMU = ('gyro x', 'gyro y', 'gyro z', 'force x', 'force y', 'force z')
-_MOTORS = ('forward', 'left', 'up', 'yaw rate')
+_IMU_AXES = ('gyro x', 'gyro y', 'gyro z', 'force x', 'force y', 'force z')
+_COMMAND_AXES = ('forward', 'left', 'up', 'yaw rate')
 
 
 def time_constant_bounds(parameters: LtcParameters) -> np.ndarray:
@@ -45,13 +45,15 @@ def draw_pilot(folder: Path, path: Path) -> None:
 
     pilot = pilot_file.load(folder)
     if pilot.wiring is None:
-        raise LiquidPilotError(f'{folder}: the core is a {pilot.specification.core["type"]} graph, '
-                               'which has no wiring to draw')
+        raise LiquidPilotError(
+            f'{folder}: the core is a {pilot.specification.core["type"]} graph, '
+            'which has no wiring to draw'
+        )
     figure = Figure(figsize=(15, 10), dpi=110, layout='constrained')
     grid = figure.add_gridspec(2, 2, width_ratios=(2.4, 1), height_ratios=(1.3, 1))
     _draw_wiring(figure.add_subplot(grid[:, 0]), pilot.wiring, pilot.parameters)
     _draw_time_constants(figure.add_subplot(grid[0, 1]), pilot.wiring, pilot.parameters)
-    _write_card(figure.add_subplot(grid[1, 1]), summary.figures(folder), pilot.specification)
+    _write_card(figure.add_subplot(grid[1, 1]), summary.summarize(folder), pilot.specification)
     figure.suptitle(f'{pilot.specification.name}  ({pilot.digest[:12]})', fontsize=13)
     FigureCanvasAgg(figure)
     beside = path.with_name(f'.{path.name}.{os.getpid()}')
@@ -71,15 +73,17 @@ def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
     for neuron in range(wiring.neurons):
         columns[wiring.role(neuron)].append(neuron)
     places: dict[tuple[str, int], tuple[float, float]] = {
-        ('input', i): (0.0, _spread(i, wiring.inputs)) for i in range(wiring.inputs)}
+        ('input', i): (0.0, _spread(i, wiring.inputs)) for i in range(wiring.inputs)
+    }
     for x, role in enumerate(('inter', 'command', 'motor'), start=1):
         for rank, neuron in enumerate(columns[role]):
             # Side by side in two files, so that synapses within a column can be seen.
             shift = 0.07 * (-1) ** rank if role != 'motor' else 0.0
             places['neuron', neuron] = (x + shift, _spread(rank, len(columns[role])))
     for kind, weights, reversal, polarity in (
-            ('input', p.sensory_w, p.sensory_erev, wiring.sensory_polarity),
-            ('neuron', p.w, p.erev, wiring.polarity)):
+        ('input', p.sensory_w, p.sensory_erev, wiring.sensory_polarity),
+        ('neuron', p.w, p.erev, wiring.polarity),
+    ):
         strongest = max(float(weights.max()), 1e-9)
         for source, target in zip(*np.nonzero(polarity), strict=True):
             # Training moves the reversal potentials: the sign is that which acts now.
@@ -87,29 +91,47 @@ def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
             share = float(weights[source, target]) / strongest
             bend = 'arc3,rad=0.5' if source == target and kind == 'neuron' else 'arc3,rad=0.08'
             axes.annotate(
-                '', places['neuron', int(target)], places[kind, int(source)],
-                arrowprops={'arrowstyle': '-|>', 'color': _SIGNS[sign][0], 'shrinkA': 5,
-                            'shrinkB': 5, 'linewidth': 0.3 + 2.2 * share,
-                            'alpha': 0.2 + 0.7 * share, 'connectionstyle': bend})
+                '',
+                places['neuron', int(target)],
+                places[kind, int(source)],
+                arrowprops={
+                    'arrowstyle': '-|>',
+                    'color': _SIGNS[sign][0],
+                    'shrinkA': 5,
+                    'shrinkB': 5,
+                    'linewidth': 0.3 + 2.2 * share,
+                    'alpha': 0.2 + 0.7 * share,
+                    'connectionstyle': bend,
+                },
+            )
     for (kind, number), (x, y) in places.items():
         role = 'sensory' if kind == 'input' else wiring.role(number)
         axes.plot(x, y, 'o', color=_ROLES[role], markersize=6 if kind == 'input' else 11, zorder=3)
         if kind == 'input':
-            features = wiring.inputs - len(_IMU)
-            name = _IMU[number - features] if number >= features else f'feature {number}'
+            features = wiring.inputs - len(_IMU_AXES)
+            name = _IMU_AXES[number - features] if number >= features else f'feature {number}'
             axes.text(x - 0.05, y, name, ha='right', va='center', fontsize=6)
         else:
-            axes.text(x, y, str(number), ha='center', va='center', fontsize=6, color='white',
-                      zorder=4)
-            if role == 'motor' and number < len(_MOTORS):
-                axes.text(x + 0.06, y, _MOTORS[number], va='center', fontsize=9)
+            axes.text(
+                x, y, str(number), ha='center', va='center', fontsize=6, color='white', zorder=4
+            )
+            if role == 'motor' and number < len(_COMMAND_AXES):
+                axes.text(x + 0.06, y, _COMMAND_AXES[number], va='center', fontsize=9)
     for x, role in enumerate(('sensory', 'inter', 'command', 'motor')):
         count = wiring.inputs if role == 'sensory' else len(columns[role])
         axes.text(x, 1.03, f'{count} {role}', ha='center', color=_ROLES[role], fontsize=11)
-    axes.legend(handles=[axes.plot([], [], color=colour, label=name)[0]
-                         for colour, name in _SIGNS.values()], loc='lower right', fontsize=8)
-    axes.set_title(f'{wiring.sensory_synapses} synapses from the inputs, {wiring.synapses} between '
-                   'neurons; the wider, the stronger', fontsize=9)
+    axes.legend(
+        handles=[
+            axes.plot([], [], color=colour, label=name)[0] for colour, name in _SIGNS.values()
+        ],
+        loc='lower right',
+        fontsize=8,
+    )
+    axes.set_title(
+        f'{wiring.sensory_synapses} synapses from the inputs, {wiring.synapses} between '
+        'neurons; the wider, the stronger',
+        fontsize=9,
+    )
     axes.set(xlim=(-0.35, 3.4), ylim=(-0.03, 1.07))
     axes.axis('off')
 
@@ -118,8 +140,9 @@ def _draw_time_constants(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
     low, rest, high = 1e3 * time_constant_bounds(p)
     for neuron in range(wiring.neurons):
         colour = _ROLES[wiring.role(neuron)]
-        axes.plot([low[neuron], high[neuron]], [neuron, neuron], color=colour, linewidth=3,
-                  alpha=0.5)
+        axes.plot(
+            [low[neuron], high[neuron]], [neuron, neuron], color=colour, linewidth=3, alpha=0.5
+        )
         axes.plot(rest[neuron], neuron, 'o', color=colour, markersize=4)
     axes.set(xscale='log', xlabel='ms', ylabel='neuron')
     axes.set_title('time constants: at rest (dot), and over all inputs', fontsize=9)
@@ -136,12 +159,24 @@ def _write_card(axes: Any, found: dict[str, Any], specification: PilotSpecificat
         f'{found["camera"]["vertical_fov_deg"]:g} degrees',
         f'IMU mean   {_numbers(specification.imu_mean)}',
         f'IMU scale  {_numbers(specification.imu_scale)}',
-        f'command scale  {_numbers(specification.command_scale)}', '']
+        f'command scale  {_numbers(specification.command_scale)}',
+        '',
+    ]
     lines += [f'{key}: {value}' for key, value in card.items() if not isinstance(value, dict)]
-    lines += [f'{key}: ' + ', '.join(f'{k} {v}' for k, v in list(value.items())[:6])
-              for key, value in card.items() if isinstance(value, dict)]
-    axes.text(0.0, 1.0, '\n'.join(line[:88] for line in lines[:28]), va='top', fontsize=7,
-              family='monospace', wrap=True)
+    lines += [
+        f'{key}: ' + ', '.join(f'{k} {v}' for k, v in list(value.items())[:6])
+        for key, value in card.items()
+        if isinstance(value, dict)
+    ]
+    axes.text(
+        0.0,
+        1.0,
+        '\n'.join(line[:88] for line in lines[:28]),
+        va='top',
+        fontsize=7,
+        family='monospace',
+        wrap=True,
+    )
     axes.axis('off')
 
 

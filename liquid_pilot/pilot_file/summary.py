@@ -11,31 +11,48 @@ from typing import Any
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import wiring
-from liquid_pilot.pilot_file.training_statistics import Familiar
+from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_CORES = {'ltc': 'liquid', 'cfc': 'CfC', 'gru': 'GRU', 'lstm': 'LSTM',
-          'feedforward': 'feed-forward'}
+_CORE_LABELS = {
+    'ltc': 'liquid',
+    'cfc': 'CfC',
+    'gru': 'GRU',
+    'lstm': 'LSTM',
+    'feedforward': 'feed-forward',
+}
 _MODEL_GRAPH, _GRAPH_INITIALIZER, _TENSOR_DIMS = 7, 5, 1
 """Field numbers of onnx.proto3: ModelProto.graph, GraphProto.initializer, TensorProto.dims."""
 
 
-def figures(folder: Path) -> dict[str, Any]:
+def summarize(folder: Path) -> dict[str, Any]:
     """Sizes, counts, limits, card and digest of a pilot as plain values; validates the pilot."""
     pilot = pilot_file.load(folder)
     specification, wired = pilot.specification, pilot.wiring
     if wired is None:
         network = {'neurons': specification.core['state_size']}
-        core = encoder_parameters(pilot.core_graph)
+        core = count_onnx_parameters(pilot.core_graph)
     else:
-        network = {'wiring': wired.to_dict(), 'neurons': wired.neurons,
-                   'synapses': wired.synapses, 'sensory_synapses': wired.sensory_synapses}
+        network = {
+            'wiring': wired.to_dict(),
+            'neurons': wired.neurons,
+            'synapses': wired.synapses,
+            'sensory_synapses': wired.sensory_synapses,
+        }
         # Four numbers a synapse that is there; erev is +-1 and counts, as it is learnt.
-        core = (3 * wired.neurons + 4 * (wired.synapses + wired.sensory_synapses)
-                + 2 * wired.inputs + 2 * wired.motors)
-    encoder = encoder_parameters(pilot.encoder)
-    files = ('pilot.json', 'core.safetensors' if wired else 'core.onnx', 'encoder.onnx',
-             *(('adaptation.safetensors',) if pilot.familiar else ()))
+        core = (
+            3 * wired.neurons
+            + 4 * (wired.synapses + wired.sensory_synapses)
+            + 2 * wired.inputs
+            + 2 * wired.motors
+        )
+    encoder = count_onnx_parameters(pilot.encoder)
+    files = (
+        'pilot.json',
+        'core.safetensors' if wired else 'core.onnx',
+        'encoder.onnx',
+        *(('adaptation.safetensors',) if pilot.training_statistics else ()),
+    )
     return {
         'name': specification.name,
         'path': str(folder),
@@ -55,23 +72,25 @@ def figures(folder: Path) -> dict[str, Any]:
         'parameters': {'encoder': encoder, 'core': core, 'total': encoder + core},
         'bytes': {name: (folder / name).stat().st_size for name in files},
         'limits': dataclasses.asdict(specification.limits),
-        'adaptation': pilot.familiar and _adaptation(pilot.familiar),
+        'adaptation': pilot.training_statistics and _adaptation(pilot.training_statistics),
         'card': specification.card,
     }
 
 
-def _adaptation(familiar: Familiar) -> dict[str, Any]:
+def _adaptation(statistics: TrainingStatistics) -> dict[str, Any]:
     """What a pilot adapts by."""
-    tau_s = familiar.receptor_tau_s
-    return {'receptor_blocks': list(tau_s.shape),
-            'receptor_tau_s': [float(f'{tau:.4g}') for tau in (tau_s.min(), tau_s.max())],
-            'calm_band': [round(float(pull), 4) for pull in familiar.receptor_pull],
-            'foresees': familiar.foresees}
+    tau_s = statistics.receptor_tau_s
+    return {
+        'receptor_blocks': list(tau_s.shape),
+        'receptor_tau_s': [float(f'{tau:.4g}') for tau in (tau_s.min(), tau_s.max())],
+        'calm_band': [round(float(pull), 4) for pull in statistics.receptor_pull],
+        'foresees': statistics.foresees,
+    }
 
 
 def describe(folder: Path) -> str:
     """The same as a page of text."""
-    found = figures(folder)
+    found = summarize(folder)
     camera, limits, count = found['camera'], found['limits'], found['parameters']
     size = sum(found['bytes'].values()) / 1024
     lines = [
@@ -82,32 +101,38 @@ def describe(folder: Path) -> str:
         f'  camera    {camera["width"]} x {camera["height"]} pixels, '
         f'{camera["horizontal_fov_deg"]:g} x {camera["vertical_fov_deg"]:g} degrees',
         f'  network   {count["encoder"]} constants in the encoder, {count["core"]} in the '
-        f'{_CORES.get(found["core"], found["core"])} core, {count["total"]} in all; '
+        f'{_CORE_LABELS.get(found["core"], found["core"])} core, {count["total"]} in all; '
         f'{size:.0f} KiB on disk',
         f'            {found["features"]} features, {found["neurons"]} neurons, '
         f'{found["unfolds"]} solver steps a tick',
-        '  adapts    ' + (_in_words(found['adaptation']) if found['adaptation'] else
-                          'no: liquid-pilot familiarise gives it what it needs'),
+        '  adapts    '
+        + (
+            _format_adaptation(found['adaptation'])
+            if found['adaptation']
+            else 'no: liquid-pilot familiarise gives it what it needs'
+        ),
         '  limits    forward, left, up, yaw rate:',
-        f'            at most  {_four(limits["maximum"])}  m/s and rad/s',
-        f'            change   {_four(limits["slew"])}  m/s^2 and rad/s^2',
-        f'            safe     {_four(limits["safe_command"])}  after '
+        f'            at most  {_format_values(limits["maximum"])}  m/s and rad/s',
+        f'            change   {_format_values(limits["slew"])}  m/s^2 and rad/s^2',
+        f'            safe     {_format_values(limits["safe_command"])}  after '
         f'{limits["command_timeout_s"]:g} s without a command',
     ]
     wired = pilot_file.load(folder).wiring
-    lines += ['', wiring.draw(wired)] if wired else []
+    lines += ['', wiring.format_wiring(wired)] if wired else []
     lines += ['', 'card']
     return '\n'.join([*lines, *_indented(found['card'], 2)])
 
 
-def _in_words(adaptation: dict[str, Any]) -> str:
+def _format_adaptation(adaptation: dict[str, Any]) -> str:
     (rows, columns), (low, high) = adaptation['receptor_blocks'], adaptation['calm_band']
     tau_ms = ' to '.join(f'{1e3 * tau:g}' for tau in dict.fromkeys(adaptation['receptor_tau_s']))
-    return (f'{rows} x {columns} blocks of receptors, {tau_ms} ms as trained; calm while the pull '
-            f'is within {low:g} to {high:g}')
+    return (
+        f'{rows} x {columns} blocks of receptors, {tau_ms} ms as trained; calm while the pull '
+        f'is within {low:g} to {high:g}'
+    )
 
 
-def _four(values: Any) -> str:
+def _format_values(values: Any) -> str:
     return '  '.join(f'{value:g}' for value in values)
 
 
@@ -122,7 +147,7 @@ def _indented(value: Any, depth: int) -> list[str]:
     return lines or [f'{" " * depth}(empty)']
 
 
-def encoder_parameters(model: bytes) -> int:
+def count_onnx_parameters(model: bytes) -> int:
     """How many numbers the weights of an ONNX file hold, read without the onnx package.
 
     LiquidPilotError when the bytes are not a protobuf message.
@@ -160,10 +185,10 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
             value, at = _varint(data, at)
         elif kind == _LENGTH:
             length, at = _varint(data, at)
-            value, at = data[at:at + length], at + length
+            value, at = data[at : at + length], at + length
         elif kind in (_FIXED32, _FIXED64):
             length = 4 if kind == _FIXED32 else 8
-            value, at = data[at:at + length], at + length
+            value, at = data[at : at + length], at + length
         else:
             raise IndexError
         if at > len(data):

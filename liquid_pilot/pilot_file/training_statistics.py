@@ -13,11 +13,11 @@ import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
 
-_MOST = 1e6
+_MAX_ABS_VALUE = 1e6
 
 
 @dataclass(frozen=True, eq=False)
-class Familiar:
+class TrainingStatistics:
     """Float32 arrays; F features, an (R, C) grid of receptor blocks."""
 
     receptor_tau_s: np.ndarray
@@ -58,8 +58,9 @@ class Familiar:
         return self.feature_mean.shape[0]
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, np.ndarray], features: int, neurons: int
-                     ) -> Familiar:
+    def from_tensors(
+        cls, tensors: Mapping[str, np.ndarray], features: int, neurons: int
+    ) -> TrainingStatistics:
         """From named arrays; LiquidPilotError names what is missing, wrong or out of range.
 
         `neurons` are those of a liquid core, 0 of another.
@@ -69,29 +70,42 @@ class Familiar:
             what = 'is missing' if name in names else 'is not a statistic of a pilot'
             raise LiquidPilotError(f'tensor {name!r} {what}')
         square = (features, features)
-        shapes = {'receptor_pull': (2,), 'light': (2, 2), 'usual': (3,),
-                  'feature_mean': (features,), 'feature_whitening': square,
-                  'change_whitening': square, 'predictor_residual': (features + 6,),
-                  'predictor': (features + 6, neurons + 1 if neurons else 0)}
+        shapes = {
+            'receptor_pull': (2,),
+            'light': (2, 2),
+            'usual': (3,),
+            'feature_mean': (features,),
+            'feature_whitening': square,
+            'change_whitening': square,
+            'predictor_residual': (features + 6,),
+            'predictor': (features + 6, neurons + 1 if neurons else 0),
+        }
         for name, tensor in tensors.items():
             if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32:
                 kind = getattr(tensor, 'dtype', type(tensor).__name__)
                 raise LiquidPilotError(f'tensor {name!r} must be float32, not {kind}')
             if name in shapes and tensor.shape != shapes[name]:
                 raise LiquidPilotError(
-                    f'tensor {name!r} must have the shape {shapes[name]}, not {tensor.shape}')
+                    f'tensor {name!r} must have the shape {shapes[name]}, not {tensor.shape}'
+                )
             # Written so that NaN is refused too.
-            if not (np.abs(tensor) <= _MOST).all():
-                raise LiquidPilotError(f'tensor {name!r} holds values beyond {_MOST:g}')
+            if not (np.abs(tensor) <= _MAX_ABS_VALUE).all():
+                raise LiquidPilotError(f'tensor {name!r} holds values beyond {_MAX_ABS_VALUE:g}')
         tau = tensors['receptor_tau_s']
         if tau.ndim != 2 or not 1 <= tau.size <= 1024:
-            raise LiquidPilotError("tensor 'receptor_tau_s' must be a grid of 1 to 1024 blocks, "
-                                   f'not of shape {tau.shape}')
+            raise LiquidPilotError(
+                "tensor 'receptor_tau_s' must be a grid of 1 to 1024 blocks, "
+                f'not of shape {tau.shape}'
+            )
         for name in ('receptor_error', 'texture_mean'):
             if tensors[name].shape != tau.shape:
                 raise LiquidPilotError(f'tensor {name!r} must have the shape of receptor_tau_s')
-        for name, low in (('receptor_tau_s', 1e-4), ('usual', 1e-6), ('receptor_error', 0.0),
-                          ('predictor_residual', 1e-6)):
+        for name, low in (
+            ('receptor_tau_s', 1e-4),
+            ('usual', 1e-6),
+            ('receptor_error', 0.0),
+            ('predictor_residual', 1e-6),
+        ):
             if tensors[name].min() < low:
                 raise LiquidPilotError(f'tensor {name!r} must be at least {low:g}')
         if tensors['texture_whitening'].shape != (tau.size, tau.size):

@@ -19,7 +19,7 @@ from gymnasium import spaces
 
 from liquid_pilot.interfaces import Command, LiquidPilotError, SensorPacket
 from liquid_pilot.onboard.perception.imu import mean_imu
-from liquid_pilot.onboard.vehicles.registry import LIMITS
+from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
 from liquid_pilot.simulation.base.mission import Mission
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
@@ -38,8 +38,12 @@ class ForestEnv(gymnasium.Env):
 
     metadata = {'render_modes': ['rgb_array'], 'render_fps': 20}  # noqa: RUF012 - gymnasium's way
 
-    def __init__(self, render_mode: str | None = None, settings: SimulationSettings | None = None,
-                 rules: MissionRules | None = None) -> None:
+    def __init__(
+        self,
+        render_mode: str | None = None,
+        settings: SimulationSettings | None = None,
+        rules: MissionRules | None = None,
+    ) -> None:
         if render_mode not in (None, *self.metadata['render_modes']):
             raise LiquidPilotError(
                 f'render_mode {render_mode!r}: there is only {self.metadata["render_modes"]}'
@@ -50,15 +54,18 @@ class ForestEnv(gymnasium.Env):
         self._mission: Mission | None = None
         self._packet: SensorPacket | None = None
         s = self._simulation.settings
-        self.observation_space = spaces.Dict({
-            'image': spaces.Box(0, 255, (s.camera_height, s.camera_width, 3), np.uint8),
-            'imu': spaces.Box(-np.inf, np.inf, (6,), np.float32),
-        })
-        maximum = np.array(LIMITS[s.vehicle].maximum, np.float32)
+        self.observation_space = spaces.Dict(
+            {
+                'image': spaces.Box(0, 255, (s.camera_height, s.camera_width, 3), np.uint8),
+                'imu': spaces.Box(-np.inf, np.inf, (6,), np.float32),
+            }
+        )
+        maximum = np.array(VEHICLE_LIMITS[s.vehicle].maximum, np.float32)
         self.action_space = spaces.Box(-maximum, maximum, dtype=np.float32)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None
-              ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Hover at the start of a forest."""
         super().reset(seed=seed)
         forest = seed if seed is not None else int(self.np_random.integers(2**31))
@@ -69,8 +76,9 @@ class ForestEnv(gymnasium.Env):
         self._mission.update(self._packet)
         return self._observation(), self._info()
 
-    def step(self, action: np.ndarray
-             ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+    def step(
+        self, action: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Fly one control period; a mission that ran out of time is truncated."""
         if self._mission is None:
             raise LiquidPilotError('call reset before step')

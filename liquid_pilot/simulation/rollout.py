@@ -11,10 +11,10 @@ from liquid_pilot.interfaces import (
     SensorPacket,
     VehicleLimits,
 )
-from liquid_pilot.onboard.adaptation.learner import Adaptation
-from liquid_pilot.onboard.adaptation.settings import Adapting
-from liquid_pilot.onboard.adaptation.time_scales import ScaleKeeper
-from liquid_pilot.onboard.inference.engine import Engine, Tick, evidence_of
+from liquid_pilot.onboard.adaptation.learner import TimeScaleLearner
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
+from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore
+from liquid_pilot.onboard.inference.engine import Engine, Tick, learner_input_of
 from liquid_pilot.onboard.safety.guard import Guard
 from liquid_pilot.onboard.setpoints.registry import make_adapter
 from liquid_pilot.pilot_file import PilotFile, load
@@ -29,15 +29,25 @@ from liquid_pilot.utils.process_pool import spawned_pool
 class InProcessPilot:
     """Engine, guard and vehicle adapter in one process: what the ROS graph spreads over nodes."""
 
-    def __init__(self, pilot: PilotFile, simulation: Simulation, adapter: str = 'cmd_vel',
-                 limits: VehicleLimits | None = None, adapting: Adapting | None = None) -> None:
-        self.engine = Engine(pilot, source_camera=simulation.camera,
-                             front=adapting and adapting.front)
-        self.learner: Adaptation | None = None
+    def __init__(
+        self,
+        pilot: PilotFile,
+        simulation: Simulation,
+        adapter: str = 'cmd_vel',
+        limits: VehicleLimits | None = None,
+        adapting: AdaptationSettings | None = None,
+    ) -> None:
+        self.engine = Engine(
+            pilot, source_camera=simulation.camera, front=adapting and adapting.front
+        )
+        self.learner: TimeScaleLearner | None = None
         if adapting is not None:
-            grid, neurons = pilot.familiar.receptor_tau_s.shape, self.engine.scalable_neurons
-            self.learner = Adaptation(pilot.familiar, neurons, adapting.learner)
-            self._keeper = ScaleKeeper(grid, neurons)
+            grid, neurons = (
+                pilot.training_statistics.receptor_tau_s.shape,
+                self.engine.scalable_neurons,
+            )
+            self.learner = TimeScaleLearner(pilot.training_statistics, neurons, adapting.learner)
+            self._keeper = TimeScaleStore(grid, neurons)
         self.adapter = make_adapter(adapter)
         self._limits = limits or pilot.specification.limits
         self.reset()
@@ -67,19 +77,24 @@ class InProcessPilot:
         self._state = tick.state
         self._sequence += 1
         if self.learner is not None:
-            self._keeper.accept(self.learner.add(evidence_of(tick, self._sequence)),
-                                self._sequence)
+            self._keeper.accept(
+                self.learner.add(learner_input_of(tick, self._sequence)), self._sequence
+            )
         stamp_ns = tick.command.stamp_ns
         decision = self.guard.accept(tick.command, stamp_ns / NANOSECONDS_PER_SECOND)
         self.command = decision.command
         return self.adapter.convert(decision.command, packet.state)
 
 
-def fly_one(seed: int, simulation: Simulation, pilot: InProcessPilot,
-            rules: MissionRules | None = None,
-            on_packet: Callable[[SensorPacket], None] | None = None,
-            conditions: tuple[Condition, ...] | None = None,
-            on_command: Callable[[Command], None] | None = None) -> MissionResult:
+def fly_mission(
+    seed: int,
+    simulation: Simulation,
+    pilot: InProcessPilot,
+    rules: MissionRules | None = None,
+    on_packet: Callable[[SensorPacket], None] | None = None,
+    conditions: tuple[Condition, ...] | None = None,
+    on_command: Callable[[Command], None] | None = None,
+) -> MissionResult:
     """Fly one mission in this process, in lock-step.
 
     Args:
@@ -104,15 +119,21 @@ def fly_one(seed: int, simulation: Simulation, pilot: InProcessPilot,
     return mission.result
 
 
-def fly(seeds: Iterable[int], pilot: PilotFile, adapter: str = 'cmd_vel', workers: int = 1,
-        rules: MissionRules | None = None, settings: SimulationSettings | None = None,
-        on_result: Callable[[MissionResult], None] | None = None) -> list[MissionResult]:
+def fly_missions(
+    seeds: Iterable[int],
+    pilot: PilotFile,
+    adapter: str = 'cmd_vel',
+    workers: int = 1,
+    rules: MissionRules | None = None,
+    settings: SimulationSettings | None = None,
+    on_result: Callable[[MissionResult], None] | None = None,
+) -> list[MissionResult]:
     """Fly many missions, in this process or in several; results in the order of the seeds.
 
     Args:
         seeds: one mission each.
         pilot: who flies.
-        adapter: a name of `onboard.vehicles`: 'cmd_vel' or 'attitude_thrust'.
+        adapter: a name of `onboard.setpoints`: 'cmd_vel' or 'attitude_thrust'.
         workers: processes; with 1 everything happens in this one.
         rules: what counts as success; None: as the vehicle's task has it.
         settings: the simulation's; None: those of the pilot's vehicle.
@@ -124,7 +145,7 @@ def fly(seeds: Iterable[int], pilot: PilotFile, adapter: str = 'cmd_vel', worker
         with Simulation(settings) as simulation:
             flier = InProcessPilot(pilot, simulation, adapter)
             for seed in seeds:
-                results.append(fly_one(seed, simulation, flier, rules))
+                results.append(fly_mission(seed, simulation, flier, rules))
                 if on_result:
                     on_result(results[-1])
         return results
@@ -140,8 +161,9 @@ def fly(seeds: Iterable[int], pilot: PilotFile, adapter: str = 'cmd_vel', worker
 _worker: dict[str, object] = {}
 
 
-def _start_worker(path: str, adapter: str, rules: MissionRules | None,
-                  settings: SimulationSettings | None) -> None:
+def _start_worker(
+    path: str, adapter: str, rules: MissionRules | None, settings: SimulationSettings | None
+) -> None:
     simulation = Simulation(settings)
     _worker.update(
         simulation=simulation, rules=rules, flier=InProcessPilot(load(path), simulation, adapter)
@@ -149,4 +171,4 @@ def _start_worker(path: str, adapter: str, rules: MissionRules | None,
 
 
 def _fly_in_worker(seed: int) -> MissionResult:
-    return fly_one(seed, _worker['simulation'], _worker['flier'], _worker['rules'])
+    return fly_mission(seed, _worker['simulation'], _worker['flier'], _worker['rules'])

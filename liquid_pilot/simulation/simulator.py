@@ -26,8 +26,8 @@ from liquid_pilot.simulation.base.condition import Condition
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import Layout
-from liquid_pilot.simulation.conditions.frame_context import View
-from liquid_pilot.simulation.conditions.pipeline import Weather
+from liquid_pilot.simulation.conditions.frame_context import FrameContext
+from liquid_pilot.simulation.conditions.pipeline import ConditionPipeline
 from liquid_pilot.simulation.mujoco import mjcf
 from liquid_pilot.simulation.mujoco.rendering import CameraRenderer, mujoco
 from liquid_pilot.simulation.mujoco.sensors import Gusts, Imu
@@ -55,8 +55,9 @@ class Simulation:
         self.data: mujoco.MjData | None = None
         self._renderer: CameraRenderer | None = None
 
-    def reset(self, seed: int, stamp_ns: int = 0,
-              conditions: tuple[Condition, ...] | None = None) -> SensorPacket:
+    def reset(
+        self, seed: int, stamp_ns: int = 0, conditions: tuple[Condition, ...] | None = None
+    ) -> SensorPacket:
         """Build the world of a seed, rest at its start, and sense for the first time.
 
         Args:
@@ -68,13 +69,14 @@ class Simulation:
         self._free_renderer()
         conditions = s.conditions if conditions is None else conditions
         self.layout = layout_of(s.vehicle, seed, conditions)
-        self._weather = Weather(seed, conditions, self.camera, 1.0 / s.physics_rate_hz)
+        self._weather = ConditionPipeline(seed, conditions, self.camera, 1.0 / s.physics_rate_hz)
         self.way = self.task.way(self.layout)
-        self.vehicle.enter(self.layout)
-        xml, textures = mjcf.build(
+        self.vehicle.set_layout(self.layout)
+        xml, textures = mjcf.build_mjcf(
             self.task.scene(self.layout, self._weather.look()),
             *self.vehicle.mjcf(s.camera_vertical_fov_rad),
-            timestep_s=1.0 / s.physics_rate_hz, offscreen=(s.camera_width, s.camera_height),
+            timestep_s=1.0 / s.physics_rate_hz,
+            offscreen=(s.camera_width, s.camera_height),
             name=f'{s.vehicle} {seed}',
         )
         self.model = mujoco.MjModel.from_xml_string(xml, textures)
@@ -86,7 +88,7 @@ class Simulation:
         self._stamp_ns, self._start_ns = stamp_ns, stamp_ns
         self._setpoint: Command | AttitudeThrust = self._hover()
         self._setpoint_age_steps = 0
-        self._frameless: tuple[ImuSample, ...] = ()
+        self._pending_imu: tuple[ImuSample, ...] = ()
         self.vehicle.place(self.data, self.layout.start_enu_m, self.layout.start_yaw_rad)
         mujoco.mj_forward(self.model, self.data)
         return self._packet((self._imu.read(stamp_ns, self.data.sensordata),), None)
@@ -116,8 +118,9 @@ class Simulation:
                 self._setpoint = self._hover()
             state = self.vehicle.state(data, self._stamp_ns)
             self.vehicle.actuate(data, self._setpoint, state)
-            wind = map(sum, zip(self._wind.step(), self._weather.wind(self.flight_time_s),
-                                strict=True))
+            wind = map(
+                sum, zip(self._wind.step(), self._weather.wind(self.flight_time_s), strict=True)
+            )
             self.vehicle.apply_wind(data, self._body, tuple(wind))
             mujoco.mj_step(self.model, data)
             self._stamp_ns += step_ns
@@ -125,7 +128,7 @@ class Simulation:
             if step % (s.physics_rate_hz // s.imu_rate_hz) == 0:
                 imu.append(self._imu.read(self._stamp_ns, data.sensordata))
             if data.ncon and contact is None:
-                contact = self._touched()
+                contact = self._contact_name()
         return self._packet(tuple(imu), contact)
 
     @property
@@ -133,25 +136,25 @@ class Simulation:
         """Seconds since the last reset."""
         return (self._stamp_ns - self._start_ns) / NANOSECONDS_PER_SECOND
 
-    def seen_from(self, state: VehicleState) -> ImageBuffer:
+    def render_from(self, state: VehicleState) -> ImageBuffer:
         """The picture of the camera if the vehicle were there; the flight goes on as it was."""
         kept = self.data.qpos.copy()
         self.data.qpos[:7] = (*state.position_enu_m, *state.orientation_wxyz)
-        self._follow_joints()
+        self._update_kinematics()
         image = self._image(state)
         self.data.qpos[:] = kept
-        self._follow_joints()
+        self._update_kinematics()
         return image
 
     @property
-    def deciding(self) -> bool:
+    def at_decision_point(self) -> bool:
         """Whether, on a course, the moment to recall what was seen at the start has come."""
-        return self.way.deciding(self.flight_time_s)
+        return self.way.at_decision_point(self.flight_time_s)
 
     @property
     def render_time_s(self) -> float:
         """Wall time spent on drawing since the last reset."""
-        return self._renderer.spent_s if self._renderer else 0.0
+        return self._renderer.total_render_s if self._renderer else 0.0
 
     def close(self) -> None:
         """Free the OpenGL context; the simulation can be reset again afterwards."""
@@ -171,7 +174,7 @@ class Simulation:
             self._renderer.close()
             self._renderer = None
 
-    def _touched(self) -> str:
+    def _contact_name(self) -> str:
         """Name of what the vehicle touches now."""
         names = [
             self.model.geom(geom).name or self.model.body(self.model.geom_bodyid[geom]).name
@@ -180,28 +183,33 @@ class Simulation:
         others = [name for name in names if name != 'airframe']
         return (others or ['something'])[0]
 
-    def _follow_joints(self) -> None:
+    def _update_kinematics(self) -> None:
         """Put bodies and cameras where the joints are."""
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
 
     def _packet(self, imu: tuple, contact: str | None) -> SensorPacket:
         # mj_step leaves them one step behind.
-        self._follow_joints()
+        self._update_kinematics()
         state: VehicleState = self.vehicle.state(self.data, self._stamp_ns)
         self.way.update(state.position_enu_m)
         for body, shown in self.way.shown(self.flight_time_s).items():
             self._renderer.show(body, shown)
         return SensorPacket(
-            self._stamp_ns, self._observe(state, imu), imu, state,
-            self.way.left_m(state.position_enu_m), contact or self.way.trespass(state))
+            self._stamp_ns,
+            self._observe(state, imu),
+            imu,
+            state,
+            self.way.remaining_m(state.position_enu_m),
+            contact or self.way.violation(state),
+        )
 
     def _observe(self, state: VehicleState, imu: tuple[ImuSample, ...]) -> Observation | None:
         """The frame that arrives now, with the samples since the one before it; None without."""
         timing = self._weather.timing
         if timing is None:
             return Observation(self._stamp_ns, self._image(state), imu)
-        self._frameless += imu
+        self._pending_imu += imu
         taken = None
         if timing.taken(self.flight_time_s):
             taken = self._stamp_ns, self._image(state)
@@ -209,20 +217,23 @@ class Simulation:
         if arrived is None:
             return None
         stamp_ns, image = arrived
-        own = tuple(sample for sample in self._frameless if sample.stamp_ns <= stamp_ns)
-        self._frameless = self._frameless[len(own):]
+        own = tuple(sample for sample in self._pending_imu if sample.stamp_ns <= stamp_ns)
+        self._pending_imu = self._pending_imu[len(own) :]
         return Observation(stamp_ns, image, own)
 
     def _image(self, state: VehicleState) -> ImageBuffer:
         s, now_s = self.settings, self.flight_time_s
-        if self._weather.changes_picture(now_s):
+        if self._weather.alters_image(now_s):
             depth = None
             if self._weather.needs_depth(now_s):
                 picture, depth = self._renderer.render_with_depth(self.data)
             else:
-                picture = np.frombuffer(self._renderer.render(self.data), np.uint8).reshape(
-                    s.camera_height, s.camera_width, 3).copy()
-            data = self._weather.picture(picture, View(now_s, state, depth)).tobytes()
+                picture = (
+                    np.frombuffer(self._renderer.render(self.data), np.uint8)
+                    .reshape(s.camera_height, s.camera_width, 3)
+                    .copy()
+                )
+            data = self._weather.picture(picture, FrameContext(now_s, state, depth)).tobytes()
         else:
             data = self._renderer.render(self.data)
         return ImageBuffer(data, s.camera_width, s.camera_height, 3 * s.camera_width, 'rgb8')

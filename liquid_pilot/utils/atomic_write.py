@@ -14,7 +14,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write, which takes the place of `path` when the context ends well.
 
     LiquidPilotError when it cannot be written (a full disk, say): `path` is then as it was, and
@@ -32,14 +32,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise LiquidPilotError(f'{path}: cannot be written ({reason(error)})') from error
+        raise LiquidPilotError(f'{path}: cannot be written ({os_error_text(error)})') from error
 
 
-def reason(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """What went wrong and, where the user can do something about it, what."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return (f'{os.strerror(error.errno)}; make room and give the same command again, what was '
-                'finished is kept')
+        return (
+            f'{os.strerror(error.errno)}; make room and give the same command again, what was '
+            'finished is kept'
+        )
     return error.strerror or str(error)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from liquid_pilot.interfaces import LiquidPilotError
 
 
-def load_extensions(group: str, what: str, kind: type | None, built_in: Mapping[str, Any]
-                    ) -> dict[str, Any]:
+def load_extensions(
+    group: str, what: str, kind: type | None, built_in: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the extensions of an entry-point group by name.
 
     An extension that cannot be loaded is left out with a warning, so that a broken package does

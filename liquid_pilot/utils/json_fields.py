@@ -11,6 +11,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 
 def parse_json(data: bytes, where: str) -> dict[str, Any]:
     """The object in a JSON file; `where` stands before the error when it holds none."""
+
     def refuse(constant: str) -> None:
         raise ValueError(f'{constant} is not JSON')
 
@@ -23,7 +24,7 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
     return content
 
 
-class Fields:
+class JsonFields:
     """A JSON object that is read field by field; every error says which field, by dotted name."""
 
     def __init__(self, content: dict[str, Any], prefix: str, version: int) -> None:
@@ -41,7 +42,7 @@ class Fields:
             raise self.error(name, 'is missing')
         value = self._left.pop(name)
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(name, f'must be {words}, not {_short(value)}')
+            raise self.error(name, f'must be {words}, not {_abbreviate(value)}')
         return value
 
     def peek(self, name: str) -> Any:
@@ -52,7 +53,7 @@ class Fields:
         """True or false; the default without it."""
         value = self._left.pop(name, default)
         if not isinstance(value, bool):
-            raise self.error(name, f'must be true or false, not {_short(value)}')
+            raise self.error(name, f'must be true or false, not {_abbreviate(value)}')
         return value
 
     def string(self, name: str) -> str:
@@ -66,7 +67,7 @@ class Fields:
         """An integer in [low, high]."""
         value = self.take(name, int, 'an integer')
         if not low <= value <= high:
-            raise self.error(name, f'must lie in [{low}, {high}], not {_short(value)}')
+            raise self.error(name, f'must lie in [{low}, {high}], not {_abbreviate(value)}')
         return value
 
     def number(self, name: str, low: float, high: float) -> float:
@@ -80,27 +81,28 @@ class Fields:
             raise self.error(name, f'must have {count} entries, not {len(values)}')
         for value in values:
             if not isinstance(value, (int, float)) or isinstance(value, bool):
-                raise self.error(name, f'must hold numbers, not {_short(value)}')
+                raise self.error(name, f'must hold numbers, not {_abbreviate(value)}')
         return tuple(self._bounded(name, value, low, high) for value in values)
 
-    def fields(self, name: str) -> Fields:
+    def fields(self, name: str) -> JsonFields:
         """An object within."""
-        return Fields(self.take(name, dict, 'an object'), f'{self.prefix}{name}.',
-                      self._version)
+        return JsonFields(
+            self.take(name, dict, 'an object'), f'{self.prefix}{name}.', self._version
+        )
 
     def close(self) -> None:
         """Refuse what was not read: a misspelt field must not pass for a default."""
         for name in self._left:
-            shown = name if re.fullmatch(r'[\w.-]{1,64}', name) else _short(name)
+            shown = name if re.fullmatch(r'[\w.-]{1,64}', name) else _abbreviate(name)
             raise self.error(shown, f'is not a field of version {self._version}')
 
     def _bounded(self, name: str, value: float, low: float, high: float) -> float:
         if not low <= value <= high:
-            raise self.error(name, f'must lie in [{low:g}, {high:g}], not {_short(value)}')
+            raise self.error(name, f'must lie in [{low:g}, {high:g}], not {_abbreviate(value)}')
         return float(value)
 
 
-def _short(value: Any) -> str:
+def _abbreviate(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + '...'
 

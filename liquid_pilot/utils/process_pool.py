@@ -18,8 +18,9 @@ class WorkerDiedError(LiquidPilotError):
 
 
 @contextmanager
-def spawned_pool(workers: int, start: Callable[..., None], arguments: tuple
-                 ) -> Iterator[ProcessPoolExecutor]:
+def spawned_pool(
+    workers: int, start: Callable[..., None], arguments: tuple
+) -> Iterator[ProcessPoolExecutor]:
     """A pool of freshly started processes, each of which runs `start(*arguments)` first.
 
     Spawned, because an OpenGL context does not survive a fork. Leaving the context, by an error or
@@ -29,8 +30,11 @@ def spawned_pool(workers: int, start: Callable[..., None], arguments: tuple
         WorkerDiedError: when a worker dies (killed for memory, or a fault in a driver).
     """
     pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context('spawn'), initializer=_begin,
-        initargs=(start, arguments))
+        workers,
+        multiprocessing.get_context('spawn'),
+        initializer=_initialise_worker,
+        initargs=(start, arguments),
+    )
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -42,12 +46,12 @@ def spawned_pool(workers: int, start: Callable[..., None], arguments: tuple
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(start: Callable[..., None], arguments: tuple) -> None:
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+def _initialise_worker(start: Callable[..., None], arguments: tuple) -> None:
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     start(*arguments)
 
 
-def _end_with_the_parent() -> None:
+def _exit_with_parent() -> None:
     """Workers wait for jobs on a pipe that they hold themselves, and would never see it closed."""
     multiprocessing.parent_process().join()
     os._exit(1)

@@ -16,23 +16,33 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-Announce = Callable[[str, int, int, float], None]
+ProgressCallback = Callable[[str, int, int, float], None]
 """(stage, done, of, loss or NaN): called often; whoever is called draws the progress."""
 
 
 @contextmanager
-def shown(console: Console) -> Iterator[Announce]:
+def progress_display(console: Console) -> Iterator[ProgressCallback]:
     """Draws what is announced until the context ends."""
-    columns = (TextColumn('{task.description:>14}'), BarColumn(), MofNCompleteColumn(),
-               TimeElapsedColumn(), TextColumn('left'), TimeRemainingColumn(),
-               TextColumn('{task.fields[note]}'))
+    columns = (
+        TextColumn('{task.description:>14}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+        TextColumn('{task.fields[note]}'),
+    )
     with Progress(*columns, console=console, refresh_per_second=4) as progress:
         tasks: dict[str, int] = {}
 
         def announce(stage: str, done: int, of: int, loss: float) -> None:
             if stage not in tasks or (done == 1 and progress.tasks[tasks[stage]].finished):
                 tasks[stage] = progress.add_task(stage, total=of, note='')
-            progress.update(tasks[stage], completed=done, total=of,
-                            note='' if math.isnan(loss) else f'loss {loss:.4f}')
+            progress.update(
+                tasks[stage],
+                completed=done,
+                total=of,
+                note='' if math.isnan(loss) else f'loss {loss:.4f}',
+            )
 
         yield announce

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
-_DONT_NEED = 4
+_MADV_DONTNEED = 4
 """MADV_DONTNEED of madvise(2)."""
 
 
-def release_code(library: str) -> int:
+def release_code_pages(library: str) -> int:
     """Give back the pages of a loaded library's machine code; how many bytes were resident.
 
     They are read again from the file if the library is called again. For code that ran once, as a
@@ -30,10 +30,15 @@ def release_code(library: str) -> int:
             sizes[key] = rest
             continue
         if span is not None:
-            kilobytes = {name: int(sizes.get(f'{name}:', '1').split()[0])
-                         for name in ('Rss', 'Anonymous', 'Private_Dirty')}
-            if not kilobytes['Anonymous'] and not kilobytes['Private_Dirty'] \
-                    and madvise(span[0], span[1] - span[0], _DONT_NEED) == 0:
+            kilobytes = {
+                name: int(sizes.get(f'{name}:', '1').split()[0])
+                for name in ('Rss', 'Anonymous', 'Private_Dirty')
+            }
+            if (
+                not kilobytes['Anonymous']
+                and not kilobytes['Private_Dirty']
+                and madvise(span[0], span[1] - span[0], _MADV_DONTNEED) == 0
+            ):
                 given_back += 1024 * kilobytes['Rss']
         ours = rest.startswith('r-xp') and Path(rest).name.startswith(library)
         span = tuple(int(end, 16) for end in key.split('-')) if ours else None

@@ -14,8 +14,10 @@ PACKAGE = 'liquid_pilot'
 def _share_folders() -> list[Path]:
     """The repository (in a checkout or an editable install), then the ament share folders."""
     prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
-    return [Path(__file__).resolve().parents[2], *(
-        Path(prefix) / 'share' / PACKAGE for prefix in (*prefixes, sys.prefix) if prefix)]
+    return [
+        Path(__file__).resolve().parents[2],
+        *(Path(prefix) / 'share' / PACKAGE for prefix in (*prefixes, sys.prefix) if prefix),
+    ]
 
 
 def share_path(relative: str) -> Path:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Interrupts:
+class DeferredInterrupt:
     """Whether Ctrl-C was pressed."""
 
     pressed = False
 
-    def press(self, number: int, frame: FrameType | None) -> None:
+    def on_sigint(self, number: int, frame: FrameType | None) -> None:
         """The signal's handler; a second Ctrl-C does not wait."""
         if self.pressed:
             raise KeyboardInterrupt
@@ -22,13 +22,13 @@ class Interrupts:
 
 
 @contextmanager
-def held_back() -> Iterator[Interrupts]:
+def defer_sigint() -> Iterator[DeferredInterrupt]:
     """Within, Ctrl-C is only noted; outside of the main thread nothing is changed."""
-    interrupts = Interrupts()
+    interrupts = DeferredInterrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    before = signal.signal(signal.SIGINT, interrupts.press)
+    before = signal.signal(signal.SIGINT, interrupts.on_sigint)
     try:
         yield interrupts
     finally:

@@ -23,61 +23,70 @@ import numpy as np
 import studies
 from liquid_pilot.evaluation import workers
 from liquid_pilot.interfaces import AttitudeThrust, Command, SensorPacket
-from liquid_pilot.onboard.adaptation.frontend import FrontSettings
-from liquid_pilot.onboard.adaptation.learner import Adaptation
-from liquid_pilot.onboard.adaptation.learner_messages import Evidence, Proposal
-from liquid_pilot.onboard.adaptation.settings import Adapting, parse_mode
-from liquid_pilot.onboard.adaptation.time_scales import CORE_RANGE, RECEPTOR_RANGE
-from liquid_pilot.onboard.safety.guard import LONGEST_STEP_S
+from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.learner import TimeScaleLearner
+from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings, parse_mode
+from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, FILTER_LOG_SCALE_RANGE
+from liquid_pilot.onboard.safety.guard import MAX_SLEW_STEP_S
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.rollout import InProcessPilot
 from liquid_pilot.simulation.simulator import Simulation
 
-PREFIX = 'study:'
+MODE_PREFIX = 'study:'
 RESET_S = 4.0
-PATIENCE_S = 2.5
+GUARD_TIMEOUT_S = 2.5
 """Time-out of the guard in the arms of elapsed time; the longest gap between frames there is 1 s
 at a fixed rate, and rarely more where four of five frames are lost."""
-_FILTER = FrontSettings(photometric=False, hold_frames=False, stretch_core=False, caution=False)
+_FILTER = FrontendSettings(
+    photometric=False,
+    reject_novel_frames=False,
+    slow_core_on_novelty=False,
+    slowdown_on_blindness=False,
+)
 
 
 def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> InProcessPilot:
     """As `crew.make_pilot`, and the controls of this study."""
-    name, _, rest = mode.removeprefix(PREFIX).partition(':')
-    if not mode.startswith(PREFIX):
+    name, _, rest = mode.removeprefix(MODE_PREFIX).partition(':')
+    if not mode.startswith(MODE_PREFIX):
         return workers.make_pilot(file, simulation, adapter, mode)
     if name == 'readout':
         return ReadOutPilot(file, simulation, adapter)
     if name in ('patient', 'fixed_dt'):
         limits = file.specification.limits
         # The guard lets no gap count for more than LONGEST_STEP_S of slew.
-        slew = tuple(each * PATIENCE_S / LONGEST_STEP_S for each in limits.slew)
-        limits = replace(limits, command_timeout_s=PATIENCE_S, slew=slew)
+        slew = tuple(each * GUARD_TIMEOUT_S / MAX_SLEW_STEP_S for each in limits.slew)
+        limits = replace(limits, command_timeout_s=GUARD_TIMEOUT_S, slew=slew)
         if name == 'fixed_dt':
             period_s = 1.0 / file.specification.rate_hz
             told = replace(file.specification, dt_min_s=period_s, dt_max_s=period_s)
             file = replace(file, specification=told)
         return InProcessPilot(file, simulation, adapter, limits)
-    front = FrontSettings()
+    front = FrontendSettings()
     if name == 'fixed':
         gain, follow = rest.split(',')
         front = replace(_FILTER, follow_rotation=follow == 'true')
-    flier = InProcessPilot(file, simulation, adapter, adapting=Adapting(front))
-    grid, neurons = file.familiar.receptor_tau_s.shape, flier.engine.scalable_neurons
+    flier = InProcessPilot(file, simulation, adapter, adapting=AdaptationSettings(front))
+    grid, neurons = file.training_statistics.receptor_tau_s.shape, flier.engine.scalable_neurons
     if name == 'fixed':
         tau_s = -1.0 / file.specification.rate_hz / math.log1p(-float(gain))
-        flier.learner = studies.Constant(np.log(tau_s / file.familiar.receptor_tau_s), neurons)
+        flier.learner = studies.Constant(
+            np.log(tau_s / file.training_statistics.receptor_tau_s), neurons
+        )
     elif name == 'random':
-        flier.learner = Random(grid, neurons, simulation)
+        flier.learner = RandomTimeScales(grid, neurons, simulation)
     elif name == 'reset':
-        flier.learner = Forgetful(file.familiar, neurons, parse_mode('adapt').learner)
+        flier.learner = PeriodicResetLearner(
+            file.training_statistics, neurons, parse_mode('adapt').learner
+        )
     else:
         raise ValueError(f'no arm {mode!r}')
     return flier
 
 
-class Random(studies.Constant):
+class RandomTimeScales(studies.Constant):
     """Time constants drawn from the trust region, for each flight by its forest's seed."""
 
     def __init__(self, grid: tuple[int, int], neurons: int, simulation: Simulation) -> None:
@@ -86,12 +95,16 @@ class Random(studies.Constant):
 
     def reset(self) -> None:
         """Draw; the simulation was reset before."""
-        rng = random_stream(self._simulation.layout.seed if self._simulation.layout else 0, 'random')
-        self._receptors = rng.uniform(*RECEPTOR_RANGE, self._receptors.shape).astype(np.float32)
-        self._core = rng.uniform(*CORE_RANGE, self._core.shape).astype(np.float32)
+        rng = random_stream(
+            self._simulation.layout.seed if self._simulation.layout else 0, 'random'
+        )
+        self._receptors = rng.uniform(*FILTER_LOG_SCALE_RANGE, self._receptors.shape).astype(
+            np.float32
+        )
+        self._core = rng.uniform(*CORE_LOG_SCALE_RANGE, self._core.shape).astype(np.float32)
 
 
-class Forgetful(Adaptation):
+class PeriodicResetLearner(TimeScaleLearner):
     """Adaptation that starts anew every RESET_S seconds."""
 
     def reset(self) -> None:
@@ -99,7 +112,7 @@ class Forgetful(Adaptation):
         super().reset()
         self._since_s = 0.0
 
-    def add(self, evidence: Evidence) -> Proposal:
+    def add(self, evidence: LearnerInput) -> TimeScaleUpdate:
         """One tick."""
         self._since_s += evidence.elapsed_s
         if self._since_s > RESET_S:

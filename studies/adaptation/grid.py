@@ -18,19 +18,19 @@ from liquid_pilot.onboard.adaptation.time_scales import CoreScales
 from liquid_pilot.onboard.inference.encoder import Encoder
 from liquid_pilot.onboard.inference.recurrent_cores import Core, make_core
 from liquid_pilot.pilot_file import PilotFile
-from liquid_pilot.simulation.base.action_noise import Waverer
+from liquid_pilot.simulation.base.action_noise import UndecidedSteering
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.conditions.severities import strength
 
-_EARLIEST_S = 1.6
-_SHARP_RAD_S = 0.8
+_MIN_DECISION_TIME_S = 1.6
+_MIN_TURN_RATE_RAD_S = 0.8
 _WINDOW = slice(3, 8)
 """Ticks after the decision that are looked at."""
-FACTORS = tuple(2.0 ** k for k in range(-5, 6))
+FACTORS = tuple(2.0**k for k in range(-5, 6))
 
 
-class Courses:
+class HeldOutCourses:
     """Held-out episodes as a core sees them."""
 
     def __init__(self, pilot: PilotFile, paths: list[Path], conditions: tuple[str, ...]) -> None:
@@ -40,9 +40,9 @@ class Courses:
         for path in paths:
             episode = Episode.load(path)
             # Where the demonstrator had the helm at that moment its gyroscope told the side.
-            if not Waverer(random_stream(episode.seed, 'waver')).lasts_s:
+            if not UndecidedSteering(random_stream(episode.seed, 'waver')).duration_s:
                 continue
-            condition, = parse(conditions[episode.seed % len(conditions)])
+            (condition,) = parse(conditions[episode.seed % len(conditions)])
             decision = _decision(episode, condition.family, strength(condition))
             if decision is None:
                 continue
@@ -73,8 +73,10 @@ class Courses:
         """Losses and decisions over scales of the capacitances: all neurons, and each by itself."""
         core = make_core(self.pilot)
         zero = np.zeros(core.neurons, np.float32)
-        everywhere = {f'{factor:g}': self.judge(core, CoreScales(zero + np.float32(np.log(factor)),
-                                                                 zero)) for factor in FACTORS}
+        everywhere = {
+            f'{factor:g}': self.judge(core, CoreScales(zero + np.float32(np.log(factor)), zero))
+            for factor in FACTORS
+        }
         single = []
         for neuron in range(core.neurons):
             row = {}
@@ -93,7 +95,9 @@ def _decision(episode: Episode, family: str, hold: float) -> int | None:
         at = int(np.searchsorted(times, hold))
         return at if at + _WINDOW.stop < len(times) else None
     yaw = np.abs(episode.commands[:, 3])
-    sharp = np.flatnonzero((yaw[1:] > _SHARP_RAD_S) & (yaw[:-1] < 0.6) & (times[1:] > _EARLIEST_S))
+    sharp = np.flatnonzero(
+        (yaw[1:] > _MIN_TURN_RATE_RAD_S) & (yaw[:-1] < 0.6) & (times[1:] > _MIN_DECISION_TIME_S)
+    )
     if not len(sharp) or sharp[-1] + 1 + _WINDOW.stop >= len(times):
         return None
     return int(sharp[0]) + 1

@@ -23,16 +23,20 @@ from liquid_pilot import pilot_file
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.data import dataset_index, expert_rollouts
 from liquid_pilot.learning.training import adaptation_statistics
-from liquid_pilot.learning.training.train import Beginning, train
+from liquid_pilot.learning.training.train import Initialisation, train
 from liquid_pilot.simulation.tasks.registry import expand_conditions
 
-RECORD = ROOT / 'benchmarks' / 'robustness' / 'pilots'
-BORROWED = {'ltc': 'ltc_ncp-plain', 'augmented': 'ltc_ncp-augmented', 'gru': 'gru-plain',
-            'feedforward': 'feedforward-plain'}
+ROBUSTNESS_PILOTS = ROOT / 'benchmarks' / 'robustness' / 'pilots'
+BORROWED = {
+    'ltc': 'ltc_ncp-plain',
+    'augmented': 'ltc_ncp-augmented',
+    'gru': 'gru-plain',
+    'feedforward': 'feedforward-plain',
+}
 MEMORY = 'mem_'
 
 
-class Maker:
+class PilotTrainer:
     """Makes whatever is missing, with a bar for each thing under way."""
 
     def __init__(self, study: Study, workers: int, progress: Progress) -> None:
@@ -45,46 +49,84 @@ class Maker:
             return
         self._bars.label = f'{kind}-{seed} '
         if kind in BORROWED:
-            pilot = pilot_file.load(RECORD / f'{BORROWED[kind]}-{seed}')
+            pilot = pilot_file.load(ROBUSTNESS_PILOTS / f'{BORROWED[kind]}-{seed}')
             data = self.shown('demonstrations')
         elif kind.startswith(MEMORY):
             data = self.shown('courses')
             pilot = self._train_memory(kind, seed, data)
         elif kind == 'oracle':
             data = self.shown('shifted')
-            pilot = self._train(kind, seed, data, {'core': 'ltc'}, Beginning())
+            pilot = self._train(kind, seed, data, {'core': 'ltc'}, Initialisation())
         else:
             data = self.shown('demonstrations')
-            pilot = self._train(kind, seed, data, self._core(kind), Beginning(
-                encoder_run=RECORD / f'{BORROWED["ltc"]}-{seed}'))
-        familiar = pilot.familiar or adaptation_statistics.measure(pilot, data.training, self._bars.announce)
+            pilot = self._train(
+                kind,
+                seed,
+                data,
+                self._core(kind),
+                Initialisation(encoder_source=ROBUSTNESS_PILOTS / f'{BORROWED["ltc"]}-{seed}'),
+            )
+        statistics = pilot.training_statistics or adaptation_statistics.fit_statistics(
+            pilot, data.training, self._bars.announce
+        )
         place.parent.mkdir(parents=True, exist_ok=True)
-        adaptation_statistics.with_familiar(pilot, familiar, place)
+        adaptation_statistics.save_with_statistics(pilot, statistics, place)
 
     def _core(self, kind: str) -> dict[str, Any]:
         """Settings that a kind's name stands for: a core, perhaps on irregular frames."""
         core = kind.removesuffix('_irregular')
         return {'core': core, **(self._study.content['elapsed'] if core != kind else {})}
 
-    def _train(self, kind: str, seed: int, data: dataset_index.DataSource, changes: dict[str, Any],
-               beginning: Beginning) -> pilot_file.PilotFile:
+    def _train(
+        self,
+        kind: str,
+        seed: int,
+        data: dataset_index.DataSource,
+        changes: dict[str, Any],
+        beginning: Initialisation,
+    ) -> pilot_file.PilotFile:
         settings = TrainingSettings.from_mapping(
-            {**self._study.content['budget'], 'augmentation': 'none', **changes,
-             'name': f'{kind}-{seed}', 'seed': seed}, 'study.yaml')
-        return train(settings, self._study.work / 'training' / f'{kind}-{seed}',
-                     self._bars.announce, self._workers, data=data, beginning=beginning)
+            {
+                **self._study.content['budget'],
+                'augmentation': 'none',
+                **changes,
+                'name': f'{kind}-{seed}',
+                'seed': seed,
+            },
+            'study.yaml',
+        )
+        return train(
+            settings,
+            self._study.work / 'training' / f'{kind}-{seed}',
+            self._bars.announce,
+            self._workers,
+            data=data,
+            beginning=beginning,
+        )
 
-    def _train_memory(self, kind: str, seed: int, data: dataset_index.DataSource) -> pilot_file.PilotFile:
+    def _train_memory(
+        self, kind: str, seed: int, data: dataset_index.DataSource
+    ) -> pilot_file.PilotFile:
         plan = yaml.safe_load((ROOT / 'config' / 'train_memory.yaml').read_text())
         chosen, first = self._core(kind.removeprefix(MEMORY)), f'{MEMORY}ltc'
-        beginning = Beginning()
+        beginning = Initialisation()
         if kind != first:
             self.make(first, seed)
-            beginning = Beginning(
-                encoder_run=self._study.work / 'training' / f'{first}-{seed}')
-        return self._train(kind, seed, data, {
-            **plan, **self._study.content['memory'], **chosen,
-            'core_rate': self._study.content['memory_rates'][chosen['core']]}, beginning)
+            beginning = Initialisation(
+                encoder_source=self._study.work / 'training' / f'{first}-{seed}'
+            )
+        return self._train(
+            kind,
+            seed,
+            data,
+            {
+                **plan,
+                **self._study.content['memory'],
+                **chosen,
+                'core_rate': self._study.content['memory_rates'][chosen['core']],
+            },
+            beginning,
+        )
 
     def shown(self, name: str) -> dataset_index.DataSource:
         """The demonstrations of that name in study.yaml, flown if need be."""
@@ -95,26 +137,30 @@ class Maker:
             flown[name] = expand_conditions(plan['conditions'])
         folder = self._study.work / name
         expert_rollouts.collect(
-            range(plan['first_seed'], plan['first_seed'] + plan['episodes']), folder,
+            range(plan['first_seed'], plan['first_seed'] + plan['episodes']),
+            folder,
             expert_rollouts.CollectionSettings(
-                disturbance=expert_rollouts.Disturbance(level=plan['disturbance']),
-                conditions=tuple(flown.get(name, ()))),
+                disturbance=expert_rollouts.ActionNoiseSettings(level=plan['disturbance']),
+                conditions=tuple(flown.get(name, ())),
+            ),
             self._workers,
-            lambda outcome, frames, done, of: self._bars.announce(name, done, of, math.nan))
+            lambda outcome, frames, done, of: self._bars.announce(name, done, of, math.nan),
+        )
         return dataset_index.read(folder, plan['held_out_share'])
 
 
-def prepare(study: Study, workers: int, progress: Progress, only: str | None = None) -> None:
+def train_missing(study: Study, workers: int, progress: Progress, only: str | None = None) -> None:
     """Make whatever is missing: of one kind, or of all."""
-    maker = Maker(study, workers, progress)
+    maker = PilotTrainer(study, workers, progress)
     for kind in study.content['pilots']:
         for seed in study.seeds:
             if only in (None, kind):
                 maker.make(kind, seed)
 
 
-def judged_courses(study: Study, workers: int, progress: Progress
-                   ) -> tuple[list[Path], tuple[str, ...]]:
+def held_out_courses(
+    study: Study, workers: int, progress: Progress
+) -> tuple[list[Path], tuple[str, ...]]:
     """Episodes that no pilot learns from, and the conditions they were flown in, in turn."""
-    data = Maker(study, workers, progress).shown('judged')
+    data = PilotTrainer(study, workers, progress).shown('judged')
     return sorted([*data.training, *data.validation]), data.conditions

@@ -27,22 +27,25 @@ from liquid_pilot.evaluation.statistics import (
 )
 from liquid_pilot.utils.atomic_write import write_atomically
 
-Won = dict[tuple[int, int], tuple[bool, bool]]
+MissionOutcomes = dict[tuple[int, int], tuple[bool, bool]]
 """(training seed, forest) to whether the mission succeeded, and whether it crashed."""
-DRAWS = 2000
+BOOTSTRAP_SAMPLES = 2000
 
 
-def gather(study: Study) -> tuple[dict[tuple[str, str, str], Won], set[str]]:
+def collect_outcomes(study: Study) -> tuple[dict[tuple[str, str, str], MissionOutcomes], set[str]]:
     """(part, arm, condition) to its missions, and the versions of the code that flew them."""
-    found: dict[tuple[str, str, str], Won] = {}
+    found: dict[tuple[str, str, str], MissionOutcomes] = {}
     codes: set[str] = set()
     for seed in study.seeds:
         known: dict[tuple[str, str, str, int], tuple[str, Any]] = {
             (cell.pilot, cell.mode, cell.condition, cell.seed): (cell.code, flight)
-            for cell, flight in results_store.read(study.flights(seed)).items()}
-        digests = {kind: pilot_file.load(study.pilot(kind, seed)).digest
-                   for kind in [*study.content['pilots'], 'shipped']
-                   if study.pilot(kind, seed).is_dir()}
+            for cell, flight in results_store.read_results(study.flights(seed)).items()
+        }
+        digests = {
+            kind: pilot_file.load(study.pilot(kind, seed)).digest
+            for kind in [*study.content['pilots'], 'shipped']
+            if study.pilot(kind, seed).is_dir()
+        }
         for part in study.content['flights']:
             for name in part['arms']:
                 kind, mode = study.arm(name)
@@ -59,7 +62,7 @@ def gather(study: Study) -> tuple[dict[tuple[str, str, str], Won], set[str]]:
 
 def summarise(study: Study) -> dict[str, Any]:
     """All figures, as JSON."""
-    found, codes = gather(study)
+    found, codes = collect_outcomes(study)
     parts: dict[str, Any] = {}
     tests: list[dict[str, Any]] = []
     for part in study.content['flights']:
@@ -68,7 +71,8 @@ def summarise(study: Study) -> dict[str, Any]:
         for condition in study.conditions(part):
             row = rows[condition] = {
                 name: _cell(study, found[part['name'], name, condition], planned)
-                for name in part['arms']}
+                for name in part['arms']
+            }
             first, *others = part['arms']
             reference = found[part['name'], part.get('against', first), condition]
             for name in others:
@@ -78,11 +82,16 @@ def summarise(study: Study) -> dict[str, Any]:
             _close_gaps(row, first)
     for test, adjusted in zip(tests, holm([test['p'] for test in tests]), strict=True):
         test['p_holm'] = float(f'{adjusted:.2g}')
-    content = {'version': 1, 'codes': sorted(codes), 'comparisons': len(tests),
-               'conditions': by_family(parts), 'parts': parts,
-               'fixed': _read(study.record / 'fixed.json'),
-               'grid': _read(study.record / 'grid.json'),
-               'schedule': summarise_schedule(study)}
+    content = {
+        'version': 1,
+        'codes': sorted(codes),
+        'comparisons': len(tests),
+        'conditions': by_family(parts),
+        'parts': parts,
+        'fixed': _read(study.record / 'fixed.json'),
+        'grid': _read(study.record / 'grid.json'),
+        'schedule': summarise_schedule(study),
+    }
     content['sealed_mean_gain'] = mean_gain(study, found, 'sealed')
     return content
 
@@ -94,8 +103,10 @@ def by_family(parts: dict[str, Any]) -> dict[str, Any]:
     """
     labels = dict.fromkeys(label for rows in parts.values() for label in rows)
     short = {label: re.sub(r'[:=][0-9.]+', '', label) for label in labels}
-    names = {label: name if list(short.values()).count(name) == 1 else label
-             for label, name in short.items()}
+    names = {
+        label: name if list(short.values()).count(name) == 1 else label
+        for label, name in short.items()
+    }
     conditions: dict[str, Any] = {}
     for rows in parts.values():
         for label, row in rows.items():
@@ -103,34 +114,56 @@ def by_family(parts: dict[str, Any]) -> dict[str, Any]:
             for arm, cell in row.items():
                 # 'clear' is flown by several parts: the one with the most missions counts.
                 if arm not in found or cell['missions'] > found[arm]['missions']:
-                    found[arm] = {'successes': cell['successes'], 'missions': cell['missions'],
-                                  'wilson_95': cell['wilson_95'], 'condition': label}
+                    found[arm] = {
+                        'successes': cell['successes'],
+                        'missions': cell['missions'],
+                        'wilson_95': cell['wilson_95'],
+                        'condition': label,
+                    }
     return conditions
 
 
-def _cell(study: Study, missions: Won, planned: int) -> dict[str, Any]:
+def _cell(study: Study, missions: MissionOutcomes, planned: int) -> dict[str, Any]:
     successes = sum(won for won, _ in missions.values())
-    by_seed = [[won for (seed, _), (won, _) in missions.items() if seed == wanted]
-               for wanted in study.seeds]
+    by_seed = [
+        [won for (seed, _), (won, _) in missions.items() if seed == wanted]
+        for wanted in study.seeds
+    ]
     return {
-        'successes': successes, 'missions': len(missions), 'missing': planned - len(missions),
+        'successes': successes,
+        'missions': len(missions),
+        'missing': planned - len(missions),
         'crashes': sum(crashed for _, crashed in missions.values()),
         'wilson_95': [round(end, 4) for end in wilson_interval(successes, len(missions))],
-        'by_training_seed': [round(sum(won) / len(won), 4) if won else None for won in by_seed]}
+        'by_training_seed': [round(sum(won) / len(won), 4) if won else None for won in by_seed],
+    }
 
 
-def compare(first: Won, other: Won, seeds: Iterable[int]) -> dict[str, Any]:
+def compare(first: MissionOutcomes, other: MissionOutcomes, seeds: Iterable[int]) -> dict[str, Any]:
     """McNemar's test and the paired difference, other minus first."""
     keys = sorted(first.keys() & other.keys())
     pairs = [(first[key][0], other[key][0]) for key in keys]
     only_first, only_other = pairs.count((True, False)), pairs.count((False, True))
     difference, low, high = paired_difference(only_first, only_other, len(pairs))
-    per_seed = [np.array([float(b) - float(a) for (seed, _), (a, b) in zip(keys, pairs, strict=True)
-                          if seed == wanted]) for wanted in seeds]
-    return {'pairs': len(pairs), 'only_first': only_first, 'only_other': only_other,
-            'difference': round(difference, 4), 'interval_95': [round(low, 4), round(high, 4)],
-            'over_seeds_95': bootstrap([each for each in per_seed if len(each)]),
-            'p': mcnemar_exact(only_first, only_other)}
+    per_seed = [
+        np.array(
+            [
+                float(b) - float(a)
+                for (seed, _), (a, b) in zip(keys, pairs, strict=True)
+                if seed == wanted
+            ]
+        )
+        for wanted in seeds
+    ]
+    return {
+        'pairs': len(pairs),
+        'only_first': only_first,
+        'only_other': only_other,
+        'difference': round(difference, 4),
+        'interval_95': [round(low, 4), round(high, 4)],
+        'over_seeds_95': bootstrap([each for each in per_seed if len(each)]),
+        'p': mcnemar_exact(only_first, only_other),
+    }
 
 
 def bootstrap(per_seed: list[np.ndarray]) -> list[float]:
@@ -139,7 +172,7 @@ def bootstrap(per_seed: list[np.ndarray]) -> list[float]:
         return [-1.0, 1.0]
     rng = np.random.default_rng(0)
     means = []
-    for _ in range(DRAWS):
+    for _ in range(BOOTSTRAP_SAMPLES):
         drawn = [per_seed[k] for k in rng.integers(len(per_seed), size=len(per_seed))]
         means.append(np.mean([rng.choice(each, len(each)).mean() for each in drawn]))
     return [round(float(end), 4) for end in np.quantile(means, (0.025, 0.975))]
@@ -147,8 +180,10 @@ def bootstrap(per_seed: list[np.ndarray]) -> list[float]:
 
 def _close_gaps(row: dict[str, Any], first: str) -> None:
     """(adapted - frozen) / (oracle - frozen), where the oracle is better by 5 points at least."""
-    rate = {name: cell['successes'] / cell['missions'] if cell['missions'] else None
-            for name, cell in row.items()}
+    rate = {
+        name: cell['successes'] / cell['missions'] if cell['missions'] else None
+        for name, cell in row.items()
+    }
     start, best = rate.get(first), rate.get('oracle')
     if start is None or best is None or best - start < 0.05:
         return
@@ -157,7 +192,9 @@ def _close_gaps(row: dict[str, Any], first: str) -> None:
             cell['gap_closed'] = round((rate[name] - start) / (best - start), 3)
 
 
-def mean_gain(study: Study, found: dict[tuple[str, str, str], Won], name: str) -> dict[str, Any]:
+def mean_gain(
+    study: Study, found: dict[tuple[str, str, str], MissionOutcomes], name: str
+) -> dict[str, Any]:
     """Mean over the conditions of a part of `all` minus `frozen`, with both intervals."""
     part = next((part for part in study.content['flights'] if part['name'] == name), None)
     gains = {}
@@ -170,10 +207,15 @@ def mean_gain(study: Study, found: dict[tuple[str, str, str], Won], name: str) -
         return {}
     pooled = np.concatenate(per_seed)
     half = 1.96 * float(pooled.std() / np.sqrt(len(pooled)))
-    return {'mean': round(float(pooled.mean()), 4), 'pairs': len(pooled),
-            'interval_95': [round(float(pooled.mean()) - half, 4),
-                            round(float(pooled.mean()) + half, 4)],
-            'over_seeds_95': bootstrap(per_seed)}
+    return {
+        'mean': round(float(pooled.mean()), 4),
+        'pairs': len(pooled),
+        'interval_95': [
+            round(float(pooled.mean()) - half, 4),
+            round(float(pooled.mean()) + half, 4),
+        ],
+        'over_seeds_95': bootstrap(per_seed),
+    }
 
 
 def summarise_schedule(study: Study) -> dict[str, Any]:
@@ -192,9 +234,10 @@ def summarise_schedule(study: Study) -> dict[str, Any]:
             phases[k] += [{**row, 'seed': seed} for row in phase['flights']]
         hour = _read(study.flights(seed) / schedule.HOUR)
         hours += [_hour(hour)] if hour else []
-        recoveries += [recovery_s(before['flights'], after['flights'])
-                       for before, after in zip(content['phases'][1::2], content['phases'][2::2],
-                                                strict=False)]
+        recoveries += [
+            recovery_s(before['flights'], after['flights'])
+            for before, after in zip(content['phases'][1::2], content['phases'][2::2], strict=False)
+        ]
     if not phases:
         return {}
     frozen = _frozen(study, names)
@@ -202,25 +245,39 @@ def summarise_schedule(study: Study) -> dict[str, Any]:
     for k, (name, flights) in enumerate(zip(names, phases, strict=True)):
         won = {(row['seed'], row['forest']): (row['won'], False) for row in flights}
         trained = {key: frozen[k, key] for key in won if (k, key) in frozen}
-        rows.append({
-            'condition': name, 'successes': sum(row['won'] for row in flights),
-            'missions': len(flights), 'against_frozen': compare(trained, won, study.seeds)})
+        rows.append(
+            {
+                'condition': name,
+                'successes': sum(row['won'] for row in flights),
+                'missions': len(flights),
+                'against_frozen': compare(trained, won, study.seeds),
+            }
+        )
     first, last = rows[0], rows[-1]
-    return {'phases': rows, 'hours': hours,
-            'forgetting': round(last['successes'] / last['missions']
-                                - first['successes'] / first['missions'], 4),
-            'recovery_s': [value for value in recoveries if value is not None]}
+    return {
+        'phases': rows,
+        'hours': hours,
+        'forgetting': round(
+            last['successes'] / last['missions'] - first['successes'] / first['missions'], 4
+        ),
+        'recovery_s': [value for value in recoveries if value is not None],
+    }
 
 
 def _hour(content: dict[str, Any]) -> dict[str, Any]:
     """Figures of one hour: how far receptors went on the way, and how far they are afterwards."""
     flights = content['flights']
-    return {'condition': content['condition'], 'flown_s': content['flown_s'],
-            'flights': len(flights), 'successes': sum(row['won'] for row in flights),
-            'largest_log_scale': max(row['largest'] for row in flights),
-            'left_median': round(float(np.median([row['left'] for row in flights])), 4),
-            'left_at_end': flights[-1]['left'], 'calm_at_end': flights[-1]['calm'],
-            'ended_calm': sum(row['calm'] for row in flights)}
+    return {
+        'condition': content['condition'],
+        'flown_s': content['flown_s'],
+        'flights': len(flights),
+        'successes': sum(row['won'] for row in flights),
+        'largest_log_scale': max(row['largest'] for row in flights),
+        'left_median': round(float(np.median([row['left'] for row in flights])), 4),
+        'left_at_end': flights[-1]['left'],
+        'calm_at_end': flights[-1]['calm'],
+        'ended_calm': sum(row['calm'] for row in flights),
+    }
 
 
 def recovery_s(shifted: list[dict[str, Any]], calm: list[dict[str, Any]]) -> float | None:
@@ -245,10 +302,14 @@ def _frozen(study: Study, names: list[str]) -> dict[tuple[int, tuple[int, int]],
     for seed in study.seeds:
         digest = pilot_file.load(study.pilot('ltc', seed)).digest
         first = study.content['first_forest'] + 10_000 * (seed - 1) + 5000
-        for cell, flight in results_store.read(study.flights(seed)).items():
+        for cell, flight in results_store.read_results(study.flights(seed)).items():
             k = (cell.seed - first) // 200
-            if cell.pilot == digest and not cell.mode and 0 <= k < len(names) \
-                    and cell.condition == names[k]:
+            if (
+                cell.pilot == digest
+                and not cell.mode
+                and 0 <= k < len(names)
+                and cell.condition == names[k]
+            ):
                 found[k, (seed, cell.seed)] = flight.outcome == 'success', False
     return found
 
@@ -267,8 +328,11 @@ def write(study: Study, docs: Path) -> dict[str, Any]:
     write_atomically(docs / 'evidence.md', pages.markdown(study, content).encode())
     for name, picture in pages.pictures(content).items():
         write_atomically(docs / 'images' / name, picture)
-    cells = [cell for rows in content['parts'].values() for row in rows.values()
-             for cell in row.values()]
-    return {'flown': sum(cell['missions'] for cell in cells),
-            'missing': sum(cell['missing'] for cell in cells),
-            'report': str(docs / 'evidence.md')}
+    cells = [
+        cell for rows in content['parts'].values() for row in rows.values() for cell in row.values()
+    ]
+    return {
+        'flown': sum(cell['missions'] for cell in cells),
+        'missing': sum(cell['missing'] for cell in cells),
+        'report': str(docs / 'evidence.md'),
+    }

@@ -45,15 +45,23 @@ STEPS = ('prepare', 'fixed', 'grid', 'fly', 'schedule', 'report')
 def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, Any]:
     """The best fixed low-pass of those of study.yaml, on forests of its own; kept in fixed.json."""
     plan = study.content['fixed']
-    modes = [f'{arms.PREFIX}fixed:{gain:g},{str(follow).lower()}'
-             for gain, follow in itertools.product(plan['gains'], plan['follow_rotation'])]
+    modes = [
+        f'{arms.PREFIX}fixed:{gain:g},{str(follow).lower()}'
+        for gain, follow in itertools.product(plan['gains'], plan['follow_rotation'])
+    ]
     conditions = ['clear', *study.content['families']['development']]
     rows = {mode: {'mode': mode, 'successes': 0, 'missions': 0} for mode in modes}
     for seed in study.seeds:
         first = plan['first_forest'] + 10_000 * (seed - 1)
         results = study.evaluate(
-            seed, [('ltc', mode) for mode in modes], conditions,
-            range(first, first + plan['forests']), workers, progress, f'low-pass, seed {seed}')
+            seed,
+            [('ltc', mode) for mode in modes],
+            conditions,
+            range(first, first + plan['forests']),
+            workers,
+            progress,
+            f'low-pass, seed {seed}',
+        )
         for cell, flight in results.flights.items():
             rows[cell.mode]['missions'] += 1
             rows[cell.mode]['successes'] += flight.outcome == 'success'
@@ -63,7 +71,7 @@ def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, An
     return found
 
 
-def judge_grid(study: Study, workers: int, progress: Progress) -> None:
+def score_grid(study: Study, workers: int, progress: Progress) -> None:
     """Memory pilots of the first training seed on held-out courses; kept in grid.json."""
     import grid
     import makers
@@ -75,8 +83,9 @@ def judge_grid(study: Study, workers: int, progress: Progress) -> None:
         found[kind] = courses.judge()
         if kind == f'{makers.MEMORY}ltc':
             scaled = courses.grid()
-    (study.record / 'grid.json').write_text(json.dumps(
-        {'training_seed': seed, 'pilots': found, 'scaled': scaled}, indent=1) + '\n')
+    (study.record / 'grid.json').write_text(
+        json.dumps({'training_seed': seed, 'pilots': found, 'scaled': scaled}, indent=1) + '\n'
+    )
 
 
 def fly(study: Study, workers: int, progress: Progress, only: str | None) -> dict[str, float]:
@@ -89,8 +98,14 @@ def fly(study: Study, workers: int, progress: Progress, only: str | None) -> dic
         # Condition by condition: a row is complete before the next begins.
         for condition, seed in itertools.product(study.conditions(part), study.seeds):
             results = study.evaluate(
-                seed, chosen, [condition], study.forests(part, seed), workers, progress,
-                f'{part["name"]}: {condition}, training seed {seed}')
+                seed,
+                chosen,
+                [condition],
+                study.forests(part, seed),
+                workers,
+                progress,
+                f'{part["name"]}: {condition}, training seed {seed}',
+            )
             if results.flown:
                 speed = results.throughput.to_json()
     return speed
@@ -114,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             makers.prepare(study, parsed.workers, progress, parsed.only)
         if 'grid' in steps:
-            judge_grid(study, parsed.workers, progress)
+            score_grid(study, parsed.workers, progress)
         if 'fixed' in steps:
             closing['fixed'] = choose_fixed(study, parsed.workers, progress)['best']
         if 'schedule' in steps:

@@ -75,8 +75,16 @@ class Study:
         """The folder of the flights of a training seed."""
         return self.record / 'flights' / str(seed)
 
-    def evaluate(self, seed: int, chosen: Sequence[tuple[str, str]], conditions: Sequence[str],
-                 forests: Sequence[int], workers: int, progress: Progress, title: str) -> Results:
+    def evaluate(
+        self,
+        seed: int,
+        chosen: Sequence[tuple[str, str]],
+        conditions: Sequence[str],
+        forests: Sequence[int],
+        workers: int,
+        progress: Progress,
+        title: str,
+    ) -> Results:
         """Fly what is missing of (kind, mode) pairs of one training seed; Ctrl-C goes through."""
         task = progress.add_task(title, total=None)
 
@@ -84,9 +92,16 @@ class Study:
             progress.update(task, completed=done, total=total)
 
         results = evaluate(
-            [pilot_file.load(self.pilot(kind, seed)) for kind, _ in chosen], conditions, forests,
-            self.flights(seed), workers, on_progress, progress.console.print,
-            modes=[mode for _, mode in chosen], make_pilot=arms.make_pilot)
+            [pilot_file.load(self.pilot(kind, seed)) for kind, _ in chosen],
+            conditions,
+            forests,
+            self.flights(seed),
+            workers,
+            on_progress,
+            progress.console.print,
+            modes=[mode for _, mode in chosen],
+            make_pilot=arms.make_pilot,
+        )
         progress.update(task, visible=False)
         if results.interrupted:
             raise KeyboardInterrupt

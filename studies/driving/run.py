@@ -43,8 +43,13 @@ def drive(study: Study, workers: int, progress: Progress) -> dict[str, float]:
     for part in study.content['drives']:
         for condition in part['conditions']:
             results = study.evaluate(
-                [study.arm(name) for name in part['arms']], condition, study.roads, 'drives',
-                workers, progress)
+                [study.arm(name) for name in part['arms']],
+                condition,
+                study.roads,
+                'drives',
+                workers,
+                progress,
+            )
             if results.flown:
                 speed = results.throughput.to_json()
     return speed

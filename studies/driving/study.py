@@ -15,8 +15,8 @@ import studies
 from liquid_pilot import pilot_file
 from liquid_pilot.evaluation import workers as crew
 from liquid_pilot.evaluation.runner import Results, evaluate
-from liquid_pilot.onboard.adaptation.frontend import FrontSettings
-from liquid_pilot.onboard.adaptation.settings import Adapting
+from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.rollout import InProcessPilot
 from liquid_pilot.simulation.simulator import Simulation
@@ -28,7 +28,7 @@ VEHICLE = 'rover'
 LIQUID, ORACLE, UNSCALED = 'ltc', 'oracle', 'as trained'
 RECEPTORS = 'study:receptors:'
 """Mode of receptors whose time constants are the trained ones times what follows; no governor."""
-Driver = tuple[str, str, PilotFile]
+ArmPilot = tuple[str, str, PilotFile]
 """Name of the arm, its mode, and the pilot."""
 
 
@@ -60,22 +60,28 @@ class Study:
         """Where a pilot is kept."""
         return self.shipped if network == LIQUID else self.record / 'pilots' / network
 
-    def arm(self, name: str) -> Driver:
+    def arm(self, name: str) -> ArmPilot:
         """Of study.yaml: 'NETWORK MODE'."""
         network, mode = name.split()
         return name, self.content['modes'][mode], pilot_file.load(self.pilot(network))
 
-    def scaled(self) -> list[Driver]:
+    def scaled(self) -> list[ArmPilot]:
         """The liquid pilot as it is, with other time constants, and the oracle once it is there."""
         plan, pilot = self.content['search'], pilot_file.load(self.pilot(LIQUID))
-        found: list[Driver] = [(UNSCALED, '', pilot)]
-        for names, factors in ((('cm',), plan['capacitances']), (('gleak',), plan['leaks']),
-                               (('cm', 'gleak'), plan['both'])):
+        found: list[ArmPilot] = [(UNSCALED, '', pilot)]
+        for names, factors in (
+            (('cm',), plan['capacitances']),
+            (('gleak',), plan['leaks']),
+            (('cm', 'gleak'), plan['both']),
+        ):
             for factor in factors:
-                found.append((f'{" and ".join(names)} x {factor:g}', '',
-                              self._with(pilot, names, factor)))
-        found += [(f'receptors x {factor:g}', f'{RECEPTORS}{factor:g}', pilot)
-                  for factor in plan['receptors']]
+                found.append(
+                    (f'{" and ".join(names)} x {factor:g}', '', self._with(pilot, names, factor))
+                )
+        found += [
+            (f'receptors x {factor:g}', f'{RECEPTORS}{factor:g}', pilot)
+            for factor in plan['receptors']
+        ]
         if self.pilot(ORACLE).is_dir():
             found.append((ORACLE, '', pilot_file.load(self.pilot(ORACLE))))
         return found
@@ -87,12 +93,23 @@ class Study:
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
             pilot_file.save(
-                folder, replace(pilot.specification, name=folder.name), pilot.wiring,
-                replace(pilot.parameters, **values), pilot.encoder)
+                folder,
+                replace(pilot.specification, name=folder.name),
+                pilot.wiring,
+                replace(pilot.parameters, **values),
+                pilot.encoder,
+            )
         return pilot_file.load(folder)
 
-    def evaluate(self, drivers: Sequence[Driver], condition: str, roads: Sequence[int],
-                 folder: str, workers: int, progress: Progress) -> Results:
+    def evaluate(
+        self,
+        drivers: Sequence[ArmPilot],
+        condition: str,
+        roads: Sequence[int],
+        folder: str,
+        workers: int,
+        progress: Progress,
+    ) -> Results:
         """Drive what is missing; Ctrl-C goes through."""
         task = progress.add_task(f'{folder}: {condition}', total=None)
 
@@ -103,9 +120,17 @@ class Study:
         if 'time_limit_s' in self.content:
             rules = replace(rules, time_limit_s=self.content['time_limit_s'])
         results = evaluate(
-            [pilot for _, _, pilot in drivers], [condition], roads, self.record / folder, workers,
-            on_progress, progress.console.print, rules=rules,
-            modes=[mode for _, mode, _ in drivers], make_pilot=make_pilot)
+            [pilot for _, _, pilot in drivers],
+            [condition],
+            roads,
+            self.record / folder,
+            workers,
+            on_progress,
+            progress.console.print,
+            rules=rules,
+            modes=[mode for _, mode, _ in drivers],
+            make_pilot=make_pilot,
+        )
         progress.update(task, visible=False)
         if results.interrupted:
             raise KeyboardInterrupt
@@ -122,11 +147,17 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
     """As `crew.make_pilot`, and receptors of constant time constants."""
     if not mode.startswith(RECEPTORS):
         return crew.make_pilot(file, simulation, adapter, mode)
-    front = FrontSettings(photometric=False, hold_frames=False, stretch_core=False, caution=False,
-                          govern=False)
-    driver = InProcessPilot(file, simulation, adapter, adapting=Adapting(front))
+    front = FrontendSettings(
+        photometric=False,
+        reject_novel_frames=False,
+        slow_core_on_novelty=False,
+        slowdown_on_blindness=False,
+        govern=False,
+    )
+    driver = InProcessPilot(file, simulation, adapter, adapting=AdaptationSettings(front))
     scale = np.log(float(mode.removeprefix(RECEPTORS)))
     driver.learner = studies.Constant(
-        np.full(file.familiar.receptor_tau_s.shape, scale, np.float32),
-        driver.engine.scalable_neurons)
+        np.full(file.training_statistics.receptor_tau_s.shape, scale, np.float32),
+        driver.engine.scalable_neurons,
+    )
     return driver

@@ -64,8 +64,11 @@ class Study:
     @property
     def arms(self) -> list[str]:
         """Names such as 'gru-plain'; the first is what the others are compared with."""
-        return [f'{core}-{training}' for training in self.content['trainings']
-                for core in self.content['cores']]
+        return [
+            f'{core}-{training}'
+            for training in self.content['trainings']
+            for core in self.content['cores']
+        ]
 
     @property
     def conditions(self) -> list[str]:
@@ -90,15 +93,18 @@ class Study:
 
     def trained(self, seed: int) -> dict[str, PilotFile]:
         """The pilots of a training seed that are there, by arm."""
-        return {arm: pilot_file.load(self.pilot(arm, seed)) for arm in self.arms
-                if self.pilot(arm, seed).is_dir()}
+        return {
+            arm: pilot_file.load(self.pilot(arm, seed))
+            for arm in self.arms
+            if self.pilot(arm, seed).is_dir()
+        }
 
 
 def train(study: Study, workers: int, progress: Progress) -> None:
     """Train whatever is missing."""
     from liquid_pilot.learning.config import TrainingSettings
     from liquid_pilot.learning.data import dataset_index, expert_rollouts
-    from liquid_pilot.learning.training.train import Beginning
+    from liquid_pilot.learning.training.train import Initialisation
     from liquid_pilot.learning.training.train import train as learn
 
     bars = studies.Bars(progress)
@@ -107,35 +113,47 @@ def train(study: Study, workers: int, progress: Progress) -> None:
     folder = study.work / 'demonstrations'
     seeds = range(shown['first_seed'], shown['first_seed'] + shown['episodes'])
     expert_rollouts.collect(
-        seeds, folder,
+        seeds,
+        folder,
         expert_rollouts.CollectionSettings(
-            disturbance=expert_rollouts.Disturbance(level=shown['disturbance'])),
+            disturbance=expert_rollouts.ActionNoiseSettings(level=shown['disturbance'])
+        ),
         workers,
-        lambda outcome, frames, done, of: bars.announce('demonstrations', done, of, math.nan))
+        lambda outcome, frames, done, of: bars.announce('demonstrations', done, of, math.nan),
+    )
     data = dataset_index.read(folder, shown['held_out_share'])
     for seed in study.seeds:
         for training, augmentation in content['trainings'].items():
             # The first core's training brings the encoder of them all.
             first = next(iter(content['cores']))
-            encoder_run = study.work / 'training' / f'{first}-{training}-{seed}'
+            encoder_source = study.work / 'training' / f'{first}-{training}-{seed}'
             if all(study.pilot(f'{core}-{training}', seed).is_dir() for core in content['cores']):
                 continue
             for core, kind in content['cores'].items():
                 arm = f'{core}-{training}'
                 bars.label = f'{arm}-{seed} '
                 run = study.work / 'training' / f'{arm}-{seed}'
-                if study.pilot(arm, seed).is_dir() and (run != encoder_run or run.is_dir()):
+                if study.pilot(arm, seed).is_dir() and (run != encoder_source or run.is_dir()):
                     continue
                 settings = TrainingSettings.from_mapping(
                     {**budget, **kind, **augmentation, 'name': f'{arm}-{seed}', 'seed': seed},
-                    'study.yaml')
-                beginning = Beginning(encoder_run=None if encoder_run == run else encoder_run)
+                    'study.yaml',
+                )
+                beginning = Initialisation(
+                    encoder_source=None if encoder_source == run else encoder_source
+                )
                 pilot = learn(settings, run, bars.announce, workers, data=data, beginning=beginning)
                 if study.pilot(arm, seed).is_dir():
                     continue
                 study.pilot(arm, seed).parent.mkdir(parents=True, exist_ok=True)
-                pilot_file.save(study.pilot(arm, seed), pilot.specification, pilot.wiring,
-                                pilot.parameters, pilot.encoder, pilot.core_graph)
+                pilot_file.save(
+                    study.pilot(arm, seed),
+                    pilot.specification,
+                    pilot.wiring,
+                    pilot.parameters,
+                    pilot.encoder,
+                    pilot.core_graph,
+                )
 
 
 def fly(study: Study, workers: int, progress: Progress) -> dict[str, float]:
@@ -153,8 +171,15 @@ def fly(study: Study, workers: int, progress: Progress) -> dict[str, float]:
         def on_progress(done: int, total: int, *rest: Any, task: Any = task) -> None:
             progress.update(task, completed=done, total=total, visible=done < total)
 
-        results = evaluate(trained[seed], [condition], study.forests(seed), study.flights(seed),
-                           workers, on_progress, progress.console.print)
+        results = evaluate(
+            trained[seed],
+            [condition],
+            study.forests(seed),
+            study.flights(seed),
+            workers,
+            on_progress,
+            progress.console.print,
+        )
         progress.update(task, visible=False)
         if results.flown:
             speed = results.throughput.to_json()

@@ -11,7 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_it_says_time_and_memory():
     done = subprocess.run(
         [sys.executable, ROOT / 'benchmarks' / 'adaptation_cost.py', '--quick'],
-        capture_output=True, text=True, timeout=180, check=True)
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=True,
+    )
     figures = json.loads(done.stdout.splitlines()[-1])
     assert -0.5 < figures['p50_growth'] < figures['p50_growth_foreseeing'] < 5.0
     assert 2 * 4 * 3 * 72 * 128 < figures['memory_bytes'] < 2_000_000

@@ -12,8 +12,13 @@ ROOT = Path(__file__).parents[2]
 
 def _figures(script: str) -> dict:
     """The JSON object on the last line of a quick run."""
-    done = subprocess.run([sys.executable, str(ROOT / 'benchmarks' / script), '--quick'],
-                          capture_output=True, text=True, timeout=180, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'benchmarks' / script), '--quick'],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

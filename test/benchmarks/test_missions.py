@@ -10,12 +10,35 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_ros_and_one_process_agree_on_a_mission_each_way(tmp_path):
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'ROS_DOMAIN_ID': '93',
-                   'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    environment = {
+        **os.environ,
+        'PYTHONPATH': str(ROOT),
+        'ROS_DOMAIN_ID': '93',
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    }
     run = subprocess.run(
-        [sys.executable, ROOT / 'benchmarks' / 'missions.py', '--missions', '1', '--seed', '31',
-         '--attitude-missions', '1', '--attitude-seed', '32', '--workers', '1', '--out', tmp_path],
-        env=environment, capture_output=True, text=True, timeout=180, check=True)
+        [
+            sys.executable,
+            ROOT / 'benchmarks' / 'missions.py',
+            '--missions',
+            '1',
+            '--seed',
+            '31',
+            '--attitude-missions',
+            '1',
+            '--attitude-seed',
+            '32',
+            '--workers',
+            '1',
+            '--out',
+            tmp_path,
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=True,
+    )
     figures = json.loads(run.stdout.splitlines()[-1])
     assert len(figures['pilot']) == 64
     for adapter in ('cmd_vel', 'attitude_thrust'):

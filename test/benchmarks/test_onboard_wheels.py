@@ -22,14 +22,16 @@ def test_requirements_are_those_of_the_package(wheels):
     assert any(text.startswith('onnxruntime') for text in plain)
     assert not any(text.startswith(('torch', 'mujoco', 'ros-', 'pymavlink')) for text in plain)
     assert [text for text in mavlink if text not in plain] == [
-        text for text in mavlink if text.startswith(('pymavlink', 'pyserial'))]
+        text for text in mavlink if text.startswith(('pymavlink', 'pyserial'))
+    ]
     for name in wheels.CONSTRAINTS.values():
         assert (SCRIPT.parent.parent / name).is_file()
 
 
 def test_wheels_are_weighed_packed_and_unpacked(wheels, tmp_path):
-    with zipfile.ZipFile(tmp_path / 'some_thing-1.2-py3-none-any.whl', 'w',
-                         zipfile.ZIP_DEFLATED) as wheel:
+    with zipfile.ZipFile(
+        tmp_path / 'some_thing-1.2-py3-none-any.whl', 'w', zipfile.ZIP_DEFLATED
+    ) as wheel:
         wheel.writestr('some_thing.py', b'#' * 2_000_000)
     found = wheels.weigh(tmp_path)
     assert found['versions'] == {'some_thing': '1.2'}

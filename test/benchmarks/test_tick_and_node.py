@@ -13,11 +13,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def figures(script: str) -> dict:
     """The JSON object on the last line of a quick run."""
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1',
-                   'ROS_DOMAIN_ID': str(40 + os.getpid() % 60)}
+    environment = {
+        **os.environ,
+        'PYTHONPATH': str(ROOT),
+        'OMP_NUM_THREADS': '1',
+        'ROS_DOMAIN_ID': str(40 + os.getpid() % 60),
+    }
     answer = subprocess.run(
-        [sys.executable, ROOT / 'benchmarks' / script, '--quick'], env=environment,
-        capture_output=True, text=True, timeout=180)
+        [sys.executable, ROOT / 'benchmarks' / script, '--quick'],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout.splitlines()[-1])
 

@@ -7,7 +7,7 @@ import pytest
 
 from liquid_pilot.cli import main
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.pilot_file.summary import encoder_parameters
+from liquid_pilot.pilot_file.summary import count_onnx_parameters
 
 
 def test_as_json(pilot, capsys):
@@ -28,8 +28,15 @@ def test_as_json(pilot, capsys):
 def test_for_people(pilot, capsys):
     assert main.main(['inspect', str(pilot.path)]) == 0
     text = capsys.readouterr().out
-    for words in ('small', pilot.digest, '64 x 36 pixels', '[command 6]', 'at most  2.5  1.5',
-                  'for: tests', 'm/s and rad/s'):
+    for words in (
+        'small',
+        pilot.digest,
+        '64 x 36 pixels',
+        '[command 6]',
+        'at most  2.5  1.5',
+        'for: tests',
+        'm/s and rad/s',
+    ):
         assert words in text
 
 
@@ -45,4 +52,4 @@ def test_what_a_pilot_adapts_by(pilot, adaptive_pilot, capsys):
 
 def test_a_broken_encoder_is_told():
     with pytest.raises(LiquidPilotError, match='not a readable ONNX file'):
-        encoder_parameters(b'\x3a\xff\x01abc')
+        count_onnx_parameters(b'\x3a\xff\x01abc')

@@ -15,13 +15,30 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def run(*arguments, **environment):
     path = os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')])
     return subprocess.run(
-        [sys.executable, '-m', 'liquid_pilot.cli', *arguments], capture_output=True, text=True,
-        timeout=180, env={**os.environ, 'PYTHONPATH': path, **environment})
+        [sys.executable, '-m', 'liquid_pilot.cli', *arguments],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env={**os.environ, 'PYTHONPATH': path, **environment},
+    )
 
 
 @pytest.mark.parametrize(
-    'verb', ['fly', 'evaluate', 'demonstrate', 'train', 'record', 'dataset', 'familiarise', 'world',
-             'import-ncps', 'inspect', 'doctor'])
+    'verb',
+    [
+        'fly',
+        'evaluate',
+        'demonstrate',
+        'train',
+        'record',
+        'dataset',
+        'familiarise',
+        'world',
+        'import-ncps',
+        'inspect',
+        'doctor',
+    ],
+)
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         main.main([verb, '--help'])
@@ -31,11 +48,14 @@ def test_every_verb_has_help(verb, capsys):
     assert len(text) > 200
 
 
-@pytest.mark.parametrize(('arguments', 'words'), [
-    (['inspect', 'no-such-pilot'], "there is no pilot 'no-such-pilot'"),
-    (['fly', '--missions', '0'], 'missions must be at least 1'),
-    (['fly', '--params-file', '/none.yaml'], 'is not a file'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['inspect', 'no-such-pilot'], "there is no pilot 'no-such-pilot'"),
+        (['fly', '--missions', '0'], 'missions must be at least 1'),
+        (['fly', '--params-file', '/none.yaml'], 'is not a file'),
+    ],
+)
 def test_what_is_wrong_is_one_line(arguments, words, capsys):
     assert main.main(arguments) == 1
     captured = capsys.readouterr()
@@ -49,53 +69,71 @@ def test_a_reader_that_has_gone_is_no_error_to_speak_of():
     reader, writer = os.pipe()
     os.close(reader)
     ended = subprocess.run(
-        [sys.executable, '-m', 'liquid_pilot.cli', 'inspect', 'forest-ltc'], stdout=writer,
-        stderr=subprocess.PIPE, text=True, timeout=180, cwd=REPOSITORY)
+        [sys.executable, '-m', 'liquid_pilot.cli', 'inspect', 'forest-ltc'],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=180,
+        cwd=REPOSITORY,
+    )
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (141, '')
 
 
 def test_the_doctor_finds_this_machine_fit_to_simulate(monkeypatch):
-    checks = {check.name: check for check in doctor.examine()}
-    for name in ('Python', 'ROS 2', 'middleware', 'camera rendering', 'compiler cache',
-                 'ONNX Runtime', 'launch'):
+    checks = {check.name: check for check in doctor.run_checks()}
+    for name in (
+        'Python',
+        'ROS 2',
+        'middleware',
+        'camera rendering',
+        'compiler cache',
+        'ONNX Runtime',
+        'launch',
+    ):
         assert checks[name].level == doctor.OK, checks[name]
     assert checks['window'].level in (doctor.OK, doctor.WARN)
 
 
 def test_the_doctor_measures_a_tick_and_looks_at_a_robot():
-    checks = {check.name: check for check in doctor.examine(onboard=True)}
+    checks = {check.name: check for check in doctor.run_checks(onboard=True)}
     assert 'camera rendering' not in checks and 'window' not in checks
-    assert {'governor', 'thread pools', 'providers', 'shared memory', 'ports', 'vehicles'} \
-        <= set(checks)
+    assert {'governor', 'thread pools', 'providers', 'shared memory', 'ports', 'vehicles'} <= set(
+        checks
+    )
     assert checks['tick'].level == doctor.OK, checks['tick']
     assert 0.05 < float(checks['tick'].found.split('takes ')[1].split(' ms')[0]) < 40.0
 
 
-@pytest.mark.parametrize(('slow_s', 'level'), [
-    (0.01, doctor.OK), (0.03, doctor.WARN), (0.045, doctor.FAIL)])
+@pytest.mark.parametrize(
+    ('slow_s', 'level'), [(0.01, doctor.OK), (0.03, doctor.WARN), (0.045, doctor.FAIL)]
+)
 def test_the_doctor_says_when_a_tick_is_too_slow(monkeypatch, slow_s, level):
     monkeypatch.setattr(doctor_onboard, 'measured_tick_s', lambda name: (slow_s, slow_s, 0.05))
-    found = doctor_onboard.tick()
+    found = doctor_onboard.check_tick_time()
     assert found[0] == level and (level == doctor.OK) == (len(found) == 2)
 
 
 def test_the_doctor_names_what_may_not_be_opened_and_loose_threads(monkeypatch):
-    monkeypatch.setattr(doctor_onboard.glob, 'glob',
-                        lambda pattern: ['/dev/video0'] if 'video' in pattern else [])
+    monkeypatch.setattr(
+        doctor_onboard.glob, 'glob', lambda pattern: ['/dev/video0'] if 'video' in pattern else []
+    )
     monkeypatch.setattr(doctor_onboard.os, 'access', lambda path, how: False)
-    level, found, advice = doctor_onboard.ports()
+    level, found, advice = doctor_onboard.check_ports()
     assert level == doctor.WARN and 'not allowed: /dev/video0' in found and 'usermod' in advice
     monkeypatch.setenv('OMP_NUM_THREADS', '4')
-    assert doctor_onboard.thread_pools()[0] == doctor.WARN
+    assert doctor_onboard.check_thread_pools()[0] == doctor.WARN
 
 
 def test_the_doctor_says_what_to_do_and_fails(tmp_path):
     done = run('doctor', MUJOCO_GL='nonsense', ROS_AUTOMATIC_DISCOVERY_RANGE='SUBNET')
     assert done.returncode == 1
     assert 'Traceback' not in done.stdout + done.stderr
-    lines = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()
-             if line.startswith(('ok', 'warn', 'fail'))}
+    lines = {
+        line.split()[1]: line.split()[0]
+        for line in done.stdout.splitlines()
+        if line.startswith(('ok', 'warn', 'fail'))
+    }
     assert lines['camera'] == 'fail'
     assert lines['discovery'] == 'warn'
     assert lines['Python'] == 'ok'
@@ -105,15 +143,30 @@ def test_a_check_that_breaks_is_a_failure_and_no_traceback():
     def check():
         raise RuntimeError('first line\nsecond line')
 
-    assert doctor._guarded('x', check) == ('x', doctor.FAIL, 'RuntimeError: first line', '')
+    assert doctor._run_check('x', check) == ('x', doctor.FAIL, 'RuntimeError: first line', '')
 
 
 def test_evaluate_flies_without_ros_and_writes_a_report(tmp_path, capsys):
     import json
 
     out = tmp_path / 'run'
-    assert main.main(['evaluate', 'forest-ltc', '--missions', '1', '--seed', '21', '--workers', '1',
-                     '--out', str(out)]) == 0
+    assert (
+        main.main(
+            [
+                'evaluate',
+                'forest-ltc',
+                '--missions',
+                '1',
+                '--seed',
+                '21',
+                '--workers',
+                '1',
+                '--out',
+                str(out),
+            ]
+        )
+        == 0
+    )
     report = json.loads((out / 'report.json').read_text())
     assert [mission['seed'] for mission in report['missions']] == [21]
     assert report['run']['mode'] == 'in process'
@@ -154,9 +207,24 @@ def test_ctrl_c_leaves_a_report_of_what_was_flown_and_no_process(tmp_path):
     out = tmp_path / 'run'
     path = os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')])
     started = subprocess.Popen(
-        [sys.executable, '-m', 'liquid_pilot.cli', 'evaluate', 'forest-ltc', '--missions', '200',
-         '--seed', '21', '--out', str(out)], stderr=subprocess.PIPE, text=True,
-        env={**os.environ, 'PYTHONPATH': path}, start_new_session=True)
+        [
+            sys.executable,
+            '-m',
+            'liquid_pilot.cli',
+            'evaluate',
+            'forest-ltc',
+            '--missions',
+            '200',
+            '--seed',
+            '21',
+            '--out',
+            str(out),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': path},
+        start_new_session=True,
+    )
     file, deadline = out / 'missions.jsonl', time.monotonic() + 60
     while not (file.exists() and file.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -173,7 +241,9 @@ def test_ctrl_c_leaves_a_report_of_what_was_flown_and_no_process(tmp_path):
 
 
 def test_what_cannot_be_evaluated_is_one_line(capsys):
-    for arguments, words in ((['--missions', '0'], 'at least 1'),
-                             (['--conditions', 'hail:3'], "no condition named 'hail'")):
+    for arguments, words in (
+        (['--missions', '0'], 'at least 1'),
+        (['--conditions', 'hail:3'], "no condition named 'hail'"),
+    ):
         assert main.main(['evaluate', 'forest-ltc', *arguments]) == 1
         assert words in capsys.readouterr().err

@@ -12,13 +12,21 @@ from liquid_pilot.simulation.base.condition import parse
 
 
 def flown(seed, core=True, grip=math.nan):
-    made = adaptation_log.History(seed, 'success')
+    made = adaptation_log.AdaptationLog(seed, 'success')
     for tick in range(40):
         shut = 20 <= tick < 25
-        made.moments.append(adaptation_log.moment(
-            0.05 * tick, np.full(4, 0.0 if shut else 0.04), np.array([0.01, 0.1]),
-            np.array([0.02, 0.2, 0.02]) if core else np.full(3, np.nan), shut,
-            0.5 if shut else 1.0, 2.0, grip))
+        made.moments.append(
+            adaptation_log.make_sample(
+                0.05 * tick,
+                np.full(4, 0.0 if shut else 0.04),
+                np.array([0.01, 0.1]),
+                np.array([0.02, 0.2, 0.02]) if core else np.full(3, np.nan),
+                shut,
+                0.5 if shut else 1.0,
+                2.0,
+                grip,
+            )
+        )
     return made
 
 
@@ -31,16 +39,19 @@ def test_moments_say_error_and_time_constants():
 
 
 def test_everything_is_kept():
-    data = np.load(io.BytesIO(adaptation_log.to_npz([flown(3), adaptation_log.History(4, 'crash')])))
+    data = np.load(
+        io.BytesIO(adaptation_log.to_npz([flown(3), adaptation_log.AdaptationLog(4, 'crash')]))
+    )
     assert data['seed_3/receptor_tau_s'].shape == (40, 3)
-    assert data['seed_3/surprised'].sum() == 5
+    assert data['seed_3/novel'].sum() == 5
     assert len(data['seed_4/time_s']) == 0
 
 
 def test_the_picture_shows_every_flight_with_its_onset_and_its_gate():
     """A column a flight; onset and shut gate change the picture."""
+
     def drawn(text, *histories):
-        data = np.frombuffer(adaptation_log.draw(histories, parse(text)), np.uint8)
+        data = np.frombuffer(adaptation_log.plot_adaptation(histories, parse(text)), np.uint8)
         return cv2.imdecode(data, cv2.IMREAD_COLOR)
 
     alone, both = drawn('noise:5@1s', flown(1)), drawn('noise:5@1s', flown(1), flown(2, False))
@@ -55,9 +66,16 @@ def test_the_picture_shows_every_flight_with_its_onset_and_its_gate():
 @pytest.mark.filterwarnings('error')
 def test_receptors_that_stay_as_they_are_are_shown_too():
     """As far as a last bit: a logarithmic axis from there to there has no length."""
-    calm = adaptation_log.History(1, 'success', [
-        moment._replace(receptor_tau_s=(0.0125, 0.0125, np.nextafter(0.0125, 1.0)))
-        for moment in flown(1).moments])
-    picture = cv2.imdecode(np.frombuffer(adaptation_log.draw([calm], ()), np.uint8), cv2.IMREAD_COLOR)
-    second = picture[len(picture) // 4:len(picture) // 2]
+    calm = adaptation_log.AdaptationLog(
+        1,
+        'success',
+        [
+            moment._replace(receptor_tau_s=(0.0125, 0.0125, np.nextafter(0.0125, 1.0)))
+            for moment in flown(1).moments
+        ],
+    )
+    picture = cv2.imdecode(
+        np.frombuffer(adaptation_log.plot_adaptation([calm], ()), np.uint8), cv2.IMREAD_COLOR
+    )
+    second = picture[len(picture) // 4 : len(picture) // 2]
     assert (second[..., 0].astype(int) - second[..., 2] > 150).sum() > 100

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from liquid_pilot.evaluation import tables
-from liquid_pilot.evaluation.comparison import compare, ranges
-from liquid_pilot.evaluation.metrics import Effort, Flight
+from liquid_pilot.evaluation.comparison import compare, format_ranges
+from liquid_pilot.evaluation.metrics import FlightMetrics, RolloutTiming
 from liquid_pilot.evaluation.runner import Results, Throughput
 from liquid_pilot.evaluation.statistics import wilson_interval
 
@@ -18,7 +18,7 @@ WORDS = {'s': 'success', 'c': 'crash', 't': 'timeout'}
 
 def flight(letter, seconds=8.0):
     won = letter == 's'
-    return Flight(WORDS[letter], '', seconds, 10.0, 1.4, 1.2 if won else None, 0.5, 1.0, 0.5)
+    return FlightMetrics(WORDS[letter], '', seconds, 10.0, 1.4, 1.2 if won else None, 0.5, 1.0, 0.5)
 
 
 def results(**outcomes):
@@ -26,8 +26,17 @@ def results(**outcomes):
     pilots = {name.split('_')[0]: f'{name[0]}' * 64 for name in outcomes}
     conditions = list(dict.fromkeys(name.split('_')[1] for name in outcomes))
     seeds = list(range(max(map(len, outcomes.values()))))
-    made = Results(pilots, dict.fromkeys(pilots, ''), conditions, seeds, 'cmd_vel', 'code',
-                   'quadrotor', {}, Throughput(2))
+    made = Results(
+        pilots,
+        dict.fromkeys(pilots, ''),
+        conditions,
+        seeds,
+        'cmd_vel',
+        'code',
+        'quadrotor',
+        {},
+        Throughput(2),
+    )
     for name, letters in outcomes.items():
         pilot, condition = name.split('_')
         for seed, letter in enumerate(letters):
@@ -37,12 +46,17 @@ def results(**outcomes):
 
 
 def test_outcomes_are_counted_and_what_is_missing_is_said():
-    cell, = compare(results(a_clear='sscst..'))['cells']
-    assert (cell['flown'], cell['missing'], cell['successes'], cell['crashes'],
-            cell['timeouts']) == (5, 2, 3, 1, 1)
+    (cell,) = compare(results(a_clear='sscst..'))['cells']
+    assert (
+        cell['flown'],
+        cell['missing'],
+        cell['successes'],
+        cell['crashes'],
+        cell['timeouts'],
+    ) == (5, 2, 3, 1, 1)
     assert cell['wilson_95'] == pytest.approx(wilson_interval(3, 5), abs=1e-4)
     assert (cell['path_ratio'], cell['clearance_median_m']) == (1.2, 0.5)
-    nothing, = compare(results(a_clear='...'))['cells']
+    (nothing,) = compare(results(a_clear='...'))['cells']
     assert nothing['success_rate'] is None and nothing['time_to_target_s'] is None
 
 
@@ -66,10 +80,11 @@ def test_the_tables_say_it_and_the_files_are_whole(tmp_path):
     files = tables.write(tmp_path / 'new', made)
     assert [file.name for file in files] == ['results.json', 'report.md', 'success.png']
     assert sorted(file.name for file in (tmp_path / 'new').iterdir()) == sorted(
-        file.name for file in files)
+        file.name for file in files
+    )
     assert json.loads(files[0].read_text()) == made
     assert cv2.imread(str(files[2])).std() > 5
-    assert len(tables.rows(made)[0]) == len(tables.COLUMNS)
+    assert len(tables.table_rows(made)[0]) == len(tables.COLUMNS)
 
 
 def test_the_table_on_the_terminal_fits_eighty_columns():
@@ -82,15 +97,15 @@ def test_the_table_on_the_terminal_fits_eighty_columns():
 
 
 def test_seeds_as_people_write_them():
-    assert ranges(range(100)) == '0-99'
-    assert ranges([3, 9, 8, 7, 3]) == '3, 7-9'
-    assert ranges([]) == ''
+    assert format_ranges(range(100)) == '0-99'
+    assert format_ranges([3, 9, 8, 7, 3]) == '3, 7-9'
+    assert format_ranges([]) == ''
 
 
 def test_throughput_is_measured_against_drawing_alone():
     speed = Throughput(2)
     assert speed.to_json() == {'ticks_per_s': 0.0, 'render_bound_per_s': 0.0, 'share': 0.0}
-    speed.add(Effort(100, 10.0, 11.0, 0.8))
-    speed.add(Effort(100, 10.0, 11.25, 0.8))
+    speed.add(RolloutTiming(100, 10.0, 11.0, 0.8))
+    speed.add(RolloutTiming(100, 10.0, 11.25, 0.8))
     # 200 ticks in 1.25 s; two workers that only draw make 200 in 0.8 s.
     assert speed.to_json() == {'ticks_per_s': 160.0, 'render_bound_per_s': 250.0, 'share': 0.64}

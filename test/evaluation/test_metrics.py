@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_pilot.evaluation.metrics import Flight, clearance_m, command_changes, path_ratio
+from liquid_pilot.evaluation.metrics import FlightMetrics, clearance_m, command_rate_rms, path_ratio
 from liquid_pilot.interfaces import Command
 from liquid_pilot.simulation.base.mission import MissionResult
-from liquid_pilot.simulation.forest.layout import generate
+from liquid_pilot.simulation.forest.layout import generate_forest
 
 
 def test_clearance_is_between_the_hull_and_the_bark_and_between_two_ticks_too():
@@ -42,17 +42,17 @@ def test_changes_of_the_command_are_rates_of_what_left_the_guard():
     def command(k, forward, left=0.0, up=0.0, turn=0.0):
         return Command(k * 50_000_000, forward, left, up, turn)
 
-    assert command_changes([command(0, 1.0), command(0, 1.0), command(1, 1.0)]) == (0.0, 0.0)
-    assert command_changes([command(k, 1.0, turn=0.3) for k in range(9)]) == (0.0, 0.0)
-    assert command_changes([command(0, 1.0)]) == (0.0, 0.0)
+    assert command_rate_rms([command(0, 1.0), command(0, 1.0), command(1, 1.0)]) == (0.0, 0.0)
+    assert command_rate_rms([command(k, 1.0, turn=0.3) for k in range(9)]) == (0.0, 0.0)
+    assert command_rate_rms([command(0, 1.0)]) == (0.0, 0.0)
     ramp = [command(k, 0.03 * k, 0.04 * k, turn=-0.1 * k) for k in range(9)]
-    assert command_changes(ramp) == pytest.approx((1.0, 2.0))
+    assert command_rate_rms(ramp) == pytest.approx((1.0, 2.0))
     once = [command(0, 0.0), command(1, 0.1), command(2, 0.1), command(3, 0.1), command(4, 0.1)]
-    assert command_changes(once)[0] == pytest.approx(2.0 / math.sqrt(4))
+    assert command_rate_rms(once)[0] == pytest.approx(2.0 / math.sqrt(4))
 
 
 def test_the_path_ratio_is_of_flights_that_arrived():
-    layout = generate(3)
+    layout = generate_forest(3)
     start = layout.target_distance_m
     flown = MissionResult(3, 'success', '', 9.0, 1.25 * (start - 1.4), 1.4, layout, [])
     assert path_ratio(flown) == pytest.approx(1.25)
@@ -62,8 +62,8 @@ def test_the_path_ratio_is_of_flights_that_arrived():
 
 def test_a_path_is_written_only_when_it_was_asked_for_and_then_to_the_last_bit():
     figures = ('success', '', 1 / 3, 2 / 3, 1.0, None, 0.123456, 1.0, 0.5)
-    assert 'path' not in Flight(*figures).to_json()
-    assert Flight(*figures).to_json()['clearance_m'] == 0.1235
+    assert 'path' not in FlightMetrics(*figures).to_json()
+    assert FlightMetrics(*figures).to_json()['clearance_m'] == 0.1235
     path = [(0.1, 1 / 3, math.pi, 1e-17)]
-    again = json.loads(json.dumps(Flight(*figures, path).to_json()))
+    again = json.loads(json.dumps(FlightMetrics(*figures, path).to_json()))
     assert [tuple(row) for row in again['path']] == path

@@ -8,47 +8,69 @@ import numpy as np
 import pytest
 
 from liquid_pilot.evaluation.report import (
-    COLOURS,
     INTERRUPTED,
-    Shots,
+    OUTCOME_COLOURS,
+    CameraFrames,
     contact_sheet,
     draw_paths,
-    duration_text,
+    format_duration,
     summarise,
     write_report,
 )
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
 from liquid_pilot.simulation.base.mission import OUTCOMES, MissionResult
-from liquid_pilot.simulation.forest.layout import generate
+from liquid_pilot.simulation.forest.layout import generate_forest
 
 
 def result(seed, outcome='success', reason='', path=True):
-    layout = generate(seed)
+    layout = generate_forest(seed)
     ends = np.linspace((0.0, *layout.start_enu_m), (9.0, *layout.target_enu_m[:2], 1.5), 40)
-    return MissionResult(seed, outcome, reason, 9.0, 11.5, 1.0 if path else math.nan, layout,
-                         [tuple(row) for row in ends] if path else [])
+    return MissionResult(
+        seed,
+        outcome,
+        reason,
+        9.0,
+        11.5,
+        1.0 if path else math.nan,
+        layout,
+        [tuple(row) for row in ends] if path else [],
+    )
 
 
 def shots(seed, outcome='success', frames=9, colour=(10, 200, 30)):
     pixels = np.tile(np.uint8(colour), (72, 128, 1)).tobytes()
-    return Shots(seed, outcome, [
-        (0.5 * k, ImageBuffer(pixels, 128, 72, 384, 'rgb8')) for k in range(frames)])
+    return CameraFrames(
+        seed, outcome, [(0.5 * k, ImageBuffer(pixels, 128, 72, 384, 'rgb8')) for k in range(frames)]
+    )
 
 
 def test_the_report_holds_missions_summary_and_run(tmp_path):
-    results = [result(1), result(2, 'crash', 'hit tree_1'), result(3, 'timeout', '40 s were up'),
-               result(4, 'aborted', INTERRUPTED, path=False)]
+    results = [
+        result(1),
+        result(2, 'crash', 'hit tree_1'),
+        result(3, 'timeout', '40 s were up'),
+        result(4, 'aborted', INTERRUPTED, path=False),
+    ]
     files = write_report(tmp_path / 'run', results, {'pilot': 'x', 'path': tmp_path}, [shots(1)])
-    assert [file.name for file in files] == [
-        'report.json', 'paths.npz', 'paths.png', 'camera.png']
+    assert [file.name for file in files] == ['report.json', 'paths.npz', 'paths.png', 'camera.png']
     assert sorted(file.name for file in (tmp_path / 'run').iterdir()) == sorted(
-        file.name for file in files)
+        file.name for file in files
+    )
     content = json.loads(files[0].read_text())
     assert [mission['outcome'] for mission in content['missions']] == [
-        'success', 'crash', 'timeout', 'aborted']
+        'success',
+        'crash',
+        'timeout',
+        'aborted',
+    ]
     assert content['missions'][0] == {
-        'seed': 1, 'outcome': 'success', 'reason': '', 'duration_s': 9.0,
-        'distance_flown_m': 11.5, 'target_distance_m': 1.0}
+        'seed': 1,
+        'outcome': 'success',
+        'reason': '',
+        'duration_s': 9.0,
+        'distance_flown_m': 11.5,
+        'target_distance_m': 1.0,
+    }
     assert content['missions'][3]['target_distance_m'] is None
     assert content['summary']['trials'] == 3
     assert content['summary']['success_rate'] == 0.3333
@@ -66,7 +88,7 @@ def test_only_what_the_user_interrupted_is_no_trial():
     counted = summarise([result(1), result(2, 'aborted', INTERRUPTED)])
     assert (counted['trials'], counted['success_rate']) == (1, 1.0)
     assert summarise([])['success_rate'] is None
-    assert set(COLOURS) == set(OUTCOMES)
+    assert set(OUTCOME_COLOURS) == set(OUTCOMES)
 
 
 def test_without_pictures_there_is_json_only(tmp_path):
@@ -83,7 +105,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path):
 
 
 def rgb(outcome):
-    return np.array([int(COLOURS[outcome][i:i + 2], 16) for i in (1, 3, 5)])
+    return np.array([int(OUTCOME_COLOURS[outcome][i : i + 2], 16) for i in (1, 3, 5)])
 
 
 def share(picture, colour):
@@ -101,7 +123,7 @@ def test_paths_are_drawn_in_the_colour_of_their_outcome(count):
 
 
 def test_the_contact_sheet_has_a_row_a_mission_and_evenly_spread_frames():
-    sheet = contact_sheet([shots(1), shots(2, 'crash', frames=2), Shots(3, 'aborted', [])])
+    sheet = contact_sheet([shots(1), shots(2, 'crash', frames=2), CameraFrames(3, 'aborted', [])])
     assert sheet.shape == (2 * (144 + 18 + 4) + 4, 6 * 260 + 4, 3)
     assert tuple(sheet[60, 100]) == (10, 200, 30)
     assert tuple(sheet[60, -60]) == (10, 200, 30)
@@ -111,6 +133,6 @@ def test_the_contact_sheet_has_a_row_a_mission_and_evenly_spread_frames():
 
 
 def test_durations_for_people():
-    assert duration_text(12.34) == '12.3 s'
-    assert duration_text(245.0) == '4 min 05 s'
-    assert duration_text(math.nan) == '-'
+    assert format_duration(12.34) == '12.3 s'
+    assert format_duration(245.0) == '4 min 05 s'
+    assert format_duration(math.nan) == '-'

@@ -11,13 +11,19 @@ import pytest
 
 from liquid_pilot import pilot_file
 from liquid_pilot.evaluation import results_store, runner
-from liquid_pilot.evaluation.results_store import FILE, PACKED, Cell, Ledger, code_digest
+from liquid_pilot.evaluation.results_store import (
+    GZIP_RESULTS_FILE,
+    RESULTS_FILE,
+    ResultsStore,
+    RunKey,
+    code_digest,
+)
 from liquid_pilot.evaluation.runner import evaluate
-from liquid_pilot.evaluation.workers import Job, Terms, fly_all
+from liquid_pilot.evaluation.workers import Job, RunConfig, fly_all
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base import condition as weather
 from liquid_pilot.simulation.base.task import MissionRules
-from liquid_pilot.simulation.rollout import fly
+from liquid_pilot.simulation.rollout import fly_missions
 from liquid_pilot.simulation.tasks.registry import expand_conditions
 
 SHORT = MissionRules(time_limit_s=1.0)
@@ -43,23 +49,33 @@ def families(monkeypatch):
     monkeypatch.setattr(weather, 'FAMILIES', {'snow': 'white', 'wind': 'air'})
 
 
-@pytest.mark.parametrize(('text', 'labels'), [
-    ('clear', ['clear']),
-    ('clear, snow:3 ,wind:4@3s', ['clear', 'snow:3', 'wind:4@3s']),
-    ('snow:2-4', ['snow:2', 'snow:3', 'snow:4']),
-    ('all:3', ['snow:3', 'wind:3']),
-    ('all:1-2@2.5s', ['snow:1@2.5s', 'snow:2@2.5s', 'wind:1@2.5s', 'wind:2@2.5s']),
-    ('snow:4@3s+wind:2,snow:4@3+wind:2,clear,clear', ['snow:4@3s+wind:2', 'clear']),
-])
+@pytest.mark.parametrize(
+    ('text', 'labels'),
+    [
+        ('clear', ['clear']),
+        ('clear, snow:3 ,wind:4@3s', ['clear', 'snow:3', 'wind:4@3s']),
+        ('snow:2-4', ['snow:2', 'snow:3', 'snow:4']),
+        ('all:3', ['snow:3', 'wind:3']),
+        ('all:1-2@2.5s', ['snow:1@2.5s', 'snow:2@2.5s', 'wind:1@2.5s', 'wind:2@2.5s']),
+        ('snow:4@3s+wind:2,snow:4@3+wind:2,clear,clear', ['snow:4@3s+wind:2', 'clear']),
+    ],
+)
 def test_lists_of_conditions(families, text, labels):
     assert expand_conditions(text) == labels
 
 
-@pytest.mark.parametrize(('text', 'words'), [
-    ('hail:3', "no condition named 'hail'"), ('snow', 'is not a condition'),
-    ('snow:4-2', 'LOW-HIGH'), ('snow:1-9', 'LOW-HIGH'), ('snow:5-6', 'severity is 1 to 5'),
-    ('all:7', 'severity is 1 to 5'), ('snow:1-2+wind:3', 'is not a condition'),
-])
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('hail:3', "no condition named 'hail'"),
+        ('snow', 'is not a condition'),
+        ('snow:4-2', 'LOW-HIGH'),
+        ('snow:1-9', 'LOW-HIGH'),
+        ('snow:5-6', 'severity is 1 to 5'),
+        ('all:7', 'severity is 1 to 5'),
+        ('snow:1-2+wind:3', 'is not a condition'),
+    ],
+)
 def test_conditions_that_there_are_not(families, text, words):
     with pytest.raises(LiquidPilotError, match=words):
         expand_conditions(text)
@@ -67,8 +83,15 @@ def test_conditions_that_there_are_not(families, text, words):
 
 def flown(pilots, seeds, **more):
     seen = []
-    results = evaluate(pilots, ['clear'], seeds, rules=SHORT, workers=more.pop('workers', 1),
-                       on_progress=lambda d, t, cell, f, s: seen.append((d, t, cell)), **more)
+    results = evaluate(
+        pilots,
+        ['clear'],
+        seeds,
+        rules=SHORT,
+        workers=more.pop('workers', 1),
+        on_progress=lambda d, t, cell, f, s: seen.append((d, t, cell)),
+        **more,
+    )
     return results, seen
 
 
@@ -79,11 +102,14 @@ def test_what_is_known_is_not_flown_again(pilot, twin, tmp_path):
     assert (seen, again.flown, again.flights) == ([], 0, first.flights)
     more, seen = flown([pilot, twin], [8, 9], out=tmp_path)
     assert [(cell.seed, cell.pilot == twin.digest) for *_, cell in seen] == [
-        (8, True), (9, False), (9, True)], 'pairs are flown one after the other'
+        (8, True),
+        (9, False),
+        (9, True),
+    ], 'pairs are flown one after the other'
     assert more.of('forest-ltc', 'clear') == more.of('twin', 'clear'), 'the same network'
     assert set(more.of('twin', 'clear')) == {8, 9}
-    assert len((tmp_path / FILE).read_text().splitlines()) == 5
-    assert 'path' not in json.loads((tmp_path / FILE).read_text().splitlines()[0])
+    assert len((tmp_path / RESULTS_FILE).read_text().splitlines()) == 5
+    assert 'path' not in json.loads((tmp_path / RESULTS_FILE).read_text().splitlines()[0])
 
 
 def test_other_rules_and_other_paths_are_other_missions(pilot, tmp_path):
@@ -92,7 +118,7 @@ def test_other_rules_and_other_paths_are_other_missions(pilot, tmp_path):
     assert len(seen) == 1
     kept, seen = flown([pilot], [7], out=tmp_path, keep_paths=True)
     assert len(seen) == 1
-    reference, = fly([7], pilot, rules=SHORT)
+    (reference,) = fly_missions([7], pilot, rules=SHORT)
     again, seen = flown([pilot], [7], out=tmp_path, keep_paths=True)
     assert seen == []
     for results in (kept, again):
@@ -102,7 +128,7 @@ def test_other_rules_and_other_paths_are_other_missions(pilot, tmp_path):
 
 def test_a_torn_line_costs_one_mission(pilot, tmp_path):
     first, _ = flown([pilot], [7, 8], out=tmp_path)
-    file = tmp_path / FILE
+    file = tmp_path / RESULTS_FILE
     file.write_bytes(file.read_bytes()[:-40])
     again, seen = flown([pilot], [7, 8], out=tmp_path)
     assert [cell.seed for *_, cell in seen] == [8]
@@ -113,31 +139,31 @@ def test_a_torn_line_costs_one_mission(pilot, tmp_path):
 
 def test_a_packed_file_is_read_and_left_as_it_is(pilot, tmp_path):
     first, _ = flown([pilot], [7, 8], out=tmp_path)
-    packed = tmp_path / PACKED
-    packed.write_bytes(gzip.compress((tmp_path / FILE).read_bytes()))
-    (tmp_path / FILE).unlink()
+    packed = tmp_path / GZIP_RESULTS_FILE
+    packed.write_bytes(gzip.compress((tmp_path / RESULTS_FILE).read_bytes()))
+    (tmp_path / RESULTS_FILE).unlink()
     before = packed.read_bytes()
     again, seen = flown([pilot], [7, 8, 9], out=tmp_path)
     assert [cell.seed for *_, cell in seen] == [9]
     assert first.flights.items() <= again.flights.items()
-    assert len((tmp_path / FILE).read_text().splitlines()) == 1
+    assert len((tmp_path / RESULTS_FILE).read_text().splitlines()) == 1
     assert packed.read_bytes() == before
-    assert results_store.read(tmp_path) == again.flights
-    assert results_store.read(tmp_path / 'nothing') == {}
+    assert results_store.read_results(tmp_path) == again.flights
+    assert results_store.read_results(tmp_path / 'nothing') == {}
     for broken in (before[:-20], b'no gzip', before[:30] + b'no deflate' + before[40:]):
         packed.write_bytes(broken)
-        for reader in (results_store.read, Ledger):
+        for reader in (results_store.read_results, ResultsStore):
             with pytest.raises(LiquidPilotError, match='cannot be read'):
                 reader(tmp_path)
 
 
 def test_two_runs_do_not_write_to_one_file(tmp_path):
-    with Ledger(tmp_path), pytest.raises(LiquidPilotError, match='another evaluation'):
-        Ledger(tmp_path)
-    Ledger(tmp_path).close()
+    with ResultsStore(tmp_path), pytest.raises(LiquidPilotError, match='another evaluation'):
+        ResultsStore(tmp_path)
+    ResultsStore(tmp_path).close()
     (tmp_path / 'file').write_text('')
     with pytest.raises(LiquidPilotError, match='cannot be written'):
-        Ledger(tmp_path / 'file' / 'below')
+        ResultsStore(tmp_path / 'file' / 'below')
 
 
 def test_the_code_digest_follows_what_decides_a_flight_and_nothing_else(tmp_path):
@@ -151,35 +177,51 @@ def test_the_code_digest_follows_what_decides_a_flight_and_nothing_else(tmp_path
     (package / 'simulation' / '__pycache__' / 'x.pyc').write_text('')
     assert code_digest(package=package) == before
     seen = {before}
-    for name in ('liquid/dynamics.py', 'onboard/engine.py', 'fleet/rover.py',
-                 'simulation/severities.yaml', 'evaluation/missions.py', 'interfaces.py'):
+    for name in (
+        'liquid/dynamics.py',
+        'onboard/engine.py',
+        'fleet/rover.py',
+        'simulation/severities.yaml',
+        'evaluation/missions.py',
+        'interfaces.py',
+    ):
         with open(package / name, 'a') as file:
             file.write('\n')
         seen.add(code_digest(package=package))
     assert len(seen) == 7
-    assert set(results_store.DECIDES) == {
-        'interfaces.py', 'liquid', 'onboard', 'fleet', 'simulation', 'evaluation/missions.py',
-        'evaluation/flight.py'}
+    assert set(results_store.DIGEST_SOURCES) == {
+        'interfaces.py',
+        'liquid',
+        'onboard',
+        'fleet',
+        'simulation',
+        'evaluation/missions.py',
+        'evaluation/flight.py',
+    }
 
 
 def test_a_pilot_is_named_once_and_told_apart(pilot, twin, tmp_path):
     with pytest.raises(LiquidPilotError, match='named twice'):
-        runner.names([pilot, pilot], ['', ''])
+        runner.unique_names([pilot, pilot], ['', ''])
     with pytest.raises(LiquidPilotError, match='at least one'):
-        runner.names([], [])
+        runner.unique_names([], [])
     other = tmp_path / 'same-name'
     shutil.copytree(pilot.path, other)
     with open(other / 'pilot.json', 'a') as file:
         file.write('\n')
-    named = runner.names([pilot, pilot_file.load(other), twin, twin], ['', '', '', 'adapt'])
+    named = runner.unique_names([pilot, pilot_file.load(other), twin, twin], ['', '', '', 'adapt'])
     assert list(named)[2:] == ['twin', 'twin+adapt'] and len(named) == 4
     assert next(iter(named)) == f'forest-ltc-{pilot.digest[:6]}'
 
 
 def test_a_pilot_flies_as_trained_and_adapting_side_by_side(pilot, tmp_path):
     """Each mode is a cell of its own, kept and compared apart; as trained is what it was."""
-    modes = ['', 'adapt', 'adapt:receptors=false,hold_frames=false,stretch_core=false,'
-                          'caution=false,photometric=false,learn_receptors=false']
+    modes = [
+        '',
+        'adapt',
+        'adapt:receptors=false,reject_novel_frames=false,slow_core_on_novelty=false,'
+        'slowdown_on_blindness=false,photometric=false,learn_temporal_filter=false',
+    ]
 
     def run():
         return runner.evaluate([pilot] * 3, ['noise:5'], [3], tmp_path, workers=1, modes=modes)
@@ -194,9 +236,19 @@ def test_a_pilot_flies_as_trained_and_adapting_side_by_side(pilot, tmp_path):
     assert before.flown == 0 and before.of('forest-ltc', 'noise:5')[3] == trained
 
 
-@pytest.mark.parametrize('mode', ['adopt', 'adapt:', 'adapt:x=1', 'adapt:stretch=fast',
-                                  'adapt:stretch=8,stretch=9', 'adapt:caution=1',
-                                  'adapt:learn_core=all', 'adapt:stretch=-1'])
+@pytest.mark.parametrize(
+    'mode',
+    [
+        'adopt',
+        'adapt:',
+        'adapt:x=1',
+        'adapt:stretch=fast',
+        'adapt:stretch=8,stretch=9',
+        'adapt:slowdown_on_blindness=1',
+        'adapt:learn_core=all',
+        'adapt:stretch=-1',
+    ],
+)
 def test_a_mode_that_cannot_be_read_is_refused_before_anything_flies(pilot, mode):
     with pytest.raises(LiquidPilotError, match=r'adapt|learn_core'):
         runner.evaluate([pilot], ['clear'], [3], workers=1, modes=[mode])
@@ -211,8 +263,9 @@ def test_a_worker_that_is_killed_costs_no_mission(pilot, tmp_path):
             killed.append(victim.pid)
             victim.kill()
 
-    results = evaluate([pilot], ['clear'], range(7, 12), tmp_path, 2, kill_one, said.append,
-                       rules=SHORT)
+    results = evaluate(
+        [pilot], ['clear'], range(7, 12), tmp_path, 2, kill_one, said.append, rules=SHORT
+    )
     assert killed and len(said) == 1 and 'worker process died' in said[0]
     assert set(results.of('forest-ltc', 'clear')) == set(range(7, 12))
     assert results.given_up == []
@@ -230,11 +283,16 @@ class Deadly:
 
 def test_a_mission_that_kills_every_worker_is_given_up_and_the_others_fly(pilot):
     def job(seed, conditions=()):
-        return Job(Cell('', pilot.digest, 'clear', 'cmd_vel', seed), str(pilot.path), conditions)
+        return Job(RunKey('', pilot.digest, 'clear', 'cmd_vel', seed), str(pilot.path), conditions)
 
     said, done = [], []
-    given_up = fly_all([job(1), job(2, (Deadly(),)), job(3)], Terms(SHORT), 2,
-                       lambda cell, flight, effort: done.append(cell.seed), said.append)
+    given_up = fly_all(
+        [job(1), job(2, (Deadly(),)), job(3)],
+        RunConfig(SHORT),
+        2,
+        lambda cell, flight, effort: done.append(cell.seed),
+        said.append,
+    )
     assert [cell.seed for cell in given_up] == [2]
     assert sorted(done) == [1, 3]
     assert len(said) == 3
@@ -246,4 +304,4 @@ def test_an_interrupted_run_returns_what_there_is(pilot, tmp_path):
 
     results = evaluate([pilot], ['clear'], [7, 8, 9], tmp_path, 1, stop, rules=SHORT)
     assert results.interrupted and set(results.of('forest-ltc', 'clear')) == {7}
-    assert len((tmp_path / FILE).read_text().splitlines()) == 1
+    assert len((tmp_path / RESULTS_FILE).read_text().splitlines()) == 1

@@ -15,10 +15,16 @@ from liquid_pilot.evaluation.statistics import (
 )
 
 
-@pytest.mark.parametrize(('successes', 'trials', 'low', 'high'), [
-    (0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0),
-    (95, 100, 0.8882, 0.9785), (81, 263, 0.2553, 0.3662),  # the last: Newcombe 1998, table I
-])
+@pytest.mark.parametrize(
+    ('successes', 'trials', 'low', 'high'),
+    [
+        (0, 10, 0.0, 0.2775),
+        (5, 10, 0.2366, 0.7634),
+        (10, 10, 0.7225, 1.0),
+        (95, 100, 0.8882, 0.9785),
+        (81, 263, 0.2553, 0.3662),  # the last: Newcombe 1998, table I
+    ],
+)
 def test_known_intervals(successes, trials, low, high):
     assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
@@ -34,8 +40,10 @@ def test_impossible_counts_are_refused(successes, trials):
 
 
 # Garwood's intervals as tables have them.
-@pytest.mark.parametrize(('events', 'low', 'high'), [
-    (0, 0.0, 3.689), (1, 0.0253, 5.572), (8, 3.454, 15.763), (100, 81.364, 121.627)])
+@pytest.mark.parametrize(
+    ('events', 'low', 'high'),
+    [(0, 0.0, 3.689), (1, 0.0253, 5.572), (8, 3.454, 15.763), (100, 81.364, 121.627)],
+)
 def test_poisson_intervals(events, low, high):
     assert poisson_interval(events) == pytest.approx((low, high), abs=1e-3)
 
@@ -45,11 +53,18 @@ def test_a_negative_count_of_events_is_refused():
         poisson_interval(-1)
 
 
-@pytest.mark.parametrize(('only_first', 'only_second', 'p'), [
-    (1, 7, 0.0703),  # Fagerland, Lydersen and Laake 2013, airway hyper-responsiveness
-    (0, 0, 1.0), (5, 5, 1.0), (0, 1, 1.0), (0, 5, 0.0625), (10, 1, 0.0117),
-    (86, 150, 3.716e-05),  # Agresti's approval of the prime minister; scipy.stats.binomtest
-])
+@pytest.mark.parametrize(
+    ('only_first', 'only_second', 'p'),
+    [
+        (1, 7, 0.0703),  # Fagerland, Lydersen and Laake 2013, airway hyper-responsiveness
+        (0, 0, 1.0),
+        (5, 5, 1.0),
+        (0, 1, 1.0),
+        (0, 5, 0.0625),
+        (10, 1, 0.0117),
+        (86, 150, 3.716e-05),  # Agresti's approval of the prime minister; scipy.stats.binomtest
+    ],
+)
 def test_mcnemars_exact_test(only_first, only_second, p):
     assert mcnemar_exact(only_first, only_second) == pytest.approx(p, rel=1e-2)
     assert mcnemar_exact(only_second, only_first) == mcnemar_exact(only_first, only_second)
@@ -66,8 +81,10 @@ def test_very_many_pairs_do_not_underflow():
 def test_mcnemar_is_a_level_of_significance(only_first, only_second):
     """Under equality the chance of a p-value of at most p is at most p."""
     p, tosses = mcnemar_exact(only_first, only_second), only_first + only_second
-    chance = sum(math.comb(tosses, k) for k in range(tosses + 1)
-                 if mcnemar_exact(k, tosses - k) <= p) / 2**tosses
+    chance = (
+        sum(math.comb(tosses, k) for k in range(tosses + 1) if mcnemar_exact(k, tosses - k) <= p)
+        / 2**tosses
+    )
     assert chance <= p * (1 + 1e-9)
 
 

@@ -32,8 +32,9 @@ def _of_ncps(cell: LTCCell) -> LtcParameters:
     return LtcParameters.from_tensors(tensors)
 
 
-@pytest.mark.parametrize('theirs', [FullyConnected(34, 4), NCP(18, 12, 4, 8, 6, 8, 6)],
-                         ids=['dense', 'ncp'])
+@pytest.mark.parametrize(
+    'theirs', [FullyConnected(34, 4), NCP(18, 12, 4, 8, 6, 8, 6)], ids=['dense', 'ncp']
+)
 @pytest.mark.parametrize('dt_s', [0.001, 1.0 / 30.0, 1.0, 10.0])
 def test_weights_of_ncps_give_the_outputs_of_ncps(theirs, dt_s):
     torch.manual_seed(1)
@@ -59,10 +60,14 @@ def test_weights_of_ncps_give_the_outputs_of_ncps(theirs, dt_s):
 def _cases(draw):
     neurons = draw(st.integers(1, 40))
     return {
-        'inputs': draw(st.integers(1, 70)), 'neurons': neurons,
-        'motors': draw(st.integers(1, neurons)), 'unfolds': draw(st.integers(1, 8)),
-        'dt_s': draw(st.floats(1e-3, 10.0)), 'size': draw(st.sampled_from([1.0, 1e3, 1e30, 3e38])),
-        'scale': draw(st.floats(-3.0, 3.0)), 'seed': draw(st.integers(0, 1000)),
+        'inputs': draw(st.integers(1, 70)),
+        'neurons': neurons,
+        'motors': draw(st.integers(1, neurons)),
+        'unfolds': draw(st.integers(1, 8)),
+        'dt_s': draw(st.floats(1e-3, 10.0)),
+        'size': draw(st.sampled_from([1.0, 1e3, 1e30, 3e38])),
+        'scale': draw(st.floats(-3.0, 3.0)),
+        'seed': draw(st.integers(0, 1000)),
     }
 
 
@@ -107,8 +112,7 @@ def test_a_step_is_the_equation(parameters_for):
     core = LtcDynamics(p, unfolds)
     np.testing.assert_allclose(core.step(v, x, dt_s), expected, rtol=1e-5, atol=1e-6)
     at_start = opened('sensory_', x * p.input_w + p.input_b).sum(0) + opened('', v).sum(0)
-    np.testing.assert_allclose(
-        core.time_constants(v, x), p.cm / (p.gleak + at_start), rtol=1e-5)
+    np.testing.assert_allclose(core.time_constants(v, x), p.cm / (p.gleak + at_start), rtol=1e-5)
 
 
 def test_the_time_constant_is_that_of_the_decay(parameters_for):
@@ -146,10 +150,17 @@ def test_scales_multiply_the_conductances_by_their_exponentials(parameters_for):
     by_scale = LtcDynamics(p, 4)
     changed = dataclasses.replace(p, cm=p.cm * np.exp(log_cm), gleak=p.gleak * np.exp(log_gleak))
     by_parameter = LtcDynamics(changed, 4)
-    np.testing.assert_allclose(by_scale.step(v, x, 0.05, log_cm, log_gleak),
-                               by_parameter.step(v, x, 0.05), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(by_scale.time_constants(v, x, log_cm, log_gleak),
-                               by_parameter.time_constants(v, x), rtol=1e-5)
+    np.testing.assert_allclose(
+        by_scale.step(v, x, 0.05, log_cm, log_gleak),
+        by_parameter.step(v, x, 0.05),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        by_scale.time_constants(v, x, log_cm, log_gleak),
+        by_parameter.time_constants(v, x),
+        rtol=1e-5,
+    )
 
 
 def test_no_scales_and_scales_of_zero_give_the_same_bits(parameters_for):
@@ -252,7 +263,8 @@ def test_absent_synapses_have_no_gradient(parameters_for):
     p = parameters_for(NCP_WIRING)
     x = np.ones((2, 3, 9), np.float32)
     _, cache = forward_sequence(
-        p, 6, np.zeros((2, 15), np.float32), x, np.full((2, 3), 0.05, np.float32))
+        p, 6, np.zeros((2, 15), np.float32), x, np.full((2, 3), 0.05, np.float32)
+    )
     grads, _, _ = backward_sequence(p, 6, cache, np.ones((2, 3, 15), np.float32))
     for name in ('w', 'sigma', 'mu', 'erev'):
         assert (grads[name][NCP_WIRING.polarity == 0] == 0.0).all()
@@ -274,6 +286,7 @@ def test_sequences_of_other_shapes_are_refused(parameters_for):
 def _spoil(name, change):
     def spoil(tensors):
         tensors[name] = change(tensors[name])
+
     return spoil
 
 
@@ -282,25 +295,29 @@ def _set(index, value):
         tensor = tensor.copy()
         tensor[index] = value
         return tensor
+
     return change
 
 
-@pytest.mark.parametrize(('spoil', 'message'), [
-    (lambda tensors: tensors.pop('mu'), "'mu' is missing"),
-    (lambda tensors: tensors.update(other=tensors['mu']), "'other' is not a parameter"),
-    (_spoil('w', lambda w: w[:, :-1]), "'w' must have the shape"),
-    (_spoil('sensory_mu', lambda mu: mu.T), "'sensory_mu' must have the shape"),
-    (_spoil('input_w', lambda w: w[:, None]), "'input_w' must be a vector"),
-    (_spoil('output_w', lambda w: np.ones(12, np.float32)), "'output_w' has 12 entries"),
-    (_spoil('sigma', lambda s: s.astype(np.float64)), "'sigma' must be float32, not float64"),
-    (_spoil('erev', lambda e: e.tolist()), "'erev' must be float32, not list"),
-    (_spoil('vleak', _set(2, np.nan)), "'vleak' holds values that are not finite"),
-    (_spoil('output_b', _set(0, np.inf)), "'output_b' holds values that are not finite"),
-    (_spoil('cm', _set(0, 0.0)), "'cm' must be positive"),
-    (_spoil('gleak', _set(0, -0.1)), "'gleak' must not be negative"),
-    (_spoil('w', _set((1, 2), -0.1)), "'w' must not be negative"),
-    (_spoil('sensory_w', _set((1, 2), -0.1)), "'sensory_w' must not be negative"),
-])
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (lambda tensors: tensors.pop('mu'), "'mu' is missing"),
+        (lambda tensors: tensors.update(other=tensors['mu']), "'other' is not a parameter"),
+        (_spoil('w', lambda w: w[:, :-1]), "'w' must have the shape"),
+        (_spoil('sensory_mu', lambda mu: mu.T), "'sensory_mu' must have the shape"),
+        (_spoil('input_w', lambda w: w[:, None]), "'input_w' must be a vector"),
+        (_spoil('output_w', lambda w: np.ones(12, np.float32)), "'output_w' has 12 entries"),
+        (_spoil('sigma', lambda s: s.astype(np.float64)), "'sigma' must be float32, not float64"),
+        (_spoil('erev', lambda e: e.tolist()), "'erev' must be float32, not list"),
+        (_spoil('vleak', _set(2, np.nan)), "'vleak' holds values that are not finite"),
+        (_spoil('output_b', _set(0, np.inf)), "'output_b' holds values that are not finite"),
+        (_spoil('cm', _set(0, 0.0)), "'cm' must be positive"),
+        (_spoil('gleak', _set(0, -0.1)), "'gleak' must not be negative"),
+        (_spoil('w', _set((1, 2), -0.1)), "'w' must not be negative"),
+        (_spoil('sensory_w', _set((1, 2), -0.1)), "'sensory_w' must not be negative"),
+    ],
+)
 def test_bad_tensors_are_refused_by_name(parameters_for, spoil, message):
     tensors = parameters_for(DENSE_WIRING).to_tensors()
     LtcParameters.from_tensors(tensors)

@@ -31,8 +31,14 @@ def _run(package_parent: Path, **environment: str | None) -> tuple[str, int]:
         env.pop(name, None)
         if value is not None:
             env[name] = value
-    done = subprocess.run([sys.executable, '-c', SCRIPT], env=env, capture_output=True, text=True,
-                          cwd=package_parent, timeout=180)
+    done = subprocess.run(
+        [sys.executable, '-c', SCRIPT],
+        env=env,
+        capture_output=True,
+        text=True,
+        cwd=package_parent,
+        timeout=180,
+    )
     assert done.returncode == 0, done.stderr
     folder, hits = done.stdout.rsplit(maxsplit=1)
     return folder.strip(), int(hits)
@@ -92,30 +98,35 @@ def test_a_change_in_one_file_of_kernels_drops_what_others_compiled(tmp_path):
 AHEAD = """
 import sys
 import numpy as np
-from liquid_pilot.liquid import _kernels, ahead
+from liquid_pilot.liquid import _kernels, precompile
 if len(sys.argv) > 1:
     sys.executable = sys.argv[1]
-ahead.compile_ahead()
-ahead.main()
+precompile.precompile_kernels()
+precompile.main()
 hits = [sum(kernel.stats.cache_hits.values()) for kernel in (_kernels.step, _kernels.conductance)]
 print('hits', hits)
 """
 
 
-def _ahead(*arguments: str, **environment: str) -> str:
+def _precompile(*arguments: str, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, '-c', AHEAD, *arguments], env={**os.environ, **environment},
-        capture_output=True, text=True, cwd=PACKAGE.parent, timeout=180)
+        [sys.executable, '-c', AHEAD, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        timeout=180,
+    )
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout.strip()
 
 
 def test_another_process_compiles_what_a_flight_then_loads(tmp_path):
-    assert _ahead(NUMBA_CACHE_DIR=str(tmp_path)) == 'hits [1, 1]'
+    assert _precompile(NUMBA_CACHE_DIR=str(tmp_path)) == 'hits [1, 1]'
     # Nothing is left to compile: a compiler that fails is not even asked.
-    assert _ahead('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path)) == 'hits [1, 1]'
+    assert _precompile('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path)) == 'hits [1, 1]'
 
 
 def test_where_the_other_process_fails_this_one_compiles(tmp_path):
-    assert _ahead('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path / 'a')) == 'hits [0, 0]'
-    assert _ahead('/bin/false', NUMBA_CACHE_DIR=str(tmp_path / 'b')) == 'hits [0, 0]'
+    assert _precompile('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path / 'a')) == 'hits [0, 0]'
+    assert _precompile('/bin/false', NUMBA_CACHE_DIR=str(tmp_path / 'b')) == 'hits [0, 0]'

@@ -11,15 +11,19 @@ from hypothesis import strategies as st
 
 from liquid_pilot.liquid import wiring
 from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
-from liquid_pilot.liquid.sensitivity import LtcSensitivity, SensitiveState
+from liquid_pilot.liquid.sensitivity import LtcSensitivity, StateWithSensitivities
 
 NCP = wiring.ncp(9, 7, 5, 3, 3, 3, 4, 2, seed=5)
 DENSE = wiring.dense(9, 11, 3, seed=5)
 # Sizes on both sides of the kernel's blocks of columns, and more than it takes in one pass.
 NETS = {
-    'one': wiring.dense(3, 1, 1, seed=5), 'eight': wiring.dense(3, 8, 2, seed=5),
-    'ncp': NCP, 'dense': DENSE, 'ncp34': wiring.ncp(64, 18, 12, 4, 6, 6, 6, 4, seed=5),
-    'dense34': wiring.dense(64, 34, 4, seed=5), 'dense50': wiring.dense(5, 50, 4, seed=5),
+    'one': wiring.dense(3, 1, 1, seed=5),
+    'eight': wiring.dense(3, 8, 2, seed=5),
+    'ncp': NCP,
+    'dense': DENSE,
+    'ncp34': wiring.ncp(64, 18, 12, 4, 6, 6, 6, 4, seed=5),
+    'dense34': wiring.dense(64, 34, 4, seed=5),
+    'dense50': wiring.dense(5, 50, 4, seed=5),
 }
 
 
@@ -40,7 +44,8 @@ def _by_back_propagation(parameters: LtcParameters, unfolds, x, dt_s, log_cm, lo
 
     def opened(prefix, values):
         return p[prefix + 'w'] * torch.sigmoid(
-            p[prefix + 'sigma'] * (values[:, None] - p[prefix + 'mu']))
+            p[prefix + 'sigma'] * (values[:, None] - p[prefix + 'mu'])
+        )
 
     v = torch.zeros(parameters.neurons, dtype=torch.float64)
     for t in range(len(x)):
@@ -50,8 +55,9 @@ def _by_back_propagation(parameters: LtcParameters, unfolds, x, dt_s, log_cm, lo
         c = cm * unfolds / dt_s[t]
         for _ in range(unfolds):
             recurrent = opened('', v)
-            v = ((c * v + above + (recurrent * p['erev']).sum(0))
-                 / (c + below + recurrent.sum(0) + 1e-8))
+            v = (c * v + above + (recurrent * p['erev']).sum(0)) / (
+                c + below + recurrent.sum(0) + 1e-8
+            )
     rows = [torch.autograd.grad(entry, scales, retain_graph=True) for entry in v]
     return [torch.stack([row[k] for row in rows]).numpy() for k in (0, 1)]
 
@@ -170,7 +176,7 @@ def test_wrong_arguments_are_refused(parameters_for):
     with pytest.raises(ValueError, match='by_log_gleak must have the shape'):
         core.step_sensitivity(state._replace(by_log_gleak=np.zeros(11, np.float32)), x, 0.05)
     with pytest.raises(ValueError, match='shape'):
-        core.step_sensitivity(SensitiveState(np.zeros(1, np.float32), *state[1:]), x, 0.05)
+        core.step_sensitivity(StateWithSensitivities(np.zeros(1, np.float32), *state[1:]), x, 0.05)
     with pytest.raises(ValueError, match='v must have the shape'):
         core.initial_state(np.zeros(3))
 
@@ -179,9 +185,13 @@ def test_wrong_arguments_are_refused(parameters_for):
 def _cases(draw):
     neurons = draw(st.integers(1, 40))
     return {
-        'inputs': draw(st.integers(1, 70)), 'neurons': neurons, 'unfolds': draw(st.integers(1, 8)),
-        'dt_s': draw(st.floats(1e-3, 10.0)), 'size': draw(st.sampled_from([1.0, 1e3, 1e30, 3e38])),
-        'scale': draw(st.floats(-3.0, 3.0)), 'seed': draw(st.integers(0, 1000)),
+        'inputs': draw(st.integers(1, 70)),
+        'neurons': neurons,
+        'unfolds': draw(st.integers(1, 8)),
+        'dt_s': draw(st.floats(1e-3, 10.0)),
+        'size': draw(st.sampled_from([1.0, 1e3, 1e30, 3e38])),
+        'scale': draw(st.floats(-3.0, 3.0)),
+        'seed': draw(st.integers(0, 1000)),
     }
 
 

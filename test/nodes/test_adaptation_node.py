@@ -15,14 +15,14 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray
 from liquid_pilot import pilot_file
 from liquid_pilot.nodes.common import adaptation_client as adapting
 from liquid_pilot.nodes.common import qos, trace_messages
-from liquid_pilot.onboard.adaptation.frontend import FrontSettings
-from liquid_pilot.onboard.adaptation.learner import Adaptation, LearnerSettings
-from liquid_pilot.onboard.adaptation.novelty_gate import GateSettings
-from liquid_pilot.onboard.adaptation.settings import Adapting
+from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.learner import LearnerSettings, TimeScaleLearner
+from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
-from liquid_pilot.simulation.rollout import InProcessPilot, fly_one
+from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.simulation.tasks.registry import task_of
 
@@ -36,17 +36,26 @@ class Source(Rig):
         self.traces = self.node.create_publisher(Float64MultiArray, 'pilot/trace', qos.TRACE)
         self.proposals = []
         self.node.create_subscription(
-            Float32MultiArray, 'adaptation/time_constants', lambda m: self.proposals.append(
-                trace_messages.unpack_time_constants(m, pilot.digest)), qos.TRACE)
+            Float32MultiArray,
+            'adaptation/time_constants',
+            lambda m: self.proposals.append(trace_messages.unpack_time_scales(m, pilot.digest)),
+            qos.TRACE,
+        )
         self.sequence, self.flight = 0, 'first'
-        self.learner = Adaptation(pilot.familiar, pilot.wiring.neurons)
+        self.learner = TimeScaleLearner(pilot.training_statistics, pilot.wiring.neurons)
 
     def connected(self, process):
         def say():
             assert process.popen.poll() is None, process.output
-            # Of a tick that was surprised: nothing is learned from it.
-            self.traces.publish(trace_messages.pack_trace(self.trace(
-                flight=f'hello-{len(tries)}', gate=np.array([1, 0.05, 0, 0, 0, 0, 0, 0, 0.0]))))
+            # Of a tick that was novel: nothing is learned from it.
+            self.traces.publish(
+                trace_messages.pack_trace(
+                    self.trace(
+                        flight=f'hello-{len(tries)}',
+                        gate=np.array([1, 0.05, 0, 0, 0, 0, 0, 0, 0.0]),
+                    )
+                )
+            )
             tries.append(len(self.proposals))
 
         tries, count = [], len(self.proposals)
@@ -56,13 +65,24 @@ class Source(Rig):
 
     def trace(self, elapsed_s=0.05, **changes):
         """Of a tick that saw flicker."""
-        error = 9.0 * self.pilot.familiar.receptor_error
+        error = 9.0 * self.pilot.training_statistics.receptor_error
         zeros = np.zeros(self.pilot.wiring.neurons)
         return trace_messages.Trace(
-            self.pilot.digest, self.flight, self.sequence * STEP_NS, self.sequence, 0.05,
-            np.zeros(8), np.zeros(6), zeros, zeros, np.zeros(4), receptor_error=error,
-            receptor_gradient=-0.02 * error, receptor_tau=self.pilot.familiar.receptor_tau_s,
-            gate=np.array([0.0, elapsed_s, 0, 0, 0, 0, 0, 0, 0]))._replace(**changes)
+            self.pilot.digest,
+            self.flight,
+            self.sequence * STEP_NS,
+            self.sequence,
+            0.05,
+            np.zeros(8),
+            np.zeros(6),
+            zeros,
+            zeros,
+            np.zeros(4),
+            receptor_error=error,
+            receptor_gradient=-0.02 * error,
+            receptor_tau=self.pilot.training_statistics.receptor_tau_s,
+            gate=np.array([0.0, elapsed_s, 0, 0, 0, 0, 0, 0, 0]),
+        )._replace(**changes)
 
     def send(self, **changes):
         """The next trace."""
@@ -78,7 +98,7 @@ class Source(Rig):
         self.until(lambda: len(self.proposals) > count)
         [(flight, proposal)] = self.proposals[count:]
         assert (flight, proposal.sequence) == (trace.flight, trace.sequence)
-        return proposal, self.learner.add(trace_messages.evidence_in(trace))
+        return proposal, self.learner.add(trace_messages.learner_input_from(trace))
 
     def learn(self, ticks):
         """So many traces, each of them answered as the learner here does."""
@@ -97,8 +117,13 @@ def learning(ros, start_node, adaptive_pilot, eventually, tmp_path_factory):
 
     def start():
         made.process = start_node(
-            'adaptation', folder / 'adaptation.log', 'learning', pilot=str(adaptive_pilot.path),
-            snapshot=str(made.file), snapshot_period_s=3600.0)
+            'adaptation',
+            folder / 'adaptation.log',
+            'learning',
+            pilot=str(adaptive_pilot.path),
+            snapshot=str(made.file),
+            snapshot_period_s=3600.0,
+        )
         made.connected(made.process)
 
     made.start = start
@@ -113,7 +138,9 @@ def source(learning):
     if learning.process.popen.poll() is not None:
         learning.start()
     assert learning.call('adaptation/reset').success
-    learning.learner = Adaptation(learning.pilot.familiar, learning.pilot.wiring.neurons)
+    learning.learner = TimeScaleLearner(
+        learning.pilot.training_statistics, learning.pilot.wiring.neurons
+    )
     learning.flight, learning.sequence = f'flight-{time.monotonic_ns()}', 0
     learning.said.clear()
     yield learning
@@ -130,12 +157,16 @@ def test_garbage_for_a_trace_is_refused_and_not_learned_from(source):
     source.learn(3)
     error = source.trace().receptor_error
     for changes, words in (
-            ({'digest': 'cd' * 32}, 'load the same pilot file'),
-            ({'receptor_error': error * math.nan}, 'not finite'),
-            ({'receptor_gradient': error + math.inf}, 'not finite'),
-            ({'receptor_error': error + 1e30}, 'absurd'), ({'elapsed_s': math.nan}, 'elapsed time'),
-            ({'elapsed_s': -1.0}, 'elapsed time'), ({'receptor_error': np.zeros(3)}, 'not 3'),
-            ({'core_gradient': np.zeros(5)}, 'do not fit'), ({'gate': ()}, 'does not adapt')):
+        ({'digest': 'cd' * 32}, 'load the same pilot file'),
+        ({'receptor_error': error * math.nan}, 'not finite'),
+        ({'receptor_gradient': error + math.inf}, 'not finite'),
+        ({'receptor_error': error + 1e30}, 'absurd'),
+        ({'elapsed_s': math.nan}, 'elapsed time'),
+        ({'elapsed_s': -1.0}, 'elapsed time'),
+        ({'receptor_error': np.zeros(3)}, 'not 3'),
+        ({'core_gradient': np.zeros(5)}, 'do not fit'),
+        ({'gate': ()}, 'does not adapt'),
+    ):
         source.said.clear()
         source.send(**changes)
         source.until(lambda words=words: words in source.said.get('adaptation', ''))
@@ -167,11 +198,11 @@ def test_a_late_trace_of_a_flight_that_has_ended_is_ignored(source):
 
 def test_it_forgets_at_the_start_of_a_flight_when_told_to(source):
     source.learn(5)
-    assert source.set('adaptation', keep_over_restarts=False) == [(True, '')]
+    assert source.set('adaptation', keep_on_pilot_reset=False) == [(True, '')]
     source.flight, source.sequence = 'anew', 0
     source.learner.reset()
     source.learn(2)
-    assert source.set('adaptation', keep_over_restarts=True) == [(True, '')]
+    assert source.set('adaptation', keep_on_pilot_reset=True) == [(True, '')]
 
 
 def test_services(source):
@@ -209,13 +240,21 @@ def test_a_snapshot_that_cannot_be_read_is_refused_and_changes_nothing(source, c
 
 
 def test_a_node_that_cannot_read_its_snapshot_ends_with_one_line(
-        start_node, adaptive_pilot, tmp_path):
+    start_node, adaptive_pilot, tmp_path
+):
     (tmp_path / 'text').write_text('{}')
     (tmp_path / 'bytes').write_bytes(b'\xff\xfe')
     (tmp_path / 'folder').mkdir()
-    started = [start_node('adaptation', tmp_path / f'{name}.log', f'reads_{name}',
-                          pilot=str(adaptive_pilot.path), snapshot=str(tmp_path / name))
-               for name in ('text', 'bytes', 'folder')]
+    started = [
+        start_node(
+            'adaptation',
+            tmp_path / f'{name}.log',
+            f'reads_{name}',
+            pilot=str(adaptive_pilot.path),
+            snapshot=str(tmp_path / name),
+        )
+        for name in ('text', 'bytes', 'folder')
+    ]
     for process in started:
         assert process.popen.wait(60) == 1
         assert process.output.count('\n') == 1, process.output
@@ -223,16 +262,26 @@ def test_a_node_that_cannot_read_its_snapshot_ends_with_one_line(
 
 def test_live_parameters_of_the_learner(source):
     learned = source.learn(4)
-    assert source.set('adaptation', learn_receptors=False, leak_s=1.0) == [(True, '')] * 2
-    source.learner.settings = LearnerSettings(learn_receptors=False, leak_s=1.0)
+    assert (
+        source.set('adaptation', learn_temporal_filter=False, decay_to_trained_s=1.0)
+        == [(True, '')] * 2
+    )
+    source.learner.settings = LearnerSettings(learn_temporal_filter=False, decay_to_trained_s=1.0)
     assert source.learn(2) < learned
     assert source.set('adaptation', enabled=False) == [(True, '')]
     assert not source.ask()[0].receptors.any()
-    for given, words in (({'learn_core': 'all'}, 'must be one of off, cm, cm_gleak'),
-                         ({'receptor_rate': -1.0}, ''), ({'snapshot': '/x'}, 'read-only')):
+    for given, words in (
+        ({'learn_core': 'all'}, 'must be one of off, cm, cm_gleak'),
+        ({'filter_learning_rate': -1.0}, ''),
+        ({'snapshot': '/x'}, 'read-only'),
+    ):
         [(done, reason)] = source.set('adaptation', **given)
         assert not done and words in reason, reason
-    defaults = {'learn_receptors': True, 'leak_s': LearnerSettings().leak_s, 'enabled': True}
+    defaults = {
+        'learn_temporal_filter': True,
+        'decay_to_trained_s': LearnerSettings().decay_to_trained_s,
+        'enabled': True,
+    }
     assert all(done for done, _ in source.set('adaptation', **defaults))
 
 
@@ -254,7 +303,7 @@ def test_killed_and_started_again_it_proposes_what_it_had(source):
     source.flight = 'goes-on'
     source.start()
     text = source.file.read_text()
-    source.learner = Adaptation(source.pilot.familiar, source.pilot.wiring.neurons)
+    source.learner = TimeScaleLearner(source.pilot.training_statistics, source.pilot.wiring.neurons)
     source.learner.restore(text, source.pilot.digest)
     assert source.learn(1) > learned
 
@@ -270,27 +319,53 @@ def test_two_pilots_with_the_same_process_id_fly_different_flights():
     assert names[0] != names[1]
 
 
-def test_a_mission_with_adaptation_flies_as_in_one_process(
-        adaptive_pilot, run_cli, tmp_path):
+def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_cli, tmp_path):
     limit_s, seeds = 2.5, (11, 12)
     parameters = tmp_path / 'parameters.yaml'
-    parameters.write_text(yaml.safe_dump({
-        f'/**/{node}': {'ros__parameters': values} for node, values in {
-            'simulator': {'time_limit_s': limit_s},
-            'pilot': {'foresee': True, 'hold_limit_s': 0.3, 'adaptation_timeout_s': 5.0},
-            'adaptation': {'learn_core': 'cm_gleak'}}.items()}))
-    process = run_cli('fly', '--adapt', '--pilot', adaptive_pilot.path, '--missions', 2, '--seed',
-                      seeds[0], '--headless', '--condition', 'noise:5', '--out', tmp_path / 'run',
-                      '--params-file', parameters)
-    adapting = Adapting(FrontSettings(foresee=True, gate=GateSettings(hold_limit_s=0.3)),
-                        LearnerSettings(learn_core='cm_gleak'))
+    parameters.write_text(
+        yaml.safe_dump(
+            {
+                f'/**/{node}': {'ros__parameters': values}
+                for node, values in {
+                    'simulator': {'time_limit_s': limit_s},
+                    'pilot': {
+                        'carry_sensitivities': True,
+                        'max_rejection_s': 0.3,
+                        'adaptation_timeout_s': 5.0,
+                    },
+                    'adaptation': {'learn_core': 'cm_gleak'},
+                }.items()
+            }
+        )
+    )
+    process = run_cli(
+        'fly',
+        '--adapt',
+        '--pilot',
+        adaptive_pilot.path,
+        '--missions',
+        2,
+        '--seed',
+        seeds[0],
+        '--headless',
+        '--condition',
+        'noise:5',
+        '--out',
+        tmp_path / 'run',
+        '--params-file',
+        parameters,
+    )
+    adapting = AdaptationSettings(
+        FrontendSettings(carry_sensitivities=True, gate=NoveltyGateSettings(max_rejection_s=0.3)),
+        LearnerSettings(learn_core='cm_gleak'),
+    )
     rules = MissionRules(time_limit_s=limit_s)
     with Simulation(SimulationSettings(conditions=parse('noise:5'))) as simulation:
         flier = InProcessPilot(adaptive_pilot, simulation, adapting=adapting)
-        results = [fly_one(seed, simulation, flier, rules) for seed in seeds]
+        results = [fly_mission(seed, simulation, flier, rules) for seed in seeds]
         proposal = flier.learner.proposal
         trained = InProcessPilot(adaptive_pilot, simulation)
-        plain = fly_one(seeds[0], simulation, trained, rules)
+        plain = fly_mission(seeds[0], simulation, trained, rules)
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
     flown = np.load(tmp_path / 'run' / 'paths.npz')
@@ -308,21 +383,44 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(
 def test_the_shipped_rover_is_governed_through_ros_as_in_one_process(run_cli, tmp_path):
     limit_s, seed, condition = 7.0, 21, 'friction=0.7@2s'
     parameters = tmp_path / 'parameters.yaml'
-    parameters.write_text(yaml.safe_dump({
-        f'/**/{node}': {'ros__parameters': values} for node, values in {
-            'simulator': {'time_limit_s': limit_s},
-            'pilot': {'adaptation_timeout_s': 5.0}}.items()}))
-    process = run_cli('fly', '--vehicle', 'rover', '--adapt', '--missions', 1, '--seed', seed,
-                      '--headless', '--condition', condition, '--out', tmp_path / 'run',
-                      '--params-file', parameters)
+    parameters.write_text(
+        yaml.safe_dump(
+            {
+                f'/**/{node}': {'ros__parameters': values}
+                for node, values in {
+                    'simulator': {'time_limit_s': limit_s},
+                    'pilot': {'adaptation_timeout_s': 5.0},
+                }.items()
+            }
+        )
+    )
+    process = run_cli(
+        'fly',
+        '--vehicle',
+        'rover',
+        '--adapt',
+        '--missions',
+        1,
+        '--seed',
+        seed,
+        '--headless',
+        '--condition',
+        condition,
+        '--out',
+        tmp_path / 'run',
+        '--params-file',
+        parameters,
+    )
     pilot = pilot_file.load(pilot_file.resolve('road-ltc'))
     rules = replace(task_of('rover').rules, time_limit_s=limit_s)
     with Simulation(SimulationSettings(vehicle='rover', conditions=parse(condition))) as simulation:
-        driver = InProcessPilot(pilot, simulation, adapting=Adapting())
-        result = fly_one(seed, simulation, driver, rules)
+        driver = InProcessPilot(pilot, simulation, adapting=AdaptationSettings())
+        result = fly_mission(seed, simulation, driver, rules)
         grip = driver.tick.state.grip.share
-        free = InProcessPilot(pilot, simulation, adapting=Adapting(FrontSettings(govern=False)))
-        ungoverned = fly_one(seed, simulation, free, rules)
+        free = InProcessPilot(
+            pilot, simulation, adapting=AdaptationSettings(FrontendSettings(govern=False))
+        )
+        ungoverned = fly_mission(seed, simulation, free, rules)
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
     path = np.load(tmp_path / 'run' / 'paths.npz')[f'seed_{seed}']
@@ -331,5 +429,7 @@ def test_the_shipped_rover_is_governed_through_ros_as_in_one_process(run_cli, tm
     assert grip < 0.6
     told = np.load(tmp_path / 'run' / 'adaptation.npz')[f'seed_{seed}/grip']
     assert told[0] > 0.9 and told[-1] == pytest.approx(grip, abs=0.05)
-    assert ungoverned.distance_flown_m / ungoverned.duration_s > \
-        1.05 * result.distance_flown_m / result.duration_s
+    assert (
+        ungoverned.distance_flown_m / ungoverned.duration_s
+        > 1.05 * result.distance_flown_m / result.duration_s
+    )

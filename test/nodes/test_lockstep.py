@@ -29,7 +29,8 @@ def image(seed):
 def imu(stamp_ns):
     return tuple(
         ImuSample(stamp_ns - k * 10_000_000, (0.1 * k, 0.2, 0.0), (0.0, 0.1 * k, 9.8))
-        for k in (4, 3, 2, 1, 0))
+        for k in (4, 3, 2, 1, 0)
+    )
 
 
 class Simulator:
@@ -45,10 +46,18 @@ class Simulator:
         self.imus = publish(Imu, 'imu/data', qos.SENSOR_RELIABLE)
         self.reset = self.node.create_client(Trigger, 'pilot/reset')
         self.commands, self.traces = [], []
-        hear(TwistStamped, 'pilot/command',
-             lambda m: self.commands.append(messages.unpack_command(m)), qos.COMMAND)
-        hear(Float64MultiArray, 'pilot/trace',
-             lambda m: self.traces.append(trace_messages.unpack_trace(m)), qos.TRACE)
+        hear(
+            TwistStamped,
+            'pilot/command',
+            lambda m: self.commands.append(messages.unpack_command(m)),
+            qos.COMMAND,
+        )
+        hear(
+            Float64MultiArray,
+            'pilot/trace',
+            lambda m: self.traces.append(trace_messages.unpack_trace(m)),
+            qos.TRACE,
+        )
 
     def send_frame(self, stamp_ns, seed):
         self.images.publish(messages.pack_image(image(seed), stamp_ns))
@@ -71,8 +80,13 @@ class Simulator:
 
 @pytest.fixture(scope='module')
 def other_side(ros, start_node, pilot, tmp_path_factory):
-    process = start_node('pilot', tmp_path_factory.mktemp('lock') / 'pilot.log', namespace='lock',
-                         pilot=str(pilot.path), lockstep=True)
+    process = start_node(
+        'pilot',
+        tmp_path_factory.mktemp('lock') / 'pilot.log',
+        namespace='lock',
+        pilot=str(pilot.path),
+        lockstep=True,
+    )
     made = Simulator()
     end_s = time.monotonic() + 60.0
     # The graph knows of a publisher before that publisher knows who listens, and what it sends till

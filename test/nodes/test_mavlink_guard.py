@@ -27,9 +27,16 @@ class Field:
 
     def __init__(self, start_node, folder, **parameters):
         port = free_port()
-        self.guard = start_node('guard', folder / 'guard.log', 'm', adapter='mavlink',
-                                mavlink_url=f'udpin:127.0.0.1:{port}',
-                                command_timeout_s=TIMEOUT_S, preflight=False, **parameters)
+        self.guard = start_node(
+            'guard',
+            folder / 'guard.log',
+            'm',
+            adapter='mavlink',
+            mavlink_url=f'udpin:127.0.0.1:{port}',
+            command_timeout_s=TIMEOUT_S,
+            preflight=False,
+            **parameters,
+        )
         self.peer = Peer(port)
         self.node = rclpy.create_node('field', namespace='m')
         self.executor = SingleThreadedExecutor()
@@ -48,12 +55,15 @@ class Field:
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
             if self.alive:
-                self.peer.send(self.peer.heartbeat(self.mode, self.armed), self.peer.imu(),
-                               self.peer.attitude(FACING_EAST), self.peer.place())
+                self.peer.send(
+                    self.peer.heartbeat(self.mode, self.armed),
+                    self.peer.imu(),
+                    self.peer.attitude(FACING_EAST),
+                    self.peer.place(),
+                )
             if commands:
                 stamp_ns = self.node.get_clock().now().nanoseconds
-                self.commands.publish(messages.pack_command(
-                    Command(stamp_ns, 1.0, 0.0, 0.25, 0.5)))
+                self.commands.publish(messages.pack_command(Command(stamp_ns, 1.0, 0.0, 0.25, 0.5)))
             until_s = time.monotonic() + 0.05
             while (left_s := until_s - time.monotonic()) > 0.0:
                 self.executor.spin_once(timeout_sec=left_s)
@@ -68,8 +78,11 @@ class Field:
 
     @property
     def setpoints(self):
-        return [message for _, message in self.received
-                if message.get_type() == 'SET_POSITION_TARGET_LOCAL_NED']
+        return [
+            message
+            for _, message in self.received
+            if message.get_type() == 'SET_POSITION_TARGET_LOCAL_NED'
+        ]
 
     @property
     def heartbeats(self):

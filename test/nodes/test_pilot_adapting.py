@@ -12,14 +12,14 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
 from liquid_pilot.interfaces import Observation
 from liquid_pilot.nodes.common import messages, qos, trace_messages
-from liquid_pilot.nodes.common.adaptation_client import FrontParameters
-from liquid_pilot.onboard.adaptation.frontend import FrontSettings
+from liquid_pilot.nodes.common.adaptation_client import FrontendParameters
+from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
 from liquid_pilot.onboard.adaptation.time_scales import (
-    CORE_RANGE,
-    RECEPTOR_RANGE,
+    CORE_LOG_SCALE_RANGE,
+    FILTER_LOG_SCALE_RANGE,
     CoreScales,
-    Proposal,
     TimeScales,
+    TimeScaleUpdate,
 )
 from liquid_pilot.onboard.inference.engine import Engine
 
@@ -36,8 +36,12 @@ class Cockpit(Rig):
         self.constants = publish(Float32MultiArray, 'adaptation/time_constants', qos.TRACE)
         self.commands, self.traces, self.stamp_ns = {}, [], 0
         hear(TwistStamped, 'pilot/command', self._on_command, qos.COMMAND)
-        hear(Float64MultiArray, 'pilot/trace',
-             lambda m: self.traces.append(trace_messages.unpack_trace(m)), qos.TRACE)
+        hear(
+            Float64MultiArray,
+            'pilot/trace',
+            lambda m: self.traces.append(trace_messages.unpack_trace(m)),
+            qos.TRACE,
+        )
 
     def _on_command(self, message):
         command = messages.unpack_command(message)
@@ -45,15 +49,22 @@ class Cockpit(Rig):
 
     def connected(self, pilot, adapting):
         """Wait until all topics are; the network then has to start anew."""
+
         def look():
             assert pilot.popen.poll() is None, pilot.output
             if adapting:
                 self.constants.publish(Float32MultiArray())
             self.send(np.zeros((72, 128, 3), np.uint8))
 
-        self.again_until(look, lambda: (
-            self.commands and self.traces
-            and (not adapting or 'got nothing' in self.said.get('pilot', ''))), 60.0)
+        self.again_until(
+            look,
+            lambda: (
+                self.commands
+                and self.traces
+                and (not adapting or 'got nothing' in self.said.get('pilot', ''))
+            ),
+            60.0,
+        )
         self.spin(0.2)
 
     def send(self, pixels):
@@ -67,8 +78,11 @@ class Cockpit(Rig):
 
     def answer(self, stamp_ns):
         """The command to the frame of that stamp, and the trace of its tick."""
-        self.until(lambda: stamp_ns in self.commands and self.traces
-                   and self.traces[-1].stamp_ns == stamp_ns)
+        self.until(
+            lambda: (
+                stamp_ns in self.commands and self.traces and self.traces[-1].stamp_ns == stamp_ns
+            )
+        )
         return self.commands[stamp_ns], self.traces[-1]
 
     def settle(self):
@@ -84,17 +98,23 @@ class Cockpit(Rig):
         """Time constants in answer to the last tick, or as `labels` have it."""
         last = self.traces[-1]
         sizes = BLOCKS, last.state.size, last.state.size
-        values = [np.full(size, value, np.float32) if np.isscalar(value) else value
-                  for size, value in zip(sizes, (receptors, log_cm, log_gleak), strict=True)]
-        self.constants.publish(trace_messages.pack_time_constants(
-            Proposal(labels.get('sequence', last.sequence), *values),
-            labels.get('digest', last.digest), labels.get('flight', last.flight)))
+        values = [
+            np.full(size, value, np.float32) if np.isscalar(value) else value
+            for size, value in zip(sizes, (receptors, log_cm, log_gleak), strict=True)
+        ]
+        self.constants.publish(
+            trace_messages.pack_time_scales(
+                TimeScaleUpdate(labels.get('sequence', last.sequence), *values),
+                labels.get('digest', last.digest),
+                labels.get('flight', last.flight),
+            )
+        )
 
 
 class Mirror:
     """The pilot's engine in this process, and scales given by hand."""
 
-    def __init__(self, pilot, front=FrontSettings()):  # noqa: B008
+    def __init__(self, pilot, front=FrontendSettings()):  # noqa: B008
         self.engine = Engine(pilot, source_camera=CAMERA, front=front)
         self.state = self.engine.initial_state()
 
@@ -102,7 +122,8 @@ class Mirror:
         """The tick that answers the cockpit's last frame, without taking its state."""
         stamp_ns = cockpit.stamp_ns
         return self.engine.tick(
-            self.state, Observation(stamp_ns, buffer(pixels), imu(stamp_ns)), scales)
+            self.state, Observation(stamp_ns, buffer(pixels), imu(stamp_ns)), scales
+        )
 
     def fly(self, cockpit, pixels, scales=None):
         tick = self.look(cockpit, pixels, scales)
@@ -113,17 +134,23 @@ class Mirror:
 def scales(pilot, receptors=0.0, log_cm=0.0, log_gleak=0.0):
     neurons = pilot.wiring.neurons
     return TimeScales(
-        np.full(pilot.familiar.receptor_tau_s.shape, receptors, np.float32),
-        CoreScales(*(np.full(neurons, value, np.float32) for value in (log_cm, log_gleak))))
+        np.full(pilot.training_statistics.receptor_tau_s.shape, receptors, np.float32),
+        CoreScales(*(np.full(neurons, value, np.float32) for value in (log_cm, log_gleak))),
+    )
 
 
 @pytest.fixture(scope='module')
 def flown(ros, start_node, adaptive_pilot, eventually, tmp_path_factory):
     made = Cockpit('flown', eventually)
     made.pilot = start_node(
-        'pilot', tmp_path_factory.mktemp('flown') / 'pilot.log', 'flown',
-        pilot=str(adaptive_pilot.path), lockstep=True, adaptation=True,
-        adaptation_timeout_s=TIMEOUT_S)
+        'pilot',
+        tmp_path_factory.mktemp('flown') / 'pilot.log',
+        'flown',
+        pilot=str(adaptive_pilot.path),
+        lockstep=True,
+        adaptation=True,
+        adaptation_timeout_s=TIMEOUT_S,
+    )
     made.connected(made.pilot, adapting=True)
     yield made
     assert made.pilot.popen.poll() is None
@@ -134,8 +161,11 @@ def flown(ros, start_node, adaptive_pilot, eventually, tmp_path_factory):
 @pytest.fixture
 def cockpit(flown):
     """A pilot that adapts, before its first frame, with default parameters."""
-    live = {field.name: field.default for field in dataclasses.fields(FrontParameters)
-            if field.metadata['live']}
+    live = {
+        field.name: field.default
+        for field in dataclasses.fields(FrontendParameters)
+        if field.metadata['live']
+    }
     live['adaptation_timeout_s'] = TIMEOUT_S
     assert all(done for done, _ in flown.set('pilot', **live))
     assert flown.call('pilot/reset').success
@@ -143,8 +173,7 @@ def cockpit(flown):
     return flown
 
 
-def test_without_an_answer_it_flies_on_as_trained_and_follows_again(
-        cockpit, adaptive_pilot, walk):
+def test_without_an_answer_it_flies_on_as_trained_and_follows_again(cockpit, adaptive_pilot, walk):
     mirror = Mirror(adaptive_pilot)
     assert cockpit.fly(walk(0))[0] == mirror.fly(cockpit, walk(0)).command
     stamp_ns = cockpit.send(walk(1))
@@ -172,8 +201,10 @@ def test_without_an_answer_it_flies_on_as_trained_and_follows_again(
     assert stamp_ns not in cockpit.commands
     cockpit.propose(0.5)
     command, _ = cockpit.answer(stamp_ns)
-    assert command == mirror.fly(
-        cockpit, walk(6), scales(adaptive_pilot, 0.5)._replace(core=None)).command
+    assert (
+        command
+        == mirror.fly(cockpit, walk(6), scales(adaptive_pilot, 0.5)._replace(core=None)).command
+    )
 
 
 def test_waiting_for_the_adaptation_node_is_not_blamed_on_the_imu(cockpit, walk):
@@ -226,7 +257,10 @@ def test_huge_time_constants_are_flown_within_the_trust_region(cockpit, adaptive
     cockpit.fly(walk(0))
     mirror.fly(cockpit, walk(0))
     ends = ((1e30, 1e30, -1e30), (-1e30, -1e30, 1e30))
-    bounds = ((RECEPTOR_RANGE[1], *CORE_RANGE[::-1]), (RECEPTOR_RANGE[0], *CORE_RANGE))
+    bounds = (
+        (FILTER_LOG_SCALE_RANGE[1], *CORE_LOG_SCALE_RANGE[::-1]),
+        (FILTER_LOG_SCALE_RANGE[0], *CORE_LOG_SCALE_RANGE),
+    )
     for step, (told, bound) in enumerate(zip(ends, bounds, strict=True), 1):
         cockpit.propose(*told)
         command, trace = cockpit.fly(walk(step))
@@ -237,11 +271,19 @@ def test_huge_time_constants_are_flown_within_the_trust_region(cockpit, adaptive
         assert np.array_equal(trace.tau, mirror.engine.time_constants(tick, limit))
 
 
-@pytest.mark.parametrize(('switch', 'light', 'surprise'), [
-    ('receptors', 1.0, False), ('follow_rotation', 1.0, False), ('photometric', 0.6, False),
-    ('hold_frames', 1.0, True), ('stretch_core', 1.0, True)])
+@pytest.mark.parametrize(
+    ('switch', 'light', 'surprise'),
+    [
+        ('receptors', 1.0, False),
+        ('follow_rotation', 1.0, False),
+        ('photometric', 0.6, False),
+        ('reject_novel_frames', 1.0, True),
+        ('slow_core_on_novelty', 1.0, True),
+    ],
+)
 def test_a_part_switched_off_in_flight_acts_no_more(
-        switch, light, surprise, cockpit, adaptive_pilot, walk):
+    switch, light, surprise, cockpit, adaptive_pilot, walk
+):
     mirror = Mirror(adaptive_pilot)
     for step in range(3):
         pixels = walk(step, light)
@@ -250,12 +292,12 @@ def test_a_part_switched_off_in_flight_acts_no_more(
     pixels = strange(1) if surprise else walk(3, light)
     command, _ = cockpit.fly(pixels)
     before = mirror.look(cockpit, pixels)
-    assert before.sight.surprised == surprise
-    mirror.engine.front.configure(FrontSettings(**{switch: False}))
+    assert before.frontend_output.novel == surprise
+    mirror.engine.front.configure(FrontendSettings(**{switch: False}))
     assert command == mirror.fly(cockpit, pixels).command != before.command
     # And on again.
     assert cockpit.set('pilot', **{switch: True}) == [(True, '')]
-    mirror.engine.front.configure(FrontSettings())
+    mirror.engine.front.configure(FrontendSettings())
     assert cockpit.fly(walk(4))[0] == mirror.fly(cockpit, walk(4)).command
 
 
@@ -263,20 +305,32 @@ def test_a_wrong_value_in_flight_is_refused_and_changes_nothing(cockpit, adaptiv
     mirror = Mirror(adaptive_pilot)
     cockpit.fly(walk(0))
     mirror.fly(cockpit, walk(0))
-    for given, words in (({'stretch': 0.5}, 'out of range'), ({'receptors': 1}, ''),
-                         ({'hold_limit_s': math.nan}, ''), ({'adaptation': False}, 'read-only')):
+    for given, words in (
+        ({'stretch': 0.5}, 'out of range'),
+        ({'receptors': 1}, ''),
+        ({'max_rejection_s': math.nan}, ''),
+        ({'adaptation': False}, 'read-only'),
+    ):
         [(done, reason)] = cockpit.set('pilot', **given)
         assert not done and words in reason, reason
     assert cockpit.fly(walk(1))[0] == mirror.fly(cockpit, walk(1)).command
 
 
 def test_switched_off_it_is_the_pilot_that_was_trained(
-        ros, start_node, pilot, adaptive_pilot, eventually, walk, tmp_path):
+    ros, start_node, pilot, adaptive_pilot, eventually, walk, tmp_path
+):
     cockpit = Cockpit('plain', eventually)
     try:
-        cockpit.connected(start_node(
-            'pilot', tmp_path / 'pilot.log', 'plain', lockstep=True,
-            pilot=str(adaptive_pilot.path)), adapting=False)
+        cockpit.connected(
+            start_node(
+                'pilot',
+                tmp_path / 'pilot.log',
+                'plain',
+                lockstep=True,
+                pilot=str(adaptive_pilot.path),
+            ),
+            adapting=False,
+        )
         assert cockpit.call('pilot/reset').success
         mirror = Mirror(pilot, front=None)
         for step, pixels in enumerate((walk(0), walk(1, 0.1), strange(1), walk(3)), 1):
@@ -290,11 +344,11 @@ def test_switched_off_it_is_the_pilot_that_was_trained(
         cockpit.close()
 
 
-def test_a_pilot_without_statistics_cannot_adapt_and_says_what_to_do(
-        start_node, pilot, tmp_path):
+def test_a_pilot_without_statistics_cannot_adapt_and_says_what_to_do(start_node, pilot, tmp_path):
     started = [
         start_node('pilot', tmp_path / 'pilot.log', pilot=str(pilot.path), adaptation=True),
-        start_node('adaptation', tmp_path / 'adaptation.log', pilot=str(pilot.path))]
+        start_node('adaptation', tmp_path / 'adaptation.log', pilot=str(pilot.path)),
+    ]
     for process in started:
         assert process.popen.wait(60) == 1
         assert f'{pilot.path} holds no statistics of its training' in process.output

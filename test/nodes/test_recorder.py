@@ -16,11 +16,11 @@ from sensor_msgs.msg import Image
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError, VehicleState
 from liquid_pilot.learning.rosbag.reader import Bag
 from liquid_pilot.nodes.common import messages, qos
-from liquid_pilot.nodes.recorder import definition, find_message
+from liquid_pilot.nodes.recorder import find_message, message_definition
 
 FILES = {
     ('a', 'Top'): 'uint8 SIZE=3\n# b/No comment\nb/Inner[<=3] many\nLeaf leaf  # c/No\n'
-                  'string<=10 name "b/No"\nfloat64[9] k\n',
+    'string<=10 name "b/No"\nfloat64[9] k\n',
     ('b', 'Inner'): 'a/Leaf leaf\nbuiltin_interfaces/Time stamp\n',
     ('a', 'Leaf'): 'bool[] yes',
     ('builtin_interfaces', 'Time'): 'int32 sec\nuint32 nanosec\n',
@@ -28,11 +28,14 @@ FILES = {
 
 
 def test_a_definition_holds_every_message_that_is_used_once():
-    text = definition('a/msg/Top', lambda *key: FILES[key])
+    text = message_definition('a/msg/Top', lambda *key: FILES[key])
     parts = text.split('=' * 80 + '\n')
     assert parts[0].strip() == FILES['a', 'Top'].strip()
     assert [part.splitlines()[0] for part in parts[1:]] == [
-        'MSG: b/Inner', 'MSG: a/Leaf', 'MSG: builtin_interfaces/Time']
+        'MSG: b/Inner',
+        'MSG: a/Leaf',
+        'MSG: builtin_interfaces/Time',
+    ]
 
 
 def test_the_installed_files_are_found():
@@ -43,16 +46,18 @@ def test_the_installed_files_are_found():
 
 def test_a_killed_recorder_leaves_all_but_the_last_chunk(ros, start_node, tmp_path, eventually):
     path = tmp_path / 'killed'
-    recorder = start_node('recorder', tmp_path / 'log', namespace='rec', path=str(path),
-                          chunk_size=2048)
+    recorder = start_node(
+        'recorder', tmp_path / 'log', namespace='rec', path=str(path), chunk_size=2048
+    )
     node = rclpy.create_node('talker', namespace='rec')
     publisher = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
     eventually(publisher.get_subscription_count, 20)
     # The other side may match a moment later, and a recording asks for no resending.
     time.sleep(0.5)
     for index in range(60):
-        state = VehicleState(index, (1.0 * index, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0),
-                             (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+        state = VehicleState(
+            index, (1.0 * index, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+        )
         publisher.publish(messages.pack_odometry(state))
         time.sleep(0.005)
     # The file is flushed once a second.
@@ -60,8 +65,10 @@ def test_a_killed_recorder_leaves_all_but_the_last_chunk(ros, start_node, tmp_pa
     assert recorder.end(signal.SIGKILL) == -signal.SIGKILL
     node.destroy_node()
     bag = Bag(path)
-    found = [deserialize_message(message.data, Odometry).pose.pose.position.x
-             for message in bag.messages(['/rec/odom'])]
+    found = [
+        deserialize_message(message.data, Odometry).pose.pose.position.x
+        for message in bag.messages(['/rec/odom'])
+    ]
     assert bag.unclosed
     assert found == [float(index) for index in range(len(found))]
     assert len(found) >= 50
@@ -76,8 +83,13 @@ def talk(node, eventually, count=100, once_heard=lambda: None):
     once_heard()
     noise = np.random.default_rng(0).integers(0, 255, 64 * 48 * 3, np.uint8).tobytes()
     for index in range(count):
-        odometry.publish(messages.pack_odometry(VehicleState(
-            index, (1.0 * index, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0.0,) * 3, (0.0,) * 3)))
+        odometry.publish(
+            messages.pack_odometry(
+                VehicleState(
+                    index, (1.0 * index, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0.0,) * 3, (0.0,) * 3
+                )
+            )
+        )
         images.publish(messages.pack_image(ImageBuffer(noise, 64, 48, 192, 'rgb8'), index))
         time.sleep(0.005)
 
@@ -95,23 +107,30 @@ def test_a_closed_recording_is_a_bag_of_rosbag2(ros, start_node, tmp_path, event
         found = {entry.topic: entry for entry in bag.connections}
         odometry, images = found['/closed/odom'], found['/closed/camera/image_raw']
         assert (odometry.msgtype, odometry.msgcount) == ('nav_msgs/msg/Odometry', 100)
-        assert [entry.ext.offered_qos_profiles[0].reliability.name
-                for entry in (odometry, images)] == ['RELIABLE', 'BEST_EFFORT']
+        assert [
+            entry.ext.offered_qos_profiles[0].reliability.name for entry in (odometry, images)
+        ] == ['RELIABLE', 'BEST_EFFORT']
         assert sum(1 for _ in bag.messages([odometry])) == 100
     with Reader(path / 'bag_0.mcap') as alone:
         assert {entry.topic: entry.ext.offered_qos_profiles for entry in alone.connections} == {
-            topic: entry.ext.offered_qos_profiles for topic, entry in found.items()}
+            topic: entry.ext.offered_qos_profiles for topic, entry in found.items()
+        }
 
 
-def test_a_full_disk_is_one_line_and_keeps_what_was_written(
-        ros, start_node, tmp_path, eventually):
+def test_a_full_disk_is_one_line_and_keeps_what_was_written(ros, start_node, tmp_path, eventually):
     path = tmp_path / 'full'
-    recorder = start_node('recorder', tmp_path / 'log', namespace='full', path=str(path),
-                          chunk_size=4096)
+    recorder = start_node(
+        'recorder', tmp_path / 'log', namespace='full', path=str(path), chunk_size=4096
+    )
     node = rclpy.create_node('talker', namespace='full')
     # As a full disk, but for this process alone.
-    talk(node, eventually, once_heard=lambda: resource.prlimit(
-        recorder.popen.pid, resource.RLIMIT_FSIZE, (200_000, 200_000)))
+    talk(
+        node,
+        eventually,
+        once_heard=lambda: resource.prlimit(
+            recorder.popen.pid, resource.RLIMIT_FSIZE, (200_000, 200_000)
+        ),
+    )
     assert recorder.popen.wait(60) == 1
     node.destroy_node()
     assert recorder.output.count('\n') == 1, recorder.output
@@ -122,7 +141,8 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(
 
 
 def test_the_verb_records_other_names_and_types_and_warns_of_silence(
-        ros, run_cli, tmp_path, eventually):
+    ros, run_cli, tmp_path, eventually
+):
     path = tmp_path / 'bag'
     process = run_cli('record', '--image', '/verb/image', '--command', '/verb/cmd', '--out', path)
     node = rclpy.create_node('talker', namespace='verb')

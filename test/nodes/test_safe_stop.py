@@ -59,8 +59,13 @@ class Rig:
         self.reset_client = self.node.create_client(Trigger, 'pilot/reset')
 
     def start_pilot(self, path):
-        return self.start_node('pilot', self.folder / 'pilot.log', pilot=str(path),
-                               time_jump_s=0.4, vehicle='quadrotor')
+        return self.start_node(
+            'pilot',
+            self.folder / 'pilot.log',
+            pilot=str(path),
+            time_jump_s=0.4,
+            vehicle='quadrotor',
+        )
 
     def _on_diagnostics(self, message):
         for status in messages.unpack_diagnostics(message):
@@ -110,7 +115,8 @@ class Rig:
 
     def problems(self, name):
         return ' | '.join(
-            status.message for status in self.said.get(f'/{name}', []) if status.level)
+            status.message for status in self.said.get(f'/{name}', []) if status.level
+        )
 
 
 @pytest.fixture(scope='module')
@@ -154,16 +160,22 @@ FAULTS = {
     'IMU stops': ({'imu': None}, r'imu: no message for \d\.\d s on /imu/data \(1 publishers\)'),
     'IMU is NaN': ({'imu': (0.0, math.nan, 0.0)}, 'imu: a sample is not finite'),
     'IMU is infinite': ({'imu': (math.inf, 0.0, 0.0)}, 'imu: a sample is not finite'),
-    'frame is empty': ({'image': with_changes(data=b'', width=0, height=0, step=0)},
-                       'image: 0 x 0 pixels are too few'),
+    'frame is empty': (
+        {'image': with_changes(data=b'', width=0, height=0, step=0)},
+        'image: 0 x 0 pixels are too few',
+    ),
     'frame has no data': ({'image': with_changes(data=b'')}, 'image: 0 bytes of data'),
-    'encoding is unknown': ({'image': with_changes(encoding='32FC3')},
-                            "image: encoding '32FC3' is not known; known: rgb8"),
+    'encoding is unknown': (
+        {'image': with_changes(encoding='32FC3')},
+        "image: encoding '32FC3' is not known; known: rgb8",
+    ),
     'step is wrong': ({'image': with_changes(step=100)}, 'image: step 100 is less than the 384'),
-    'time jumps back': ({'shift_ns': -10**10}, r'camera: time jumped back by 9\.\d+ s'),
-    'frames have no stamp': ({'shift_ns': -10**19}, 'camera: the frames carry no time stamp'),
+    'time jumps back': ({'shift_ns': -(10**10)}, r'camera: time jumped back by 9\.\d+ s'),
+    'frames have no stamp': ({'shift_ns': -(10**19)}, 'camera: the frames carry no time stamp'),
     'camera sees too little': (
-        {'camera': CameraGeometry.from_vertical_fov(128, 72, 0.4)}, 'camera: it sees'),
+        {'camera': CameraGeometry.from_vertical_fov(128, 72, 0.4)},
+        'camera: it sees',
+    ),
 }
 
 
@@ -175,8 +187,11 @@ def test_a_fault_stops_the_pilot_says_why_and_ends_with_the_safe_command(flying,
     # little longer.
     held_s = IMU_TIMEOUT_S if fault == 'IMU stops' else PERIOD_S
     assert flying.last_live() < held_s + PERIOD_S
-    after = [command.values for at, command in flying.outputs
-             if at - flying.began_s > held_s + TIMEOUT_S + 2 * PERIOD_S]
+    after = [
+        command.values
+        for at, command in flying.outputs
+        if at - flying.began_s > held_s + TIMEOUT_S + 2 * PERIOD_S
+    ]
     assert len(after) > 5
     assert set(after) == {SAFE}
     if fault != 'time jumps back':
@@ -225,11 +240,14 @@ def test_disengaged_the_guard_gives_the_safe_command_once_and_is_silent(flying):
     assert not flying.outputs
 
 
-@pytest.mark.parametrize(('damage', 'words'), [
-    (None, 'there is no pilot'),
-    ('encoder.onnx', r'encoder\.onnx: the content does not match'),
-    ('pilot.json', r'pilot\.json: not valid JSON'),
-])
+@pytest.mark.parametrize(
+    ('damage', 'words'),
+    [
+        (None, 'there is no pilot'),
+        ('encoder.onnx', r'encoder\.onnx: the content does not match'),
+        ('pilot.json', r'pilot\.json: not valid JSON'),
+    ],
+)
 def test_a_pilot_that_dies_and_comes_back_broken(flying, tmp_path, damage, words):
     """The guard holds the vehicle; a good pilot later flies on without engaging again."""
     folder = tmp_path / 'broken'

@@ -47,16 +47,23 @@ def test_the_image_is_enlarged_and_the_bars_follow_the_command(viewer):
 def test_the_state_and_the_distance_are_written(viewer):
     message = DiagnosticArray()
     for status in (
-        messages.Status('simulator', 0, '', {
-            'state': 'mission 1: seed 7', 'target_distance_m': '8.5', 'flight_s': '3.0'},
-            '/simulator'),
-        messages.Status('pilot', 2, 'imu: silent', {'rate_hz': '0.0'}, '/pilot'),
-        messages.Status('pilot', 0, 'of another vehicle', {}, 'elsewhere'),
+        messages.NodeStatus(
+            'simulator',
+            0,
+            '',
+            {'state': 'mission 1: seed 7', 'target_distance_m': '8.5', 'flight_s': '3.0'},
+            '/simulator',
+        ),
+        messages.NodeStatus('pilot', 2, 'imu: silent', {'rate_hz': '0.0'}, '/pilot'),
+        messages.NodeStatus('pilot', 0, 'of another vehicle', {}, 'elsewhere'),
     ):
         message.status += messages.pack_diagnostics(status, 0).status
     viewer._on_diagnostics(message)
     assert viewer.lines() == [
-        'mission 1: seed 7', '8.5 m to go, 3.0 s', 'pilot: imu: silent, 0.0 Hz']
+        'mission 1: seed 7',
+        '8.5 m to go, 3.0 s',
+        'pilot: imu: silent, 0.0 Hz',
+    ]
     viewer._on_image(messages.pack_image(ImageBuffer(b'', 4, 4, 12, 'odd'), 1))
     assert "encoding 'odd'" in viewer.lines()[-1]
     viewer.draw()
@@ -70,10 +77,18 @@ def test_closing_the_window_ends_the_viewer(viewer):
 
 
 def test_without_a_display_it_says_so_and_ends_well():
-    without = {name: value for name, value in os.environ.items()
-               if name not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')}
-    done = subprocess.run([sys.executable, '-m', 'liquid_pilot.nodes.viewer'], env=without,
-                          capture_output=True, text=True, timeout=180)
+    without = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
+    }
+    done = subprocess.run(
+        [sys.executable, '-m', 'liquid_pilot.nodes.viewer'],
+        env=without,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
     assert done.returncode == 0
     assert done.stderr.startswith('[viewer] no window: there is no display.')
     assert done.stderr.count('\n') == 1

@@ -20,9 +20,9 @@ from rclpy.executors import SingleThreadedExecutor
 
 from liquid_pilot.nodes.common import messages, qos
 from liquid_pilot.nodes.launch import flight_graph
-from liquid_pilot.onboard.vehicles.registry import limits_of
+from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 
-LIMITS = limits_of('quadrotor')
+LIMITS = get_vehicle_limits('quadrotor')
 SAFE = LIMITS.safe_command
 LATE_S = 0.4
 """What a busy machine may add to a time-out."""
@@ -38,8 +38,14 @@ class Run:
         self.folder, self._start_spec = folder, start_spec
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain)
-        options = flight_graph.FlyOptions(missions=100, seed=7_100_000, adapt=True, realtime=True,
-                                   headless=True, out=str(folder / 'run'))
+        options = flight_graph.FlyOptions(
+            missions=100,
+            seed=7_100_000,
+            adapt=True,
+            realtime=True,
+            headless=True,
+            out=str(folder / 'run'),
+        )
         self.specs = {spec.name: spec for spec in flight_graph.nodes(options)}
         assert set(self.specs) == {'guard', 'pilot', 'adaptation', 'simulator'}
         self.processes = {}

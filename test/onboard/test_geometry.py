@@ -11,8 +11,11 @@ from liquid_pilot.onboard import geometry
 from liquid_pilot.onboard.geometry import heading_rad, rotation_rows
 
 vectors = st.tuples(*[st.floats(-100, 100)] * 3)
-quaternions = st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: math.hypot(*q) > 0.1).map(
-    lambda q: tuple(value / math.hypot(*q) for value in q))
+quaternions = (
+    st.tuples(*[st.floats(-1, 1)] * 4)
+    .filter(lambda q: math.hypot(*q) > 0.1)
+    .map(lambda q: tuple(value / math.hypot(*q) for value in q))
+)
 FLU_FRD = np.diag([1.0, -1.0, -1.0])
 ENU_NED = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 
@@ -31,7 +34,9 @@ def test_by_hand():
     assert geometry.heading_enu_ned(0.0) == pytest.approx(math.pi / 2)
     assert geometry.heading_enu_ned(math.pi) == pytest.approx(-math.pi / 2)
     # Facing north, forward is north and left is west.
-    assert geometry.heading_to_enu((1.0, 0.0, 0.5), yawed(math.pi / 2)) == pytest.approx((0, 1, 0.5))
+    assert geometry.heading_to_enu((1.0, 0.0, 0.5), yawed(math.pi / 2)) == pytest.approx(
+        (0, 1, 0.5)
+    )
     assert geometry.heading_to_enu((0.0, 1.0, 0.0), yawed(math.pi / 2)) == pytest.approx((-1, 0, 0))
 
 
@@ -48,7 +53,8 @@ def test_attitudes_against_matrices_and_back(q):
     turned = geometry.attitude_enu_ned(q)
     assert turned[0] >= 0.0 and math.hypot(*turned) == pytest.approx(1.0)
     np.testing.assert_allclose(
-        rotation_rows(*turned), ENU_NED @ np.array(rotation_rows(*q)) @ FLU_FRD, atol=1e-12)
+        rotation_rows(*turned), ENU_NED @ np.array(rotation_rows(*q)) @ FLU_FRD, atol=1e-12
+    )
     back = geometry.attitude_enu_ned(turned)
     np.testing.assert_allclose(rotation_rows(*back), rotation_rows(*q), atol=1e-12)
 
@@ -60,8 +66,10 @@ def test_a_heading_is_that_of_the_attitude(q):
         ned = heading_rad(geometry.attitude_enu_ned(q))
         found = geometry.heading_enu_ned(heading_rad(q))
         assert math.cos(found - ned) == pytest.approx(1.0, abs=1e-6)
-        assert geometry.heading_enu_ned(found) == pytest.approx(heading_rad(q), abs=1e-9) \
+        assert (
+            geometry.heading_enu_ned(found) == pytest.approx(heading_rad(q), abs=1e-9)
             or abs(heading_rad(q)) > 3.14
+        )
 
 
 @given(vectors, st.floats(-7, 7))

@@ -22,13 +22,20 @@ NET = wiring.ncp(14, 6, 5, 4, 3, 2, 4, 2, seed=11)
 ENCODER = b'\x08\x0a\x3a\x06\x12\x04none'  # an ONNX model with a graph named 'none', of no nodes
 OTHER_ENCODER = ENCODER.replace(b'none', b'mine')
 SPECIFICATION = PilotSpecification(
-    name='test-ltc', vehicle='quadrotor', rate_hz=20.0, dt_min_s=0.005, dt_max_s=0.5,
+    name='test-ltc',
+    vehicle='quadrotor',
+    rate_hz=20.0,
+    dt_min_s=0.005,
+    dt_max_s=0.5,
     camera=CameraGeometry.from_vertical_fov(128, 72, 1.0),
-    core={'type': 'ltc', 'unfolds': 6, 'wiring': NET.to_dict()}, features=8,
-    imu_mean=(0.0, 0.1, 0.0, 0.0, 0.0, 9.8), imu_scale=(1.0, 1.0, 1.0, 2.0, 2.0, 2.0),
+    core={'type': 'ltc', 'unfolds': 6, 'wiring': NET.to_dict()},
+    features=8,
+    imu_mean=(0.0, 0.1, 0.0, 0.0, 0.0, 9.8),
+    imu_scale=(1.0, 1.0, 1.0, 2.0, 2.0, 2.0),
     command_scale=(2.5, 1.5, 1.0, 1.5),
     limits=VehicleLimits((2.5, 1.5, 1.0, 1.5), (8.0, 8.0, 8.0, 10.0)),
-    card={'seeds': [1, 2], 'command': 'liquid-pilot train', 'note': 'überall'})
+    card={'seeds': [1, 2], 'command': 'liquid-pilot train', 'note': 'überall'},
+)
 
 
 @pytest.fixture
@@ -46,8 +53,9 @@ def _edit(folder: Path, change) -> None:
 def _put(folder: Path, name: str, data: bytes) -> None:
     """Replace a file and its hash, so that only the content is wrong."""
     (folder / name).write_bytes(data)
-    _edit(folder, lambda content: content['sha256'].update(
-        {name: hashlib.sha256(data).hexdigest()}))
+    _edit(
+        folder, lambda content: content['sha256'].update({name: hashlib.sha256(data).hexdigest()})
+    )
 
 
 def _refused(folder: Path, *parts: str) -> None:
@@ -70,7 +78,10 @@ def test_what_is_saved_is_what_is_loaded(saved, parameters_for):
     assert loaded.digest == saved.digest
     assert loaded.digest == hashlib.sha256((saved.path / 'pilot.json').read_bytes()).hexdigest()
     assert sorted(path.name for path in saved.path.iterdir()) == [
-        'core.safetensors', 'encoder.onnx', 'pilot.json']
+        'core.safetensors',
+        'encoder.onnx',
+        'pilot.json',
+    ]
 
 
 def test_a_pilot_without_a_word_on_lenses_asks_for_rectified_images(saved):
@@ -148,12 +159,14 @@ def test_truncated_and_exchanged_files_are_caught_by_their_hash(saved, name):
 
 def test_a_truncated_pilot_json_is_not_json(saved):
     text = (saved.path / 'pilot.json').read_bytes()
-    (saved.path / 'pilot.json').write_bytes(text[:len(text) // 2])
+    (saved.path / 'pilot.json').write_bytes(text[: len(text) // 2])
     _refused(saved.path, 'pilot/pilot.json: not valid JSON')
 
 
-@pytest.mark.parametrize('text', [
-    b'', b'\xff\xfe', b'[' * 100_000, b'{"format": NaN}', b'9' * 10_000, pickle.dumps({'a': 1})])
+@pytest.mark.parametrize(
+    'text',
+    [b'', b'\xff\xfe', b'[' * 100_000, b'{"format": NaN}', b'9' * 10_000, pickle.dumps({'a': 1})],
+)
 def test_what_is_not_json_is_refused(saved, text):
     (saved.path / 'pilot.json').write_bytes(text)
     _refused(saved.path, 'pilot/pilot.json: not valid JSON')
@@ -218,19 +231,30 @@ def _nan(tensor):
     return np.where(np.arange(tensor.size).reshape(tensor.shape) == 1, np.float32(np.nan), tensor)
 
 
-@pytest.mark.parametrize(('change', 'message'), [
-    (lambda tensors: tensors.pop('erev'), "tensor 'erev' is missing"),
-    (_replace('mu', lambda t: t[:-1]), "tensor 'mu' must have the shape (15, 15), not (14, 15)"),
-    (_replace('vleak', _nan), "tensor 'vleak' holds values that are not finite"),
-    (_replace('cm', lambda t: 0 * t), "tensor 'cm' must be positive"),
-    (_replace('sigma', lambda t: t.astype(np.float16)), "tensor 'sigma' must be float32"),
-    (_replace('w', np.ones_like), "tensor 'w' has synapses that core.wiring has not"),
-    (_replace('sensory_w', np.ones_like),
-     "tensor 'sensory_w' has synapses that core.wiring has not"),
-    (lambda tensors: tensors.update(
-        {name: tensors[name][:-1] for name in tensors if name in ('output_w', 'output_b')}),
-     'core.wiring needs (14, 15, 4)'),
-])
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda tensors: tensors.pop('erev'), "tensor 'erev' is missing"),
+        (
+            _replace('mu', lambda t: t[:-1]),
+            "tensor 'mu' must have the shape (15, 15), not (14, 15)",
+        ),
+        (_replace('vleak', _nan), "tensor 'vleak' holds values that are not finite"),
+        (_replace('cm', lambda t: 0 * t), "tensor 'cm' must be positive"),
+        (_replace('sigma', lambda t: t.astype(np.float16)), "tensor 'sigma' must be float32"),
+        (_replace('w', np.ones_like), "tensor 'w' has synapses that core.wiring has not"),
+        (
+            _replace('sensory_w', np.ones_like),
+            "tensor 'sensory_w' has synapses that core.wiring has not",
+        ),
+        (
+            lambda tensors: tensors.update(
+                {name: tensors[name][:-1] for name in tensors if name in ('output_w', 'output_b')}
+            ),
+            'core.wiring needs (14, 15, 4)',
+        ),
+    ],
+)
 def test_wrong_tensors_are_refused_by_name(saved, change, message):
     tensors = tensors_from_bytes((saved.path / 'core.safetensors').read_bytes())
     change(tensors)
@@ -239,12 +263,40 @@ def test_wrong_tensors_are_refused_by_name(saved, change, message):
     _refused(saved.path, 'pilot/core.safetensors: ', message)
 
 
-@pytest.mark.parametrize('field', [
-    'format', 'version', 'name', 'vehicle', 'rate_hz', 'dt_min_s', 'dt_max_s', 'camera', 'core',
-    'features', 'imu_mean', 'imu_scale', 'command_scale', 'limits', 'card', 'sha256',
-    'camera.width', 'camera.fx', 'core.type', 'core.unfolds', 'core.wiring', 'core.wiring.kind',
-    'core.wiring.seed', 'limits.maximum', 'limits.slew', 'limits.command_timeout_s',
-    'limits.safe_command', 'sha256.core.safetensors', 'sha256.encoder.onnx'])
+@pytest.mark.parametrize(
+    'field',
+    [
+        'format',
+        'version',
+        'name',
+        'vehicle',
+        'rate_hz',
+        'dt_min_s',
+        'dt_max_s',
+        'camera',
+        'core',
+        'features',
+        'imu_mean',
+        'imu_scale',
+        'command_scale',
+        'limits',
+        'card',
+        'sha256',
+        'camera.width',
+        'camera.fx',
+        'core.type',
+        'core.unfolds',
+        'core.wiring',
+        'core.wiring.kind',
+        'core.wiring.seed',
+        'limits.maximum',
+        'limits.slew',
+        'limits.command_timeout_s',
+        'limits.safe_command',
+        'sha256.core.safetensors',
+        'sha256.encoder.onnx',
+    ],
+)
 def test_every_field_is_needed_and_typed(saved, field):
     content = json.loads((saved.path / 'pilot.json').read_text())
     # File names have dots of their own.
@@ -274,35 +326,39 @@ def _at(*keys_and_value):
         for key in keys:
             content = content[key]
         content[last] = value
+
     return change
 
 
-@pytest.mark.parametrize(('change', 'message'), [
-    (_at('format', 'lerobot'), "format must be 'liquid_pilot'"),
-    (_at('version', 2), 'version must be 1'),
-    (_at('name', '../../etc'), 'name may have letters'),
-    (_at('rate_hz', 1000.0), 'rate_hz must fit dt_min_s'),
-    (_at('dt_max_s', 0.001), 'dt_max_s must lie in'),
-    (_at('camera', 'height', 0), 'camera.height must lie in'),
-    (_at('camera', 'width', 128.0), 'camera.width must be an integer'),
-    (_at('camera', 'lens', 1), 'camera.lens is not a field'),
-    (_at('core', 'type', 'rnn'), "core.type must be 'ltc' or one of cfc, gru"),
-    (_at('core', 'unfolds', 0), 'core.unfolds must lie in'),
-    (_at('core', 'wiring', 'inputs', 15), 'core.wiring.inputs must be features + 6'),
-    (_at('core', 'wiring', 'motor', 3), 'core.wiring must have 4 motor neurons'),
-    (_at('core', 'wiring', 'inter_fanout', 99), 'core.wiring.inter_fanout must be'),
-    (_at('features', 9), 'core.wiring.inputs must be features + 6 = 15'),
-    (_at('imu_mean', [0.0] * 5), 'imu_mean must have 6 entries, not 5'),
-    (_at('imu_scale', [0.0] * 6), 'imu_scale must lie in'),
-    (_at('imu_scale', ['1'] * 6), 'imu_scale must hold numbers'),
-    (_at('command_scale', [1.0, 1.0, 1.0, True]), 'command_scale must hold numbers'),
-    (_at('limits', 'slew', [0.0] * 4), 'limits: maximum must be >= 0 and slew > 0'),
-    (_at('limits', 'safe_command', [9.0] * 4), 'limits: safe_command exceeds maximum'),
-    (_at('limits', 'command_timeout_s', 0.0), 'limits.command_timeout_s must lie in'),
-    (_at('rectify', 1), 'rectify must be true or false'),
-    (_at('comment', 'hello'), 'comment is not a field of version 1'),
-    (_at('sha256', 'pilot.json', 'x'), 'sha256.pilot.json is not a field'),
-])
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (_at('format', 'lerobot'), "format must be 'liquid_pilot'"),
+        (_at('version', 2), 'version must be 1'),
+        (_at('name', '../../etc'), 'name may have letters'),
+        (_at('rate_hz', 1000.0), 'rate_hz must fit dt_min_s'),
+        (_at('dt_max_s', 0.001), 'dt_max_s must lie in'),
+        (_at('camera', 'height', 0), 'camera.height must lie in'),
+        (_at('camera', 'width', 128.0), 'camera.width must be an integer'),
+        (_at('camera', 'lens', 1), 'camera.lens is not a field'),
+        (_at('core', 'type', 'rnn'), "core.type must be 'ltc' or one of cfc, gru"),
+        (_at('core', 'unfolds', 0), 'core.unfolds must lie in'),
+        (_at('core', 'wiring', 'inputs', 15), 'core.wiring.inputs must be features + 6'),
+        (_at('core', 'wiring', 'motor', 3), 'core.wiring must have 4 motor neurons'),
+        (_at('core', 'wiring', 'inter_fanout', 99), 'core.wiring.inter_fanout must be'),
+        (_at('features', 9), 'core.wiring.inputs must be features + 6 = 15'),
+        (_at('imu_mean', [0.0] * 5), 'imu_mean must have 6 entries, not 5'),
+        (_at('imu_scale', [0.0] * 6), 'imu_scale must lie in'),
+        (_at('imu_scale', ['1'] * 6), 'imu_scale must hold numbers'),
+        (_at('command_scale', [1.0, 1.0, 1.0, True]), 'command_scale must hold numbers'),
+        (_at('limits', 'slew', [0.0] * 4), 'limits: maximum must be >= 0 and slew > 0'),
+        (_at('limits', 'safe_command', [9.0] * 4), 'limits: safe_command exceeds maximum'),
+        (_at('limits', 'command_timeout_s', 0.0), 'limits.command_timeout_s must lie in'),
+        (_at('rectify', 1), 'rectify must be true or false'),
+        (_at('comment', 'hello'), 'comment is not a field of version 1'),
+        (_at('sha256', 'pilot.json', 'x'), 'sha256.pilot.json is not a field'),
+    ],
+)
 def test_wrong_values_are_refused_by_field(saved, change, message):
     _edit(saved.path, change)
     _refused(saved.path, 'pilot/pilot.json: ', message)
@@ -343,7 +399,8 @@ def test_a_shipped_pilot_installed_as_links_is_found_where_its_files_are(
 
 def _graph_pilot(path: Path, **core) -> PilotFile:
     specification = dataclasses.replace(
-        SPECIFICATION, core={'type': 'gru', 'state_size': 12, **core})
+        SPECIFICATION, core={'type': 'gru', 'state_size': 12, **core}
+    )
     return pilot_file.save(path, specification, None, None, ENCODER, OTHER_ENCODER)
 
 
@@ -362,8 +419,10 @@ def test_a_core_that_is_a_graph_is_saved_and_loaded(tmp_path, parameters_for):
 
 
 def test_a_core_that_is_a_graph_has_fields_of_its_own(tmp_path):
-    for core, message in (({'state_size': 0}, 'core.state_size must lie in'),
-                          ({'unfolds': 6}, 'core.unfolds is not a field')):
+    for core, message in (
+        ({'state_size': 0}, 'core.state_size must lie in'),
+        ({'unfolds': 6}, 'core.unfolds is not a field'),
+    ):
         with pytest.raises(LiquidPilotError) as caught:
             _graph_pilot(tmp_path / 'p', **core)
         assert message in str(caught.value)
@@ -373,8 +432,10 @@ def test_a_core_that_is_a_graph_has_fields_of_its_own(tmp_path):
 def test_a_core_is_either_a_graph_or_liquid(tmp_path, parameters_for):
     graph = dataclasses.replace(SPECIFICATION, core={'type': 'lstm', 'state_size': 12})
     for specification, given in (
-            (SPECIFICATION, (None, None, ENCODER, ENCODER)),
-            (SPECIFICATION, (NET, parameters_for(NET), ENCODER, ENCODER)),
-            (graph, (NET, parameters_for(NET), ENCODER)), (graph, (None, None, ENCODER))):
+        (SPECIFICATION, (None, None, ENCODER, ENCODER)),
+        (SPECIFICATION, (NET, parameters_for(NET), ENCODER, ENCODER)),
+        (graph, (NET, parameters_for(NET), ENCODER)),
+        (graph, (None, None, ENCODER)),
+    ):
         with pytest.raises(LiquidPilotError, match=r'core\.type .* needs .* alone'):
             pilot_file.save(tmp_path / 'p', specification, *given)

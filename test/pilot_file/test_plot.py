@@ -19,7 +19,8 @@ def test_no_state_and_no_input_leads_out_of_the_bounds():
     for scale in (0.1, 1.0, 30.0):
         tau = stepper.time_constants(
             rng.normal(0, scale, stepper.neurons).astype(np.float32),
-            rng.normal(0, scale, stepper.inputs).astype(np.float32))
+            rng.normal(0, scale, stepper.inputs).astype(np.float32),
+        )
         assert (tau >= low * 0.999).all()
         assert (tau <= high * 1.001).all()
     assert (low < high).all()

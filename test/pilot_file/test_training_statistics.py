@@ -8,42 +8,57 @@ import json
 import numpy as np
 import pytest
 from safetensors.numpy import save as tensors_to_bytes
-from statistics_makers import familiar, familiar_tensors
+from statistics_makers import make_statistics, statistics_tensors
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError, VehicleLimits
 from liquid_pilot.liquid import wiring
 from liquid_pilot.pilot_file import PilotFile, PilotSpecification
-from liquid_pilot.pilot_file.training_statistics import Familiar
+from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 FEATURES, GRID = 8, (2, 3)
 NET = wiring.ncp(FEATURES + 6, 6, 5, 4, 3, 2, 4, 2, seed=11)
 ENCODER = b'\x08\x0a\x3a\x06\x12\x04none'  # an ONNX model with a graph named 'none', of no nodes
 SPECIFICATION = PilotSpecification(
-    name='test-ltc', vehicle='quadrotor', rate_hz=20.0, dt_min_s=0.005, dt_max_s=0.5,
+    name='test-ltc',
+    vehicle='quadrotor',
+    rate_hz=20.0,
+    dt_min_s=0.005,
+    dt_max_s=0.5,
     camera=CameraGeometry.from_vertical_fov(128, 72, 1.0),
-    core={'type': 'ltc', 'unfolds': 6, 'wiring': NET.to_dict()}, features=FEATURES,
-    imu_mean=(0.0,) * 6, imu_scale=(1.0,) * 6, command_scale=(2.5, 1.5, 1.0, 1.5),
-    limits=VehicleLimits((2.5, 1.5, 1.0, 1.5), (8.0, 8.0, 8.0, 10.0)), card={})
+    core={'type': 'ltc', 'unfolds': 6, 'wiring': NET.to_dict()},
+    features=FEATURES,
+    imu_mean=(0.0,) * 6,
+    imu_scale=(1.0,) * 6,
+    command_scale=(2.5, 1.5, 1.0, 1.5),
+    limits=VehicleLimits((2.5, 1.5, 1.0, 1.5), (8.0, 8.0, 8.0, 10.0)),
+    card={},
+)
 FILE = 'adaptation.safetensors'
 
 
 def tensors(**changes):
-    return familiar_tensors(FEATURES, NET.neurons, GRID, **changes)
+    return statistics_tensors(FEATURES, NET.neurons, GRID, **changes)
 
 
 @pytest.fixture
 def save(tmp_path, parameters_for):
-    def save(known: Familiar | None) -> PilotFile:
-        return pilot_file.save(tmp_path / 'pilot', SPECIFICATION, NET, parameters_for(NET),
-                               ENCODER, familiar=known)
+    def save(known: TrainingStatistics | None) -> PilotFile:
+        return pilot_file.save(
+            tmp_path / 'pilot',
+            SPECIFICATION,
+            NET,
+            parameters_for(NET),
+            ENCODER,
+            training_statistics=known,
+        )
 
     return save
 
 
 @pytest.fixture
 def saved(save):
-    return save(familiar(FEATURES, NET.neurons, GRID))
+    return save(make_statistics(FEATURES, NET.neurons, GRID))
 
 
 def _refused(saved, data, *parts):
@@ -64,31 +79,35 @@ def _refused(saved, data, *parts):
 def test_what_is_saved_is_what_is_loaded(saved):
     loaded = pilot_file.load(saved.path)
     for name, tensor in tensors().items():
-        read = getattr(loaded.familiar, name)
+        read = getattr(loaded.training_statistics, name)
         np.testing.assert_array_equal(read, tensor)
         assert read.dtype == np.float32
         assert read.flags.c_contiguous
-    assert loaded.familiar.features == FEATURES
-    assert loaded.familiar.foresees
+    assert loaded.training_statistics.features == FEATURES
+    assert loaded.training_statistics.foresees
     assert (saved.path / FILE).is_file()
 
 
 def test_the_digest_follows_it_and_without_it_the_file_goes(save, saved, tmp_path):
     (saved.path / 'README.md').write_text('mine')
-    other = save(familiar(FEATURES, NET.neurons, GRID, seed=1))
+    other = save(make_statistics(FEATURES, NET.neurons, GRID, seed=1))
     without = save(None)
     assert len({saved.digest, other.digest, without.digest}) == 3
-    assert without.familiar is None
+    assert without.training_statistics is None
     assert sorted(path.name for path in without.path.iterdir()) == [
-        'README.md', 'core.safetensors', 'encoder.onnx', 'pilot.json']
-    assert save(familiar(FEATURES, NET.neurons, GRID)).digest == saved.digest
+        'README.md',
+        'core.safetensors',
+        'encoder.onnx',
+        'pilot.json',
+    ]
+    assert save(make_statistics(FEATURES, NET.neurons, GRID)).digest == saved.digest
     assert [path.name for path in tmp_path.iterdir()] == ['pilot']
 
 
 def test_a_file_that_the_pilot_does_not_name_is_not_read(save):
     without = save(None)
     (without.path / FILE).write_bytes(b'anything')
-    assert pilot_file.load(without.path).familiar is None
+    assert pilot_file.load(without.path).training_statistics is None
 
 
 def test_a_damaged_or_missing_file_is_refused(saved):
@@ -110,14 +129,20 @@ def test_bytes_that_are_no_tensors_are_refused(saved, data):
 @pytest.mark.parametrize('name', tensors())
 def test_every_tensor_is_needed_finite_and_of_its_shape(saved, name):
     good = tensors()
-    _refused(saved, tensors_to_bytes({k: v for k, v in good.items() if k != name}),
-             f'tensor {name!r} is missing')
+    _refused(
+        saved,
+        tensors_to_bytes({k: v for k, v in good.items() if k != name}),
+        f'tensor {name!r} is missing',
+    )
     for bad in (np.nan, np.inf, 2e6):
         wild = good[name].copy()
         wild.flat[-1] = bad
         _refused(saved, tensors_to_bytes({**good, name: wild}), f'tensor {name!r}', '1e+06')
-    _refused(saved, tensors_to_bytes({**good, name: good[name].astype(np.float64)}),
-             f'tensor {name!r} must be float32')
+    _refused(
+        saved,
+        tensors_to_bytes({**good, name: good[name].astype(np.float64)}),
+        f'tensor {name!r} must be float32',
+    )
 
 
 @pytest.mark.parametrize('name', sorted(set(tensors()) - {'receptor_tau_s'}))
@@ -130,38 +155,50 @@ def test_a_tensor_of_another_shape_is_refused_by_name(saved, name, shape):
 @pytest.mark.parametrize('shape', [(), (0, 3), (6,), (33, 32), (1, 1, 1)])
 def test_receptors_are_a_grid_of_a_few_blocks(saved, shape):
     grid = np.full(shape, 0.0125, np.float32)
-    _refused(saved, tensors_to_bytes({**tensors(), 'receptor_tau_s': grid}),
-             "tensor 'receptor_tau_s' must be a grid of 1 to 1024 blocks")
+    _refused(
+        saved,
+        tensors_to_bytes({**tensors(), 'receptor_tau_s': grid}),
+        "tensor 'receptor_tau_s' must be a grid of 1 to 1024 blocks",
+    )
 
 
-@pytest.mark.parametrize(('name', 'value'), [
-    ('receptor_tau_s', np.full(GRID, 1e-5)), ('receptor_tau_s', np.full(GRID, 11.0)),
-    ('receptor_error', np.full(GRID, -1e-6)), ('usual', (1.0, 0.0, 1.0)),
-    ('predictor_residual', np.zeros(FEATURES + 6)), ('light', ((0.5, -2.0), (0.1, 0.0))),
-    ('receptor_pull', (0.3, 0.2)),
-])
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('receptor_tau_s', np.full(GRID, 1e-5)),
+        ('receptor_tau_s', np.full(GRID, 11.0)),
+        ('receptor_error', np.full(GRID, -1e-6)),
+        ('usual', (1.0, 0.0, 1.0)),
+        ('predictor_residual', np.zeros(FEATURES + 6)),
+        ('light', ((0.5, -2.0), (0.1, 0.0))),
+        ('receptor_pull', (0.3, 0.2)),
+    ],
+)
 def test_values_that_nothing_can_be_compared_with_are_refused(saved, name, value):
     _refused(saved, tensors_to_bytes(tensors(**{name: value})), f'tensor {name!r} must')
 
 
 def test_a_tensor_too_many_is_refused(saved):
-    _refused(saved, tensors_to_bytes({**tensors(), 'weights': np.zeros(1, np.float32)}),
-             "tensor 'weights' is not a statistic of a pilot")
+    _refused(
+        saved,
+        tensors_to_bytes({**tensors(), 'weights': np.zeros(1, np.float32)}),
+        "tensor 'weights' is not a statistic of a pilot",
+    )
 
 
 def test_a_predictor_for_another_core_is_refused_and_one_for_none_is_empty(saved):
-    other = familiar_tensors(FEATURES, NET.neurons + 1, GRID)
+    other = statistics_tensors(FEATURES, NET.neurons + 1, GRID)
     _refused(saved, tensors_to_bytes(other), "tensor 'predictor' must have the shape")
-    none = familiar_tensors(FEATURES, 0, GRID)
-    assert not Familiar.from_tensors(none, FEATURES, 0).foresees
+    none = statistics_tensors(FEATURES, 0, GRID)
+    assert not TrainingStatistics.from_tensors(none, FEATURES, 0).foresees
     with pytest.raises(LiquidPilotError, match=r"'predictor' must have the shape \(14, 16\)"):
-        Familiar.from_tensors(none, FEATURES, 15)
+        TrainingStatistics.from_tensors(none, FEATURES, 15)
 
 
 def test_a_failed_save_leaves_the_old_pilot(save, saved):
-    bad = familiar(FEATURES, NET.neurons, GRID)
+    bad = make_statistics(FEATURES, NET.neurons, GRID)
     bad.usual[1] = np.nan
     with pytest.raises(LiquidPilotError, match=rf"pilot/{FILE}: tensor 'usual'"):
         save(bad)
     assert pilot_file.load(saved.path).digest == saved.digest
-    assert pilot_file.load(saved.path).familiar.usual[1] == 1.5
+    assert pilot_file.load(saved.path).training_statistics.usual[1] == 1.5

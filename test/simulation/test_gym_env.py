@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.simulation.forest.expert import Expert
+from liquid_pilot.simulation.forest.expert import ForestExpert
 from liquid_pilot.simulation.gym_env import ARRIVAL_REWARD, ForestEnv
 
 
@@ -27,7 +27,7 @@ def test_the_expert_earns_the_way_and_the_arrival():
     env = ForestEnv()
     observation, info = env.reset(seed=12)
     start_m, total, ended = info['target_distance_m'], 0.0, False
-    expert = Expert(env._simulation.layout)
+    expert = ForestExpert(env._simulation.layout)
     while not ended:
         command = expert.command(env._packet.state)
         observation, reward, ended, cut, info = env.step(np.float32(command.values))

@@ -24,8 +24,9 @@ def fly(simulation, seed, values, periods):
 
 
 def mean_imu(packet):
-    return np.mean([(*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2)
-                    for s in packet.imu], axis=0)
+    return np.mean(
+        [(*s.angular_velocity_flu_rad_s, *s.specific_force_flu_m_s2) for s in packet.imu], axis=0
+    )
 
 
 def test_a_seed_and_its_commands_decide_everything(simulation):
@@ -94,7 +95,8 @@ def test_attitude_and_thrust_hover_and_sink(simulation):
     for thrust, low, high in ((9.81, -0.35, 0.35), (8.0, -5.0, -0.3)):
         for _ in range(20):
             packet = simulation.advance(
-                AttitudeThrust(packet.stamp_ns, start.orientation_wxyz, 0.0, thrust))
+                AttitudeThrust(packet.stamp_ns, start.orientation_wxyz, 0.0, thrust)
+            )
             if packet.contact:
                 break
         assert low < packet.state.velocity_flu_m_s[2] < high
@@ -132,8 +134,7 @@ def test_a_trunk_is_felt_and_named(simulation):
     w, *_, z = simulation.data.qpos[3:7].tolist()
     heading = math.atan2(y, x) - 2 * math.atan2(z, w)
     for _ in range(20):
-        packet = simulation.advance(
-            Command(0, math.cos(heading), math.sin(heading), 0.0, 0.0))
+        packet = simulation.advance(Command(0, math.cos(heading), math.sin(heading), 0.0, 0.0))
         if packet.contact:
             break
     assert packet.contact == 'tree_0'
@@ -142,14 +143,19 @@ def test_a_trunk_is_felt_and_named(simulation):
 def test_the_red_chair_is_in_the_first_picture(simulation):
     for seed in range(20, 26):
         packet = simulation.reset(seed)
-        rgb = np.frombuffer(packet.observation.image.data, np.uint8).reshape(
-            packet.observation.image.height, packet.observation.image.width, 3).astype(int)
-        red = (rgb[..., 0] > 90) & (rgb[..., 0] > 2.2 * rgb[..., 1]) & (
-            rgb[..., 0] > 2.2 * rgb[..., 2])
+        rgb = (
+            np.frombuffer(packet.observation.image.data, np.uint8)
+            .reshape(packet.observation.image.height, packet.observation.image.width, 3)
+            .astype(int)
+        )
+        red = (
+            (rgb[..., 0] > 90)
+            & (rgb[..., 0] > 2.2 * rgb[..., 1])
+            & (rgb[..., 0] > 2.2 * rgb[..., 2])
+        )
         assert red.sum() >= 6, f'seed {seed}'
         column = np.nonzero(red)[1].mean()
-        to_target = math.atan2(simulation.layout.target_enu_m[1],
-                               simulation.layout.target_enu_m[0])
+        to_target = math.atan2(simulation.layout.target_enu_m[1], simulation.layout.target_enu_m[0])
         off = (to_target - simulation.layout.start_yaw_rad + math.pi) % (2 * math.pi) - math.pi
         camera = simulation.camera
         assert column == pytest.approx(camera.cx - camera.fx * math.tan(off), abs=8)

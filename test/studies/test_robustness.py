@@ -17,16 +17,24 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(script: str, *arguments: str, root: Path = ROOT) -> dict:
     done = subprocess.run(
-        [sys.executable, str(root / 'benchmarks' / script), *arguments], capture_output=True,
-        text=True, timeout=600, env={**os.environ, 'PYTHONPATH': str(ROOT)}, cwd=ROOT)
+        [sys.executable, str(root / 'benchmarks' / script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_the_record_is_made_from_nothing_and_a_second_start_does_nothing_again(tmp_path):
     # In a copy, which keeps its runs to itself.
-    shutil.copytree(ROOT / 'benchmarks' / 'robustness', tmp_path / 'benchmarks' / 'robustness',
-                    ignore=shutil.ignore_patterns('pilots', 'flights'))
+    shutil.copytree(
+        ROOT / 'benchmarks' / 'robustness',
+        tmp_path / 'benchmarks' / 'robustness',
+        ignore=shutil.ignore_patterns('pilots', 'flights'),
+    )
     for shared in ('studies.py', 'figures.py'):
         shutil.copy(ROOT / 'benchmarks' / shared, tmp_path / 'benchmarks')
     closing = run('robustness/run.py', '--smoke', root=tmp_path)
@@ -45,15 +53,21 @@ def test_the_record_is_made_from_nothing_and_a_second_start_does_nothing_again(t
     assert len({(pilot / 'encoder.onnx').read_bytes() for pilot in pilots}) == 1
 
     again = run('robustness/run.py', '--smoke', root=tmp_path)
-    assert again == {'throughput': {}, **{key: closing[key] for key in (
-        'flown', 'missing', 'report')}}
+    assert again == {
+        'throughput': {},
+        **{key: closing[key] for key in ('flown', 'missing', 'report')},
+    }
 
 
 def test_the_study_of_adaptation_is_flown_and_written_down_from_nothing(tmp_path):
     for part in ('benchmarks/adaptation', 'benchmarks/robustness/pilots/ltc_ncp-plain-1', 'config'):
-        shutil.copytree(ROOT / part, tmp_path / part,
-                        ignore=shutil.ignore_patterns('flights', '*.json') if
-                        part.endswith('adaptation') else None)
+        shutil.copytree(
+            ROOT / part,
+            tmp_path / part,
+            ignore=shutil.ignore_patterns('flights', '*.json')
+            if part.endswith('adaptation')
+            else None,
+        )
     for shared in ('studies.py', 'figures.py'):
         shutil.copy(ROOT / 'benchmarks' / shared, tmp_path / 'benchmarks')
     shutil.rmtree(tmp_path / 'benchmarks' / 'adaptation' / 'pilots', ignore_errors=True)
@@ -67,7 +81,10 @@ def test_the_study_of_adaptation_is_flown_and_written_down_from_nothing(tmp_path
     assert cell['missions'] == 1 and cell['successes'] in (0, 1)
     assert content['comparisons'] == 6 + 2 + 1 + 1
     assert [row['condition'] for row in content['schedule']['phases']] == [
-        'clear', 'noise:5', 'clear']
+        'clear',
+        'noise:5',
+        'clear',
+    ]
     assert content['schedule']['hours'][0]['flown_s'] >= 5.0
     assert set(content['grid']['scaled']['all_neurons']) >= {'1', '4'}
     assert content['sealed_mean_gain']['pairs'] == 1
@@ -94,8 +111,10 @@ def calibration():
 
 
 def test_severities_are_where_the_fitted_success_crosses_the_targets(calibration):
-    rates = {strength: (round(1000 * 0.9 / (1.0 + (strength / 3.0) ** 4)), 1000)
-             for strength in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)}
+    rates = {
+        strength: (round(1000 * 0.9 / (1.0 + (strength / 3.0) ** 4)), 1000)
+        for strength in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+    }
     values, lost = calibration.severities(rates, 0.9, 10.0)
     exact = [3.0 * (1.0 / target - 1.0) ** 0.25 for target in calibration.TARGETS]
     assert values == pytest.approx(exact, rel=0.05)
@@ -114,4 +133,6 @@ def test_what_the_pilot_survives_ends_at_the_end_of_the_range(calibration):
     assert not lost
     assert values[-1] == 1.0 and values == sorted(values)
     assert calibration.severities({0.0: (9, 9), 1.0: (9, 9)}, 1.0, 1.0) == (
-        [0.2, 0.4, 0.6, 0.8, 1.0], False)
+        [0.2, 0.4, 0.6, 0.8, 1.0],
+        False,
+    )

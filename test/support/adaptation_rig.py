@@ -32,8 +32,10 @@ def strange(seed):
 
 
 def imu(stamp_ns):
-    return tuple(ImuSample(stamp_ns - k * 10_000_000, (0.1 * k, 0.02, 0.6), (0.0, 0.1 * k, 9.8))
-                 for k in (4, 3, 2, 1, 0))
+    return tuple(
+        ImuSample(stamp_ns - k * 10_000_000, (0.1 * k, 0.02, 0.6), (0.0, 0.1 * k, 9.8))
+        for k in (4, 3, 2, 1, 0)
+    )
 
 
 class Rig:
@@ -46,7 +48,8 @@ class Rig:
         self._eventually = eventually
         self._clients, self.said = {}, {}
         self.node.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS
+        )
 
     def _on_diagnostics(self, message):
         for status in messages.unpack_diagnostics(message):
@@ -59,19 +62,22 @@ class Rig:
             self.executor.spin_once(timeout_sec=left_s)
 
     def until(self, condition, limit_s=30.0):
-        self._eventually(condition, limit_s,
-                         step=lambda: self.executor.spin_once(timeout_sec=0.05))
+        self._eventually(condition, limit_s, step=lambda: self.executor.spin_once(timeout_sec=0.05))
 
     def call(self, service, **request):
         kind = SetBool if request else Trigger
         client = self._clients.setdefault(
-            service, self._clients.get(service) or self.node.create_client(kind, service))
+            service, self._clients.get(service) or self.node.create_client(kind, service)
+        )
         return service_calls.call(self.executor, client, kind.Request(**request))
 
     def set(self, name, **values):
         """Set parameters of a node of this namespace; what it says of each."""
-        client = self._clients.setdefault(name, self._clients.get(name) or AsyncParameterClient(
-            self.node, f'{self.node.get_namespace()}/{name}'))
+        client = self._clients.setdefault(
+            name,
+            self._clients.get(name)
+            or AsyncParameterClient(self.node, f'{self.node.get_namespace()}/{name}'),
+        )
         self.until(client.services_are_ready, 20.0)
         given = [Parameter(name, value=value) for name, value in values.items()]
         answer = service_calls.answer(self.executor, lambda: client.set_parameters(given))
@@ -79,6 +85,7 @@ class Rig:
 
     def again_until(self, do, condition, limit_s=20.0):
         """Do it again and again, until the nodes have found each other."""
+
         def tried():
             do()
             self.spin(0.1)

@@ -10,9 +10,13 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 for name, text in (
-        ('AckermannDrive', 'float32 steering_angle\nfloat32 steering_angle_velocity\n'
-         'float32 speed\nfloat32 acceleration\nfloat32 jerk'),
-        ('AckermannDriveStamped', 'std_msgs/Header header\nackermann_msgs/AckermannDrive drive')):
+    (
+        'AckermannDrive',
+        'float32 steering_angle\nfloat32 steering_angle_velocity\n'
+        'float32 speed\nfloat32 acceleration\nfloat32 jerk',
+    ),
+    ('AckermannDriveStamped', 'std_msgs/Header header\nackermann_msgs/AckermannDrive drive'),
+):
     STORE.register(get_types_from_msg(text, f'ackermann_msgs/msg/{name}'))
 START_NS = 1_700_000_000_000_000_000
 
@@ -37,8 +41,9 @@ def message(kind, **values):
 
 
 def header(stamp_ns, frame=''):
-    stamp = message('builtin_interfaces/msg/Time', sec=int(stamp_ns // 10**9),
-                    nanosec=int(stamp_ns % 10**9))
+    stamp = message(
+        'builtin_interfaces/msg/Time', sec=int(stamp_ns // 10**9), nanosec=int(stamp_ns % 10**9)
+    )
     return message('std_msgs/msg/Header', stamp=stamp, frame_id=frame)
 
 
@@ -47,8 +52,9 @@ def vector(x, y, z):
 
 
 def twist(forward, left, up, yaw):
-    return message('geometry_msgs/msg/Twist', linear=vector(forward, left, up),
-                   angular=vector(0, 0, yaw))
+    return message(
+        'geometry_msgs/msg/Twist', linear=vector(forward, left, up), angular=vector(0, 0, yaw)
+    )
 
 
 class BagWriter:
@@ -95,7 +101,7 @@ class Robot:
 def picture(robot, time_s):
     """(height, width, 3) uint8 RGB whose left half is as bright as the time is late."""
     image = np.full((robot.height, robot.width, 3), 40, np.uint8)
-    image[:, :robot.width // 2] = round(20 + 20 * time_s)
+    image[:, : robot.width // 2] = round(20 + 20 * time_s)
     return image
 
 
@@ -105,13 +111,21 @@ def pixels(robot, image):
     if robot.transport != 'raw':
         data = cv2.imencode(f'.{robot.transport}', bgr)[1].ravel()
         return 'sensor_msgs/msg/CompressedImage', {'format': robot.transport, 'data': data}
-    data = {'rgb8': image, 'bgr8': bgr, 'mono8': image[:, :, :1],
-            'bgra8': np.dstack([bgr, bgr[:, :, :1]]),
-            'secret7': image}[robot.encoding]
+    data = {
+        'rgb8': image,
+        'bgr8': bgr,
+        'mono8': image[:, :, :1],
+        'bgra8': np.dstack([bgr, bgr[:, :, :1]]),
+        'secret7': image,
+    }[robot.encoding]
     step = data.shape[1] * data.shape[2]
     return 'sensor_msgs/msg/Image', {
-        'width': robot.width, 'height': robot.height, 'encoding': robot.encoding, 'step': step,
-        'data': np.ascontiguousarray(data).ravel()}
+        'width': robot.width,
+        'height': robot.height,
+        'encoding': robot.encoding,
+        'step': step,
+        'data': np.ascontiguousarray(data).ravel(),
+    }
 
 
 def write(path, robot=None, prefix='/bot'):
@@ -131,25 +145,46 @@ def write(path, robot=None, prefix='/bot'):
             bag.add(f'{prefix}/image', kind, stamp_ns, header=header(stamp_ns), **fields)
             if robot.info:
                 f, w, h = 0.9 * robot.width, robot.width, robot.height
-                bag.add(f'{prefix}/info', 'sensor_msgs/msg/CameraInfo', stamp_ns,
-                        header=header(stamp_ns), width=w, height=h,
-                        k=np.array([f, 0, w / 2, 0, f, h / 2, 0, 0, 1.0]),
-                        distortion_model='plumb_bob', d=np.array(robot.distortion, float))
+                bag.add(
+                    f'{prefix}/info',
+                    'sensor_msgs/msg/CameraInfo',
+                    stamp_ns,
+                    header=header(stamp_ns),
+                    width=w,
+                    height=h,
+                    k=np.array([f, 0, w / 2, 0, f, h / 2, 0, 0, 1.0]),
+                    distortion_model='plumb_bob',
+                    d=np.array(robot.distortion, float),
+                )
         elif what == 'imu':
-            bag.add(f'{prefix}/imu', 'sensor_msgs/msg/Imu', stamp_ns, header=header(stamp_ns),
-                    angular_velocity=vector(value, 0, 0), linear_acceleration=vector(0, 0, 9.81))
+            bag.add(
+                f'{prefix}/imu',
+                'sensor_msgs/msg/Imu',
+                stamp_ns,
+                header=header(stamp_ns),
+                angular_velocity=vector(value, 0, 0),
+                linear_acceleration=vector(0, 0, 9.81),
+            )
         else:
             command = twist(value, 0, 0, -0.5)
             if robot.command.endswith('/Twist'):
-                bag.add(f'{prefix}/cmd', robot.command, stamp_ns, linear=command.linear,
-                        angular=command.angular)
+                bag.add(
+                    f'{prefix}/cmd',
+                    robot.command,
+                    stamp_ns,
+                    linear=command.linear,
+                    angular=command.angular,
+                )
             elif robot.command.endswith('TwistStamped'):
-                bag.add(f'{prefix}/cmd', robot.command, stamp_ns, header=header(stamp_ns),
-                        twist=command)
+                bag.add(
+                    f'{prefix}/cmd', robot.command, stamp_ns, header=header(stamp_ns), twist=command
+                )
             else:
-                drive = message('ackermann_msgs/msg/AckermannDrive', speed=float(value),
-                                steering_angle=0.2)
-                bag.add(f'{prefix}/cmd', robot.command, stamp_ns, header=header(stamp_ns),
-                        drive=drive)
+                drive = message(
+                    'ackermann_msgs/msg/AckermannDrive', speed=float(value), steering_angle=0.2
+                )
+                bag.add(
+                    f'{prefix}/cmd', robot.command, stamp_ns, header=header(stamp_ns), drive=drive
+                )
     bag.close()
     return path

@@ -42,8 +42,11 @@ def program(line):
         print('[Err] this world cannot be loaded')
         return 3
     UNPAUSED.unlink(missing_ok=True)
-    (NOTES / 'new').write_text(json.dumps({
-        'pid': os.getpid(), 'world': str(parsed.world), 'start_s': parsed.initial_sim_time}))
+    (NOTES / 'new').write_text(
+        json.dumps(
+            {'pid': os.getpid(), 'world': str(parsed.world), 'start_s': parsed.initial_sim_time}
+        )
+    )
     os.replace(NOTES / 'new', WORLD)
     signal.sigwait([signal.SIGINT])
     return 0
@@ -67,7 +70,8 @@ def bridge():
     node = rclpy.create_node('gazebo_bridge')
     heard, send = {}, {}
     entries = yaml.safe_load(
-        (Path(__file__).resolve().parents[2] / 'config' / 'gazebo_bridge.yaml').read_text())
+        (Path(__file__).resolve().parents[2] / 'config' / 'gazebo_bridge.yaml').read_text()
+    )
     for entry in entries:
         topic = entry['ros_topic_name']
         package, _, name = entry['ros_type_name'].split('/')
@@ -76,7 +80,8 @@ def bridge():
             send[topic] = node.create_publisher(kind, topic, 10).publish
         else:
             node.create_subscription(
-                kind, topic, lambda message, topic=topic: heard.update({topic: message}), 10)
+                kind, topic, lambda message, topic=topic: heard.update({topic: message}), 10
+            )
 
     def spin(until):
         while (left := until - time.monotonic()) > 0.0:
@@ -101,8 +106,9 @@ def bridge():
         if 'gazebo/twist' not in heard or not enabled:
             return Command(0, 0.0, 0.0, -0.3, 0.0)
         twist: Twist = heard['gazebo/twist']
-        east, north, up = into_world(state.orientation_wxyz, (
-            twist.linear.x, twist.linear.y, twist.linear.z))
+        east, north, up = into_world(
+            state.orientation_wxyz, (twist.linear.x, twist.linear.y, twist.linear.z)
+        )
         heading = heading_rad(state.orientation_wxyz)
         cos, sin = math.cos(heading), math.sin(heading)
         return Command(0, cos * east + sin * north, cos * north - sin * east, up, twist.angular.z)
@@ -130,15 +136,17 @@ def bridge():
         seed = int(Path(world['world']).parent.name.rpartition('_')[2])
         root = ElementTree.parse(world['world']).getroot()
         vehicle, command = next(
-            (name, control) for name, control in (('quadrotor', fly), ('rover', drive))
-            if root.find(f".//model[@name='{name}']") is not None)
+            (name, control)
+            for name, control in (('quadrotor', fly), ('rover', drive))
+            if root.find(f".//model[@name='{name}']") is not None
+        )
         pose = root.find(f".//model[@name='{vehicle}']/pose").text.split()
         assert [round(float(word), 4) for word in pose[:2]] == [
-            round(value, 4) for value in layout_of(vehicle, seed, ()).start_enu_m[:2]]
+            round(value, 4) for value in layout_of(vehicle, seed, ()).start_enu_m[:2]
+        ]
         heard.clear()
         start_ns = int(world['start_s'] * NANOSECONDS_PER_SECOND)
-        with Simulation(SimulationSettings(
-                vehicle=vehicle, command_timeout_s=1e6)) as simulation:
+        with Simulation(SimulationSettings(vehicle=vehicle, command_timeout_s=1e6)) as simulation:
             packet = simulation.reset(seed, start_ns)
             while lives(world) and not UNPAUSED.exists():
                 if FAULT != 'mute':

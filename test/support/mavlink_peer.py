@@ -39,12 +39,18 @@ class Peer:
 
     def heartbeat(self, custom_mode=PX4_POSCTL, armed=False, autopilot=mavlink.MAV_AUTOPILOT_PX4):
         return mavlink.MAVLink_heartbeat_message(
-            mavlink.MAV_TYPE_QUADROTOR, autopilot,
-            mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED | (128 if armed else 0), custom_mode, 4, 3)
+            mavlink.MAV_TYPE_QUADROTOR,
+            autopilot,
+            mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED | (128 if armed else 0),
+            custom_mode,
+            4,
+            3,
+        )
 
     def imu(self, gyro=(0.1, 0.2, 0.3), force=(0.0, 0.0, -9.81)):
         return mavlink.MAVLink_highres_imu_message(
-            1000 * self.clock_ms, *force, *gyro, 0, 0, 0, 0, 0, 0, 0, 63)
+            1000 * self.clock_ms, *force, *gyro, 0, 0, 0, 0, 0, 0, 0, 63
+        )
 
     def raw_imu(self, gyro=(100, 200, 300), force=(0, 0, -1000)):
         return mavlink.MAVLink_raw_imu_message(1000 * self.clock_ms, *force, *gyro, 0, 0, 0)

@@ -11,8 +11,7 @@ SEED = 7
 
 def made(vehicle):
     """(root of the SDF, its files) of a vehicle's world."""
-    text, files = world.build(
-        layout_of(vehicle, SEED, ()), SimulationSettings(vehicle=vehicle))
+    text, files = world.build_sdf(layout_of(vehicle, SEED, ()), SimulationSettings(vehicle=vehicle))
     return ElementTree.fromstring(text), files
 
 

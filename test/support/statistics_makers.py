@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from liquid_pilot.pilot_file.training_statistics import Familiar
+from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 
-def familiar_tensors(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
-    """Tensors by name, as `Familiar.from_tensors` takes them; `changes` replace some."""
+def statistics_tensors(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
+    """Tensors by name, as `TrainingStatistics.from_tensors` takes them; `changes` replace some."""
     rng = np.random.default_rng(seed)
     blocks, outputs = math.prod(grid), features + 6
 
@@ -21,8 +21,10 @@ def familiar_tensors(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
         'receptor_pull': (-0.8, 0.2),
         'light': ((0.45, math.log(0.1)), (0.05, 0.2)),
         'feature_mean': 0.3 * rng.normal(size=features),
-        'feature_whitening': whitening(features), 'change_whitening': whitening(features),
-        'texture_mean': rng.uniform(-4.0, -2.0, grid), 'texture_whitening': whitening(blocks),
+        'feature_whitening': whitening(features),
+        'change_whitening': whitening(features),
+        'texture_mean': rng.uniform(-4.0, -2.0, grid),
+        'texture_whitening': whitening(blocks),
         'usual': (1.5, 1.5, 1.5),
         'predictor': 0.3 * rng.normal(size=(outputs, neurons + 1 if neurons else 0)),
         'predictor_residual': rng.uniform(1.5, 3.0, outputs),
@@ -31,7 +33,8 @@ def familiar_tensors(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
     return {name: np.array(value, np.float32) for name, value in tensors.items()}
 
 
-def familiar(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
+def make_statistics(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
     """The same, checked."""
-    return Familiar.from_tensors(
-        familiar_tensors(features, neurons, grid, seed, **changes), features, neurons)
+    return TrainingStatistics.from_tensors(
+        statistics_tensors(features, neurons, grid, seed, **changes), features, neurons
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARENT = """
 import os, sys
-from liquid_pilot.simulation.workers import spawned_pool
+from liquid_pilot.utils.process_pool import spawned_pool
 
 def main():
     with spawned_pool(2, print, ()) as pool:
@@ -34,8 +34,12 @@ def test_a_parent_that_is_killed_takes_its_workers_along(tmp_path):
     script = tmp_path / 'parent.py'
     script.write_text(PARENT)
     parent = subprocess.Popen(
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+    )
     workers = []
     while not workers:
         workers = [int(word) for word in parent.stdout.readline().split() if word.isdigit()]

@@ -32,8 +32,14 @@ class Augmentation:
     def of(cls, settings: TrainingSettings) -> Augmentation:
         """The preset of the settings, with what they set by itself."""
         preset = PRESETS[settings.augmentation]
-        return cls(**{part.name: own if (own := getattr(settings, part.name)) >= 0.0
-                      else getattr(preset, part.name) for part in fields(cls)})
+        return cls(
+            **{
+                part.name: own
+                if (own := getattr(settings, part.name)) >= 0.0
+                else getattr(preset, part.name)
+                for part in fields(cls)
+            }
+        )
 
     def images(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """(B, 3, H, W) float in [0, 1] -> the same, changed in place where it can be.
@@ -49,8 +55,11 @@ class Augmentation:
             soft = functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
             images = images.lerp_(soft, self.blur * draw(n, 1, 1, 1))
         if self.brightness or self.contrast or self.channel_gain:
-            gain = (1 + self.contrast * (2 * draw(n, 1, 1, 1) - 1)
-                    + self.channel_gain * (2 * draw(n, 3, 1, 1) - 1))
+            gain = (
+                1
+                + self.contrast * (2 * draw(n, 1, 1, 1) - 1)
+                + self.channel_gain * (2 * draw(n, 3, 1, 1) - 1)
+            )
             shift = self.brightness * (2 * draw(n, 1, 1, 1) - 1)
             images = images.mul_(gain).add_(0.5 - 0.5 * gain + shift)
         if self.noise:
@@ -61,18 +70,18 @@ class Augmentation:
             turns = torch.randint(width, (n,), generator=rng).tolist()
             strengths = (self.noise * torch.rand(n, generator=rng)).tolist()
             for image, turn, sigma in zip(images, turns, strengths, strict=True):
-                image.add_(grain[0, :, :, turn:turn + width], alpha=sigma)
+                image.add_(grain[0, :, :, turn : turn + width], alpha=sigma)
         if self.erasing:
-            _erase(images, self.erasing, rng)
+            _random_erase(images, self.erasing, rng)
         return images.clamp_(0, 1)
 
-    def subset(self, length: int, rng: np.random.Generator) -> int:
+    def kept_count(self, length: int, rng: np.random.Generator) -> int:
         """How many of a window's `length` frames are kept."""
         return max(length - int(rng.uniform(0, self.dropped_frames) * length), 2)
 
     def kept(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray | None:
         """(B, K) indices of the frames of (B, T) windows that are kept, in order; None for all."""
-        count = self.subset(shape[1], rng) if self.dropped_frames else shape[1]
+        count = self.kept_count(shape[1], rng) if self.dropped_frames else shape[1]
         if count == shape[1]:
             return None
         every = np.tile(np.arange(shape[1]), (shape[0], 1))
@@ -82,11 +91,19 @@ class Augmentation:
         """Elapsed times (B, T) with jitter, as of stamps that are not quite right."""
         if not self.irregular_dt:
             return dt_s
-        return (dt_s * np.exp(rng.uniform(-self.irregular_dt, self.irregular_dt, dt_s.shape))
-                ).astype(np.float32)
+        return (
+            dt_s * np.exp(rng.uniform(-self.irregular_dt, self.irregular_dt, dt_s.shape))
+        ).astype(np.float32)
 
-    def thinned(self, index: np.ndarray, flown: np.ndarray, dt_s: np.ndarray, imu: np.ndarray,
-                rng: np.random.Generator, whole: bool) -> tuple[np.ndarray, ...]:
+    def drop_frames(
+        self,
+        index: np.ndarray,
+        flown: np.ndarray,
+        dt_s: np.ndarray,
+        imu: np.ndarray,
+        rng: np.random.Generator,
+        whole: bool,
+    ) -> tuple[np.ndarray, ...]:
         """Sequences without the frames that are left out, and with jitter in their times.
 
         Args:
@@ -105,7 +122,10 @@ class Augmentation:
         if kept is not None:
             if whole:
                 kept[:, 0] = 0
-            times, seen = since_kept(times, kept, True), since_kept(seen, kept, False)
+            times, seen = (
+                reduce_between_kept(times, kept, True),
+                reduce_between_kept(seen, kept, False),
+            )
             index, flown = (np.take_along_axis(each, kept, 1) for each in (index, flown))
         return index, flown, self.times(times, rng), seen
 
@@ -114,12 +134,19 @@ PRESETS = {
     'none': Augmentation(),
     'photometric': Augmentation(brightness=0.12, contrast=0.25, channel_gain=0.10, noise=0.03),
     'strong': Augmentation(
-        brightness=0.25, contrast=0.5, channel_gain=0.2, noise=0.15, blur=0.8, erasing=0.15,
-        dropped_frames=0.5, irregular_dt=0.2),
+        brightness=0.25,
+        contrast=0.5,
+        channel_gain=0.2,
+        noise=0.15,
+        blur=0.8,
+        erasing=0.15,
+        dropped_frames=0.5,
+        irregular_dt=0.2,
+    ),
 }
 
 
-def since_kept(values: np.ndarray, kept: np.ndarray, total: bool) -> np.ndarray:
+def reduce_between_kept(values: np.ndarray, kept: np.ndarray, total: bool) -> np.ndarray:
     """Of values (B, T, ...) since the last kept frame, at each kept one (B, K): sum or mean.
 
     So frames that were dropped leave their time (a sum) and their IMU samples (a mean) to the next.
@@ -138,7 +165,7 @@ def _wide(index: np.ndarray, values: np.ndarray) -> np.ndarray:
     return index.reshape(*index.shape, *[1] * (values.ndim - 2))
 
 
-def _erase(images: torch.Tensor, area: float, rng: torch.Generator) -> None:
+def _random_erase(images: torch.Tensor, area: float, rng: torch.Generator) -> None:
     """Paint a rectangle of a random colour over every second image."""
     n, _, height, width = images.shape
     draws = torch.rand(n, 8, generator=rng)
@@ -149,4 +176,4 @@ def _erase(images: torch.Tensor, area: float, rng: torch.Generator) -> None:
         rows = min(max(int(pixels**0.5 * 2 ** (2 * shape - 1)), 1), height)
         columns = min(max(int(pixels / rows), 1), width)
         top, left = int(y * (height - rows + 1)), int(x * (width - columns + 1))
-        image[:, top:top + rows, left:left + columns] = image.new_tensor(colour)[:, None, None]
+        image[:, top : top + rows, left : left + columns] = image.new_tensor(colour)[:, None, None]

@@ -11,7 +11,7 @@ import numpy as np
 from liquid_pilot.interfaces import (
     LiquidPilotError,
 )
-from liquid_pilot.utils.atomic_write import replacing
+from liquid_pilot.utils.atomic_write import atomic_writer
 
 
 @dataclass
@@ -34,18 +34,32 @@ class Episode:
 
     def save(self, path: Path) -> None:
         """Write atomically, so that an interrupted collection leaves no half file."""
-        with replacing(path) as file:
+        with atomic_writer(path) as file:
             known = {} if self.bearing is None else {'bearing': self.bearing}
-            np.savez(file, seed=self.seed, outcome=self.outcome, images=self.images,
-                     imu=self.imu, dt_s=self.dt_s, commands=self.commands, **known)
+            np.savez(
+                file,
+                seed=self.seed,
+                outcome=self.outcome,
+                images=self.images,
+                imu=self.imu,
+                dt_s=self.dt_s,
+                commands=self.commands,
+                **known,
+            )
 
     @classmethod
     def load(cls, path: Path) -> Episode:
         """Read an episode; LiquidPilotError names a file that is broken."""
         try:
             with np.load(path, allow_pickle=False) as data:
-                return cls(int(data['seed']), str(data['outcome']), data['images'], data['imu'],
-                           data['dt_s'], data['commands'],
-                           data.get('bearing'))
+                return cls(
+                    int(data['seed']),
+                    str(data['outcome']),
+                    data['images'],
+                    data['imu'],
+                    data['dt_s'],
+                    data['commands'],
+                    data.get('bearing'),
+                )
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise LiquidPilotError(f'{path}: not an episode ({error}); delete it') from error

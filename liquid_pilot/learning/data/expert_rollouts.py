@@ -27,11 +27,15 @@ from liquid_pilot.learning.data.episode import Episode
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 from liquid_pilot.onboard.perception.imu import mean_imu
 from liquid_pilot.simulation.base import condition as conditions
-from liquid_pilot.simulation.base.action_noise import Disturbance, Injector, Waverer
+from liquid_pilot.simulation.base.action_noise import (
+    ActionNoise,
+    ActionNoiseSettings,
+    UndecidedSteering,
+)
 from liquid_pilot.simulation.base.mission import Mission
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.base.task import Way
+from liquid_pilot.simulation.base.task import RouteProgress
 from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.utils.process_pool import spawned_pool
 
@@ -42,7 +46,7 @@ class CollectionSettings:
 
     image_width: int = 128
     image_height: int = 72
-    disturbance: Disturbance = field(default_factory=Disturbance)
+    disturbance: ActionNoiseSettings = field(default_factory=ActionNoiseSettings)
     pilot: str | None = None
     """Path of the pilot that steers (DAgger); None lets the disturbed expert steer."""
     mixing: float = 0.0
@@ -52,15 +56,14 @@ class CollectionSettings:
     vehicle: str = 'quadrotor'
 
 
-
-
 def stored_camera(settings: CollectionSettings) -> CameraGeometry:
     """Geometry of the stored images: the simulator's view, in the size that the encoder sees."""
     return CameraGeometry.from_vertical_fov(
-        settings.image_width, settings.image_height, SimulationSettings().camera_vertical_fov_rad)
+        settings.image_width, settings.image_height, SimulationSettings().camera_vertical_fov_rad
+    )
 
 
-class Demonstrator:
+class ExpertCollector:
     """Flies episodes one after another in one process."""
 
     def __init__(self, settings: CollectionSettings) -> None:
@@ -80,14 +83,14 @@ class Demonstrator:
         simulation, s = self._simulation, self.settings
         rng = random_stream(seed, 'injector')
         period_s = simulation.control_period_ns / NANOSECONDS_PER_SECOND
-        inject = Injector(s.disturbance, rng, period_s)
+        inject = ActionNoise(s.disturbance, rng, period_s)
         turn = conditions.parse(s.conditions[seed % len(s.conditions)]) if s.conditions else ()
         packet = simulation.reset(seed, conditions=turn)
         if self._pilot is not None:
             self._pilot.reset()
         expert = simulation.task.demonstrator(simulation.layout)
         mission = Mission(seed, simulation.layout, simulation.task.rules)
-        waver = Waverer(random_stream(seed, 'waver'))
+        waver = UndecidedSteering(random_stream(seed, 'waver'))
         rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...], tuple[float, ...]]] = []
         last_ns, expert_steers = packet.stamp_ns - simulation.control_period_ns, True
         tick = 0
@@ -95,9 +98,15 @@ class Demonstrator:
             label = expert.command(packet.state)
             seen = packet.observation
             if seen is not None:
-                rows.append((self._image(seen), mean_imu(seen.imu),
-                             (seen.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND, label.values,
-                             _bearing(packet, simulation.way)))
+                rows.append(
+                    (
+                        self._image(seen),
+                        mean_imu(seen.imu),
+                        (seen.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND,
+                        label.values,
+                        _bearing(packet, simulation.way),
+                    )
+                )
                 last_ns = seen.stamp_ns
             if self._pilot is None:
                 setpoint = inject(label)
@@ -109,12 +118,19 @@ class Demonstrator:
                 # No frame, no answer: the vehicle goes on with the last one.
                 setpoint = None if chosen is None else inject(chosen)
             if setpoint is not None:
-                setpoint = waver(setpoint, simulation.deciding, period_s)
+                setpoint = waver(setpoint, simulation.at_decision_point, period_s)
             packet = simulation.advance(setpoint)
             tick += 1
         images, imu, dt_s, commands, bearing = zip(*rows, strict=True)
-        return Episode(seed, mission.outcome, np.stack(images), np.float32(imu), np.float32(dt_s),
-                       np.float32(commands), np.float32(bearing))
+        return Episode(
+            seed,
+            mission.outcome,
+            np.stack(images),
+            np.float32(imu),
+            np.float32(dt_s),
+            np.float32(commands),
+            np.float32(bearing),
+        )
 
     def _image(self, seen: Observation) -> np.ndarray:
         """(H, W, 3) uint8: exactly what the encoder is shown in flight, before scaling."""
@@ -122,30 +138,35 @@ class Demonstrator:
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
 
 
-def _bearing(packet: SensorPacket, way: Way) -> tuple[float, float]:
+def _bearing(packet: SensorPacket, way: RouteProgress) -> tuple[float, float]:
     """Cosine and sine of the direction to go in, to the left of the nose."""
     angle = way.bearing_rad(packet.state)
     return math.cos(angle), math.sin(angle)
 
 
-_demonstrator: list[Demonstrator] = []
+_collectors: list[ExpertCollector] = []
 
 
 def _start_worker(settings: CollectionSettings) -> None:
     # Ctrl-C reaches every process of the terminal; who collects decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _demonstrator.append(Demonstrator(settings))
+    _collectors.append(ExpertCollector(settings))
 
 
-def _collect_one(job: tuple[int, Path]) -> tuple[str, int]:
+def _collect_episode(job: tuple[int, Path]) -> tuple[str, int]:
     seed, path = job
-    episode = _demonstrator[0].fly(seed)
+    episode = _collectors[0].fly(seed)
     episode.save(path)
     return episode.outcome, len(episode.dt_s)
 
 
-def collect(seeds: Iterable[int], directory: Path, settings: CollectionSettings, workers: int = 2,
-            on_episode: Callable[[str, int, int, int], None] | None = None) -> list[Path]:
+def collect(
+    seeds: Iterable[int],
+    directory: Path,
+    settings: CollectionSettings,
+    workers: int = 2,
+    on_episode: Callable[[str, int, int, int], None] | None = None,
+) -> list[Path]:
     """Fly one episode a seed into `directory`; those already there are kept, so it resumes.
 
     Args:
@@ -163,13 +184,18 @@ def collect(seeds: Iterable[int], directory: Path, settings: CollectionSettings,
     if not settings.conditions:
         # So a folder reads that was begun before there was weather in demonstrations.
         del made_with['conditions']
-    dataset_index.write_index(directory, stored_camera(settings), float(simulation.camera_rate_hz),
-                       settings.vehicle, made_with)
+    dataset_index.write_index(
+        directory,
+        stored_camera(settings),
+        float(simulation.camera_rate_hz),
+        settings.vehicle,
+        made_with,
+    )
     paths = {seed: directory / f'episode_{seed:08d}.npz' for seed in seeds}
     jobs = [(seed, path) for seed, path in paths.items() if not path.exists()]
     if jobs:
         with spawned_pool(min(workers, len(jobs)), _start_worker, (settings,)) as pool:
-            flown = as_completed([pool.submit(_collect_one, job) for job in jobs])
+            flown = as_completed([pool.submit(_collect_episode, job) for job in jobs])
             for done, future in enumerate(flown, 1 + len(paths) - len(jobs)):
                 outcome, frames = future.result()
                 if on_episode:

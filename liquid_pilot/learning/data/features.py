@@ -16,8 +16,8 @@ from liquid_pilot.learning.data.augmentation import Augmentation
 from liquid_pilot.learning.data.frames import MIRROR_BEARING, MIRROR_COMMAND, MIRROR_IMU, Frames
 from liquid_pilot.learning.models.encoder import Encoder
 from liquid_pilot.learning.random_streams import torch_generator
-from liquid_pilot.utils.atomic_write import replacing
-from liquid_pilot.utils.progress import Announce
+from liquid_pilot.utils.atomic_write import atomic_writer
+from liquid_pilot.utils.progress import ProgressCallback
 
 IMU_MEAN = (0.0, 0.0, 0.0, 0.0, 0.0, 9.81)
 IMU_SCALE = (1.0, 1.0, 1.0, 4.0, 4.0, 4.0)
@@ -49,22 +49,29 @@ class Sequences:
         return self.inputs.shape[1] - 6
 
     @classmethod
-    def of(cls, features: np.ndarray, frames: Frames, mirrored: tuple[bool, ...] = (False,)
-           ) -> Sequences:
+    def of(
+        cls, features: np.ndarray, frames: Frames, mirrored: tuple[bool, ...] = (False,)
+    ) -> Sequences:
         """From features (copies * N, F) of the frames, each copy mirrored or not."""
         n, copies = len(frames), len(mirrored)
         imu = [frames.imu * (MIRROR_IMU if side else 1) for side in mirrored]
         commands = [frames.commands * (MIRROR_COMMAND if side else 1) for side in mirrored]
         return cls(
             np.concatenate([features, normalised_imu(np.concatenate(imu))], 1),
-            np.tile(frames.dt_s, copies), np.concatenate(commands).astype(np.float32),
+            np.tile(frames.dt_s, copies),
+            np.concatenate(commands).astype(np.float32),
             np.concatenate([[0]] + [frames.starts[1:] + k * n for k in range(copies)]),
-            None if frames.bearing is None else np.concatenate([
-                frames.bearing * (MIRROR_BEARING if side else 1) for side in mirrored]))
+            None
+            if frames.bearing is None
+            else np.concatenate(
+                [frames.bearing * (MIRROR_BEARING if side else 1) for side in mirrored]
+            ),
+        )
 
 
-def padded_index(starts: np.ndarray, chosen: np.ndarray | None = None
-                 ) -> tuple[np.ndarray, np.ndarray]:
+def padded_index(
+    starts: np.ndarray, chosen: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(E, T) frames of whole episodes, the last one of each repeated, and which of them count.
 
     `chosen`: the numbers of the episodes; None for all of them.
@@ -78,34 +85,57 @@ def padded_index(starts: np.ndarray, chosen: np.ndarray | None = None
 
 
 @torch.no_grad()
-def encode(encoder: Encoder, frames: Frames, device: str, mirrored: bool = False,
-           augment: Augmentation | None = None, seed: int = 0, announce: Announce | None = None
-           ) -> np.ndarray:
+def encode(
+    encoder: Encoder,
+    frames: Frames,
+    device: str,
+    mirrored: bool = False,
+    augment: Augmentation | None = None,
+    seed: int = 0,
+    announce: ProgressCallback | None = None,
+) -> np.ndarray:
     """(N, F) float32: features of every frame."""
     found = np.empty((len(frames), encoder.features), np.float32)
     for start in range(0, len(frames), _BATCH):
-        images = frames.images[start:start + _BATCH].to(device).float().div_(255)
+        images = frames.images[start : start + _BATCH].to(device).float().div_(255)
         if mirrored:
             images = images.flip(3)
         if augment is not None:
             images = augment.images(images, torch_generator(seed, f'features {mirrored}', start))
-        found[start:start + _BATCH] = encoder(images).cpu().numpy()
+        found[start : start + _BATCH] = encoder(images).cpu().numpy()
         if announce:
             announce('features', min(start + _BATCH, len(frames)), len(frames), math.nan)
     return found
 
 
-def cached(cache: Path, encoder: Encoder, frames: Frames, episodes: str, device: str,
-           augment: Augmentation, mirror: bool, seed: int, announce: Announce,
-           borrowed: Path | None = None) -> Sequences:
+def load_or_encode(
+    cache: Path,
+    encoder: Encoder,
+    frames: Frames,
+    episodes: str,
+    device: str,
+    augment: Augmentation,
+    mirror: bool,
+    seed: int,
+    announce: ProgressCallback,
+    borrowed: Path | None = None,
+) -> Sequences:
     """Features of all frames, plain and augmented, and of their mirror images.
 
     They are kept in `cache`; those there, or in `borrowed`, are used again when they are of the
     same encoder, episodes (by their fingerprint) and augmentation.
     """
     sides = (False, True) if mirror else (False,)
-    changed = any((augment.brightness, augment.contrast, augment.channel_gain, augment.noise,
-                   augment.blur, augment.erasing))
+    changed = any(
+        (
+            augment.brightness,
+            augment.contrast,
+            augment.channel_gain,
+            augment.noise,
+            augment.blur,
+            augment.erasing,
+        )
+    )
     copies = [(side, None) for side in sides]
     copies += [(side, augment) for side in sides] if changed else []
     weights = hashlib.sha256()
@@ -117,10 +147,13 @@ def cached(cache: Path, encoder: Encoder, frames: Frames, episodes: str, device:
         if found is not None:
             break
     else:
-        found = np.concatenate([
-            encode(encoder, frames, device, side, changes, seed, announce)
-            for side, changes in copies])
-        with replacing(cache) as file:
+        found = np.concatenate(
+            [
+                encode(encoder, frames, device, side, changes, seed, announce)
+                for side, changes in copies
+            ]
+        )
+        with atomic_writer(cache) as file:
             np.savez(file, key=key, features=found)
     return Sequences.of(found, frames, tuple(side for side, _ in copies))
 

@@ -16,7 +16,7 @@ import torch
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.data.episode import Episode
-from liquid_pilot.onboard.vehicles.action_scaling import Coding
+from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
 
 MIRROR_COMMAND = np.array([1, -1, 1, -1], np.float32)
 MIRROR_BEARING = np.array([1, -1], np.float32)
@@ -40,8 +40,12 @@ class Frames:
     """(N, 2) of the target, see `Episode`; None when an episode does not know it."""
 
     @classmethod
-    def load(cls, paths: list[Path], coding: Coding,
-             on_episode: Callable[[int, int], None] | None = None) -> Frames:
+    def load(
+        cls,
+        paths: list[Path],
+        coding: ActionScaling,
+        on_episode: Callable[[int, int], None] | None = None,
+    ) -> Frames:
         """Read episodes, telling how many are done; LiquidPilotError when their sizes differ."""
         episodes = []
         for path in paths:
@@ -55,15 +59,19 @@ class Frames:
         images = images.contiguous(memory_format=torch.channels_last)
         starts = np.concatenate([[0], np.cumsum(lengths)])
         for start, episode in zip(starts[:-1], episodes, strict=True):
-            images[start:start + len(episode.dt_s)] = torch.from_numpy(
-                episode.images.transpose(0, 3, 1, 2))
+            images[start : start + len(episode.dt_s)] = torch.from_numpy(
+                episode.images.transpose(0, 3, 1, 2)
+            )
             episode.images = episode.images[:0]  # the memory of one copy is enough
         return cls(
-            images, np.concatenate([e.imu for e in episodes]),
+            images,
+            np.concatenate([e.imu for e in episodes]),
             np.concatenate([e.dt_s for e in episodes]),
-            coding.outputs(np.concatenate([e.commands for e in episodes])), starts,
+            coding.outputs(np.concatenate([e.commands for e in episodes])),
+            starts,
             [e.outcome for e in episodes],
-            None if any(e.bearing is None for e in episodes)
+            None
+            if any(e.bearing is None for e in episodes)
             else np.concatenate([e.bearing for e in episodes]),
         )
 
@@ -80,7 +88,12 @@ def windows(starts: np.ndarray, length: int, rng: np.random.Generator) -> np.nda
     for begin, end in itertools.pairwise(starts):
         room = int(end - begin) - length
         if room >= 0:
-            first.extend(range(int(begin + rng.integers(min(room, length - 1) + 1)),
-                               int(end) - length + 1, length))
+            first.extend(
+                range(
+                    int(begin + rng.integers(min(room, length - 1) + 1)),
+                    int(end) - length + 1,
+                    length,
+                )
+            )
             first.append(int(begin))  # take-off: the only window that starts from rest
     return np.array(first, np.int64)

@@ -66,8 +66,11 @@ class Baseline(nn.Module):
 
     def to_onnx(self) -> bytes:
         """One step for `onboard.inference.recurrent_cores.OnnxCore`; see there for names and shapes."""
-        example = (torch.zeros(1, self.state_size), torch.zeros(1, self.inputs),
-                   torch.full((1, 1), 0.05))
+        example = (
+            torch.zeros(1, self.state_size),
+            torch.zeros(1, self.inputs),
+            torch.full((1, 1), 0.05),
+        )
         return export(_Step(self), example, ['state', 'inputs', 'dt'], ['state_after', 'output'])
 
 
@@ -97,8 +100,13 @@ class Cfc(Baseline):
     kind = 'cfc'
 
     def __init__(
-        self, inputs: int, neurons: int, motors: int, mode: str = 'default',
-        backbone_units: int = 128, backbone_layers: int = 1,
+        self,
+        inputs: int,
+        neurons: int,
+        motors: int,
+        mode: str = 'default',
+        backbone_units: int = 128,
+        backbone_layers: int = 1,
     ) -> None:
         """`neurons`: N; `backbone_layers` of `backbone_units` come before them (0: none)."""
         if mode not in CFC_MODES:
@@ -137,8 +145,7 @@ class Cfc(Baseline):
         else:
             first, second = torch.tanh(first), torch.tanh(self.ff2(seen))
             t = torch.sigmoid(self.time_a(seen) * dt_s + self.time_b(seen))
-            after = first + t * second if self.mode == 'no_gate' \
-                else first * (1.0 - t) + t * second
+            after = first + t * second if self.mode == 'no_gate' else first * (1.0 - t) + t * second
         return after, after
 
     def load_ncps(self, state: dict[str, torch.Tensor]) -> None:
@@ -147,8 +154,9 @@ class Cfc(Baseline):
         What it has no word for, the input mapping, becomes the identity.
         """
         taken = {name.removeprefix('rnn_cell.'): value for name, value in state.items()}
-        self.load_state_dict({
-            'input_w': torch.ones(self.inputs), 'input_b': torch.zeros(self.inputs), **taken})
+        self.load_state_dict(
+            {'input_w': torch.ones(self.inputs), 'input_b': torch.zeros(self.inputs), **taken}
+        )
 
 
 class _LeCunTanh(nn.Module):
@@ -158,7 +166,7 @@ class _LeCunTanh(nn.Module):
         return 1.7159 * torch.tanh(0.666 * x)
 
 
-class _Timed(Baseline):
+class _TimeAwareCore(Baseline):
     """A core that knows elapsed time, if at all, as one more input: log(dt * rate_hz)."""
 
     def __init__(
@@ -173,14 +181,14 @@ class _Timed(Baseline):
         """Width of what the cell sees."""
         return self.inputs + (self.rate_hz is not None)
 
-    def with_time(self, x: torch.Tensor, dt_s: torch.Tensor) -> torch.Tensor:
+    def append_log_dt(self, x: torch.Tensor, dt_s: torch.Tensor) -> torch.Tensor:
         """Mapped inputs (B,I), dt (B,1) -> (B, seen)."""
         if self.rate_hz is None:
             return x
         return torch.cat([x, torch.log(dt_s * self.rate_hz)], 1)
 
 
-class Gru(_Timed):
+class Gru(_TimeAwareCore):
     """A gated recurrent unit (Cho et al. 2014) of N neurons, with or without elapsed time."""
 
     kind = 'gru'
@@ -196,11 +204,11 @@ class Gru(_Timed):
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See Baseline."""
-        after = self.cell(self.with_time(x, dt_s), state)
+        after = self.cell(self.append_log_dt(x, dt_s), state)
         return after, after
 
 
-class Lstm(_Timed):
+class Lstm(_TimeAwareCore):
     """Long short-term memory of N neurons; the state is hidden, then cell state: 2N values."""
 
     kind = 'lstm'
@@ -216,11 +224,11 @@ class Lstm(_Timed):
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See Baseline."""
-        hidden, cell = self.cell(self.with_time(x, dt_s), state.chunk(2, 1))
+        hidden, cell = self.cell(self.append_log_dt(x, dt_s), state.chunk(2, 1))
         return torch.cat([hidden, cell], 1), hidden
 
 
-class FeedForward(_Timed):
+class FeedForward(_TimeAwareCore):
     """Two layers of N neurons without memory; the state shows the second one and is never read."""
 
     kind = 'feedforward'
@@ -231,11 +239,12 @@ class FeedForward(_Timed):
         """See _Timed for `rate_hz`."""
         super().__init__(inputs, neurons, neurons, motors, rate_hz)
         self.layers = nn.Sequential(
-            nn.Linear(self.seen, neurons), nn.Tanh(), nn.Linear(neurons, neurons), nn.Tanh())
+            nn.Linear(self.seen, neurons), nn.Tanh(), nn.Linear(neurons, neurons), nn.Tanh()
+        )
 
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See Baseline."""
-        after = self.layers(self.with_time(x, dt_s))
+        after = self.layers(self.append_log_dt(x, dt_s))
         return after, after

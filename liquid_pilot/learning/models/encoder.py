@@ -28,15 +28,19 @@ class Encoder(nn.Module):
         self.height, self.width, self.features = height, width, features
         a, b, c, d = CHANNELS
         self.convolutions = nn.Sequential(
-            nn.Conv2d(3, a, 5, stride=2, padding=2), nn.ReLU(),
-            nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(b, c, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(3, a, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(a, b, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(b, c, 3, stride=2, padding=1),
+            nn.ReLU(),
             nn.Conv2d(c, d, 3, stride=1, padding=1),
         )
         with torch.no_grad():
             rows, columns = self.convolutions(torch.zeros(1, 3, height, width)).shape[2:]
-        y, x = torch.meshgrid(torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns),
-                              indexing='ij')
+        y, x = torch.meshgrid(
+            torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing='ij'
+        )
         self.register_buffer('positions', torch.stack([x.flatten(), y.flatten()], 1))
         self.log_sharpness = nn.Parameter(torch.zeros(d))
         self.project = nn.Linear(3 * d, features)

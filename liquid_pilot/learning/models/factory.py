@@ -14,7 +14,7 @@ from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid import wiring
 
 MOTORS = 4
-_LARGEST = 4096
+_MAX_NEURONS = 4096
 
 
 def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -> nn.Module:
@@ -22,15 +22,25 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
     s = settings
     inputs = s.features + 6
     if s.core == 'ltc' and s.wiring == 'ncp':
-        wired = wiring.ncp(inputs, s.inter, s.command, MOTORS, s.sensory_fanout, s.inter_fanout,
-                           s.recurrent_command_synapses, s.motor_fanin, s.seed)
+        wired = wiring.ncp(
+            inputs,
+            s.inter,
+            s.command,
+            MOTORS,
+            s.sensory_fanout,
+            s.inter_fanout,
+            s.recurrent_command_synapses,
+            s.motor_fanin,
+            s.seed,
+        )
     elif s.core == 'ltc':
-        size = s.core_size or _nearest(
-            lambda n: 4 * n * (n + inputs) + 3 * n + 2 * (inputs + MOTORS), budget(s))
+        size = s.core_size or _nearest_size(
+            lambda n: 4 * n * (n + inputs) + 3 * n + 2 * (inputs + MOTORS), parameter_budget(s)
+        )
         wired = wiring.dense(inputs, size, MOTORS, s.seed)
     else:
         make = _makers(inputs, rate_hz)[s.core]
-        size = s.core_size or _nearest(lambda n: _meta_count(make, n), budget(s))
+        size = s.core_size or _nearest_size(lambda n: _meta_count(make, n), parameter_budget(s))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(s.seed)
             return make(size).to(device)
@@ -38,15 +48,28 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
     return LiquidCore(wired, s.unfolds, s.seed, backend, s.slowest_s).to(device)
 
 
-def budget(settings: TrainingSettings) -> int:
+def parameter_budget(settings: TrainingSettings) -> int:
     """Parameters of the NCP-wired LTC of these settings, which the other cores come near to."""
     s = settings
-    return parameters_of(LiquidCore(wiring.ncp(
-        s.features + 6, s.inter, s.command, MOTORS, s.sensory_fanout, s.inter_fanout,
-        s.recurrent_command_synapses, s.motor_fanin, s.seed), s.unfolds))
+    return parameter_count(
+        LiquidCore(
+            wiring.ncp(
+                s.features + 6,
+                s.inter,
+                s.command,
+                MOTORS,
+                s.sensory_fanout,
+                s.inter_fanout,
+                s.recurrent_command_synapses,
+                s.motor_fanin,
+                s.seed,
+            ),
+            s.unfolds,
+        )
+    )
 
 
-def parameters_of(core: nn.Module) -> int:
+def parameter_count(core: nn.Module) -> int:
     """Trained parameters; of a liquid core's synapses only those that the wiring has."""
     if isinstance(core, LiquidCore):
         w = core.wiring
@@ -67,12 +90,12 @@ def _makers(inputs: int, rate_hz: float) -> dict[str, Callable[[int], Baseline]]
 
 def _meta_count(make: Callable[[int], Baseline], size: int) -> int:
     with torch.device('meta'):
-        return parameters_of(make(size))
+        return parameter_count(make(size))
 
 
-def _nearest(count: Callable[[int], int], wanted: int) -> int:
+def _nearest_size(count: Callable[[int], int], wanted: int) -> int:
     """The number of neurons whose count of parameters, which grows with it, is nearest."""
-    sizes = range(MOTORS, _LARGEST + 1)
+    sizes = range(MOTORS, _MAX_NEURONS + 1)
     above = bisect.bisect_left(sizes, wanted, key=count)
-    candidates = sizes[max(above - 1, 0):above + 1]
+    candidates = sizes[max(above - 1, 0) : above + 1]
     return min(candidates, key=lambda n: abs(count(n) - wanted))

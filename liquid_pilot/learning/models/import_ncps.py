@@ -27,7 +27,7 @@ from liquid_pilot.liquid.wiring import Wiring
 
 _LAYER = 'rnn_cell.'
 """What the keys of ncps' `LTC` begin with; those of its `LTCCell` have no prefix."""
-_LARGEST_BYTES = 256 << 20
+_MAX_FILE_BYTES = 256 << 20
 _MASKS = {'w': 'sparsity_mask', 'sensory_w': 'sensory_sparsity_mask'}
 _POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
 
@@ -35,8 +35,9 @@ _POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
 def run(arguments: argparse.Namespace) -> int:
     """Import, with the arguments of `import_verb`; the exit code."""
     tensors = read(arguments.file)
-    parameters, wired = convert(tensors, arguments.prefix, arguments.constraints,
-                                arguments.time_unit_s)
+    parameters, wired = convert(
+        tensors, arguments.prefix, arguments.constraints, arguments.time_unit_s
+    )
     if not 1 <= arguments.unfolds <= 64:
         raise LiquidPilotError(f'--unfolds must lie in [1, 64], not {arguments.unfolds}')
     core = {'type': 'ltc', 'unfolds': arguments.unfolds, 'wiring': wired.to_dict()}
@@ -49,15 +50,20 @@ def run(arguments: argparse.Namespace) -> int:
             raise LiquidPilotError(
                 f'{arguments.file}: has {wired.inputs} inputs and {wired.motors} outputs; a core '
                 f'of {base.path} needs {expected} (its {base.specification.features} features and '
-                '6 IMU values) and 4')
+                '6 IMU values) and 4'
+            )
         name = arguments.out.resolve().name
-        card = {'core': {'imported_from': arguments.file.name,
-                         'sha256': hashlib.sha256(arguments.file.read_bytes()).hexdigest(),
-                         'time_unit_s': arguments.time_unit_s},
-                'encoder': {'pilot': base.specification.name, 'digest': base.digest}}
+        card = {
+            'core': {
+                'imported_from': arguments.file.name,
+                'sha256': hashlib.sha256(arguments.file.read_bytes()).hexdigest(),
+                'time_unit_s': arguments.time_unit_s,
+            },
+            'encoder': {'pilot': base.specification.name, 'digest': base.digest},
+        }
         specification = dataclasses.replace(base.specification, name=name, core=core, card=card)
         pilot_file.save(arguments.out, specification, wired, parameters, base.encoder)
-    print(wiring.draw(wired))
+    print(wiring.format_wiring(wired))
     print(f'written: {arguments.out}', file=sys.stderr)
     return 0
 
@@ -65,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 def read(file: Path) -> dict[str, np.ndarray]:
     """The tensors of a safetensors file or of a torch file that holds nothing but tensors."""
     try:
-        if file.stat().st_size > _LARGEST_BYTES:
-            raise LiquidPilotError(f'{file}: is larger than {_LARGEST_BYTES >> 20} MiB')
+        if file.stat().st_size > _MAX_FILE_BYTES:
+            raise LiquidPilotError(f'{file}: is larger than {_MAX_FILE_BYTES >> 20} MiB')
         data = file.read_bytes()
     except OSError as error:
         raise LiquidPilotError(f'{file}: cannot be read ({error.strerror})') from None
@@ -80,7 +86,8 @@ def read(file: Path) -> dict[str, np.ndarray]:
     # Besides its own error, the reader lets through what numpy says of an unusual dtype.
     except (SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise LiquidPilotError(
-            f'{file}: is neither a safetensors nor a torch file ({_line(error)})') from None
+            f'{file}: is neither a safetensors nor a torch file ({_line(error)})'
+        ) from None
 
 
 def _from_torch(data: bytes, file: Path) -> dict[str, np.ndarray]:
@@ -90,25 +97,38 @@ def _from_torch(data: bytes, file: Path) -> dict[str, np.ndarray]:
         if data[:2] == b'PK':
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 # Torch stores without compression; a bomb does not.
-                if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_BYTES:
+                if sum(entry.file_size for entry in archive.infolist()) > _MAX_FILE_BYTES:
                     raise LiquidPilotError(
-                        f'{file}: unpacks to more than {_LARGEST_BYTES >> 20} MiB')
+                        f'{file}: unpacks to more than {_MAX_FILE_BYTES >> 20} MiB'
+                    )
         content = torch.load(io.BytesIO(data), map_location='cpu', weights_only=True)
     except pickle.UnpicklingError:
         raise LiquidPilotError(
             f'{file}: holds Python objects, which are not loaded; save the weights alone, by '
-            'torch.save(layer.state_dict(), FILE)') from None
+            'torch.save(layer.state_dict(), FILE)'
+        ) from None
     # A damaged file makes the reader raise nearly anything.
-    except (RuntimeError, ValueError, EOFError, KeyError, TypeError, IndexError, AttributeError,
-            OSError, zipfile.BadZipFile) as error:
+    except (
+        RuntimeError,
+        ValueError,
+        EOFError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        OSError,
+        zipfile.BadZipFile,
+    ) as error:
         raise LiquidPilotError(f'{file}: is not a readable torch file ({_line(error)})') from None
     if not isinstance(content, Mapping):
         raise LiquidPilotError(f'{file}: holds a {type(content).__name__}, not a state dict')
     tensors = {}
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
-            raise LiquidPilotError(f'{file}: entry {name!r} is not a tensor; save the state dict '
-                                   'alone, by torch.save(layer.state_dict(), FILE)')
+            raise LiquidPilotError(
+                f'{file}: entry {name!r} is not a tensor; save the state dict '
+                'alone, by torch.save(layer.state_dict(), FILE)'
+            )
         if value.layout != torch.strided or value.is_quantized:
             raise LiquidPilotError(f'{file}: tensor {name!r} is sparse or quantised')
         tensors[name] = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
@@ -116,7 +136,9 @@ def _from_torch(data: bytes, file: Path) -> dict[str, np.ndarray]:
 
 
 def convert(
-    tensors: Mapping[str, np.ndarray], prefix: str = '', constraints: str = 'auto',
+    tensors: Mapping[str, np.ndarray],
+    prefix: str = '',
+    constraints: str = 'auto',
     time_unit_s: float = 1.0,
 ) -> tuple[LtcParameters, Wiring]:
     """The effective parameters, in seconds, and the wiring of an ncps state dict.
@@ -125,17 +147,22 @@ def convert(
     """
     if not 1e-6 <= time_unit_s <= 1e6:
         raise LiquidPilotError(f'--time-unit-s must lie in [1e-6, 1e6], not {time_unit_s}')
-    chosen = {name[len(prefix):]: value for name, value in tensors.items()
-              if name.startswith(prefix)}
+    chosen = {
+        name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
+    }
     for name in chosen:
         if name.startswith('lstm.'):
-            raise LiquidPilotError(f'tensor {prefix + name!r}: a core with mixed memory (an LSTM '
-                                   'beside the LTC) cannot be represented')
+            raise LiquidPilotError(
+                f'tensor {prefix + name!r}: a core with mixed memory (an LSTM '
+                'beside the LTC) cannot be represented'
+            )
     layer = any(name.startswith(_LAYER) for name in chosen)
     if layer:
         prefix += _LAYER
-        chosen = {name.removeprefix(_LAYER) if name.startswith(_LAYER) else '(outside) ' + name:
-                  value for name, value in chosen.items()}
+        chosen = {
+            name.removeprefix(_LAYER) if name.startswith(_LAYER) else '(outside) ' + name: value
+            for name, value in chosen.items()
+        }
     if constraints == 'auto':
         constraints = 'softplus' if layer else 'none'
     effective = _checked(chosen, prefix)
@@ -147,14 +174,16 @@ def convert(
             raise LiquidPilotError(
                 f'tensor {prefix + name!r} has negative values, which ncps clips or maps; use '
                 '--constraints softplus if it was trained with implicit_param_constraints=True, '
-                'else call apply_weight_constraints() before saving')
+                'else call apply_weight_constraints() before saving'
+            )
     for name, mask in masks.items():
         effective[name] = effective[name] * mask
     # ncps' c = cm*L/elapsed, with elapsed in units; here with elapsed in seconds.
     effective['cm'] = effective['cm'] * time_unit_s
     with np.errstate(over='ignore'):
         parameters = LtcParameters.from_tensors(
-            {name: value.astype(np.float32) for name, value in effective.items()})
+            {name: value.astype(np.float32) for name, value in effective.items()}
+        )
     return parameters, _wiring(parameters, masks)
 
 
@@ -165,13 +194,15 @@ def _checked(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
     for name in tensors:
         if name not in expected:
             raise LiquidPilotError(
-                f"tensor {name.removeprefix('(outside) ')!r} is not part of an ncps LTC; --prefix "
-                'chooses the keys of the LTC within a larger model')
+                f'tensor {name.removeprefix("(outside) ")!r} is not part of an ncps LTC; --prefix '
+                'chooses the keys of the LTC within a larger model'
+            )
     found = {}
     for name, value in tensors.items():
         if value.dtype.kind != 'f':
-            raise LiquidPilotError(f'tensor {prefix + name!r} must hold floating-point numbers, '
-                                   f'not {value.dtype}')
+            raise LiquidPilotError(
+                f'tensor {prefix + name!r} must hold floating-point numbers, not {value.dtype}'
+            )
         if not np.isfinite(value).all():
             raise LiquidPilotError(f'tensor {prefix + name!r} holds values that are not finite')
         found[name] = value.astype(np.float64)
@@ -181,15 +212,19 @@ def _checked(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
         found.setdefault('input_w', np.ones(inputs))
         found.setdefault('input_b', np.zeros(inputs))
     if 'output_w' not in found:
-        raise LiquidPilotError(f"tensor {prefix + 'output_w'!r} is missing: without an output "
-                               'mapping the weights do not say which neurons are motors')
+        raise LiquidPilotError(
+            f'tensor {prefix + "output_w"!r} is missing: without an output '
+            'mapping the weights do not say which neurons are motors'
+        )
     found.setdefault('output_b', np.zeros_like(found['output_w']))
     for name in sorted(expected - set(found)):
         raise LiquidPilotError(f'tensor {prefix + name!r} is missing')
     for name, mask in _MASKS.items():
         if found[mask].shape != found[name].shape:
-            raise LiquidPilotError(f'tensor {prefix + mask!r} must have the shape '
-                                   f'{found[name].shape}, not {found[mask].shape}')
+            raise LiquidPilotError(
+                f'tensor {prefix + mask!r} must have the shape '
+                f'{found[name].shape}, not {found[mask].shape}'
+            )
         if not np.isin(found[mask], (0.0, 1.0)).all():
             raise LiquidPilotError(f'tensor {prefix + mask!r} must hold zeros and ones only')
     return found
@@ -204,11 +239,14 @@ def _wiring(parameters: LtcParameters, masks: Mapping[str, np.ndarray]) -> Wirin
     # A synapse that pulls towards zero has no sign; it stays a synapse.
     polarity, sensory = (
         np.where(erev < 0.0, -1, 1) * mask.astype(np.int8)
-        for erev, mask in ((parameters.erev, masks['w']),
-                           (parameters.sensory_erev, masks['sensory_w'])))
+        for erev, mask in (
+            (parameters.erev, masks['w']),
+            (parameters.sensory_erev, masks['sensory_w']),
+        )
+    )
     motors = parameters.motors
     fed = masks['sensory_w'].any(axis=0)[motors:]
-    command = int(fed.argmax()) if fed.any() and fed[fed.argmax():].all() else 0
+    command = int(fed.argmax()) if fed.any() and fed[fed.argmax() :].all() else 0
     return wiring.explicit(sensory, polarity, motors, command)
 
 
@@ -217,8 +255,10 @@ def _write_core(file: Path, parameters: LtcParameters, core: dict) -> None:
     from safetensors.numpy import save
 
     if file.suffix != '.safetensors':
-        raise LiquidPilotError(f'{file}: without --pilot the core alone is written, to a file '
-                               'whose name ends in .safetensors')
+        raise LiquidPilotError(
+            f'{file}: without --pilot the core alone is written, to a file '
+            'whose name ends in .safetensors'
+        )
     data = save(parameters.to_tensors(), {'core': json.dumps(core)})
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

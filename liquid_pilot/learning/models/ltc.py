@@ -18,17 +18,32 @@ from liquid_pilot.liquid import dynamics
 from liquid_pilot.liquid.dynamics import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 
-POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
+POSITIVE_PARAMETERS = ('gleak', 'cm', 'w', 'sensory_w')
 """Parameters that a softplus of what is trained keeps positive."""
-_IN_DYNAMICS = (
-    'gleak', 'vleak', 'cm', 'w', 'sigma', 'mu', 'erev',
-    'sensory_w', 'sensory_sigma', 'sensory_mu', 'sensory_erev', 'input_w', 'input_b')
+_DYNAMICS_PARAMETERS = (
+    'gleak',
+    'vleak',
+    'cm',
+    'w',
+    'sigma',
+    'mu',
+    'erev',
+    'sensory_w',
+    'sensory_sigma',
+    'sensory_mu',
+    'sensory_erev',
+    'input_w',
+    'input_b',
+)
 _RANGES = {
-    'gleak': (0.001, 1.0), 'vleak': (-0.2, 0.2),
-    'w': (0.001, 1.0), 'sigma': (3.0, 8.0), 'mu': (0.3, 0.8),
+    'gleak': (0.001, 1.0),
+    'vleak': (-0.2, 0.2),
+    'w': (0.001, 1.0),
+    'sigma': (3.0, 8.0),
+    'mu': (0.3, 0.8),
 }
 """The initial ranges of ncps, without its cm, which is meant for steps of one second."""
-_FASTEST_S = 0.02
+_MIN_TAU_S = 0.02
 """Initial time constants begin here, about, at rest and with inputs of unit variance."""
 _EPSILON = 1e-8
 
@@ -37,8 +52,12 @@ class LiquidCore(nn.Module):
     """An LTC network over a wiring: inputs (B,T,I) and elapsed times (B,T) to outputs (B,T,M)."""
 
     def __init__(
-        self, wiring: Wiring, unfolds: int = 6, seed: int | torch.Generator = 0,
-        backend: str = 'numba', slowest_s: float = 0.5,
+        self,
+        wiring: Wiring,
+        unfolds: int = 6,
+        seed: int | torch.Generator = 0,
+        backend: str = 'numba',
+        slowest_s: float = 0.5,
     ) -> None:
         """`unfolds`: solver steps a tick; `seed`: of the initial values.
 
@@ -62,17 +81,23 @@ class LiquidCore(nn.Module):
         self.register_buffer('sensory_mask', sensory_polarity.abs(), persistent=False)
         initial = _initial_values(self.mask, self.sensory_mask, generator, slowest_s)
         initial.update(
-            erev=polarity, sensory_erev=sensory_polarity,
-            input_w=torch.ones(wiring.inputs), input_b=torch.zeros(wiring.inputs),
-            output_w=torch.ones(wiring.motors), output_b=torch.zeros(wiring.motors))
+            erev=polarity,
+            sensory_erev=sensory_polarity,
+            input_w=torch.ones(wiring.inputs),
+            input_b=torch.zeros(wiring.inputs),
+            output_w=torch.ones(wiring.motors),
+            output_b=torch.zeros(wiring.motors),
+        )
         for name, value in initial.items():
-            raw = inverse_softplus(value) if name in POSITIVE else value
+            raw = inverse_softplus(value) if name in POSITIVE_PARAMETERS else value
             self.register_parameter(name, nn.Parameter(raw.clone()))
 
     def effective(self) -> dict[str, torch.Tensor]:
         """The parameters as the equations have them: positive, and zero where no synapse is."""
-        values = {name: getattr(self, name) for name in (*_IN_DYNAMICS, 'output_w', 'output_b')}
-        for name in POSITIVE:
+        values = {
+            name: getattr(self, name) for name in (*_DYNAMICS_PARAMETERS, 'output_w', 'output_b')
+        }
+        for name in POSITIVE_PARAMETERS:
             values[name] = functional.softplus(values[name])
         values['w'] = values['w'] * self.mask
         values['sensory_w'] = values['sensory_w'] * self.sensory_mask
@@ -90,38 +115,52 @@ class LiquidCore(nn.Module):
             v0 = x.new_zeros(x.shape[0], self.wiring.neurons)
         if self.backend == 'numba':
             v = _Sequence.apply(
-                self.unfolds, v0, x, dt_s, *(values[name] for name in _IN_DYNAMICS))
+                self.unfolds, v0, x, dt_s, *(values[name] for name in _DYNAMICS_PARAMETERS)
+            )
         else:
             v = _torch_sequence(values, self.unfolds, v0, x, dt_s)
-        outputs = v[..., :self.wiring.motors] * values['output_w'] + values['output_b']
+        outputs = v[..., : self.wiring.motors] * values['output_w'] + values['output_b']
         return outputs, v
 
     def export(self) -> LtcParameters:
         """The effective parameters as float32 arrays; LiquidPilotError when training diverged."""
-        return LtcParameters.from_tensors({
-            name: value.detach().to('cpu', torch.float32).numpy()
-            for name, value in self.effective().items()})
+        return LtcParameters.from_tensors(
+            {
+                name: value.detach().to('cpu', torch.float32).numpy()
+                for name, value in self.effective().items()
+            }
+        )
 
 
 class _Sequence(torch.autograd.Function):
     """`dynamics.forward_sequence` with its analytic backward pass."""
 
     @staticmethod
-    def forward(ctx: Any, unfolds: int, v0: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor,
-                *values: torch.Tensor) -> torch.Tensor:
+    def forward(
+        ctx: Any,
+        unfolds: int,
+        v0: torch.Tensor,
+        x: torch.Tensor,
+        dt_s: torch.Tensor,
+        *values: torch.Tensor,
+    ) -> torch.Tensor:
         """-> v (B,T,N); `values` are those of _IN_DYNAMICS, in that order."""
         for tensor in (v0, x, *values):
             if tensor.dtype != torch.float32 or tensor.device.type != 'cpu':
-                raise ValueError("the numba backend takes float32 on the CPU, not "
-                                 f"{tensor.dtype} on {tensor.device}; use backend='torch'")
-        arrays = dict(zip(_IN_DYNAMICS, (value.detach().numpy() for value in values), strict=True))
+                raise ValueError(
+                    'the numba backend takes float32 on the CPU, not '
+                    f"{tensor.dtype} on {tensor.device}; use backend='torch'"
+                )
+        arrays = dict(
+            zip(_DYNAMICS_PARAMETERS, (value.detach().numpy() for value in values), strict=True)
+        )
         # The output mapping is torch's part.
         none = np.zeros(0, np.float32)
         ctx.parameters = LtcParameters(**arrays, output_w=none, output_b=none)
         ctx.unfolds = unfolds
         v, ctx.cache = dynamics.forward_sequence(
-            ctx.parameters, unfolds, v0.detach().numpy(), x.detach().numpy(),
-            dt_s.detach().numpy())
+            ctx.parameters, unfolds, v0.detach().numpy(), x.detach().numpy(), dt_s.detach().numpy()
+        )
         return torch.from_numpy(v)
 
     @staticmethod
@@ -129,13 +168,24 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, grad_v: torch.Tensor) -> tuple:
         """Gradients in the order of forward's arguments."""
         grads, grad_v0, grad_x = dynamics.backward_sequence(
-            ctx.parameters, ctx.unfolds, ctx.cache, grad_v.numpy())
-        return (None, torch.from_numpy(grad_v0), torch.from_numpy(grad_x), None,
-                *(torch.from_numpy(grads[name]) for name in _IN_DYNAMICS))
+            ctx.parameters, ctx.unfolds, ctx.cache, grad_v.numpy()
+        )
+        return (
+            None,
+            torch.from_numpy(grad_v0),
+            torch.from_numpy(grad_x),
+            None,
+            *(torch.from_numpy(grads[name]) for name in _DYNAMICS_PARAMETERS),
+        )
 
 
-def _torch_sequence(values: dict[str, torch.Tensor], unfolds: int, v0: torch.Tensor,
-                    x: torch.Tensor, dt_s: torch.Tensor) -> torch.Tensor:
+def _torch_sequence(
+    values: dict[str, torch.Tensor],
+    unfolds: int,
+    v0: torch.Tensor,
+    x: torch.Tensor,
+    dt_s: torch.Tensor,
+) -> torch.Tensor:
     """The equations of `dynamics` in torch: -> v (B,T,N)."""
     u = x * values['input_w'] + values['input_b']
     s = torch.sigmoid(values['sensory_sigma'] * (u[..., None] - values['sensory_mu']))
@@ -154,8 +204,9 @@ def _torch_sequence(values: dict[str, torch.Tensor], unfolds: int, v0: torch.Ten
     return torch.stack(states, 1)
 
 
-def _initial_values(mask: torch.Tensor, sensory_mask: torch.Tensor,
-                    generator: torch.Generator, slowest_s: float) -> dict[str, torch.Tensor]:
+def _initial_values(
+    mask: torch.Tensor, sensory_mask: torch.Tensor, generator: torch.Generator, slowest_s: float
+) -> dict[str, torch.Tensor]:
     """Effective initial values; cm such that time constants are spread up to the slowest."""
     neurons, inputs = mask.shape[0], sensory_mask.shape[0]
 
@@ -171,11 +222,13 @@ def _initial_values(mask: torch.Tensor, sensory_mask: torch.Tensor,
     # approximation of a logistic averaged over a Gaussian).
     resting = torch.sigmoid(-values['sigma'] * values['mu'])
     slope = values['sensory_sigma']
-    seen = torch.sigmoid(
-        -slope * values['sensory_mu'] / torch.sqrt(1.0 + math.pi / 8.0 * slope**2))
-    conductance = (values['gleak'] + (mask * values['w'] * resting).sum(0)
-                   + (sensory_mask * values['sensory_w'] * seen).sum(0))
-    low, high = math.log(_FASTEST_S), math.log(slowest_s)
+    seen = torch.sigmoid(-slope * values['sensory_mu'] / torch.sqrt(1.0 + math.pi / 8.0 * slope**2))
+    conductance = (
+        values['gleak']
+        + (mask * values['w'] * resting).sum(0)
+        + (sensory_mask * values['sensory_w'] * seen).sum(0)
+    )
+    low, high = math.log(_MIN_TAU_S), math.log(slowest_s)
     tau_s = torch.exp(low + (high - low) * torch.rand(neurons, generator=generator))
     values['cm'] = tau_s * conductance
     return values

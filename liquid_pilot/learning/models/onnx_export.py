@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 
-def export(module: nn.Module, examples: tuple[torch.Tensor, ...], inputs: list[str],
-           outputs: list[str]) -> bytes:
+def export(
+    module: nn.Module, examples: tuple[torch.Tensor, ...], inputs: list[str], outputs: list[str]
+) -> bytes:
     """The graph of `module` in evaluation mode, traced on `examples`, with its ends named.
 
     Torch writes stack traces, with the paths of files, into every node's metadata: they tell
@@ -22,18 +23,30 @@ def export(module: nn.Module, examples: tuple[torch.Tensor, ...], inputs: list[s
         # Deprecations inside the exporter are nothing that a reader could act on.
         warnings.simplefilter('ignore')
         torch.onnx.export(
-            module.eval(), examples, input_names=inputs, output_names=outputs, dynamo=True,
-            optimize=True, verbose=False,
+            module.eval(),
+            examples,
+            input_names=inputs,
+            output_names=outputs,
+            dynamo=True,
+            optimize=True,
+            verbose=False,
         ).save(buffer)
-    return stripped(buffer.getvalue())
+    return strip_metadata(buffer.getvalue())
 
 
-def stripped(model: bytes) -> bytes:
+def strip_metadata(model: bytes) -> bytes:
     """The same graph without metadata and doc strings."""
     proto = onnx.load_from_string(model)
     graph = proto.graph
-    for part in (proto, graph, *graph.node, *graph.input, *graph.output, *graph.value_info,
-                 *graph.initializer):
+    for part in (
+        proto,
+        graph,
+        *graph.node,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+        *graph.initializer,
+    ):
         del part.metadata_props[:]
         part.doc_string = ''
     return proto.SerializeToString()

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.models.encoder import Encoder
-from liquid_pilot.learning.models.ltc import POSITIVE, LiquidCore, inverse_softplus
+from liquid_pilot.learning.models.ltc import POSITIVE_PARAMETERS, LiquidCore, inverse_softplus
 from liquid_pilot.onboard.inference.encoder import Encoder as OnnxEncoder
 from liquid_pilot.pilot_file import PilotFile, onnx_check
 
@@ -23,10 +23,10 @@ _LOWEST_RAW = -80.0
 """Raw value of a conductance of 0, which softplus does not reach."""
 
 
-def encoder_of(pilot: PilotFile) -> Encoder:
+def load_encoder(pilot: PilotFile) -> Encoder:
     """The encoder as a module; LiquidPilotError when the graph is not one of `Encoder.to_onnx`."""
     file = pilot.path / 'encoder.onnx'
-    onnx_check.check(pilot.encoder, str(file))
+    onnx_check.check_onnx(pilot.encoder, str(file))
     camera = pilot.specification.camera
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -37,10 +37,16 @@ def encoder_of(pilot: PilotFile) -> Encoder:
     state = encoder.state_dict()
     foreign = LiquidPilotError(
         f'{file}: is not an encoder that `liquid-pilot train` wrote (its weights or its layers are '
-        'other ones), and cannot be trained further; train anew without --from')
+        'other ones), and cannot be trained further; train anew without --from'
+    )
     # The exponential of the sharpness is folded into a constant, the first factor of a product.
-    factors = [stored[name] for node in graph.node if node.op_type == 'Mul'
-               for name in node.input if name in stored]
+    factors = [
+        stored[name]
+        for node in graph.node
+        if node.op_type == 'Mul'
+        for name in node.input
+        if name in stored
+    ]
     if len(factors) != 1 or (factors[0] <= 0).any():
         raise foreign
     stored['log_sharpness'] = np.log(factors[0]).reshape(-1)
@@ -49,8 +55,9 @@ def encoder_of(pilot: PilotFile) -> Encoder:
             raise foreign
         state[name] = torch.from_numpy(np.array(stored[name], np.float32))
     encoder.load_state_dict(state)
-    runtime = OnnxEncoder(pilot.encoder, camera.height, camera.width,
-                          pilot.specification.features, where=str(file))
+    runtime = OnnxEncoder(
+        pilot.encoder, camera.height, camera.width, pilot.specification.features, where=str(file)
+    )
     flown = np.stack([runtime(image[None].numpy()) for image in images])
     with torch.no_grad():
         found = encoder(images).numpy()
@@ -59,17 +66,18 @@ def encoder_of(pilot: PilotFile) -> Encoder:
     return encoder.to(memory_format=torch.channels_last)
 
 
-def core_of(pilot: PilotFile, backend: str) -> LiquidCore:
+def load_core(pilot: PilotFile, backend: str) -> LiquidCore:
     """The liquid core as a module, by the inverse of what keeps its parameters positive."""
     if pilot.parameters is None:
         raise LiquidPilotError(
             f'{pilot.path}: its core is of type {pilot.specification.core["type"]!r}; only a '
-            'liquid core (ltc) can be trained further')
+            'liquid core (ltc) can be trained further'
+        )
     core = LiquidCore(pilot.wiring, pilot.specification.unfolds, backend=backend)
     with torch.no_grad():
         for name, value in pilot.parameters.to_tensors().items():
             raw = torch.from_numpy(np.array(value))
-            if name in POSITIVE:
+            if name in POSITIVE_PARAMETERS:
                 raw = inverse_softplus(raw.double()).clamp_min(_LOWEST_RAW).float()
             getattr(core, name).copy_(raw)
     return core

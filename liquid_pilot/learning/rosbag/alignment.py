@@ -19,7 +19,7 @@ from liquid_pilot.learning.rosbag.topic_mapping import BagMapping
 from liquid_pilot.onboard.perception.imu import mean_imu
 
 
-class Mark(NamedTuple):
+class EpisodeMarker(NamedTuple):
     """Where an episode begins, or, with an empty name, where one ends."""
 
     stamp_ns: int
@@ -27,7 +27,7 @@ class Mark(NamedTuple):
 
 
 @dataclass
-class Streams:
+class BagStreams:
     """What one bag holds."""
 
     frames_ns: np.ndarray
@@ -40,16 +40,16 @@ class Streams:
     """(C,) int64."""
     commands: np.ndarray
     """(C, 4) float64: forward, left, up in m/s and yaw rate in rad/s."""
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[EpisodeMarker] = field(default_factory=list)
 
 
 @dataclass
-class Piece:
+class Segment:
     """One episode of a bag, of T frames."""
 
     name: str
     frames: np.ndarray
-    """(T,) int64: indices into `Streams.frames_ns`."""
+    """(T,) int64: indices into `BagStreams.frames_ns`."""
     imu: np.ndarray
     """(T, 6) float32."""
     dt_s: np.ndarray
@@ -58,7 +58,7 @@ class Piece:
     """(T, 4) float32."""
 
 
-def align(streams: Streams, mapping: BagMapping) -> tuple[list[Piece], Counter[str]]:
+def align(streams: BagStreams, mapping: BagMapping) -> tuple[list[Segment], Counter[str]]:
     """The episodes of a bag in their order, and why how many frames are in none of them."""
     dropped: Counter[str] = Counter()
     order = np.argsort(streams.frames_ns, kind='stable')
@@ -73,42 +73,43 @@ def align(streams: Streams, mapping: BagMapping) -> tuple[list[Piece], Counter[s
         _count(dropped, 'alone', len(stamps))
         return [], dropped
     period_ns = int(np.median(np.diff(stamps)))
-    feed = _Feed(streams, mapping, period_ns)
-    pieces: list[Piece] = []
+    feed = _FrameAligner(streams, mapping, period_ns)
+    pieces: list[Segment] = []
     inside = np.zeros(len(stamps), bool)
-    for name, chosen in _spans(stamps, streams.marks, mapping.episodes.by):
+    for name, chosen in _episode_spans(stamps, streams.marks, mapping.episodes.by):
         inside[chosen] = True
         for rows in feed.rows(stamps, chosen, dropped):
-            pieces += _cut(name, rows, order, period_ns, mapping, dropped)
+            pieces += _split_by_duration(name, rows, order, period_ns, mapping, dropped)
     _count(dropped, 'between episodes', np.count_nonzero(~inside))
     return pieces, dropped
 
 
-class _Row(NamedTuple):
+class _AlignedFrame(NamedTuple):
     index: int
     dt_ns: int
     imu: np.ndarray
     command: np.ndarray
 
 
-class _Feed:
+class _FrameAligner:
     """Gives each frame its IMU reading and its command."""
 
-    def __init__(self, streams: Streams, mapping: BagMapping, period_ns: int) -> None:
+    def __init__(self, streams: BagStreams, mapping: BagMapping, period_ns: int) -> None:
         by_time = np.argsort(streams.imu_ns, kind='stable')
         self._imu_ns, self._imu = streams.imu_ns[by_time], streams.imu[by_time]
         by_time = np.argsort(streams.commands_ns, kind='stable')
         self._commands_ns, self._commands = streams.commands_ns[by_time], streams.commands[by_time]
         self._period_ns = period_ns
         self._max_gap_ns = _ns(mapping.episodes.max_gap_s)
-        self._imu_oldest_ns = _ns(mapping.imu.oldest_s)
-        self._command_oldest_ns = _ns(mapping.command.oldest_s)
+        self._max_imu_age_ns = _ns(mapping.imu.oldest_s)
+        self._max_command_age_ns = _ns(mapping.command.oldest_s)
         self._latency_ns = _ns(mapping.command.latency_s)
 
-    def rows(self, stamps: np.ndarray, chosen: np.ndarray, dropped: Counter[str]
-             ) -> list[list[_Row]]:
+    def rows(
+        self, stamps: np.ndarray, chosen: np.ndarray, dropped: Counter[str]
+    ) -> list[list[_AlignedFrame]]:
         """The frames `chosen` of one episode, split where they are too far apart."""
-        parts: list[list[_Row]] = [[]]
+        parts: list[list[_AlignedFrame]] = [[]]
         last_ns = imu_from_ns = None
         for index in chosen:
             stamp_ns = int(stamps[index])
@@ -119,7 +120,8 @@ class _Feed:
             if command is None:
                 continue
             samples = self._samples(
-                stamp_ns - self._period_ns if imu_from_ns is None else imu_from_ns, stamp_ns)
+                stamp_ns - self._period_ns if imu_from_ns is None else imu_from_ns, stamp_ns
+            )
             try:
                 imu = mean_imu(samples)
             except ObservationError:
@@ -128,13 +130,13 @@ class _Feed:
                 imu_from_ns = stamp_ns if samples else imu_from_ns
                 continue
             dt_ns = self._period_ns if last_ns is None else stamp_ns - last_ns
-            parts[-1].append(_Row(int(index), dt_ns, imu, command))
+            parts[-1].append(_AlignedFrame(int(index), dt_ns, imu, command))
             last_ns = imu_from_ns = stamp_ns
         return [part for part in parts if part]
 
     def _command(self, at_ns: int, dropped: Counter[str]) -> np.ndarray | None:
         place = int(np.searchsorted(self._commands_ns, at_ns, 'right')) - 1
-        if place < 0 or at_ns - self._commands_ns[place] > self._command_oldest_ns:
+        if place < 0 or at_ns - self._commands_ns[place] > self._max_command_age_ns:
             _count(dropped, 'no command', 1)
             return None
         if not np.isfinite(self._commands[place]).all():
@@ -145,15 +147,17 @@ class _Feed:
     def _samples(self, after_ns: int, until_ns: int) -> tuple[ImuSample, ...]:
         """Those in (after, until], else the newest before, if it is young enough."""
         first, end = np.searchsorted(self._imu_ns, (after_ns, until_ns), 'right')
-        if first == end and end and until_ns - self._imu_ns[end - 1] <= self._imu_oldest_ns:
+        if first == end and end and until_ns - self._imu_ns[end - 1] <= self._max_imu_age_ns:
             first = end - 1
         return tuple(
             ImuSample(int(self._imu_ns[i]), tuple(self._imu[i, :3]), tuple(self._imu[i, 3:]))
-            for i in range(first, end))
+            for i in range(first, end)
+        )
 
 
-def _spans(stamps: np.ndarray, marks: Sequence[Mark], by: str
-           ) -> list[tuple[str, np.ndarray]]:
+def _episode_spans(
+    stamps: np.ndarray, marks: Sequence[EpisodeMarker], by: str
+) -> list[tuple[str, np.ndarray]]:
     """(name, indices of its frames) of each episode as the bag has them."""
     everything = np.arange(len(stamps))
     if by != 'topic':
@@ -168,17 +172,24 @@ def _spans(stamps: np.ndarray, marks: Sequence[Mark], by: str
         if place + 1 < len(ordered):
             following = ordered[place + 1]
             # The frame at which an episode ends is its last; a next one begins with its own.
-            end = int(np.searchsorted(stamps, following.stamp_ns,
-                                      'left' if following.name else 'right'))
+            end = int(
+                np.searchsorted(stamps, following.stamp_ns, 'left' if following.name else 'right')
+            )
         spans.append((mark.name, everything[first:end]))
     return [span for span in spans if len(span[1])]
 
 
-def _cut(name: str, rows: list[_Row], order: np.ndarray, period_ns: int, mapping: BagMapping,
-         dropped: Counter[str]) -> list[Piece]:
+def _split_by_duration(
+    name: str,
+    rows: list[_AlignedFrame],
+    order: np.ndarray,
+    period_ns: int,
+    mapping: BagMapping,
+    dropped: Counter[str],
+) -> list[Segment]:
     """One or more episodes of the lengths that are wanted."""
     longest_ns = _ns(mapping.episodes.longest_s) or sum(row.dt_ns for row in rows) + 1
-    parts: list[list[_Row]] = [[]]
+    parts: list[list[_AlignedFrame]] = [[]]
     length_ns = 0
     for row in rows:
         if parts[-1] and length_ns + row.dt_ns > longest_ns:
@@ -193,10 +204,15 @@ def _cut(name: str, rows: list[_Row], order: np.ndarray, period_ns: int, mapping
             continue
         dt_ns = np.array([row.dt_ns for row in part])
         dt_ns[0] = period_ns
-        pieces.append(Piece(
-            name, order[[row.index for row in part]], np.float32([row.imu for row in part]),
-            np.float32(dt_ns / NANOSECONDS_PER_SECOND),
-            np.float32([row.command for row in part])))
+        pieces.append(
+            Segment(
+                name,
+                order[[row.index for row in part]],
+                np.float32([row.imu for row in part]),
+                np.float32(dt_ns / NANOSECONDS_PER_SECOND),
+                np.float32([row.command for row in part]),
+            )
+        )
     return pieces
 
 

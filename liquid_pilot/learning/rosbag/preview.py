@@ -18,18 +18,20 @@ _NAMES = ('forward m/s', 'left m/s', 'up m/s', 'yaw rate rad/s')
 _COLOURS = ('#0969da', '#1a7f37', '#9a6700', '#d1242f')
 
 
-def draw(episodes: Sequence[Path], folder: Path) -> list[Path]:
+def write_previews(episodes: Sequence[Path], folder: Path) -> list[Path]:
     """Write frames.png and commands.png of a few of the episodes into `folder`."""
     picks = np.unique(np.round(np.linspace(0, len(episodes) - 1, min(_ROWS, len(episodes)))))
     shown = [Episode.load(episodes[int(pick)]) for pick in picks]
     try:
-        return [_write(folder / 'frames.png', frames_sheet(shown)),
-                _write(folder / 'commands.png', time_lines(shown))]
+        return [
+            _write(folder / 'frames.png', contact_sheet(shown)),
+            _write(folder / 'commands.png', plot_commands(shown)),
+        ]
     except OSError as error:
         raise LiquidPilotError(f'{folder}: cannot be written ({error})') from None
 
 
-def frames_sheet(episodes: Sequence[Episode]) -> np.ndarray:
+def contact_sheet(episodes: Sequence[Episode]) -> np.ndarray:
     """A row an episode, frames evenly spread: (h, w, 3) RGB, the command drawn into each.
 
     The arrow starts at the middle: up is forward, and it leans to the side of the sidestep; the
@@ -37,8 +39,15 @@ def frames_sheet(episodes: Sequence[Episode]) -> np.ndarray:
     """
     shape = episodes[0].images.shape
     height, label, margin = round(_WIDTH * shape[1] / shape[2]), 18, 4
-    sheet = np.full((len(episodes) * (height + label + margin) + margin,
-                     _COLUMNS * (_WIDTH + margin) + margin, 3), 255, np.uint8)
+    sheet = np.full(
+        (
+            len(episodes) * (height + label + margin) + margin,
+            _COLUMNS * (_WIDTH + margin) + margin,
+            3,
+        ),
+        255,
+        np.uint8,
+    )
     every = np.concatenate([episode.commands for episode in episodes])
     speed = max(float(np.abs(every[:, :2]).max()), 1e-6)
     turn = max(float(np.abs(every[:, 3]).max()), 1e-6)
@@ -46,26 +55,37 @@ def frames_sheet(episodes: Sequence[Episode]) -> np.ndarray:
         times_s = np.cumsum(episode.dt_s) - episode.dt_s[0]
         top = margin + row * (height + label + margin)
         for column, index in enumerate(
-                np.round(np.linspace(0, len(times_s) - 1, _COLUMNS)).astype(int)):
+            np.round(np.linspace(0, len(times_s) - 1, _COLUMNS)).astype(int)
+        ):
             forward, left, up, yaw = map(float, episode.commands[index])
             picture = cv2.resize(episode.images[index], (_WIDTH, height))
             middle = (_WIDTH // 2, height // 2)
             reach = 0.4 * height
-            tip = (round(middle[0] - reach * left / speed),
-                   round(middle[1] - reach * forward / speed))
+            tip = (
+                round(middle[0] - reach * left / speed),
+                round(middle[1] - reach * forward / speed),
+            )
             cv2.arrowedLine(picture, middle, tip, (255, 220, 0), 2, cv2.LINE_AA, tipLength=0.25)
             end = round(middle[0] - 0.4 * _WIDTH * yaw / turn)
             cv2.line(picture, (middle[0], height - 8), (end, height - 8), (255, 60, 60), 5)
             at = margin + column * (_WIDTH + margin)
             text = f'{times_s[index]:.1f} s  {forward:.1f} {left:.1f} {up:.1f} m/s {yaw:.2f} rad/s'
             text = text if column else f'episode {episode.seed}: {text}'
-            cv2.putText(sheet, text, (at, top + label - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.36,
-                        (40, 40, 40), 1, cv2.LINE_AA)
-            sheet[top + label:top + label + height, at:at + _WIDTH] = picture
+            cv2.putText(
+                sheet,
+                text,
+                (at, top + label - 5),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.36,
+                (40, 40, 40),
+                1,
+                cv2.LINE_AA,
+            )
+            sheet[top + label : top + label + height, at : at + _WIDTH] = picture
     return sheet
 
 
-def time_lines(episodes: Sequence[Episode]) -> np.ndarray:
+def plot_commands(episodes: Sequence[Episode]) -> np.ndarray:
     """The commands, the yaw rate of the IMU beside that of the command: (h, w, 3) RGB."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -77,8 +97,9 @@ def time_lines(episodes: Sequence[Episode]) -> np.ndarray:
         for values, name, colour in zip(episode.commands.T, _NAMES, _COLOURS, strict=True):
             axes: Any = right if name.startswith('yaw') else left
             axes.plot(times_s, values, color=colour, label=name, linewidth=1.2)
-        right.plot(times_s, episode.imu[:, 2], color='#57606a', linewidth=0.8,
-                   label='gyroscope z rad/s')
+        right.plot(
+            times_s, episode.imu[:, 2], color='#57606a', linewidth=0.8, label='gyroscope z rad/s'
+        )
         for axes in (left, right):
             axes.grid(alpha=0.3)
             axes.set_xlabel('s')

@@ -24,7 +24,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from liquid_pilot.interfaces import LiquidPilotError
 
 _MAGIC = b'\x89MCAP0\r\n'
-_LARGEST_RECORD = 1 << 30
+_MAX_RECORD_BYTES = 1 << 30
 _ACKERMANN = 'ackermann_msgs/msg/AckermannDrive'
 
 
@@ -66,7 +66,7 @@ class Bag:
     def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
         """Those of some topics, in the order of the file; LiquidPilotError for a damaged bag."""
         if self._files is None:
-            yield from self._by_library(topics)
+            yield from self._messages_via_rosbags(topics)
             return
         self.position = before = 0
         for file in self._files:
@@ -79,40 +79,54 @@ class Bag:
         before = self.position
         try:
             with open(file, 'rb') as stream:
-                closed = _ends(stream)
+                closed = _has_end_magic(stream)
                 try:
-                    for record in StreamReader(_Whole(stream), validate_crcs=True,
-                                               record_size_limit=_LARGEST_RECORD).records:
+                    for record in StreamReader(
+                        _ExactReader(stream),
+                        validate_crcs=True,
+                        record_size_limit=_MAX_RECORD_BYTES,
+                    ).records:
                         if isinstance(record, Message):
                             self.position = before + stream.tell()
                             if record.channel_id in wanted:
-                                yield BagMessage(*wanted[record.channel_id], record.log_time,
-                                                 record.data)
+                                yield BagMessage(
+                                    *wanted[record.channel_id], record.log_time, record.data
+                                )
                         elif isinstance(record, Schema):
                             schemas[record.id] = record.name
                         elif isinstance(record, Channel):
                             self.types[record.topic] = schemas.get(record.schema_id, '')
                             if record.topic in topics:
                                 if record.message_encoding != 'cdr':
-                                    raise _damaged(file, f'topic {record.topic} is encoded as '
-                                                   f'{record.message_encoding!r}, not as cdr')
+                                    raise _unreadable_error(
+                                        file,
+                                        f'topic {record.topic} is encoded as '
+                                        f'{record.message_encoding!r}, not as cdr',
+                                    )
                                 wanted[record.id] = (record.topic, self.types[record.topic])
                 except EndOfFile:
                     if closed:
-                        raise _damaged(file, 'a record is longer than the file') from None
+                        raise _unreadable_error(file, 'a record is longer than the file') from None
                     self.unclosed = True
         except OSError as error:
-            raise _damaged(file, error.strerror or str(error)) from None
-        except (McapError, CRCValidationError, struct.error, ValueError, RuntimeError,
-                MemoryError, OverflowError) as error:
-            raise _damaged(file, str(error) or type(error).__name__) from None
+            raise _unreadable_error(file, error.strerror or str(error)) from None
+        except (
+            McapError,
+            CRCValidationError,
+            struct.error,
+            ValueError,
+            RuntimeError,
+            MemoryError,
+            OverflowError,
+        ) as error:
+            raise _unreadable_error(file, str(error) or type(error).__name__) from None
         except Exception as error:
             # zstandard's own error is no subclass of any of these.
             if type(error).__module__.partition('.')[0] in ('zstandard', 'lz4'):
-                raise _damaged(file, str(error)) from None
+                raise _unreadable_error(file, str(error)) from None
             raise
 
-    def _by_library(self, topics: Collection[str]) -> Iterator[BagMessage]:
+    def _messages_via_rosbags(self, topics: Collection[str]) -> Iterator[BagMessage]:
         try:
             with Reader(self.path) as reader:
                 self.types = {entry.topic: entry.msgtype for entry in reader.connections}
@@ -123,10 +137,10 @@ class Bag:
         except LiquidPilotError:
             raise
         except Exception as error:  # SQLite, zstd and the library have errors of their own
-            raise _damaged(self.path, str(error) or type(error).__name__) from None
+            raise _unreadable_error(self.path, str(error) or type(error).__name__) from None
 
 
-class _Whole:
+class _ExactReader:
     """A stream that gives all that is asked for, or says that it has ended."""
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -139,7 +153,7 @@ class _Whole:
         return data
 
 
-def _ends(stream: IO[bytes]) -> bool:
+def _has_end_magic(stream: IO[bytes]) -> bool:
     """Whether the file ends as a closed MCAP file does."""
     size = stream.seek(0, 2)
     stream.seek(max(0, size - len(_MAGIC)))
@@ -148,7 +162,7 @@ def _ends(stream: IO[bytes]) -> bool:
     return ends
 
 
-def _damaged(path: Path, why: str) -> LiquidPilotError:
+def _unreadable_error(path: Path, why: str) -> LiquidPilotError:
     return LiquidPilotError(f'{path}: cannot be read as a bag: {" ".join(why.split())}')
 
 
@@ -158,8 +172,9 @@ def _mcap_files(path: Path) -> list[Path] | None:
         raise LiquidPilotError(f'{path}: there is no such bag')
     if path.is_file():
         if path.suffix not in ('.mcap', '.db3'):
-            raise LiquidPilotError(f'{path}: a bag is a folder with metadata.yaml, or an .mcap '
-                                   'or .db3 file')
+            raise LiquidPilotError(
+                f'{path}: a bag is a folder with metadata.yaml, or an .mcap or .db3 file'
+            )
         return [path] if path.suffix == '.mcap' else None
     note = path / 'metadata.yaml'
     files = sorted(path.glob('*.mcap'))
@@ -171,10 +186,12 @@ def _mcap_files(path: Path) -> list[Path] | None:
             # The names as the folder has them: a file in it, not wherever a path may lead.
             files = [path / Path(name).name for name in found['relative_file_paths']] or files
         except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-            raise _damaged(note, str(error)) from None
+            raise _unreadable_error(note, str(error)) from None
     elif not files:
-        raise LiquidPilotError(f'{path}: holds neither metadata.yaml nor an .mcap file; '
-                               '`ros2 bag reindex` makes the former for a .db3 bag')
+        raise LiquidPilotError(
+            f'{path}: holds neither metadata.yaml nor an .mcap file; '
+            '`ros2 bag reindex` makes the former for a .db3 bag'
+        )
     missing = [file for file in files if not file.is_file()]
     if missing:
         raise LiquidPilotError(f'{missing[0]}: is missing, metadata.yaml names it')
@@ -187,18 +204,33 @@ class Decoder:
     def __init__(self) -> None:
         self._store = get_typestore(Stores.ROS2_JAZZY)
         # The one type that is not among ROS's own.
-        self._store.register(get_types_from_msg(
-            'float32 steering_angle\nfloat32 steering_angle_velocity\nfloat32 speed\n'
-            'float32 acceleration\nfloat32 jerk', _ACKERMANN))
-        self._store.register(get_types_from_msg(
-            f'std_msgs/Header header\n{_ACKERMANN.replace("/msg", "")} drive',
-            f'{_ACKERMANN}Stamped'))
+        self._store.register(
+            get_types_from_msg(
+                'float32 steering_angle\nfloat32 steering_angle_velocity\nfloat32 speed\n'
+                'float32 acceleration\nfloat32 jerk',
+                _ACKERMANN,
+            )
+        )
+        self._store.register(
+            get_types_from_msg(
+                f'std_msgs/Header header\n{_ACKERMANN.replace("/msg", "")} drive',
+                f'{_ACKERMANN}Stamped',
+            )
+        )
 
     def __call__(self, message: BagMessage) -> Any:
         """The message; LiquidPilotError (without the bag's name) when it is not of its type."""
         try:
             return self._store.deserialize_cdr(message.data, message.type)
-        except (SerdeError, KeyError, IndexError, AssertionError, MemoryError,
-                OverflowError) as error:
-            raise LiquidPilotError(f'topic {message.topic}: a message is no {message.type} '
-                                   f'({" ".join(str(error).split())})') from None
+        except (
+            SerdeError,
+            KeyError,
+            IndexError,
+            AssertionError,
+            MemoryError,
+            OverflowError,
+        ) as error:
+            raise LiquidPilotError(
+                f'topic {message.topic}: a message is no {message.type} '
+                f'({" ".join(str(error).split())})'
+            ) from None

@@ -16,7 +16,7 @@ from liquid_pilot.interfaces import (
     LiquidPilotError,
     ObservationError,
 )
-from liquid_pilot.learning.rosbag.alignment import Mark, Streams
+from liquid_pilot.learning.rosbag.alignment import BagStreams, EpisodeMarker
 from liquid_pilot.learning.rosbag.reader import Bag, BagMessage, Decoder
 from liquid_pilot.learning.rosbag.topic_mapping import (
     COMMAND_TYPES,
@@ -24,12 +24,12 @@ from liquid_pilot.learning.rosbag.topic_mapping import (
     BagMapping,
     CommandMapping,
 )
-from liquid_pilot.onboard.perception.field_of_view import read_camera
+from liquid_pilot.onboard.perception.field_of_view import camera_from_info
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor, decode_compressed
 
 _IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
-_MARK_TYPES = ('std_msgs/msg/Header', 'std_msgs/msg/String')
-_CLOCKS_AGREE_S = 1.0
+_MARKER_TYPES = ('std_msgs/msg/Header', 'std_msgs/msg/String')
+_MAX_CLOCK_OFFSET_S = 1.0
 
 
 @dataclass
@@ -52,12 +52,15 @@ class TopicReport:
         positive = gaps[gaps > 0]
         period_s = float(np.median(positive)) if len(positive) else math.nan
         return {
-            'type': self.type, 'stamps': self.clock, 'messages': len(stamps),
+            'type': self.type,
+            'stamps': self.clock,
+            'messages': len(stamps),
             'rate_hz': round(1.0 / period_s, 2) if len(positive) else None,
             'gaps': int(np.count_nonzero(gaps > max_gap_s)),
             'longest_gap_s': round(float(gaps.max()), 3) if len(gaps) else None,
             'out_of_order': int(np.count_nonzero(np.diff(self.stamps_ns) < 0)),
-            'refused': self.refused, 'why': self.why,
+            'refused': self.refused,
+            'why': self.why,
         }
 
 
@@ -68,37 +71,49 @@ def find_camera(bag: Bag, mapping: BagMapping, decode: Decoder) -> CameraGeometr
         return mapping.camera.geometry
     for message in bag.messages([topic]):
         _expect(bag, message, ('sensor_msgs/msg/CameraInfo',))
-        return read_camera(_named(bag, decode, message))
+        return camera_from_info(_named(bag, decode, message))
     raise LiquidPilotError(
         f'{bag.path}: no message on {topic} (camera.topic); give width, height, fx, fy, cx and cy '
-        f'under camera instead. {_topics(bag)}')
+        f'under camera instead. {_topics(bag)}'
+    )
 
 
 def read_streams(
-    bag: Bag, mapping: BagMapping, decode: Decoder, preprocess: Preprocessor, images: IO[bytes],
+    bag: Bag,
+    mapping: BagMapping,
+    decode: Decoder,
+    preprocess: Preprocessor,
+    images: IO[bytes],
     on_frame: Callable[[], None],
-) -> tuple[Streams, dict[str, TopicReport]]:
+) -> tuple[BagStreams, dict[str, TopicReport]]:
     """Read a bag once; its images go to `images` one after the other, (H, W, 3) uint8 RGB.
 
     LiquidPilotError names the bag and the topic that is missing, is of another type, or holds
     nothing that can be used.
     """
     topics = _topics_of(mapping)
-    taker = _Taker(bag, mapping, decode, preprocess, images, on_frame)
+    taker = _MessageCollector(bag, mapping, decode, preprocess, images, on_frame)
     for message in bag.messages(set(topics)):
         taker.take(topics[message.topic], message)
     taker.check(topics)
-    streams = Streams(
-        np.array(taker.frames_ns, np.int64), np.array(taker.imu_ns, np.int64),
-        np.array(taker.imu, np.float64).reshape(-1, 6), np.array(taker.commands_ns, np.int64),
-        np.array(taker.commands, np.float64).reshape(-1, 4), taker.marks)
+    streams = BagStreams(
+        np.array(taker.frames_ns, np.int64),
+        np.array(taker.imu_ns, np.int64),
+        np.array(taker.imu, np.float64).reshape(-1, 6),
+        np.array(taker.commands_ns, np.int64),
+        np.array(taker.commands, np.float64).reshape(-1, 4),
+        taker.marks,
+    )
     return streams, taker.reports
 
 
 def _topics_of(mapping: BagMapping) -> dict[str, str]:
     """Topic to what it is for."""
-    topics = {mapping.image.topic: 'image', mapping.imu.topic: 'imu',
-              mapping.command.topic: 'command'}
+    topics = {
+        mapping.image.topic: 'image',
+        mapping.imu.topic: 'imu',
+        mapping.command.topic: 'command',
+    }
     if mapping.odometry.topic:
         topics[mapping.odometry.topic] = 'odometry'
     if mapping.camera.geometry is None:
@@ -108,11 +123,18 @@ def _topics_of(mapping: BagMapping) -> dict[str, str]:
     return topics
 
 
-class _Taker:
+class _MessageCollector:
     """Takes messages one by one."""
 
-    def __init__(self, bag: Bag, mapping: BagMapping, decode: Decoder, preprocess: Preprocessor,
-                 images: IO[bytes], on_frame: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        bag: Bag,
+        mapping: BagMapping,
+        decode: Decoder,
+        preprocess: Preprocessor,
+        images: IO[bytes],
+        on_frame: Callable[[], None],
+    ) -> None:
         self._bag, self._mapping, self._decode = bag, mapping, decode
         self._preprocess, self._images, self._on_frame = preprocess, images, on_frame
         self._rotation = np.array(mapping.imu.rotation, np.float64)
@@ -124,18 +146,22 @@ class _Taker:
         self.imu: list[np.ndarray] = []
         self.commands_ns: list[int] = []
         self.commands: list[tuple[float, ...]] = []
-        self.marks: list[Mark] = []
+        self.marks: list[EpisodeMarker] = []
 
     def take(self, purpose: str, message: BagMessage) -> None:
         mapping = self._mapping
         types = {
-            'image': (_IMAGE_TYPES[mapping.image.type],), 'imu': ('sensor_msgs/msg/Imu',),
-            'command': (COMMAND_TYPES[mapping.command.type],), 'mark': _MARK_TYPES,
-            'camera': ('sensor_msgs/msg/CameraInfo',), 'odometry': ('nav_msgs/msg/Odometry',),
+            'image': (_IMAGE_TYPES[mapping.image.type],),
+            'imu': ('sensor_msgs/msg/Imu',),
+            'command': (COMMAND_TYPES[mapping.command.type],),
+            'mark': _MARKER_TYPES,
+            'camera': ('sensor_msgs/msg/CameraInfo',),
+            'odometry': ('nav_msgs/msg/Odometry',),
         }[purpose]
         _expect(self._bag, message, types)
         report = self.reports.setdefault(
-            message.topic, TopicReport(message.type, self._mapping.clock))
+            message.topic, TopicReport(message.type, self._mapping.clock)
+        )
         try:
             content = self._decode(message)
         except LiquidPilotError as error:
@@ -147,7 +173,7 @@ class _Taker:
             report.stamps_ns.append(stamp_ns)
             return
         try:
-            pixels = self._small(content)
+            pixels = self._encoder_image(content)
         except ObservationError as error:
             self._refuse(report, str(error))
             return
@@ -163,20 +189,27 @@ class _Taker:
             return message.log_ns
         stamp_ns = stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec
         self._lags_s.setdefault(purpose, []).append(
-            (message.log_ns - stamp_ns) / NANOSECONDS_PER_SECOND)
+            (message.log_ns - stamp_ns) / NANOSECONDS_PER_SECOND
+        )
         return stamp_ns
 
     def _refuse(self, report: TopicReport, why: str) -> None:
         report.refused += 1
         report.why = report.why or why
 
-    def _small(self, content: Any) -> bytes:
+    def _encoder_image(self, content: Any) -> bytes:
         """(H, W, 3) uint8 RGB: exactly what the encoder is shown in flight, before scaling."""
         if self._mapping.image.type == 'compressed':
             image = decode_compressed(content.data.tobytes(), content.format)
         else:
-            image = ImageBuffer(content.data, content.width, content.height, content.step,
-                                content.encoding, bool(content.is_bigendian))
+            image = ImageBuffer(
+                content.data,
+                content.width,
+                content.height,
+                content.step,
+                content.encoding,
+                bool(content.is_bigendian),
+            )
         planes = self._preprocess(image)[0]
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8).tobytes()
 
@@ -185,7 +218,8 @@ class _Taker:
             if getattr(content, f'{name}_covariance')[0] == -1.0:
                 raise LiquidPilotError(
                     f'{self._bag.path}: topic {topic}: the messages say that they hold no {name} '
-                    '(covariance[0] is -1); name a topic that has gyroscope and accelerometer')
+                    '(covariance[0] is -1); name a topic that has gyroscope and accelerometer'
+                )
         rates, force = content.angular_velocity, content.linear_acceleration
         with np.errstate(invalid='ignore', over='ignore'):
             turned = [self._rotation @ (v.x, v.y, v.z) for v in (rates, force)]
@@ -199,13 +233,15 @@ class _Taker:
     def _take_mark(self, stamp_ns: int, content: Any, topic: str) -> None:
         text = getattr(content, 'frame_id', None)
         text = content.data if text is None else text
-        self.marks.append(Mark(stamp_ns, '' if text.startswith('end') else text))
+        self.marks.append(EpisodeMarker(stamp_ns, '' if text.startswith('end') else text))
 
     def _take_camera(self, stamp_ns: int, content: Any, topic: str) -> None:
-        camera = read_camera(content)
+        camera = camera_from_info(content)
         if self._camera is not None and camera != self._camera:
-            raise LiquidPilotError(f'{self._bag.path}: topic {topic}: the intrinsics change within '
-                                   'the bag; split it, or give them under camera')
+            raise LiquidPilotError(
+                f'{self._bag.path}: topic {topic}: the intrinsics change within '
+                'the bag; split it, or give them under camera'
+            )
         self._camera = camera
 
     def _take_odometry(self, stamp_ns: int, content: Any, topic: str) -> None:
@@ -216,20 +252,24 @@ class _Taker:
         for topic, purpose in topics.items():
             report = self.reports.get(topic)
             if purpose in ('image', 'imu', 'command', 'mark') and (
-                    report is None or not report.stamps_ns):
+                report is None or not report.stamps_ns
+            ):
                 why = f': {report.why}' if report else f'. {_topics(self._bag)}'
                 raise LiquidPilotError(
-                    f'{self._bag.path}: no usable message on {topic} ({purpose}){why}')
+                    f'{self._bag.path}: no usable message on {topic} ({purpose}){why}'
+                )
         unstamped = [topic for topic, report in self.reports.items() if report.clock == 'log']
         lags = [abs(float(np.median(lag))) for lag in self._lags_s.values()]
-        if unstamped and lags and max(lags) > _CLOCKS_AGREE_S:
+        if unstamped and lags and max(lags) > _MAX_CLOCK_OFFSET_S:
             raise LiquidPilotError(
                 f'{self._bag.path}: topic {unstamped[0]} has no stamps, and those of the others '
-                f'are {max(lags):.1f} s off the time of recording; set `clock: log`')
+                f'are {max(lags):.1f} s off the time of recording; set `clock: log`'
+            )
         image = self._mapping.image.topic
         if self._mapping.clock == 'header' and not any(self.reports[image].stamps_ns):
-            raise LiquidPilotError(f'{self._bag.path}: topic {image}: all stamps are zero; '
-                                   'set `clock: log`')
+            raise LiquidPilotError(
+                f'{self._bag.path}: topic {image}: all stamps are zero; set `clock: log`'
+            )
 
 
 def command_values(content: Any, mapping: CommandMapping) -> tuple[float, ...]:
@@ -266,7 +306,8 @@ def _expect(bag: Bag, message: BagMessage, types: tuple[str, ...]) -> None:
     if message.type not in types:
         raise LiquidPilotError(
             f'{bag.path}: topic {message.topic} holds {message.type}, and the mapping says '
-            f'{" or ".join(types)}')
+            f'{" or ".join(types)}'
+        )
 
 
 def _topics(bag: Bag) -> str:

@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 import yaml
 
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
-from liquid_pilot.onboard.vehicles.registry import LIMITS
+from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
 
 T = TypeVar('T')
 COMMAND_TYPES = {
-    'TwistStamped': 'geometry_msgs/msg/TwistStamped', 'Twist': 'geometry_msgs/msg/Twist',
+    'TwistStamped': 'geometry_msgs/msg/TwistStamped',
+    'Twist': 'geometry_msgs/msg/Twist',
     'AckermannDriveStamped': 'ackermann_msgs/msg/AckermannDriveStamped',
 }
 COMMAND_VALUES = ('forward', 'left', 'up', 'yaw_rate')
@@ -122,7 +123,7 @@ class EpisodeMapping:
 class BagMapping:
     """All of a mapping file."""
 
-    vehicle: str = field(default='quadrotor', metadata=_one_of(*LIMITS))
+    vehicle: str = field(default='quadrotor', metadata=_one_of(*VEHICLE_LIMITS))
     image: ImageMapping = ImageMapping()
     imu: ImuMapping = ImuMapping()
     command: CommandMapping = CommandMapping()
@@ -160,37 +161,58 @@ def from_mapping(values: Any, source: str) -> BagMapping:
     command, imu = mapping.command, mapping.imu
     for name in COMMAND_VALUES:
         axis = getattr(command, name)
-        must(AXIS.fullmatch(axis) is not None,
-             f"command.{name} must be a field such as 'linear.x' or '-angular.z', or '0', "
-             f'not {axis!r}')
+        must(
+            AXIS.fullmatch(axis) is not None,
+            f"command.{name} must be a field such as 'linear.x' or '-angular.z', or '0', "
+            f'not {axis!r}',
+        )
     must(len(command.scale) == 4, 'command.scale must be four numbers')
-    must(command.type != 'AckermannDriveStamped' or command.wheelbase_m > 0.0,
-         'command.wheelbase_m must be given (metres) for AckermannDriveStamped')
-    must(len(imu.rotation) == 3 and all(len(row) == 3 for row in imu.rotation),
-         'imu.rotation must be three rows of three numbers')
+    must(
+        command.type != 'AckermannDriveStamped' or command.wheelbase_m > 0.0,
+        'command.wheelbase_m must be given (metres) for AckermannDriveStamped',
+    )
+    must(
+        len(imu.rotation) == 3 and all(len(row) == 3 for row in imu.rotation),
+        'imu.rotation must be three rows of three numbers',
+    )
     rows = imu.rotation
-    products = [sum(a * b for a, b in zip(rows[i], rows[j], strict=True)) - (i == j)
-                for i in range(3) for j in range(3)]
-    must(max(map(abs, products)) < 1e-3 and _determinant(rows) > 0.0,
-         'imu.rotation is not a rotation (rows of length 1, at right angles, right-handed)')
+    products = [
+        sum(a * b for a, b in zip(rows[i], rows[j], strict=True)) - (i == j)
+        for i in range(3)
+        for j in range(3)
+    ]
+    must(
+        max(map(abs, products)) < 1e-3 and _determinant(rows) > 0.0,
+        'imu.rotation is not a rotation (rows of length 1, at right angles, right-handed)',
+    )
     camera = mapping.camera
     if camera.width or not camera.topic:
-        must(min(camera.width, camera.height) > 0 and min(camera.fx, camera.fy) > 0.0,
-             'camera needs a topic, or width, height, fx, fy, cx and cy')
+        must(
+            min(camera.width, camera.height) > 0 and min(camera.fx, camera.fy) > 0.0,
+            'camera needs a topic, or width, height, fx, fy, cx and cy',
+        )
     must(0.0 < mapping.validation_share < 1.0, 'validation_share must lie between 0 and 1')
     must(mapping.seed >= 0, 'seed must be at least 0')
-    for section, name in ((imu, 'oldest_s'), (command, 'oldest_s'), (command, 'slowest_m_s'),
-                          (mapping.episodes, 'max_gap_s'), (mapping.episodes, 'shortest_s'),
-                          (mapping.episodes, 'longest_s'), (mapping, 'rate_hz')):
+    for section, name in (
+        (imu, 'oldest_s'),
+        (command, 'oldest_s'),
+        (command, 'slowest_m_s'),
+        (mapping.episodes, 'max_gap_s'),
+        (mapping.episodes, 'shortest_s'),
+        (mapping.episodes, 'longest_s'),
+        (mapping, 'rate_hz'),
+    ):
         must(getattr(section, name) >= 0.0, f'{name} must be at least 0')
     must(mapping.episodes.max_gap_s > 0.0, 'episodes.max_gap_s must be more than 0')
     return mapping
 
 
 def _determinant(r: typing.Sequence[typing.Sequence[float]]) -> float:
-    return (r[0][0] * (r[1][1] * r[2][2] - r[1][2] * r[2][1])
-            - r[0][1] * (r[1][0] * r[2][2] - r[1][2] * r[2][0])
-            + r[0][2] * (r[1][0] * r[2][1] - r[1][1] * r[2][0]))
+    return (
+        r[0][0] * (r[1][1] * r[2][2] - r[1][2] * r[2][1])
+        - r[0][1] * (r[1][0] * r[2][2] - r[1][2] * r[2][0])
+        + r[0][2] * (r[1][0] * r[2][1] - r[1][1] * r[2][0])
+    )
 
 
 def _read(cls: type[T], values: Any, source: str, prefix: str) -> T:
@@ -204,7 +226,8 @@ def _read(cls: type[T], values: Any, source: str, prefix: str) -> T:
         name = f'{prefix}{key}'
         if key not in fields:
             raise LiquidPilotError(
-                f'{source}: unknown key {name!r}; known: {", ".join(sorted(fields))}')
+                f'{source}: unknown key {name!r}; known: {", ".join(sorted(fields))}'
+            )
         if dataclasses.is_dataclass(kinds[key]):
             read[key] = _read(kinds[key], value, source, f'{name}.')
             continue
@@ -215,7 +238,8 @@ def _read(cls: type[T], values: Any, source: str, prefix: str) -> T:
         choices = fields[key].metadata.get('choices')
         if choices and read[key] not in choices:
             raise LiquidPilotError(
-                f'{source}: {name} must be one of {", ".join(choices)}, not {value!r}')
+                f'{source}: {name} must be one of {", ".join(choices)}, not {value!r}'
+            )
     return cls(**read)
 
 

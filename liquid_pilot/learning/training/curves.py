@@ -6,20 +6,23 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from liquid_pilot.learning.training.stage import History
-from liquid_pilot.utils.atomic_write import replacing
+from liquid_pilot.learning.training.stage import TrainingHistory
+from liquid_pilot.utils.atomic_write import atomic_writer
 
 
-def draw_curves(curves: dict[str, History], out: Path) -> None:
+def draw_curves(curves: dict[str, TrainingHistory], out: Path) -> None:
     """Training and validation loss over the steps of each stage, and where it was best."""
     import matplotlib
 
     matplotlib.use('Agg')
     from matplotlib import pyplot
 
-    with replacing(out / 'curves.json') as file:
-        file.write((json.dumps({name: asdict(one) for name, one in curves.items()}, indent=1)
-                    + '\n').encode())
+    with atomic_writer(out / 'curves.json') as file:
+        file.write(
+            (
+                json.dumps({name: asdict(one) for name, one in curves.items()}, indent=1) + '\n'
+            ).encode()
+        )
     figure, axes = pyplot.subplots(1, len(curves), figsize=(4.5 * len(curves), 3.2), squeeze=False)
     for axis, (name, one) in zip(axes[0], curves.items(), strict=True):
         if one.curve:
@@ -31,6 +34,6 @@ def draw_curves(curves: dict[str, History], out: Path) -> None:
         axis.set(title=name, xlabel='step', ylabel='loss', yscale='log')
         axis.grid(alpha=0.3)
     figure.tight_layout()
-    with replacing(out / 'curves.png') as file:
+    with atomic_writer(out / 'curves.png') as file:
         figure.savefig(file, dpi=110, format='png')
     pyplot.close(figure)

@@ -34,7 +34,7 @@ from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.learning.random_streams import numpy_generator, torch_generator
 from liquid_pilot.learning.training.stage import Stage
 
-EVALUATIONS = 20
+MAX_VALIDATIONS = 20
 """How often the encoder and the joint stage are judged, at most: images take long."""
 
 
@@ -42,7 +42,7 @@ def _loss(outputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return nn.functional.mse_loss(outputs, wanted)
 
 
-class Recall(nn.Module):
+class TargetRecallLoss(nn.Module):
     """What makes a core remember: a read-out of its state, thrown away after training.
 
     State (B, T, S) to cosine and sine (B, T, 2) of the target's direction, which the demonstrator
@@ -59,19 +59,20 @@ class Recall(nn.Module):
         for parameter in self.layer.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
-    def forward(self, states: torch.Tensor, bearing: torch.Tensor, flown: torch.Tensor
-                ) -> torch.Tensor:
+    def forward(
+        self, states: torch.Tensor, bearing: torch.Tensor, flown: torch.Tensor
+    ) -> torch.Tensor:
         """The weighted loss over the frames (B, T) that were flown."""
-        return self.weight * _loss_where(self.layer(states), bearing, flown)
+        return self.weight * _masked_loss(self.layer(states), bearing, flown)
 
 
-def _loss_where(outputs: torch.Tensor, wanted: torch.Tensor, flown: torch.Tensor) -> torch.Tensor:
+def _masked_loss(outputs: torch.Tensor, wanted: torch.Tensor, flown: torch.Tensor) -> torch.Tensor:
     """Over the frames (B, T) that were flown; the others pad a batch."""
-    return (((outputs - wanted)**2).mean(2) * flown).sum() / flown.sum()
+    return (((outputs - wanted) ** 2).mean(2) * flown).sum() / flown.sum()
 
 
 @dataclass(frozen=True)
-class Learner:
+class StageFactory:
     """The stages of one training, over frames that are read when they are first needed."""
 
     settings: TrainingSettings
@@ -89,10 +90,11 @@ class Learner:
         # With recall the features must hold the target as soon as it is seen, however long it will
         # not matter for the command.
         recalls = bool(s.recall) and frames.bearing is not None
-        read_out = _ReadOut(s.features, generator, 6 if recalls else 4).to(self.device)
+        read_out = _ReadoutHead(s.features, generator, 6 if recalls else 4).to(self.device)
 
-        def judged(outputs: torch.Tensor, wanted: torch.Tensor, bearing: np.ndarray | None
-                   ) -> torch.Tensor:
+        def judged(
+            outputs: torch.Tensor, wanted: torch.Tensor, bearing: np.ndarray | None
+        ) -> torch.Tensor:
             found = _loss(outputs[:, :4], wanted)
             if recalls:
                 found = found + s.recall * _loss(outputs[:, 4:], self._tensor(bearing))
@@ -107,7 +109,7 @@ class Learner:
 
         def loss(step: int) -> torch.Tensor:
             epoch, place = divmod(step, per_epoch)
-            chosen = order(epoch)[place * size:(place + 1) * size]
+            chosen = order(epoch)[place * size : (place + 1) * size]
             coins = numpy_generator(s.seed, 'encoder mirror', step).random(size) < 0.5
             mirrored = coins & s.mirror
             images, imu, wanted = self._batch(frames, chosen, mirrored)
@@ -122,16 +124,28 @@ class Learner:
             found = torch.from_numpy(encode(encoder, held_out, self.device))
             imu = torch.from_numpy(normalised_imu(held_out.imu))
             outputs = read_out(found.to(self.device), imu.to(self.device))
-            return judged(outputs, self._tensor(held_out.commands),
-                          held_out.bearing).item()
+            return judged(outputs, self._tensor(held_out.commands), held_out.bearing).item()
 
         steps = per_epoch * s.encoder_epochs
-        return Stage('encoder', {'encoder': encoder, 'read_out': read_out}, steps,
-                     self.rate_factor * s.encoder_rate, loss, validate,
-                     max(per_epoch // 2, steps // EVALUATIONS, 1), key)
+        return Stage(
+            'encoder',
+            {'encoder': encoder, 'read_out': read_out},
+            steps,
+            self.rate_factor * s.encoder_rate,
+            loss,
+            validate,
+            max(per_epoch // 2, steps // MAX_VALIDATIONS, 1),
+            key,
+        )
 
-    def core(self, core: nn.Module, data: Sequences, held_out: Sequences, key: str,
-             recall: Recall | None = None) -> Stage:
+    def core(
+        self,
+        core: nn.Module,
+        data: Sequences,
+        held_out: Sequences,
+        key: str,
+        recall: TargetRecallLoss | None = None,
+    ) -> Stage:
         """Stage 2: back-propagation through time, over windows or over whole episodes."""
         s, augment = self.settings, Augmentation.of(self.settings)
         length = s.sequence_length
@@ -159,19 +173,35 @@ class Learner:
             else:
                 index, flown = padded_index(data.starts, batches(epoch)[place])
             rng = numpy_generator(s.seed, 'core times', step)
-            index, flown, dt_s, imu = augment.thinned(
-                index, flown, data.dt_s, data.inputs[:, data.features:], rng, not length)
-            inputs = np.concatenate([data.inputs[index, :data.features], imu], 2)
-            return self._through(core, recall, self._tensor(inputs), dt_s, data.commands[index],
-                                 None if data.bearing is None else data.bearing[index], flown)
+            index, flown, dt_s, imu = augment.drop_frames(
+                index, flown, data.dt_s, data.inputs[:, data.features :], rng, not length
+            )
+            inputs = np.concatenate([data.inputs[index, : data.features], imu], 2)
+            return self._through(
+                core,
+                recall,
+                self._tensor(inputs),
+                dt_s,
+                data.commands[index],
+                None if data.bearing is None else data.bearing[index],
+                flown,
+            )
 
         modules = {'core': core} if recall is None else {'core': core, 'recall': recall}
-        return Stage('core', modules, per_epoch * s.core_epochs,
-                     self.rate_factor * s.core_rate, loss,
-                     lambda: self.flown_loss(core, held_out, recall), per_epoch, key)
+        return Stage(
+            'core',
+            modules,
+            per_epoch * s.core_epochs,
+            self.rate_factor * s.core_rate,
+            loss,
+            lambda: self.episode_loss(core, held_out, recall),
+            per_epoch,
+            key,
+        )
 
-    def joint(self, encoder: Encoder, core: nn.Module, key: str, recall: Recall | None = None
-              ) -> Stage:
+    def joint(
+        self, encoder: Encoder, core: nn.Module, key: str, recall: TargetRecallLoss | None = None
+    ) -> Stage:
         """Stage 3: windows of images through encoder and core, at a small learning rate."""
         s, augment = self.settings, Augmentation.of(self.settings)
         frames, length = self.training(), self.settings.sequence_length
@@ -188,8 +218,9 @@ class Learner:
             else:
                 episodes = rng.choice(len(frames.starts) - 1, s.joint_batch)
                 index, flown = padded_index(frames.starts, episodes)
-            index, flown, dt_s, seen = augment.thinned(
-                index, flown, frames.dt_s, imu, rng, not length)
+            index, flown, dt_s, seen = augment.drop_frames(
+                index, flown, frames.dt_s, imu, rng, not length
+            )
             wanted = commands[index]
             bearing = None if frames.bearing is None else frames.bearing[index]
             images = frames.images[torch.from_numpy(index.flatten())].to(self.device).float() / 255
@@ -205,54 +236,75 @@ class Learner:
 
         def validate() -> float:
             held_out = self.held_out()
-            return self.flown_loss(core, Sequences.of(
-                encode(encoder, held_out, self.device), held_out), recall)
+            return self.episode_loss(
+                core, Sequences.of(encode(encoder, held_out, self.device), held_out), recall
+            )
 
         modules = {'encoder': encoder, 'core': core}
         if recall is not None:
             modules['recall'] = recall
-        return Stage('joint', modules, s.joint_steps,
-                     self.rate_factor * s.joint_rate, loss, validate,
-                     max(s.joint_steps // (EVALUATIONS // 4), 1), key)
+        return Stage(
+            'joint',
+            modules,
+            s.joint_steps,
+            self.rate_factor * s.joint_rate,
+            loss,
+            validate,
+            max(s.joint_steps // (MAX_VALIDATIONS // 4), 1),
+            key,
+        )
 
-    def _through(self, core: nn.Module, recall: Recall | None, inputs: torch.Tensor,
-                 dt_s: np.ndarray, wanted: np.ndarray, bearing: np.ndarray | None,
-                 flown: np.ndarray) -> torch.Tensor:
+    def _through(
+        self,
+        core: nn.Module,
+        recall: TargetRecallLoss | None,
+        inputs: torch.Tensor,
+        dt_s: np.ndarray,
+        wanted: np.ndarray,
+        bearing: np.ndarray | None,
+        flown: np.ndarray,
+    ) -> torch.Tensor:
         """The loss of sequences (B, T) that the core flies through from rest."""
         outputs, states = core(inputs, self._tensor(dt_s))
         flown = self._tensor(flown)
-        found = _loss_where(outputs, self._tensor(wanted), flown)
+        found = _masked_loss(outputs, self._tensor(wanted), flown)
         if recall is not None:
             found = found + recall(states, self._tensor(bearing), flown)
         return found
 
     @torch.no_grad()
-    def flown_loss(self, core: nn.Module, data: Sequences, recall: Recall | None = None) -> float:
+    def episode_loss(
+        self, core: nn.Module, data: Sequences, recall: TargetRecallLoss | None = None
+    ) -> float:
         """Mean loss over whole episodes, each flown through by the core from rest."""
         index, flown = padded_index(data.starts)
         outputs, states = core(self._tensor(data.inputs[index]), self._tensor(data.dt_s[index]))
-        error = ((outputs - self._tensor(data.commands[index]))**2).mean(2).cpu().numpy()
+        error = ((outputs - self._tensor(data.commands[index])) ** 2).mean(2).cpu().numpy()
         found = float(np.mean((error * flown).sum(1) / flown.sum(1)))
         if recall is not None:
             found += recall(states, self._tensor(data.bearing[index]), self._tensor(flown)).item()
         return found
 
-    def _batch(self, frames: Frames, chosen: np.ndarray, mirrored: np.ndarray
-               ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _batch(
+        self, frames: Frames, chosen: np.ndarray, mirrored: np.ndarray
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(images float, IMU and commands as the network has them), some of them mirrored."""
         images = frames.images[torch.from_numpy(chosen)]
         flip = torch.from_numpy(mirrored)
         images[flip] = images[flip].flip(3)
         imu = np.where(mirrored[:, None], MIRROR_IMU, 1) * frames.imu[chosen]
         commands = np.where(mirrored[:, None], MIRROR_COMMAND, 1) * frames.commands[chosen]
-        return (images.to(self.device).float().div_(255), self._tensor(normalised_imu(imu)),
-                self._tensor(commands))
+        return (
+            images.to(self.device).float().div_(255),
+            self._tensor(normalised_imu(imu)),
+            self._tensor(commands),
+        )
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
 
 
-class _ReadOut(nn.Module):
+class _ReadoutHead(nn.Module):
     """What the encoder learns under: features (B,F) and IMU (B,6) -> commands (B,4), scaled.
 
     With 6 outputs the last two are cosine and sine of the target's direction.
@@ -260,8 +312,9 @@ class _ReadOut(nn.Module):
 
     def __init__(self, features: int, generator: torch.Generator, outputs: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Tanh(), nn.Linear(features + 6, 48), nn.Tanh(),
-                                    nn.Linear(48, outputs))
+        self.layers = nn.Sequential(
+            nn.Tanh(), nn.Linear(features + 6, 48), nn.Tanh(), nn.Linear(48, outputs)
+        )
         for layer in (self.layers[1], self.layers[3]):
             bound = layer.in_features**-0.5
             for parameter in layer.parameters():

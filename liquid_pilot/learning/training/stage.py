@@ -19,12 +19,12 @@ import torch
 from torch import nn
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.utils.atomic_write import replacing
+from liquid_pilot.utils.atomic_write import atomic_writer
 from liquid_pilot.utils.json_fields import one_line
-from liquid_pilot.utils.progress import Announce
-from liquid_pilot.utils.signals import held_back
+from liquid_pilot.utils.progress import ProgressCallback
+from liquid_pilot.utils.signals import defer_sigint
 
-_UNDER_WAY = ('modules', 'optimiser')
+_RESUME_ONLY_KEYS = ('modules', 'optimiser')
 """What a finished stage's checkpoint needs no more."""
 
 
@@ -47,7 +47,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunOptions:
     """How stages are run, which has no part in their outcome, but for `patience`."""
 
     patience: int = 15
@@ -56,7 +56,7 @@ class Running:
 
 
 @dataclass
-class History:
+class TrainingHistory:
     """How a stage went."""
 
     curve: list[tuple[int, float, float]] = field(default_factory=list)
@@ -65,7 +65,7 @@ class History:
     best_step: int = 0
 
 
-def rate_factor(step: int, steps: int) -> float:
+def learning_rate_factor(step: int, steps: int) -> float:
     """A linear warm-up and a cosine decay to a hundredth."""
     warm = max(steps // 20, 1)
     if step < warm:
@@ -73,14 +73,25 @@ def rate_factor(step: int, steps: int) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm + 1)))
 
 
-def run(stage: Stage, checkpoint: Path, running: Running, announce: Announce) -> History:
+def run(
+    stage: Stage, checkpoint: Path, running: RunOptions, announce: ProgressCallback
+) -> TrainingHistory:
     """Run a stage to its end, from its checkpoint where there is one; the best weights stay."""
-    parameters = [p for module in stage.modules.values() for p in module.parameters()
-                  if p.requires_grad]
+    parameters = [
+        p for module in stage.modules.values() for p in module.parameters() if p.requires_grad
+    ]
     optimiser = torch.optim.Adam(parameters, lr=stage.rate)
-    state: dict[str, Any] = {'key': stage.key, 'step': 0, 'finished': False, 'smooth': math.nan,
-                             'curve': [], 'best': math.inf, 'best_step': 0, 'stale': 0,
-                             'best_modules': None}
+    state: dict[str, Any] = {
+        'key': stage.key,
+        'step': 0,
+        'finished': False,
+        'smooth': math.nan,
+        'curve': [],
+        'best': math.inf,
+        'best_step': 0,
+        'stale': 0,
+        'best_modules': None,
+    }
     if checkpoint.exists():
         state = load(checkpoint, stage.key)
         if not state['finished']:
@@ -88,19 +99,27 @@ def run(stage: Stage, checkpoint: Path, running: Running, announce: Announce) ->
             optimiser.load_state_dict(state['optimiser'])
     taken_up_finished = state['finished']
     last_saved, saved_step = time.monotonic(), state['step']
-    with held_back() as interrupts:
+    with defer_sigint() as interrupts:
         while state['step'] < stage.steps and not state['finished']:
             _step(stage, state, optimiser, parameters)
             if state['step'] % stage.every == 0 or state['step'] == stage.steps:
-                _judge(stage, state)
+                _validate(stage, state)
                 state['finished'] = state['stale'] >= running.patience
             announce(stage.name, state['step'], stage.steps, state['smooth'])
-            due = (0 < running.checkpoint_steps <= state['step'] - saved_step
-                   or time.monotonic() - last_saved >= running.checkpoint_s
-                   or interrupts.pressed)
+            due = (
+                0 < running.checkpoint_steps <= state['step'] - saved_step
+                or time.monotonic() - last_saved >= running.checkpoint_s
+                or interrupts.pressed
+            )
             if due and state['step'] < stage.steps and not state['finished']:
-                _save(checkpoint, {**state, 'modules': _weights(stage.modules),
-                                   'optimiser': optimiser.state_dict()})
+                _save(
+                    checkpoint,
+                    {
+                        **state,
+                        'modules': _weights(stage.modules),
+                        'optimiser': optimiser.state_dict(),
+                    },
+                )
                 last_saved, saved_step = time.monotonic(), state['step']
             if interrupts.pressed:
                 raise KeyboardInterrupt
@@ -108,11 +127,13 @@ def run(stage: Stage, checkpoint: Path, running: Running, announce: Announce) ->
         state['best_modules'] = _weights(stage.modules)
     _restore(stage.modules, state['best_modules'])
     if not taken_up_finished:
-        final = {name: value for name, value in state.items() if name not in _UNDER_WAY}
+        final = {name: value for name, value in state.items() if name not in _RESUME_ONLY_KEYS}
         _save(checkpoint, {**final, 'finished': True})
     for module in stage.modules.values():
         module.eval()
-    return History([tuple(row) for row in state['curve']], state['best'], state['best_step'])
+    return TrainingHistory(
+        [tuple(row) for row in state['curve']], state['best'], state['best_step']
+    )
 
 
 def load(checkpoint: Path, key: str | None = None) -> dict[str, Any]:
@@ -124,25 +145,40 @@ def load(checkpoint: Path, key: str | None = None) -> dict[str, Any]:
         state = torch.load(checkpoint, weights_only=True, map_location='cpu')
         found, _ = state['key'], state['finished']
     # torch raises many kinds for what is no checkpoint: RuntimeError, EOFError, UnpicklingError.
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, EOFError,
-            zipfile.BadZipFile) as error:
-        raise LiquidPilotError(f'{checkpoint}: not a checkpoint ({one_line(error)[:120]}); delete '
-                               'it to train this stage anew') from None
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise LiquidPilotError(
+            f'{checkpoint}: not a checkpoint ({one_line(error)[:120]}); delete '
+            'it to train this stage anew'
+        ) from None
     except Exception as error:  # pickle.UnpicklingError is torch's refusal of code
-        raise LiquidPilotError(f'{checkpoint}: refused ({type(error).__name__}); delete it to '
-                               'train this stage anew') from None
+        raise LiquidPilotError(
+            f'{checkpoint}: refused ({type(error).__name__}); delete it to train this stage anew'
+        ) from None
     if key is not None and found != key:
-        raise LiquidPilotError(f'{checkpoint} was trained with other settings or other episodes; '
-                               'choose another --out')
+        raise LiquidPilotError(
+            f'{checkpoint} was trained with other settings or other episodes; choose another --out'
+        )
     return state
 
 
-def _step(stage: Stage, state: dict[str, Any], optimiser: torch.optim.Optimizer,
-          parameters: list[nn.Parameter]) -> None:
+def _step(
+    stage: Stage,
+    state: dict[str, Any],
+    optimiser: torch.optim.Optimizer,
+    parameters: list[nn.Parameter],
+) -> None:
     """One step of the optimiser; all that it draws and its rate follow from the step's number."""
     step = state['step']
     for group in optimiser.param_groups:
-        group['lr'] = stage.rate * rate_factor(step, stage.steps)
+        group['lr'] = stage.rate * learning_rate_factor(step, stage.steps)
     for module in stage.modules.values():
         module.train()
     optimiser.zero_grad(set_to_none=True)
@@ -152,13 +188,14 @@ def _step(stage: Stage, state: dict[str, Any], optimiser: torch.optim.Optimizer,
     optimiser.step()
     value = loss.item()
     if not math.isfinite(value):
-        raise LiquidPilotError(f'{stage.name}: the loss is not finite at step {step}; '
-                               'lower the learning rate')
+        raise LiquidPilotError(
+            f'{stage.name}: the loss is not finite at step {step}; lower the learning rate'
+        )
     state['smooth'] = value if step == 0 else 0.97 * state['smooth'] + 0.03 * value
     state['step'] = step + 1
 
 
-def _judge(stage: Stage, state: dict[str, Any]) -> None:
+def _validate(stage: Stage, state: dict[str, Any]) -> None:
     """Validate, and keep the weights when they are the best so far."""
     for module in stage.modules.values():
         module.eval()
@@ -166,16 +203,18 @@ def _judge(stage: Stage, state: dict[str, Any]) -> None:
         found = stage.validate()
     state['curve'].append((state['step'], state['smooth'], found))
     if found < state['best']:
-        state.update(best=found, best_step=state['step'], stale=0,
-                     best_modules=_weights(stage.modules))
+        state.update(
+            best=found, best_step=state['step'], stale=0, best_modules=_weights(stage.modules)
+        )
     else:
         state['stale'] += 1
 
 
 def _weights(modules: dict[str, nn.Module]) -> dict[str, dict[str, torch.Tensor]]:
-    return {name: {key: value.detach().cpu().clone()
-                   for key, value in module.state_dict().items()}
-            for name, module in modules.items()}
+    return {
+        name: {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
+        for name, module in modules.items()
+    }
 
 
 def _restore(modules: dict[str, nn.Module], weights: dict[str, dict[str, torch.Tensor]]) -> None:
@@ -183,10 +222,11 @@ def _restore(modules: dict[str, nn.Module], weights: dict[str, dict[str, torch.T
         try:
             module.load_state_dict(weights[name])
         except (KeyError, RuntimeError) as error:
-            raise LiquidPilotError(f'a checkpoint of another network: {one_line(error)[:160]}; '
-                                   'choose another --out') from None
+            raise LiquidPilotError(
+                f'a checkpoint of another network: {one_line(error)[:160]}; choose another --out'
+            ) from None
 
 
 def _save(checkpoint: Path, state: dict[str, Any]) -> None:
-    with replacing(checkpoint) as file:
+    with atomic_writer(checkpoint) as file:
         torch.save(state, file)

@@ -21,7 +21,7 @@ _METADATA = 'metadata.yaml'
 
 
 @dataclass(frozen=True)
-class Offer:
+class OfferedQos:
     """The quality of service that a publisher offers, in rmw's names and numbers."""
 
     reliable: bool
@@ -34,12 +34,20 @@ class Offer:
         return {
             'history': 'keep_last' if words else 1,
             'depth': max(1, self.depth),
-            'reliability': (('reliable' if self.reliable else 'best_effort') if words
-                            else (1 if self.reliable else 2)),
-            'durability': (('transient_local' if self.latched else 'volatile') if words
-                           else (1 if self.latched else 2)),
-            'deadline': unset, 'lifespan': unset,
-            'liveliness': 'automatic' if words else 1, 'liveliness_lease_duration': unset,
+            'reliability': (
+                ('reliable' if self.reliable else 'best_effort')
+                if words
+                else (1 if self.reliable else 2)
+            ),
+            'durability': (
+                ('transient_local' if self.latched else 'volatile')
+                if words
+                else (1 if self.latched else 2)
+            ),
+            'deadline': unset,
+            'lifespan': unset,
+            'liveliness': 'automatic' if words else 1,
+            'liveliness_lease_duration': unset,
             'avoid_ros_namespace_conventions': False,
         }
 
@@ -48,11 +56,11 @@ class Offer:
 class _Channel:
     topic: str
     kind: str
-    offer: Offer
+    offer: OfferedQos
     count: int = 0
 
 
-class _Records:
+class _WholeWriteFile:
     """A file that holds whole writes only: one that does not fit is taken back."""
 
     def __init__(self, path: Path) -> None:
@@ -95,20 +103,20 @@ class BagWriter:
             raise LiquidPilotError(f'{folder} is there already; choose another path')
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = _Records(self.path)
+            self._file = _WholeWriteFile(self.path)
         except OSError as error:
             raise LiquidPilotError(f'{folder} cannot be written: {error}') from None
         self._writer = Writer(self._file, chunk_size, CompressionType.LZ4)
         self._guarded(self._writer.start, 'ros2', 'liquid_pilot')
 
-    def open_channel(self, topic: str, kind: str, definition: str, offer: Offer) -> int:
+    def open_channel(self, topic: str, kind: str, definition: str, offer: OfferedQos) -> int:
         """A topic of a type ('package/msg/Name') and its ros2msg text; returns its number."""
         if kind not in self._schemas:
-            self._schemas[kind] = self._writer.register_schema(
-                kind, 'ros2msg', definition.encode())
+            self._schemas[kind] = self._writer.register_schema(kind, 'ros2msg', definition.encode())
         quality = yaml.safe_dump([offer.profile(words=True)], sort_keys=False)
         number = self._writer.register_channel(
-            topic, 'cdr', self._schemas[kind], {'offered_qos_profiles': quality})
+            topic, 'cdr', self._schemas[kind], {'offered_qos_profiles': quality}
+        )
         self._channels[number] = _Channel(topic, kind, offer)
         return number
 
@@ -142,7 +150,8 @@ class BagWriter:
             self.failed = True
             raise LiquidPilotError(
                 f'{self.path}: recording ended: {error.strerror}; what was written until then is '
-                'kept, and `liquid-pilot dataset` reads it') from None
+                'kept, and `liquid-pilot dataset` reads it'
+            ) from None
 
     def _write_metadata(self) -> None:
         start_ns = self._first_ns or 0
@@ -152,23 +161,33 @@ class BagWriter:
             'message_count': sum(channel.count for channel in self._channels.values()),
         }
         content = {
-            'version': 5, 'storage_identifier': 'mcap', **times,
-            'topics_with_message_count': [{
-                'topic_metadata': {
-                    'name': channel.topic, 'type': channel.kind, 'serialization_format': 'cdr',
-                    'offered_qos_profiles': yaml.safe_dump(
-                        [channel.offer.profile(words=False)], sort_keys=False),
-                },
-                'message_count': channel.count,
-            } for channel in self._channels.values()],
-            'compression_format': '', 'compression_mode': '',
+            'version': 5,
+            'storage_identifier': 'mcap',
+            **times,
+            'topics_with_message_count': [
+                {
+                    'topic_metadata': {
+                        'name': channel.topic,
+                        'type': channel.kind,
+                        'serialization_format': 'cdr',
+                        'offered_qos_profiles': yaml.safe_dump(
+                            [channel.offer.profile(words=False)], sort_keys=False
+                        ),
+                    },
+                    'message_count': channel.count,
+                }
+                for channel in self._channels.values()
+            ],
+            'compression_format': '',
+            'compression_mode': '',
             'relative_file_paths': [self.path.name],
             'files': [{'path': self.path.name, **times}],
         }
         beside = self.folder / f'.{_METADATA}.{os.getpid()}'
         try:
             beside.write_text(
-                yaml.safe_dump({'rosbag2_bagfile_information': content}, sort_keys=False))
+                yaml.safe_dump({'rosbag2_bagfile_information': content}, sort_keys=False)
+            )
             beside.replace(self.folder / _METADATA)
         finally:
             beside.unlink(missing_ok=True)

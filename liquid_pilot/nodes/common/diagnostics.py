@@ -1,6 +1,6 @@
 """What a node measures of itself and says on /diagnostics: rate, latency, age, and what is wrong.
 
-`Health` is plain arithmetic on times that it is given; `report_on` binds it to a node.
+`HealthMonitor` is plain arithmetic on times that it is given; `report_on` binds it to a node.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Callable
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 
-from liquid_pilot.nodes.common.messages import Status, format_number, pack_diagnostics
+from liquid_pilot.nodes.common.messages import NodeStatus, format_number, pack_diagnostics
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.qos import DIAGNOSTICS
 
 OK, WARNING, ERROR = 0, 1, 2
-INSTANCE = secrets.token_hex(4)
+INSTANCE_ID = secrets.token_hex(4)
 """Of this process, which may have a twin under the same name."""
-REPEAT_S = 3.0
+REPEAT_PERIOD_S = 3.0
 """A problem that goes on is said again after this long."""
 
 
-class Health:
+class HealthMonitor:
     """Ticks, their latencies, and the problems there are now. Times are steady seconds."""
 
     def __init__(self, window: int = 200) -> None:
@@ -43,7 +43,7 @@ class Health:
     def problem(self, kind: str, message: str, now_s: float, level: int = ERROR) -> bool:
         """Note a problem; True when it should be said aloud now, at most once in a few seconds."""
         self._problems[kind] = (level, message)
-        if now_s - self._said.get(kind, -math.inf) < REPEAT_S:
+        if now_s - self._said.get(kind, -math.inf) < REPEAT_PERIOD_S:
             return False
         self._said[kind] = now_s
         return True
@@ -52,7 +52,7 @@ class Health:
         """Whether there is such a problem now."""
         return kind in self._problems
 
-    def solved(self, *kinds: str) -> list[str]:
+    def resolved(self, *kinds: str) -> list[str]:
         """Forget problems; returns the kinds there were. Without a kind: all of them."""
         gone = [kind for kind in (kinds or tuple(self._problems)) if kind in self._problems]
         for kind in gone:
@@ -80,7 +80,7 @@ class Health:
         """Quantile of the latencies, of all or of the newest so many, in ms; NaN before any."""
         if not self._latencies:
             return math.nan
-        chosen = np.array(self._latencies)[-(newest or 0):]
+        chosen = np.array(self._latencies)[-(newest or 0) :]
         return 1e3 * float(np.quantile(chosen, quantile))
 
     def age_s(self, now_s: float) -> float:
@@ -98,19 +98,23 @@ class Health:
         }
 
 
-class Reporter:
+class DiagnosticsReporter:
     """Publishes a node's health once a second, and logs its problems, throttled."""
 
-    def __init__(self, node: LiquidNode, state: Callable[[], tuple[str, dict[str, str]]],
-                 period_s: float = 1.0) -> None:
-        self.health = Health()
+    def __init__(
+        self,
+        node: LiquidNode,
+        state: Callable[[], tuple[str, dict[str, str]]],
+        period_s: float = 1.0,
+    ) -> None:
+        self.health = HealthMonitor()
         self._node = node
         self._state = state
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', DIAGNOSTICS)
         self._timer = node.every(period_s, self.publish)
 
     def problem(self, kind: str, message: str, level: int = ERROR) -> None:
-        """Something is wrong: it is logged now and then, and stays in /diagnostics until solved."""
+        """Something is wrong: it is logged now and then, and stays in /diagnostics until resolved."""
         new = not self.health.has(kind)
         aloud = self.health.problem(kind, message, self._node.steady_s(), level)
         if aloud:
@@ -123,16 +127,16 @@ class Reporter:
         if new or aloud:
             self.publish()
 
-    def solved(self, *kinds: str) -> None:
+    def resolved(self, *kinds: str) -> None:
         """What was wrong is right again."""
-        for kind in self.health.solved(*kinds):
+        for kind in self.health.resolved(*kinds):
             self._node.get_logger().info(f'{kind}: well again')
 
-    def solved_all_but(self, kept: str) -> None:
+    def resolved_all_except(self, kept: str) -> None:
         """Everything is right again but that kind, which somebody else judges."""
         others = self.health.kinds - {kept}
         if others:
-            self.solved(*others)
+            self.resolved(*others)
 
     def publish(self) -> None:
         """Send one status now."""
@@ -140,11 +144,11 @@ class Reporter:
         state, extras = self._state()
         problems = self.health.problems
         name = node.get_fully_qualified_name()
-        status = Status(
+        status = NodeStatus(
             name=f'{node.get_name()}: {state}',
             level=problems[0][0] if problems else OK,
             message='; '.join(message for _, message in problems) or state,
-            values={'state': state, 'instance': INSTANCE, **self.health.values(now_s), **extras},
+            values={'state': state, 'instance': INSTANCE_ID, **self.health.values(now_s), **extras},
             hardware_id=name,
         )
         self._publisher.publish(pack_diagnostics(status, node.get_clock().now().nanoseconds))

@@ -72,8 +72,11 @@ def _wxyz(quaternion: Quaternion) -> tuple[float, float, float, float]:
 def pack_image(image: ImageBuffer, stamp_ns: int) -> Image:
     """ImageBuffer -> sensor_msgs/Image."""
     message = Image(
-        height=int(image.height), width=int(image.width), step=int(image.step),
-        encoding=image.encoding, is_bigendian=int(bool(image.is_bigendian)),
+        height=int(image.height),
+        width=int(image.width),
+        step=int(image.step),
+        encoding=image.encoding,
+        is_bigendian=int(bool(image.is_bigendian)),
     )
     message.header.stamp = to_time(stamp_ns)
     message.header.frame_id = CAMERA_FRAME
@@ -85,7 +88,11 @@ def pack_image(image: ImageBuffer, stamp_ns: int) -> Image:
 def unpack_image(message: Image) -> tuple[int, ImageBuffer]:
     """sensor_msgs/Image -> (stamp in ns, ImageBuffer over the message's own memory)."""
     return to_nanoseconds(message.header.stamp), ImageBuffer(
-        message.data, message.width, message.height, message.step, message.encoding,
+        message.data,
+        message.width,
+        message.height,
+        message.step,
+        message.encoding,
         bool(message.is_bigendian),
     )
 
@@ -99,7 +106,9 @@ def pack_camera_info(camera: CameraGeometry, stamp_ns: int) -> CameraInfo:
     """CameraGeometry -> sensor_msgs/CameraInfo of a rectified camera."""
     fx, fy, cx, cy = (float(value) for value in (camera.fx, camera.fy, camera.cx, camera.cy))
     message = CameraInfo(
-        height=int(camera.height), width=int(camera.width), distortion_model='plumb_bob',
+        height=int(camera.height),
+        width=int(camera.width),
+        distortion_model='plumb_bob',
         d=[0.0] * 5,
         k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
@@ -108,8 +117,6 @@ def pack_camera_info(camera: CameraGeometry, stamp_ns: int) -> CameraInfo:
     message.header.stamp = to_time(stamp_ns)
     message.header.frame_id = CAMERA_FRAME
     return message
-
-
 
 
 # IMU and odometry
@@ -184,12 +191,14 @@ def pack_command(command: Command) -> TwistStamped:
     return message
 
 
-def pack_world_twist(stamp_ns: int, velocity_enu_m_s: Sequence[float], yaw_rate_rad_s: float
-                     ) -> TwistStamped:
+def pack_world_twist(
+    stamp_ns: int, velocity_enu_m_s: Sequence[float], yaw_rate_rad_s: float
+) -> TwistStamped:
     """A velocity of the world (ENU) and a yaw rate about up -> geometry_msgs/TwistStamped."""
     east, north, up = map(float, velocity_enu_m_s)
-    message = TwistStamped(twist=Twist(linear=Vector3(x=east, y=north, z=up),
-                                       angular=Vector3(z=float(yaw_rate_rad_s))))
+    message = TwistStamped(
+        twist=Twist(linear=Vector3(x=east, y=north, z=up), angular=Vector3(z=float(yaw_rate_rad_s)))
+    )
     message.header.stamp = to_time(stamp_ns)
     message.header.frame_id = 'map'
     return message
@@ -253,7 +262,7 @@ def pack_header(stamp_ns: int, text: str) -> Header:
 # Diagnostics
 
 
-class Status(NamedTuple):
+class NodeStatus(NamedTuple):
     """One line of /diagnostics."""
 
     name: str
@@ -264,10 +273,12 @@ class Status(NamedTuple):
     hardware_id: str = ''
 
 
-def pack_diagnostics(status: Status, stamp_ns: int) -> DiagnosticArray:
+def pack_diagnostics(status: NodeStatus, stamp_ns: int) -> DiagnosticArray:
     """Status -> diagnostic_msgs/DiagnosticArray."""
     entry = DiagnosticStatus(
-        level=bytes([int(status.level)]), name=status.name, message=status.message,
+        level=bytes([int(status.level)]),
+        name=status.name,
+        message=status.message,
         hardware_id=status.hardware_id,
         values=[KeyValue(key=str(key), value=str(value)) for key, value in status.values.items()],
     )
@@ -276,11 +287,16 @@ def pack_diagnostics(status: Status, stamp_ns: int) -> DiagnosticArray:
     return message
 
 
-def unpack_diagnostics(message: DiagnosticArray) -> list[Status]:
+def unpack_diagnostics(message: DiagnosticArray) -> list[NodeStatus]:
     """diagnostic_msgs/DiagnosticArray -> its lines."""
     return [
-        Status(entry.name, entry.level[0], entry.message,
-               {item.key: item.value for item in entry.values}, entry.hardware_id)
+        NodeStatus(
+            entry.name,
+            entry.level[0],
+            entry.message,
+            {item.key: item.value for item in entry.values},
+            entry.hardware_id,
+        )
         for entry in message.status
     ]
 

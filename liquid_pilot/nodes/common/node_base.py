@@ -121,7 +121,9 @@ def _executor() -> Executor:
 
 
 def run(
-    name: str, make: type[LiquidNode], work: Callable[[Any, Spinner], int] | None = None,
+    name: str,
+    make: type[LiquidNode],
+    work: Callable[[Any, Spinner], int] | None = None,
     args: list[str] | None = None,
 ) -> int:
     """Make a node and spin it until a signal comes, or do `work(node, spinner)`; the exit code.

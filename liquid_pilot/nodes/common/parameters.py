@@ -35,12 +35,23 @@ _BUILT_IN = ('use_sim_time', 'start_type_description_service')
 
 
 def parameter(
-    default: Any, description: str, unit: str = '', low: float | None = None,
-    high: float | None = None, choices: tuple[str, ...] = (), live: bool = False,
+    default: Any,
+    description: str,
+    unit: str = '',
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    live: bool = False,
 ) -> Any:
     """A dataclass field that becomes a parameter; `live` ones may be set while the node runs."""
-    metadata = {'description': description, 'unit': unit, 'low': low, 'high': high,
-                'choices': choices, 'live': live}
+    metadata = {
+        'description': description,
+        'unit': unit,
+        'low': low,
+        'high': high,
+        'choices': choices,
+        'live': live,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -48,8 +59,9 @@ def check(field: dataclasses.Field, value: Any, kind: Any) -> Any:
     """The value in the field's type; LiquidPilotError that says what would be right."""
     many = typing.get_origin(kind) is tuple
     if many:
-        values = list(value) if isinstance(value, (list, tuple)) or hasattr(value, 'typecode') \
-            else None
+        values = (
+            list(value) if isinstance(value, (list, tuple)) or hasattr(value, 'typecode') else None
+        )
         one = typing.get_args(kind)[0]
         if values is None:
             raise LiquidPilotError(f'parameter {field.name} must be a list, not {value!r}')
@@ -99,14 +111,20 @@ def descriptor(field: dataclasses.Field, kind: Any) -> ParameterDescriptor:
     text = meta['description'] + (f' [{meta["unit"]}]' if meta['unit'] else '')
     bounded = meta['low'] is not None and meta['high'] is not None
     return ParameterDescriptor(
-        name=field.name, description=text, read_only=not meta['live'],
+        name=field.name,
+        description=text,
+        read_only=not meta['live'],
         additional_constraints=', '.join(meta['choices']),
-        floating_point_range=[FloatingPointRange(
-            from_value=float(meta['low']), to_value=float(meta['high']))]
-        if bounded and kind is float else [],
-        integer_range=[IntegerRange(
-            from_value=int(meta['low']), to_value=int(meta['high']), step=1)]
-        if bounded and kind is int else [],
+        floating_point_range=[
+            FloatingPointRange(from_value=float(meta['low']), to_value=float(meta['high']))
+        ]
+        if bounded and kind is float
+        else [],
+        integer_range=[
+            IntegerRange(from_value=int(meta['low']), to_value=int(meta['high']), step=1)
+        ]
+        if bounded and kind is int
+        else [],
     )
 
 
@@ -118,14 +136,20 @@ def summary(cls: type) -> str:
         default = list(field.default) if isinstance(field.default, tuple) else field.default
         remarks = [f'default {default!r}']
         if meta['low'] is not None or meta['high'] is not None:
-            low, high = (math.inf * sign if bound is None else bound
-                         for sign, bound in ((-1, meta['low']), (1, meta['high'])))
+            low, high = (
+                math.inf * sign if bound is None else bound
+                for sign, bound in ((-1, meta['low']), (1, meta['high']))
+            )
             remarks.append(f'{low:g} to {high:g}')
         remarks += [' | '.join(meta['choices'])] if meta['choices'] else []
         remarks += [meta['unit']] if meta['unit'] else []
         remarks += ['may be set in flight'] if meta['live'] else []
-        text = textwrap.fill(f'{meta["description"]} ({"; ".join(remarks)})', 96,
-                             initial_indent='      ', subsequent_indent='      ')
+        text = textwrap.fill(
+            f'{meta["description"]} ({"; ".join(remarks)})',
+            96,
+            initial_indent='      ',
+            subsequent_indent='      ',
+        )
         lines.append(f'  {field.name}\n{text}')
     return '\n'.join(lines)
 
@@ -142,7 +166,8 @@ class Settings(Generic[T]):
         try:
             values = {
                 change.name: check(fields[change.name], change.value, kinds[change.name])
-                for change in changes if change.name in fields
+                for change in changes
+                if change.name in fields
             }
             self.now = dataclasses.replace(self.now, **values)
         except LiquidPilotError as error:
@@ -157,7 +182,8 @@ def declare(node: Node, cls: type[T]) -> Settings[T]:
     rclpy tells, in public, which names were given.
     """
     given = {
-        name: value.value for name, value in node.get_parameters_by_prefix('').items()
+        name: value.value
+        for name, value in node.get_parameters_by_prefix('').items()
         if name not in _BUILT_IN and not name.startswith('qos_overrides.')
     }
     values = from_mapping(cls, given)
@@ -167,8 +193,10 @@ def declare(node: Node, cls: type[T]) -> Settings[T]:
     for field in dataclasses.fields(cls):
         value = getattr(values, field.name)
         node.declare_parameter(
-            field.name, list(value) if isinstance(value, tuple) else value,
-            descriptor(field, kinds[field.name]), ignore_override=True,
+            field.name,
+            list(value) if isinstance(value, tuple) else value,
+            descriptor(field, kinds[field.name]),
+            ignore_override=True,
         )
     settings = Settings(values)
     node.add_on_set_parameters_callback(settings._set)

@@ -27,11 +27,11 @@ SENSOR_RELIABLE = _profile(reliable=True, depth=500)
 """IMU and odometry in lock-step, where every sample counts, a slow camera's second of them too."""
 COMMAND = _profile(reliable=True, depth=1)
 """Commands: the newest, and surely."""
-COMMAND_ANY = _profile(reliable=False, depth=1)
+COMMAND_BEST_EFFORT = _profile(reliable=False, depth=1)
 """Commands from whoever publishes them."""
 TRACE = _profile(reliable=True, depth=20)
 CLOCK = _profile(reliable=True, depth=1)
-CLOCK_ANY = _profile(reliable=False, depth=1)
+CLOCK_BEST_EFFORT = _profile(reliable=False, depth=1)
 """Simulated time from whoever publishes it."""
 DIAGNOSTICS = _profile(reliable=True, depth=10)
 MISSION = _profile(reliable=True, depth=100, latched=True)

@@ -12,14 +12,14 @@ from collections import deque
 
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation, ObservationError
 
-_MOST_SAMPLES = 2000
+_MAX_SAMPLES = 2000
 
 
-class SilentImuError(ObservationError):
+class ImuTimeoutError(ObservationError):
     """No IMU sample for a frame; the message says since when."""
 
 
-class Intake:
+class CameraImuSync:
     """Collects samples and the newest frame; `now_s` are steady seconds of arrival."""
 
     def __init__(self, lockstep: bool) -> None:
@@ -28,7 +28,7 @@ class Intake:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._samples: deque[tuple[float, ImuSample]] = deque(maxlen=_MOST_SAMPLES)
+        self._samples: deque[tuple[float, ImuSample]] = deque(maxlen=_MAX_SAMPLES)
         self._last: tuple[float, ImuSample] | None = None
         self._frame: tuple[int, ImageBuffer] | None = None
 
@@ -54,7 +54,7 @@ class Intake:
     def take(self, now_s: float, imu_timeout_s: float) -> Observation | None:
         """The frame with its samples; None when there is no frame, or when it has to wait.
 
-        SilentImuError when no sample is young enough: the frame is then gone.
+        ImuTimeoutError when no sample is young enough: the frame is then gone.
         """
         if self._frame is None:
             return None
@@ -73,8 +73,11 @@ class Intake:
                 imu = (self._last[1],)
         self._frame = None
         if not imu:
-            raise SilentImuError('no message has ever come' if self._last is None else
-                            f'no message for {now_s - self._last[0]:.1f} s')
+            raise ImuTimeoutError(
+                'no message has ever come'
+                if self._last is None
+                else f'no message for {now_s - self._last[0]:.1f} s'
+            )
         return Observation(stamp_ns, image, imu)
 
     def flown(self, stamp_ns: int) -> None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-TOPICS = ('camera/camera_info', 'imu/data', 'odom', 'pilot/command', 'pilot/trace',
-          'adaptation/time_constants', 'cmd_vel', 'attitude_thrust', 'expert/command', 'mission',
-          '/diagnostics', '/clock')
+RECORDED_TOPICS = (
+    'camera/camera_info',
+    'imu/data',
+    'odom',
+    'pilot/command',
+    'pilot/trace',
+    'adaptation/time_constants',
+    'cmd_vel',
+    'attitude_thrust',
+    'expert/command',
+    'mission',
+    '/diagnostics',
+    '/clock',
+)
 """Recorded besides the images, where they are published; remapping gives them other names."""

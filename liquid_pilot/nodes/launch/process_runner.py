@@ -23,10 +23,10 @@ from liquid_pilot.utils.resources import PACKAGE
 
 INTERRUPTED = 130
 _POLL_S = 0.05
-_ASK_AGAIN_S = 1.0
-_REPORT_LIMIT_S = 30.0
+_SIGNAL_RETRY_PERIOD_S = 1.0
+_MAX_REPORT_S = 30.0
 """How long the simulator may take to write its report."""
-_END_LIMIT_S = 4.0
+_MAX_SHUTDOWN_S = 4.0
 
 
 def command_line(spec: NodeSpec) -> list[str]:
@@ -57,11 +57,12 @@ def _installed(package: str, executable: str) -> Path:
             return path
     raise LiquidPilotError(
         f'the ROS package {package} is not installed, or not sourced: sudo apt install '
-        f'ros-$ROS_DISTRO-{package.replace("_", "-")}')
+        f'ros-$ROS_DISTRO-{package.replace("_", "-")}'
+    )
 
 
 @dataclass
-class _Running:
+class _NodeProcess:
     spec: NodeSpec
     process: subprocess.Popen
 
@@ -70,35 +71,43 @@ class _Running:
         return self.process.poll()
 
 
-def run(specs: Sequence[NodeSpec], added: Mapping[str, str],
-        say: Callable[[str], None]) -> int:
+def run(specs: Sequence[NodeSpec], added: Mapping[str, str], say: Callable[[str], None]) -> int:
     """Run a graph to its end; returns the exit code of the run.
 
     That is the code of the node that ends the run; 130 after Ctrl-C; 1 when a required node ended
     before. `added` goes into the environment of the nodes, `say` takes lines for the user.
     """
     signals: list[int] = []
-    kept = {number: signal.signal(number, lambda number, frame: signals.append(number))
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    running: list[_Running] = []
+    kept = {
+        number: signal.signal(number, lambda number, frame: signals.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    running: list[_NodeProcess] = []
     try:
         for spec, line in [(spec, command_line(spec)) for spec in specs]:
-            running.append(_Running(spec, subprocess.Popen(
-                line, env={**os.environ, **added}, stdin=subprocess.DEVNULL,
-                # A signal before a node has its own handler would end it with a traceback from
-                # an import.
-                start_new_session=True,
-                preexec_fn=in_child(signal.SIGTERM, ignored=(signal.SIGINT,)),
-            )))
+            running.append(
+                _NodeProcess(
+                    spec,
+                    subprocess.Popen(
+                        line,
+                        env={**os.environ, **added},
+                        stdin=subprocess.DEVNULL,
+                        # A signal before a node has its own handler would end it with a traceback from
+                        # an import.
+                        start_new_session=True,
+                        preexec_fn=child_setup(signal.SIGTERM, ignored=(signal.SIGINT,)),
+                    ),
+                )
+            )
         return _watch(running, signals, say)
     finally:
-        _end([node for node in running if not node.spec.ends_run], _END_LIMIT_S)
-        _end(running, _END_LIMIT_S)
+        _terminate([node for node in running if not node.spec.ends_run], _MAX_SHUTDOWN_S)
+        _terminate(running, _MAX_SHUTDOWN_S)
         for number, handler in kept.items():
             signal.signal(number, handler)
 
 
-def _watch(running: list[_Running], signals: list[int], say: Callable[[str], None]) -> int:
+def _watch(running: list[_NodeProcess], signals: list[int], say: Callable[[str], None]) -> int:
     ending = next((node for node in running if node.spec.ends_run), None)
     while True:
         if ending is not None and ending.code is not None:
@@ -106,22 +115,28 @@ def _watch(running: list[_Running], signals: list[int], say: Callable[[str], Non
         if signals:
             if ending is not None:
                 say('ending: the report of what was flown follows')
-                _end([ending], _REPORT_LIMIT_S, signals)
+                _terminate([ending], _MAX_REPORT_S, signals)
             return INTERRUPTED if signals[0] == signal.SIGINT else 128 + signals[0]
         for node in running:
             if node.spec.required and node.code is not None:
-                say(f'the {node.spec.name} ended with exit code {_exit_code(node.code)} '
-                    'and the run cannot go on without it; see its message above')
+                say(
+                    f'the {node.spec.name} ended with exit code {_exit_code(node.code)} '
+                    'and the run cannot go on without it; see its message above'
+                )
                 if ending is not None:
-                    _end([ending], _REPORT_LIMIT_S, signals, signal.SIGTERM)
+                    _terminate([ending], _MAX_REPORT_S, signals, signal.SIGTERM)
                 return 1
         time.sleep(_POLL_S)
 
 
-def _end(nodes: list[_Running], limit_s: float, signals: list[int] | None = None,
-         ask_with: int = signal.SIGINT) -> None:
+def _terminate(
+    nodes: list[_NodeProcess],
+    limit_s: float,
+    signals: list[int] | None = None,
+    ask_with: int = signal.SIGINT,
+) -> None:
     """Ask processes to end, again and again, then make them; a third Ctrl-C makes them at once."""
-    start_s, asked_s, grace_s = time.monotonic(), -_ASK_AGAIN_S, 2.0
+    start_s, asked_s, grace_s = time.monotonic(), -_SIGNAL_RETRY_PERIOD_S, 2.0
     while left := [node for node in nodes if node.code is None]:
         now_s = time.monotonic() - start_s
         hurry = signals is not None and len(signals) > 2
@@ -131,7 +146,7 @@ def _end(nodes: list[_Running], limit_s: float, signals: list[int] | None = None
             number = signal.SIGTERM
         else:
             number = ask_with
-        if hurry or now_s - asked_s >= _ASK_AGAIN_S:
+        if hurry or now_s - asked_s >= _SIGNAL_RETRY_PERIOD_S:
             asked_s = now_s
             for node in left:
                 node.process.send_signal(number)
@@ -143,22 +158,23 @@ def _exit_code(code: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+_PR_SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 _LIBC = ctypes.CDLL(None)
 
 
-def in_child(death_signal: int, ignored: tuple[int, ...] = ()) -> Callable[[], None]:
+def child_setup(death_signal: int, ignored: tuple[int, ...] = ()) -> Callable[[], None]:
     """What a child does before its program starts, as `preexec_fn` of subprocess.Popen.
 
     Args:
         death_signal: what it gets when its parent is gone.
         ignored: signals that the program ignores until it has handlers of its own.
     """
+
     def prepare() -> None:
         for number in ignored:
             signal.signal(number, signal.SIG_IGN)
-        _LIBC.prctl(_SET_DEATH_SIGNAL, death_signal, 0, 0, 0)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
 
     return prepare

@@ -24,13 +24,13 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.nodes.common import messages, qos
 from liquid_pilot.nodes.common.parameters import parameter
 from liquid_pilot.nodes.missions.mission_node import MissionNode, MissionParameters
-from liquid_pilot.onboard.vehicles.registry import class_of
-from liquid_pilot.simulation.gazebo.sdf import ENGINES
+from liquid_pilot.onboard.vehicles.registry import get_vehicle
+from liquid_pilot.simulation.gazebo.sdf import RENDER_ENGINES
 
-TWIST, ENABLE, TOUCHED = 'gazebo/twist', 'gazebo/enable', 'gazebo/touched'
+TWIST_TOPIC, ENABLE_TOPIC, CONTACT_TOPIC = 'gazebo/twist', 'gazebo/enable', 'gazebo/touched'
 """Topics between this node and the bridge (config/gazebo_bridge.yaml)."""
-_SILENCE_S, _SILENCE_LIMIT_S = 0.25, 3.0
-_HOVER = Command(0, 0.0, 0.0, 0.0, 0.0)
+_SILENCE_WINDOW_S, _MAX_SILENCE_WAIT_S = 0.25, 3.0
+_ZERO_COMMAND = Command(0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,33 @@ class GazeboParameters(MissionParameters):
 
     gui: bool = parameter(False, "with Gazebo's own window; false: no window, no screen needed")
     render_engine: str = parameter(
-        'ogre2', 'what draws the camera: ogre2, or ogre where a machine has no more (it wants an '
-        'X server)', choices=ENGINES)
+        'ogre2',
+        'what draws the camera: ogre2, or ogre where a machine has no more (it wants an X server)',
+        choices=RENDER_ENGINES,
+    )
     real_time_factor: float = parameter(
-        1.0, 'how fast time is to pass; less where the machine does not keep up', low=0.01,
-        high=100.0)
+        1.0,
+        'how fast time is to pass; less where the machine does not keep up',
+        low=0.01,
+        high=100.0,
+    )
     command_timeout_s: float = parameter(
-        0.5, 'without a command of the guard for this long the vehicle is told to hover', 's',
-        low=0.02, high=10.0)
+        0.5,
+        'without a command of the guard for this long the vehicle is told to hover',
+        's',
+        low=0.02,
+        high=10.0,
+    )
     watchdog_rate_hz: float = parameter(
-        20.0, 'how often that is looked at', 'Hz', low=2.0, high=200.0)
+        20.0, 'how often that is looked at', 'Hz', low=2.0, high=200.0
+    )
     gazebo_timeout_s: float = parameter(
-        60.0, 'how long to wait for Gazebo at the start of a mission, and for the guard to be '
-        'engaged', 's', low=1.0, high=600.0)
+        60.0,
+        'how long to wait for Gazebo at the start of a mission, and for the guard to be engaged',
+        's',
+        low=1.0,
+        high=600.0,
+    )
 
 
 class GazeboNode(MissionNode):
@@ -61,30 +75,30 @@ class GazeboNode(MissionNode):
 
     def __init__(self) -> None:
         super().__init__('gazebo')
-        self.adapter, self.setpoint_topic = class_of(self.settings.now.vehicle).gazebo, 'cmd_vel'
-        self.passing = False
+        self.adapter, self.setpoint_topic = get_vehicle(self.settings.now.vehicle).gazebo, 'cmd_vel'
+        self.forwarding = False
         """Whether the guard's commands are handed on; otherwise `steering` is."""
-        self.steering = _HOVER
+        self.steering = _ZERO_COMMAND
         """What is flown before and after a mission, along the body's axes."""
         self.clock_ns: int | None = None
         self.touched = False
         self._states: list[VehicleState] = []
         self._frame: tuple[int, ImageBuffer] | None = None
-        self._passed_s = -1.0
-        self._twists = self.create_publisher(Twist, TWIST, qos.COMMAND)
-        self._enables = self.create_publisher(Bool, ENABLE, qos.COMMAND)
+        self._forwarded_s = -1.0
+        self._twists = self.create_publisher(Twist, TWIST_TOPIC, qos.COMMAND)
+        self._enables = self.create_publisher(Bool, ENABLE_TOPIC, qos.COMMAND)
         self.create_subscription(TwistStamped, self.setpoint_topic, self._on_setpoint, qos.COMMAND)
         self.create_subscription(Odometry, 'odom', self._on_odometry, qos.SENSOR)
         self.create_subscription(Image, 'camera/image_raw', self._on_image, qos.IMAGE)
-        self.create_subscription(Bool, TOUCHED, self._on_touched, qos.COMMAND)
-        self.create_subscription(Clock, '/clock', self._on_clock, qos.CLOCK_ANY)
+        self.create_subscription(Bool, CONTACT_TOPIC, self._on_contact, qos.COMMAND)
+        self.create_subscription(Clock, '/clock', self._on_clock, qos.CLOCK_BEST_EFFORT)
         self.every(1.0 / self.settings.now.watchdog_rate_hz, self._watch)
 
     # Callbacks
 
     def _on_setpoint(self, message: TwistStamped) -> None:
-        if self.passing:
-            self._passed_s = self.steady_s()
+        if self.forwarding:
+            self._forwarded_s = self.steady_s()
             self._twists.publish(message.twist)
 
     def _on_odometry(self, message: Odometry) -> None:
@@ -94,23 +108,23 @@ class GazeboNode(MissionNode):
     def _on_image(self, message: Image) -> None:
         self._frame = messages.unpack_image(message)
 
-    def _on_touched(self, message: Bool) -> None:
+    def _on_contact(self, message: Bool) -> None:
         self.touched |= message.data
 
     def _on_clock(self, message: Clock) -> None:
         self.clock_ns = messages.to_nanoseconds(message.clock)
 
     def _watch(self) -> None:
-        if not self.passing:
+        if not self.forwarding:
             self._twists.publish(messages.pack_twist(self.steering))
-        elif self.steady_s() - self._passed_s > self.settings.now.command_timeout_s:
-            self._twists.publish(messages.pack_twist(_HOVER))
+        elif self.steady_s() - self._forwarded_s > self.settings.now.command_timeout_s:
+            self._twists.publish(messages.pack_twist(_ZERO_COMMAND))
 
     # For whoever runs the missions
 
     def forget(self) -> None:
         """Nothing has been heard yet: another world is about to start."""
-        self.passing, self.steering = False, _HOVER
+        self.forwarding, self.steering = False, _ZERO_COMMAND
         self.clock_ns, self.touched, self._frame = None, False, None
         self._states.clear()
 
@@ -119,7 +133,7 @@ class GazeboNode(MissionNode):
         new, self._states = self._states, []
         return new
 
-    def take_frame(self) -> tuple[int, ImageBuffer] | None:
+    def pop_frame(self) -> tuple[int, ImageBuffer] | None:
         """The newest frame since the last call."""
         frame, self._frame = self._frame, None
         return frame
@@ -128,15 +142,15 @@ class GazeboNode(MissionNode):
         """Let the motors turn, or stop them."""
         self._enables.publish(Bool(data=bool(on)))
 
-    def await_silence(self) -> None:
+    def wait_for_silence(self) -> None:
         """Until the Gazebo that has just ended is no longer heard, and nothing of it is kept.
 
         LiquidPilotError when one goes on: it is not of this run.
         """
-        until_s = self.steady_s() + _SILENCE_LIMIT_S
+        until_s = self.steady_s() + _MAX_SILENCE_WAIT_S
         while True:
             self.forget()
-            quiet_s = self.steady_s() + _SILENCE_S
+            quiet_s = self.steady_s() + _SILENCE_WINDOW_S
             while (left_s := quiet_s - self.steady_s()) > 0.0:
                 self.wait(left_s)
             if self.clock_ns is None:
@@ -145,15 +159,22 @@ class GazeboNode(MissionNode):
                 raise LiquidPilotError(
                     f'another Gazebo is running (its clock is at '
                     f'{self.clock_ns / NANOSECONDS_PER_SECOND:g} s): end it, or set GZ_PARTITION '
-                    'to another name for one of them')
+                    'to another name for one of them'
+                )
 
-    def _gaps(self) -> list[str]:
+    def _missing_parts(self) -> list[str]:
         space = self.get_namespace().rstrip('/')
-        gaps = super()._gaps()
-        silent = [f'{space}/{topic}' for topic in ('camera/image_raw', 'imu/data', 'odom')
-                  if not self.count_publishers(topic)]
+        gaps = super()._missing_parts()
+        silent = [
+            f'{space}/{topic}'
+            for topic in ('camera/image_raw', 'imu/data', 'odom')
+            if not self.count_publishers(topic)
+        ]
         if silent or not self._twists.get_subscription_count():
-            what = f'nobody publishes {", ".join(silent)}' if silent else \
-                f'nobody listens to {space}/{TWIST}'
+            what = (
+                f'nobody publishes {", ".join(silent)}'
+                if silent
+                else f'nobody listens to {space}/{TWIST_TOPIC}'
+            )
             gaps.append(f'the bridge ({what}; config/gazebo_bridge.yaml)')
         return gaps

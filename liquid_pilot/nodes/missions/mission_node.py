@@ -11,14 +11,14 @@ from std_srvs.srv import SetBool, Trigger
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import messages, node_base, qos, trace_messages
-from liquid_pilot.nodes.common.diagnostics import WARNING, Reporter
+from liquid_pilot.nodes.common.diagnostics import WARNING, DiagnosticsReporter
 from liquid_pilot.nodes.common.parameters import parameter
-from liquid_pilot.nodes.common.topics import TOPICS
-from liquid_pilot.onboard.vehicles.registry import LIMITS
+from liquid_pilot.nodes.common.topics import RECORDED_TOPICS
+from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
 
-_LOOK_PERIOD_S = 0.05
-_LOOK_AROUND_S = 0.25
-_ASK_AGAIN_S = 3.0
+_POLL_PERIOD_S = 0.05
+_DUPLICATE_CHECK_PERIOD_S = 0.25
+_RETRY_PERIOD_S = 3.0
 """A service that has not answered for so long is asked again."""
 
 
@@ -28,31 +28,37 @@ class MissionParameters:
 
     missions: int = parameter(3, 'how many missions to fly', low=1, high=1_000_000)
     seed: int = parameter(
-        0, 'forest of the first mission; the next ones follow it', low=0, high=2**53)
-    condition: str = parameter(
-        'clear', "what makes the flights harder, such as 'snow:4@3s+wind:2'")
+        0, 'forest of the first mission; the next ones follow it', low=0, high=2**53
+    )
+    condition: str = parameter('clear', "what makes the flights harder, such as 'snow:4@3s+wind:2'")
     out: str = parameter('', 'run folder for report and pictures; empty: nothing is written')
     pilot: str = parameter('forest-ltc', 'name of the pilot, for the report')
-    adapt: bool = parameter(
-        False, 'the pilot adapts: show in the report what adaptation did')
+    adapt: bool = parameter(False, 'the pilot adapts: show in the report what adaptation did')
     recorded: str = parameter(
-        '', 'image topic that a recorder takes besides all else: the first flight waits until it '
-        'listens; empty: nothing is recorded')
-    vehicle: str = parameter('quadrotor', 'class of vehicle', choices=tuple(LIMITS))
+        '',
+        'image topic that a recorder takes besides all else: the first flight waits until it '
+        'listens; empty: nothing is recorded',
+    )
+    vehicle: str = parameter('quadrotor', 'class of vehicle', choices=tuple(VEHICLE_LIMITS))
     camera_width: int = parameter(256, 'width of the camera image', 'pixels', low=16, high=4096)
     camera_height: int = parameter(144, 'height of the camera image', 'pixels', low=16, high=4096)
     time_limit_s: float = parameter(
-        0.0, "a mission that takes longer has failed; 0: the limit of the vehicle's task", 's',
-        low=0.0, high=3600.0)
+        0.0,
+        "a mission that takes longer has failed; 0: the limit of the vehicle's task",
+        's',
+        low=0.0,
+        high=3600.0,
+    )
     startup_timeout_s: float = parameter(
-        60.0, 'how long to wait for pilot and guard at the start', 's', low=1.0, high=600.0)
+        60.0, 'how long to wait for pilot and guard at the start', 's', low=1.0, high=600.0
+    )
 
 
-class StoppedError(Exception):
+class StopRequestedError(Exception):
     """The user asked to stop."""
 
 
-class UnansweredError(LiquidPilotError):
+class NoResponseError(LiquidPilotError):
     """The graph does not answer."""
 
 
@@ -67,7 +73,7 @@ class MissionNode(node_base.LiquidNode):
     """That the guard must have."""
     setpoint_topic: str
     """On which the guard then commands."""
-    lone_topics: tuple[str, ...] = ('/clock', 'camera/image_raw')
+    exclusive_topics: tuple[str, ...] = ('/clock', 'camera/image_raw')
     """What, besides, one node publishes and no other."""
 
     def __init__(self, name: str) -> None:
@@ -75,19 +81,19 @@ class MissionNode(node_base.LiquidNode):
         self.state = 'starting'
         self.figures: dict[str, str] = {}
         """Shown in /diagnostics."""
-        self.intruder = ''
+        self.conflict = ''
         """Who disturbs this run, once somebody has; the flight under way is then worth nothing."""
         self._problems: dict[str, str] = {}
-        self._reporter = Reporter(self, lambda: (self.state, self.figures), period_s=0.2)
+        self._reporter = DiagnosticsReporter(self, lambda: (self.state, self.figures), period_s=0.2)
         self.health = self._reporter.health
         self._missions = self.create_publisher(Header, 'mission', qos.MISSION)
         self.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS
+        )
         self.traces: list[trace_messages.Trace] = []
         """Of the flight under way, when the pilot adapts."""
         if self.settings.now.adapt:
-            self.create_subscription(
-                Float64MultiArray, 'pilot/trace', self._on_trace, qos.TRACE)
+            self.create_subscription(Float64MultiArray, 'pilot/trace', self._on_trace, qos.TRACE)
         self._reset = self.create_client(Trigger, 'pilot/reset')
         self._engage = self.create_client(SetBool, 'guard/engage')
 
@@ -105,11 +111,11 @@ class MissionNode(node_base.LiquidNode):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         own = self.get_fully_qualified_name()
-        space = own[:own.rfind('/') + 1]
+        space = own[: own.rfind('/') + 1]
         for status in messages.unpack_diagnostics(message):
             if status.hardware_id == own or not status.hardware_id.startswith(space):
                 continue
-            name = status.hardware_id[len(space):]
+            name = status.hardware_id[len(space) :]
             if status.level:
                 self._problems[name] = status.message
             else:
@@ -120,16 +126,16 @@ class MissionNode(node_base.LiquidNode):
         """What the other nodes complain of, in one line; empty when they do not."""
         return '; '.join(f'{name} says "{text}"' for name, text in sorted(self._problems.items()))
 
-    # Waiting. All of these raise StoppedError once the user wants to stop.
+    # Waiting. All of these raise StopRequestedError once the user wants to stop.
 
     def wait(self, seconds: float) -> None:
         """Run callbacks until something wakes the spinner or the time is up."""
         self.spinner.wait(max(0.0, seconds))
         if self.spinner.stopping:
-            raise StoppedError
+            raise StopRequestedError
 
     def call(self, client: Client, request: object, limit_s: float) -> tuple[bool, str]:
-        """Call a Trigger or SetBool service; UnansweredError when it does not answer.
+        """Call a Trigger or SetBool service; NoResponseError when it does not answer.
 
         DDS can lose the answer to a client that its server has not discovered yet, so it is asked
         again. Requests are served in their order: with an answer none is left under way.
@@ -138,14 +144,14 @@ class MissionNode(node_base.LiquidNode):
         while (left_s := until_s - self.steady_s()) > 0.0:
             future = client.call_async(request)
             future.add_done_callback(lambda _: self.spinner.wake())
-            again_s = self.steady_s() + min(left_s, _ASK_AGAIN_S)
+            again_s = self.steady_s() + min(left_s, _RETRY_PERIOD_S)
             while not future.done() and (rest_s := again_s - self.steady_s()) > 0.0:
-                self.wait(min(rest_s, _LOOK_PERIOD_S * 4))
+                self.wait(min(rest_s, _POLL_PERIOD_S * 4))
             if future.done():
                 answer = future.result()
                 return answer.success, answer.message
             client.remove_pending_request(future)
-        raise UnansweredError(f'the service {client.srv_name} does not answer')
+        raise NoResponseError(f'the service {client.srv_name} does not answer')
 
     def reset_pilot(self, limit_s: float = 10.0) -> None:
         """A fresh network."""
@@ -159,20 +165,22 @@ class MissionNode(node_base.LiquidNode):
 
     def missing(self) -> str:
         """What of the graph is not there, in one line; empty when all is."""
-        gaps = self._gaps()
+        gaps = self._missing_parts()
         return 'missing: ' + ', '.join(gaps) if gaps else ''
 
-    def _gaps(self) -> list[str]:
+    def _missing_parts(self) -> list[str]:
         """What is missing, each in a few words."""
         space = self.get_namespace().rstrip('/')
-        gaps = self._pilot_gaps()
-        if self.settings.now.adapt and not self._adaptation_is_there():
+        gaps = self._missing_pilot()
+        if self.settings.now.adapt and not self._adaptation_is_running():
             gaps.append(f'the adaptation node ({space}/adaptation)')
         if not self._engage.service_is_ready():
             gaps.append(f'the guard (service {space}/guard/engage)')
         elif not self.count_publishers(self.setpoint_topic):
-            gaps.append(f'the guard (nobody publishes {space}/{self.setpoint_topic}; '
-                        'its adapter must be the same)')
+            gaps.append(
+                f'the guard (nobody publishes {space}/{self.setpoint_topic}; '
+                'its adapter must be the same)'
+            )
         if self.settings.now.recorded:
             gaps += self._recorder_gaps()
         return gaps
@@ -181,21 +189,28 @@ class MissionNode(node_base.LiquidNode):
         """Likewise, of the recorder, which joins a topic only once somebody publishes it."""
         own = ('recorder', self.get_namespace())
         unheard = [
-            topic for topic in (self.settings.now.recorded, *TOPICS)
-            if self.count_publishers(topic) and own not in (
+            topic
+            for topic in (self.settings.now.recorded, *RECORDED_TOPICS)
+            if self.count_publishers(topic)
+            and own
+            not in (
                 (end.node_name, end.node_namespace)
-                for end in self.get_subscriptions_info_by_topic(topic))]
+                for end in self.get_subscriptions_info_by_topic(topic)
+            )
+        ]
         return [f'the recorder (it does not take {" ".join(unheard)} yet)'] if unheard else []
 
-    def _pilot_gaps(self) -> list[str]:
+    def _missing_pilot(self) -> list[str]:
         """Likewise, of whoever gives the commands."""
         if self._reset.service_is_ready():
             return []
         return [f'the pilot (service {self.get_namespace().rstrip("/")}/pilot/reset)']
 
-    def _adaptation_is_there(self) -> bool:
-        ends = (self.get_subscriptions_info_by_topic('pilot/trace'),
-                self.get_publishers_info_by_topic('adaptation/time_constants'))
+    def _adaptation_is_running(self) -> bool:
+        ends = (
+            self.get_subscriptions_info_by_topic('pilot/trace'),
+            self.get_publishers_info_by_topic('adaptation/time_constants'),
+        )
         return all(any(end.node_name == 'adaptation' for end in side) for side in ends)
 
     def wait_for_graph(self, limit_s: float) -> None:
@@ -204,17 +219,17 @@ class MissionNode(node_base.LiquidNode):
         while missing := self.missing():
             if self.steady_s() > until_s:
                 raise LiquidPilotError(f'after {limit_s:g} s the graph is not complete; {missing}')
-            self.wait(_LOOK_PERIOD_S)
-        self._look_around()
-        if self.intruder:
-            raise LiquidPilotError(self.intruder)
-        self.every(_LOOK_AROUND_S, self._look_around)
+            self.wait(_POLL_PERIOD_S)
+        self._check_duplicates()
+        if self.conflict:
+            raise LiquidPilotError(self.conflict)
+        self.every(_DUPLICATE_CHECK_PERIOD_S, self._check_duplicates)
 
-    def _look_around(self) -> None:
+    def _check_duplicates(self) -> None:
         """A second guard or pilot would answer our frames, and its answers look like our own's."""
-        for topic in (self.setpoint_topic, *self.lone_topics):
+        for topic in (self.setpoint_topic, *self.exclusive_topics):
             if self.count_publishers(topic) > 1:
-                self.intruder = (
+                self.conflict = (
                     f'somebody else publishes {topic} too: another run is going on. End it, or '
                     'set ROS_DOMAIN_ID to another number for one of them'
                 )

@@ -14,17 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 from rclpy.utilities import get_rmw_implementation_identifier
 
-from liquid_pilot.evaluation.adaptation_log import History, Moment, draw, moment, to_npz
-from liquid_pilot.evaluation.report import INTERRUPTED, Shots, write_report
+from liquid_pilot.evaluation.adaptation_log import (
+    AdaptationLog,
+    AdaptationSample,
+    make_sample,
+    plot_adaptation,
+    to_npz,
+)
+from liquid_pilot.evaluation.report import INTERRUPTED, CameraFrames, write_report
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
     ImageBuffer,
     LiquidPilotError,
     SensorPacket,
 )
-from liquid_pilot.nodes.common.trace_messages import GATE, Trace
-from liquid_pilot.nodes.missions.mission_node import MissionNode, StoppedError, UnansweredError
-from liquid_pilot.nodes.missions.progress import Progress
+from liquid_pilot.nodes.common.trace_messages import GATE_FIELDS, Trace
+from liquid_pilot.nodes.missions.mission_node import (
+    MissionNode,
+    NoResponseError,
+    StopRequestedError,
+)
+from liquid_pilot.nodes.missions.progress import MissionProgress
 from liquid_pilot.simulation.base.condition import label, parse
 from liquid_pilot.simulation.base.mission import Mission, MissionResult
 from liquid_pilot.simulation.tasks.registry import layout_of, task_of
@@ -34,9 +44,9 @@ if TYPE_CHECKING:
     # Who reads traces needs no engine.
     pass
 
-_SHOT_PERIOD_S = 0.5
-_SHOT_ROWS = 12
-_GIVE_UP_AFTER = 2
+_FRAME_PERIOD_S = 0.5
+_MAX_FRAME_ROWS = 12
+_MAX_CONSECUTIVE_ABORTS = 2
 """Missions in a row that the graph did not answer."""
 
 
@@ -49,28 +59,28 @@ class MissionRun(ABC):
         self._settings = settings = node.settings.now
         self._conditions = parse(settings.condition)
         self._out = out
-        self._progress = Progress(settings.missions)
+        self._progress = MissionProgress(settings.missions)
         self._rules = task_of(settings.vehicle).rules
         if settings.time_limit_s:
             self._rules = replace(self._rules, time_limit_s=settings.time_limit_s)
         self._next_ns, self._period_ns = first_ns, period_ns
         self._results: list[MissionResult] = []
-        self._shots: list[Shots] = []
+        self._camera_frames: list[CameraFrames] = []
         self._frames: list[tuple[float, ImageBuffer]] = []
-        self._histories: list[History] = []
+        self._adaptation_logs: list[AdaptationLog] = []
         self._ticks = 0
         self._wall_s = 0.0
         self._started = time.strftime('%Y-%m-%dT%H:%M:%S%z')
 
     @abstractmethod
     def _fly(self, mission: Mission) -> None:
-        """Fly a mission to its outcome, with every packet told to `_score`.
+        """Fly a mission to its outcome, with every packet told to `_on_packet`.
 
-        UnansweredError and StoppedError end it before.
+        NoResponseError and StopRequestedError end it before.
         """
 
     @abstractmethod
-    def _simulator(self) -> AbstractContextManager:
+    def _simulator_context(self) -> AbstractContextManager:
         """What all missions need; freed at the end."""
 
     @abstractmethod
@@ -82,9 +92,9 @@ class MissionRun(ABC):
         if self._out is not None and (self._out / 'report.json').exists():
             raise LiquidPilotError(f'{self._out} holds a run already; choose another folder')
         try:
-            with self._simulator(), self._progress:
+            with self._simulator_context(), self._progress:
                 self._fly_all()
-        except StoppedError:
+        except StopRequestedError:
             pass
         finally:
             if self._results:
@@ -96,36 +106,39 @@ class MissionRun(ABC):
     def _fly_all(self) -> None:
         node = self._node
         self._progress.waiting(
-            'waiting for pilot and guard (the first start compiles, up to half a minute)')
+            'waiting for pilot and guard (the first start compiles, up to half a minute)'
+        )
         node.wait_for_graph(self._settings.startup_timeout_s)
         silent = 0
         for index in range(self._settings.missions):
             seed = self._settings.seed + index
-            result = self._fly_one(index, seed)
+            result = self._fly_mission(index, seed)
             self._results.append(result)
-            self._histories.append(History(seed, result.outcome, self._moments()))
-            if len(self._shots) < _SHOT_ROWS:
-                self._shots.append(Shots(seed, result.outcome, self._frames))
+            self._adaptation_logs.append(
+                AdaptationLog(seed, result.outcome, self._adaptation_samples())
+            )
+            if len(self._camera_frames) < _MAX_FRAME_ROWS:
+                self._camera_frames.append(CameraFrames(seed, result.outcome, self._frames))
             self._progress.finished(result)
             self._write(pictures=False)
             if node.spinner.stopping:
-                raise StoppedError
+                raise StopRequestedError
             silent = silent + 1 if result.outcome == 'aborted' else 0
-            if silent >= _GIVE_UP_AFTER:
+            if silent >= _MAX_CONSECUTIVE_ABORTS:
                 self._progress.say(f'{silent} missions in a row were aborted: giving up')
                 return
 
-    def _moments(self) -> list[Moment]:
+    def _adaptation_samples(self) -> list[AdaptationSample]:
         """What adaptation did in the flight that has ended."""
         traces, self._node.traces = self._node.traces, []
         own = [trace for trace in traces if trace.flight == traces[-1].flight]
         found = (sample_from_trace(trace, own[0].stamp_ns) for trace in own)
         return [one for one in found if one is not None]
 
-    def _fly_one(self, index: int, seed: int) -> MissionResult:
+    def _fly_mission(self, index: int, seed: int) -> MissionResult:
         """One mission, whatever comes: an aborted one has a reason too."""
         self._node.state = f'mission {index + 1}: seed {seed}'
-        self._node.intruder = ''
+        self._node.conflict = ''
         self._frames = []
         self._progress.building(index, seed)
         layout = layout_of(self._settings.vehicle, seed, self._conditions)
@@ -133,31 +146,33 @@ class MissionRun(ABC):
         started_s = time.monotonic()
         try:
             self._fly(mission)
-        except StoppedError:
+        except StopRequestedError:
             by_user = self._node.spinner.stopped_by == signal.SIGINT
             mission.abort(INTERRUPTED if by_user else 'the run was ended from outside')
-        except UnansweredError as error:
+        except NoResponseError as error:
             mission.abort(str(error))
         if self._frames:
             self._node.mark(self._next_ns - self._period_ns, f'end {mission.result.outcome}')
         self._wall_s += time.monotonic() - started_s
         return mission.result
 
-    def _score(self, mission: Mission, packet: SensorPacket) -> str | None:
+    def _on_packet(self, mission: Mission, packet: SensorPacket) -> str | None:
         """Take a packet into the mission, the pictures and the progress line."""
         self._next_ns = packet.stamp_ns + self._period_ns
         self._ticks += 1
-        if self._node.intruder:
-            raise UnansweredError(self._node.intruder)
+        if self._node.conflict:
+            raise NoResponseError(self._node.conflict)
         if not self._frames:
             self._node.mark(packet.stamp_ns, f'seed {mission.seed}')
         outcome = mission.update(packet)
         now_s = mission.flight_time_s
-        due = not self._frames or now_s - self._frames[-1][0] >= _SHOT_PERIOD_S - 1e-9
+        due = not self._frames or now_s - self._frames[-1][0] >= _FRAME_PERIOD_S - 1e-9
         if packet.observation is not None and (due or outcome is not None):
             self._frames.append((now_s, packet.observation.image))
-        self._node.figures = {'target_distance_m': f'{packet.target_distance_m:.1f}',
-                              'flight_s': f'{now_s:.1f}'}
+        self._node.figures = {
+            'target_distance_m': f'{packet.target_distance_m:.1f}',
+            'flight_s': f'{now_s:.1f}',
+        }
         self._progress.flying(now_s, packet.target_distance_m, self._node.problems)
         return outcome
 
@@ -172,10 +187,17 @@ class MissionRun(ABC):
             return []
         settings = self._settings
         meta: dict[str, Any] = {
-            'pilot': settings.pilot, 'vehicle': settings.vehicle, 'adapter': self._node.adapter,
-            **self._meta(), 'condition': label(self._conditions), 'adapt': settings.adapt,
-            'first_seed': settings.seed, 'missions_asked_for': settings.missions,
-            'started': self._started, 'wall_s': round(self._wall_s, 2), 'ticks': self._ticks,
+            'pilot': settings.pilot,
+            'vehicle': settings.vehicle,
+            'adapter': self._node.adapter,
+            **self._meta(),
+            'condition': label(self._conditions),
+            'adapt': settings.adapt,
+            'first_seed': settings.seed,
+            'missions_asked_for': settings.missions,
+            'started': self._started,
+            'wall_s': round(self._wall_s, 2),
+            'ticks': self._ticks,
             'ticks_per_s': round(self._ticks / self._wall_s, 1) if self._wall_s else None,
             'answer_p50_ms': _figure(self._node.health.latency_ms(0.5)),
             'answer_p99_ms': _figure(self._node.health.latency_ms(0.99)),
@@ -184,11 +206,15 @@ class MissionRun(ABC):
         }
         if not pictures:
             return write_report(self._out, self._results, meta, pictures=False)
-        written = write_report(self._out, self._results, meta, self._shots)
-        if any(history.moments for history in self._histories):
+        written = write_report(self._out, self._results, meta, self._camera_frames)
+        if any(history.moments for history in self._adaptation_logs):
             written += [
-                write_atomically(self._out / 'adaptation.npz', to_npz(self._histories)),
-                write_atomically(self._out / 'adaptation.png', draw(self._histories, self._conditions))]
+                write_atomically(self._out / 'adaptation.npz', to_npz(self._adaptation_logs)),
+                write_atomically(
+                    self._out / 'adaptation.png',
+                    plot_adaptation(self._adaptation_logs, self._conditions),
+                ),
+            ]
         return written
 
 
@@ -197,11 +223,18 @@ def _figure(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 2)
 
 
-def sample_from_trace(trace: Trace, first_ns: int) -> Moment | None:
+def sample_from_trace(trace: Trace, first_ns: int) -> AdaptationSample | None:
     """What a report shows of a trace; None for that of a pilot that does not adapt."""
     if not trace.gate.size:
         return None
-    gate = dict(zip(GATE, trace.gate.tolist(), strict=True))
-    return moment((trace.stamp_ns - first_ns) / NANOSECONDS_PER_SECOND, trace.receptor_error,
-                  trace.receptor_tau, trace.tau, bool(gate['surprised']), gate['trust'],
-                  gate['gain'], float(trace.grip[0]) if trace.grip.size else math.nan)
+    gate = dict(zip(GATE_FIELDS, trace.gate.tolist(), strict=True))
+    return make_sample(
+        (trace.stamp_ns - first_ns) / NANOSECONDS_PER_SECOND,
+        trace.receptor_error,
+        trace.receptor_tau,
+        trace.tau,
+        bool(gate['novel']),
+        gate['trust'],
+        gate['gain'],
+        float(trace.grip[0]) if trace.grip.size else math.nan,
+    )

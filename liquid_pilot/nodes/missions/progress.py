@@ -17,16 +17,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from liquid_pilot.evaluation.report import COLOURS, duration_text, summarise
+from liquid_pilot.evaluation.report import OUTCOME_COLOURS, format_duration, summarise
 from liquid_pilot.simulation.base.mission import MissionResult
 
 _REDRAW_S = 0.125
 _PLAIN_S = 5.0
-_TROUBLE_S = 2.0
+_STALL_PERIOD_S = 2.0
 _RATE_WINDOW_S = 1.0
 
 
-class Progress:
+class MissionProgress:
     """A context manager: the live line is there inside it."""
 
     def __init__(self, missions: int, console: Console | None = None) -> None:
@@ -41,10 +41,15 @@ class Progress:
         self._mark = (time.monotonic(), 0, 0.0)
         self._rate = ''
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> MissionProgress:
         if self._console.is_terminal:
-            self._live = Live(console=self._console, transient=True, auto_refresh=False,
-                              redirect_stdout=False, redirect_stderr=False)
+            self._live = Live(
+                console=self._console,
+                transient=True,
+                auto_refresh=False,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
         return self
 
@@ -76,8 +81,10 @@ class Progress:
         mark_s, mark_ticks, mark_flight_s = self._mark
         if now_s - mark_s >= _RATE_WINDOW_S:
             wall_s = now_s - mark_s
-            self._rate = (f'{(flight_s - mark_flight_s) / wall_s:.1f} x real time, '
-                          f'{(self._ticks - mark_ticks) / wall_s:.0f} Hz')
+            self._rate = (
+                f'{(flight_s - mark_flight_s) / wall_s:.1f} x real time, '
+                f'{(self._ticks - mark_ticks) / wall_s:.0f} Hz'
+            )
             self._mark = (now_s, self._ticks, flight_s)
         period_s = _REDRAW_S if self._live is not None else _PLAIN_S
         if now_s - self._shown_s < period_s:
@@ -90,7 +97,7 @@ class Progress:
     def trouble(self, text: str) -> None:
         """The flight stands still, and why as far as it is known."""
         now_s = time.monotonic()
-        if now_s - self._shown_s > (_REDRAW_S if self._live is not None else _TROUBLE_S):
+        if now_s - self._shown_s > (_REDRAW_S if self._live is not None else _STALL_PERIOD_S):
             self._shown_s = now_s
             line = f'{self._name}  stands still: {text}'
             self._draw(Text(line, style='yellow'), plain=line)
@@ -104,10 +111,10 @@ class Progress:
 
     def finished(self, result: MissionResult) -> None:
         """A mission is over."""
-        style = COLOURS[result.outcome]
+        style = OUTCOME_COLOURS[result.outcome]
         self._console.print(
             f'{escape(self._name)}  [{style}]{result.outcome}[/]  '
-            f'{duration_text(result.duration_s)}, {result.distance_flown_m:.1f} m flown'
+            f'{format_duration(result.duration_s)}, {result.distance_flown_m:.1f} m flown'
             + ('' if result.outcome == 'success' else f'  ({escape(result.reason)})')
         )
 
@@ -119,8 +126,10 @@ class Progress:
         for result in results:
             away_m = result.target_distance_m
             table.add_row(
-                str(result.seed), f'[{COLOURS[result.outcome]}]{result.outcome}[/]',
-                duration_text(result.duration_s), f'{result.distance_flown_m:.1f} m',
+                str(result.seed),
+                f'[{OUTCOME_COLOURS[result.outcome]}]{result.outcome}[/]',
+                format_duration(result.duration_s),
+                f'{result.distance_flown_m:.1f} m',
                 '-' if math.isnan(away_m) else f'{away_m:.1f} m',
                 escape(result.reason),
             )

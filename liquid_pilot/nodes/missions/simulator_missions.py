@@ -9,38 +9,45 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, SensorPacket
-from liquid_pilot.nodes.missions.mission_node import UnansweredError
+from liquid_pilot.nodes.missions.mission_node import NoResponseError
 from liquid_pilot.nodes.missions.mission_run import MissionRun
-from liquid_pilot.nodes.missions.simulator_node import SimulatorNode, shifted
-from liquid_pilot.simulation.base.action_noise import Injector
+from liquid_pilot.nodes.missions.simulator_node import SimulatorNode, shift_stamps
+from liquid_pilot.simulation.base.action_noise import ActionNoise
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.mission import Mission
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.simulator import Simulation
-from liquid_pilot.simulation.tasks.registry import disturbance_of
+from liquid_pilot.simulation.tasks.registry import action_noise_of
 
 _FIRST_STAMP_NS = NANOSECONDS_PER_SECOND
 """Not zero: ROS takes a clock at zero for one that has not been set."""
 
 
-class Flights(MissionRun):
+class SimulatorMissions(MissionRun):
     """See the module."""
 
     _node: SimulatorNode
 
     def __init__(self, node: SimulatorNode, out: Path | None) -> None:
         settings = node.settings.now
-        self._simulation = Simulation(SimulationSettings(
-            vehicle=settings.vehicle, camera_width=settings.camera_width,
-            camera_height=settings.camera_height, conditions=parse(settings.condition),
-        ))
+        self._simulation = Simulation(
+            SimulationSettings(
+                vehicle=settings.vehicle,
+                camera_width=settings.camera_width,
+                camera_height=settings.camera_height,
+                conditions=parse(settings.condition),
+            )
+        )
         super().__init__(
-            node, out, _FIRST_STAMP_NS if settings.publish_clock else time.time_ns(),
-            self._simulation.control_period_ns)
+            node,
+            out,
+            _FIRST_STAMP_NS if settings.publish_clock else time.time_ns(),
+            self._simulation.control_period_ns,
+        )
         self._answered = False
 
-    def _simulator(self) -> Simulation:
+    def _simulator_context(self) -> Simulation:
         return self._simulation
 
     def _meta(self) -> dict[str, Any]:
@@ -59,14 +66,21 @@ class Flights(MissionRun):
         for on in (False, True):
             done, message = node.engage(on)
             if not done:
-                raise UnansweredError(f'the guard cannot be engaged: {message}')
+                raise NoResponseError(f'the guard cannot be engaged: {message}')
         demonstrator = self._demonstrator(mission.seed)
-        while self._score(mission, packet) is None:
-            limit_s = self._settings.answer_timeout_s if self._answered else \
-                max(self._settings.answer_timeout_s, self._settings.startup_timeout_s)
+        while self._on_packet(mission, packet) is None:
+            limit_s = (
+                self._settings.answer_timeout_s
+                if self._answered
+                else max(self._settings.answer_timeout_s, self._settings.startup_timeout_s)
+            )
             setpoint = node.exchange(
-                packet, simulation.camera, limit_s, self._progress.trouble,
-                demonstrator and functools.partial(demonstrator, packet))
+                packet,
+                simulation.camera,
+                limit_s,
+                self._progress.trouble,
+                demonstrator and functools.partial(demonstrator, packet),
+            )
             self._answered = True
             packet = simulation.advance(setpoint)
 
@@ -76,9 +90,11 @@ class Flights(MissionRun):
             return None
         period_s = self._simulation.control_period_ns / NANOSECONDS_PER_SECOND
         expert = self._simulation.task.demonstrator(self._simulation.layout)
-        inject = Injector(
-            disturbance_of(self._settings.vehicle, self._settings.disturbance),
-            random_stream(seed, 'injector'), period_s)
+        inject = ActionNoise(
+            action_noise_of(self._settings.vehicle, self._settings.disturbance),
+            random_stream(seed, 'injector'),
+            period_s,
+        )
 
         def steer(packet: SensorPacket) -> None:
             label = expert.command(packet.state)
@@ -91,15 +107,15 @@ class Flights(MissionRun):
         node, simulation = self._node, self._simulation
         period_s = simulation.control_period_ns / NANOSECONDS_PER_SECOND
         node.reset_pilot()
-        node.take_setpoint()
+        node.pop_setpoint()
         # Building the forest took time that stamps of the system clock must not lag behind.
         shift_ns = 0 if self._settings.publish_clock else time.time_ns() - packet.stamp_ns
         engaged, message = False, ''
         start_s = due_s = node.steady_s()
         asked_s = start_s
         while True:
-            packet = shifted(packet, shift_ns)
-            if engaged and self._score(mission, packet) is not None:
+            packet = shift_stamps(packet, shift_ns)
+            if engaged and self._on_packet(mission, packet) is not None:
                 break
             node.publish(packet, simulation.camera)
             due_s += period_s
@@ -111,13 +127,13 @@ class Flights(MissionRun):
                 due_s += late_s
                 if not self._settings.publish_clock:
                     shift_ns += int(late_s * NANOSECONDS_PER_SECOND)
-            setpoint = node.take_setpoint()
+            setpoint = node.pop_setpoint()
             if not engaged and setpoint is None and node.steady_s() - asked_s > 0.25:
                 # Until the pilot's commands come the guard refuses, and the vehicle hovers.
                 asked_s = node.steady_s()
                 engaged, message = node.engage(True)
                 if not engaged and asked_s - start_s > self._settings.startup_timeout_s:
-                    raise UnansweredError(f'{message}; {node.problems}'.rstrip('; '))
+                    raise NoResponseError(f'{message}; {node.problems}'.rstrip('; '))
             node.health.tick(node.steady_s(), max(0.0, late_s))
             packet = simulation.advance(setpoint)
         node.engage(False)

@@ -1,6 +1,6 @@
 """The ROS side of each vehicle adapter: how a setpoint is sent.
 
-What a setpoint is, in which frame and units, `onboard.vehicles` says; here it becomes a message.
+What a setpoint is, in which frame and units, `onboard.setpoints` says; here it becomes a message.
 Nothing is repeated here: what leaves, leaves once, because the guard decided it just now.
 """
 
@@ -18,9 +18,9 @@ from liquid_pilot.interfaces import AttitudeThrust, Command
 from liquid_pilot.nodes.common import messages, node_base, qos
 from liquid_pilot.nodes.common.parameters import parameter
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
-from liquid_pilot.onboard.setpoints.settings import VehicleSettings
+from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 
-_VEHICLE = VehicleSettings()
+_VEHICLE_DEFAULTS = AdapterSettings()
 
 
 class Output(Protocol):
@@ -62,7 +62,8 @@ class TwistOutput(PublisherOutput):
     def __init__(self, node: node_base.LiquidNode, stamped: bool) -> None:
         self._pack = messages.pack_command if stamped else messages.pack_twist
         self._publisher = node.create_publisher(
-            TwistStamped if stamped else Twist, 'cmd_vel', qos.COMMAND)
+            TwistStamped if stamped else Twist, 'cmd_vel', qos.COMMAND
+        )
 
     def send(self, setpoint: Command) -> None:
         """One twist."""
@@ -74,7 +75,8 @@ class AttitudeThrustOutput(PublisherOutput):
 
     def __init__(self, node: node_base.LiquidNode) -> None:
         self._publisher = node.create_publisher(
-            MultiDOFJointTrajectory, 'attitude_thrust', qos.COMMAND)
+            MultiDOFJointTrajectory, 'attitude_thrust', qos.COMMAND
+        )
 
     def send(self, setpoint: AttitudeThrust) -> None:
         """One point."""
@@ -86,32 +88,59 @@ class OutputParameters:
     """What the guard node has to know of the vehicle; only the chosen adapter's part matters."""
 
     stamped: bool = parameter(
-        True, 'cmd_vel as geometry_msgs/TwistStamped; false: geometry_msgs/Twist')
+        True, 'cmd_vel as geometry_msgs/TwistStamped; false: geometry_msgs/Twist'
+    )
     hover_thrust: float = parameter(
-        _VEHICLE.hover_thrust, 'share of full thrust that hovers (mavros_attitude, px4_attitude, '
-        'mavlink_attitude)', low=0.05, high=0.95)
+        _VEHICLE_DEFAULTS.hover_thrust,
+        'share of full thrust that hovers (mavros_attitude, px4_attitude, mavlink_attitude)',
+        low=0.05,
+        high=0.95,
+    )
     wheelbase_m: float = parameter(
-        _VEHICLE.wheelbase_m, 'front axle to rear axle (ackermann)', 'm', low=0.01, high=20.0)
-    most_steering_rad: float = parameter(
-        _VEHICLE.most_steering_rad, 'largest steering angle to either side (ackermann)', 'rad',
-        low=0.01, high=1.4)
-    least_speed_m_s: float = parameter(
-        _VEHICLE.least_speed_m_s, 'below it a yaw rate stands for the curvature at this speed '
-        '(ackermann)', 'm/s', low=0.01, high=10.0)
-    climb_lead_s: float = parameter(
-        _VEHICLE.climb_lead_s, 'a climb rate becomes the height so far ahead (crazyflie)', 's',
-        low=0.05, high=5.0)
+        _VEHICLE_DEFAULTS.wheelbase_m,
+        'front axle to rear axle (ackermann)',
+        'm',
+        low=0.01,
+        high=20.0,
+    )
+    max_steering_angle_rad: float = parameter(
+        _VEHICLE_DEFAULTS.max_steering_angle_rad,
+        'largest steering angle to either side (ackermann)',
+        'rad',
+        low=0.01,
+        high=1.4,
+    )
+    min_speed_m_s: float = parameter(
+        _VEHICLE_DEFAULTS.min_speed_m_s,
+        'below it a yaw rate stands for the curvature at this speed (ackermann)',
+        'm/s',
+        low=0.01,
+        high=10.0,
+    )
+    climb_lookahead_s: float = parameter(
+        _VEHICLE_DEFAULTS.climb_lookahead_s,
+        'a climb rate becomes the height so far ahead (crazyflie)',
+        's',
+        low=0.05,
+        high=5.0,
+    )
     yaw_clockwise: bool = parameter(
-        False, 'a positive yaw rate turns right (crazyflie): try it on the bench, backends differ')
+        False, 'a positive yaw rate turns right (crazyflie): try it on the bench, backends differ'
+    )
     ardupilot_prefix: str = parameter(
-        'ap', "what ArduPilot's topics begin with: ap/v1 with its DDS_USE_NS (ardupilot)")
+        'ap', "what ArduPilot's topics begin with: ap/v1 with its DDS_USE_NS (ardupilot)"
+    )
     mavlink_url: str = parameter(
-        'udpin:127.0.0.1:14540', 'serial port or address of the autopilot, as pymavlink has them '
-        '(mavlink, mavlink_attitude)')
+        'udpin:127.0.0.1:14540',
+        'serial port or address of the autopilot, as pymavlink has them '
+        '(mavlink, mavlink_attitude)',
+    )
     mavlink_baud: int = parameter(
-        921600, 'of a serial port (mavlink, mavlink_attitude)', low=9600, high=4_000_000)
+        921600, 'of a serial port (mavlink, mavlink_attitude)', low=9600, high=4_000_000
+    )
 
-    def vehicle(self) -> VehicleSettings:
+    def vehicle(self) -> AdapterSettings:
         """As adapters have it."""
-        return VehicleSettings(**{
-            field.name: getattr(self, field.name) for field in fields(VehicleSettings)})
+        return AdapterSettings(
+            **{field.name: getattr(self, field.name) for field in fields(AdapterSettings)}
+        )

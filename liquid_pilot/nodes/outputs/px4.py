@@ -17,7 +17,7 @@ from sensor_msgs.msg import Imu
 
 from liquid_pilot.interfaces import ImuSample, VehicleState
 from liquid_pilot.nodes.common import messages, node_base, qos
-from liquid_pilot.nodes.outputs.autopilots import Watched, genuine
+from liquid_pilot.nodes.outputs.autopilots import StatusSubscription, import_message_type
 from liquid_pilot.onboard.geometry import attitude_enu_ned, enu_ned, flu_frd, into_body
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget
@@ -44,23 +44,27 @@ class Px4Output:
         self._attitudes = self._publisher('VehicleAttitudeSetpoint', 'vehicle_attitude_setpoint')
         self._imu = node.create_publisher(Imu, 'imu/data', qos.SENSOR_RELIABLE)
         self._odometry = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
-        status = genuine('px4_msgs', 'VehicleStatus')
-        self._watched = Watched(node, status, versioned('fmu/out/vehicle_status', status),
-                                px4_status)
-        for name, topic, hear in (('SensorCombined', 'sensor_combined', self._on_imu),
-                                  ('VehicleOdometry', 'vehicle_odometry', self._on_odometry)):
-            kind = genuine('px4_msgs', name)
+        status = import_message_type('px4_msgs', 'VehicleStatus')
+        self._status_subscription = StatusSubscription(
+            node, status, versioned('fmu/out/vehicle_status', status), px4_status
+        )
+        for name, topic, hear in (
+            ('SensorCombined', 'sensor_combined', self._on_imu),
+            ('VehicleOdometry', 'vehicle_odometry', self._on_odometry),
+        ):
+            kind = import_message_type('px4_msgs', name)
             node.create_subscription(kind, versioned(f'fmu/out/{topic}', kind), hear, qos.SENSOR)
 
     def _publisher(self, name: str, topic: str) -> tuple[Any, Any]:
-        kind = genuine('px4_msgs', name)
+        kind = import_message_type('px4_msgs', name)
         return kind, self._node.create_publisher(
-            kind, versioned(f'fmu/in/{topic}', kind), qos.COMMAND)
+            kind, versioned(f'fmu/in/{topic}', kind), qos.COMMAND
+        )
 
     @property
     def status(self) -> VehicleStatus:
         """What `fmu/out/vehicle_status` says."""
-        return self._watched.status
+        return self._status_subscription.status
 
     def send(self, setpoint: VelocityNed | AttitudeTarget) -> None:
         """The mode that it is of, and one setpoint."""
@@ -79,10 +83,15 @@ class Px4Output:
         """PX4 reads best effort: there is nothing to wait for."""
 
     def _on_imu(self, message: Any) -> None:
-        self._imu.publish(messages.pack_imu(ImuSample(
-            self._node.get_clock().now().nanoseconds,
-            flu_frd(tuple(map(float, message.gyro_rad))),
-            flu_frd(tuple(map(float, message.accelerometer_m_s2))))))
+        self._imu.publish(
+            messages.pack_imu(
+                ImuSample(
+                    self._node.get_clock().now().nanoseconds,
+                    flu_frd(tuple(map(float, message.gyro_rad))),
+                    flu_frd(tuple(map(float, message.accelerometer_m_s2))),
+                )
+            )
+        )
 
     def _on_odometry(self, message: Any) -> None:
         state = px4_state(message, self._node.get_clock().now().nanoseconds)
@@ -93,35 +102,55 @@ class Px4Output:
 def px4_status(message: Any) -> VehicleStatus:
     """px4_msgs/VehicleStatus."""
     obeys = message.nav_state == OFFBOARD
-    return VehicleStatus(True, message.arming_state == ARMED,
-                         'OFFBOARD' if obeys else f'{message.nav_state}', obeys,
-                         'in failsafe' if message.failsafe else '')
+    return VehicleStatus(
+        True,
+        message.arming_state == ARMED,
+        'OFFBOARD' if obeys else f'{message.nav_state}',
+        obeys,
+        'in failsafe' if message.failsafe else '',
+    )
 
 
 def px4_state(message: Any, stamp_ns: int) -> VehicleState | None:
     """px4_msgs/VehicleOdometry in ROS frames; None while it is not of the world (NED)."""
     attitude_ned = tuple(map(float, message.q))
     velocity = tuple(map(float, message.velocity))
-    if message.pose_frame != NED_FRAME or message.velocity_frame not in (NED_FRAME, BODY_FRAME) \
-            or not all(map(math.isfinite, (*attitude_ned, *velocity))):
+    if (
+        message.pose_frame != NED_FRAME
+        or message.velocity_frame not in (NED_FRAME, BODY_FRAME)
+        or not all(map(math.isfinite, (*attitude_ned, *velocity)))
+    ):
         return None
     if message.velocity_frame == NED_FRAME:
         velocity = into_body(attitude_ned, velocity)
     return VehicleState(
-        stamp_ns, enu_ned(tuple(map(float, message.position))), attitude_enu_ned(attitude_ned),
-        flu_frd(velocity), flu_frd(tuple(map(float, message.angular_velocity))))
+        stamp_ns,
+        enu_ned(tuple(map(float, message.position))),
+        attitude_enu_ned(attitude_ned),
+        flu_frd(velocity),
+        flu_frd(tuple(map(float, message.angular_velocity))),
+    )
 
 
 def pack_velocity(kind: Any, setpoint: VelocityNed, now_us: int) -> Any:
     """px4_msgs/TrajectorySetpoint; NaN is what PX4 takes for 'not controlled'."""
     nothing = [math.nan] * 3
-    return kind(timestamp=now_us, position=nothing, acceleration=nothing, jerk=nothing,
-                velocity=list(setpoint.velocity_ned_m_s), yaw=math.nan,
-                yawspeed=float(setpoint.yaw_rate_rad_s))
+    return kind(
+        timestamp=now_us,
+        position=nothing,
+        acceleration=nothing,
+        jerk=nothing,
+        velocity=list(setpoint.velocity_ned_m_s),
+        yaw=math.nan,
+        yawspeed=float(setpoint.yaw_rate_rad_s),
+    )
 
 
 def pack_attitude(kind: Any, setpoint: AttitudeTarget, now_us: int) -> Any:
     """px4_msgs/VehicleAttitudeSetpoint; thrust is along body z, which points down."""
-    return kind(timestamp=now_us, q_d=list(setpoint.orientation_frd_ned_wxyz),
-                yaw_sp_move_rate=-float(setpoint.yaw_rate_rad_s),
-                thrust_body=[0.0, 0.0, -float(setpoint.thrust)])
+    return kind(
+        timestamp=now_us,
+        q_d=list(setpoint.orientation_frd_ned_wxyz),
+        yaw_sp_move_rate=-float(setpoint.yaw_rate_rad_s),
+        thrust_body=[0.0, 0.0, -float(setpoint.thrust)],
+    )

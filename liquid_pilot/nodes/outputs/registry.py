@@ -27,7 +27,7 @@ def _mavlink(node: node_base.LiquidNode, settings: OutputParameters) -> Output:
     return MavlinkOutput(node, settings.mavlink_url, settings.mavlink_baud)
 
 
-OUTPUTS: dict[str, Callable[[node_base.LiquidNode, OutputParameters], Output]] = {
+OUTPUT_FACTORIES: dict[str, Callable[[node_base.LiquidNode, OutputParameters], Output]] = {
     'cmd_vel': lambda node, settings: TwistOutput(node, settings.stamped),
     'gazebo': lambda node, settings: TwistOutput(node, settings.stamped),
     'attitude_thrust': lambda node, settings: AttitudeThrustOutput(node),

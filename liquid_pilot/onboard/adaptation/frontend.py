@@ -16,67 +16,71 @@ import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.liquid import _sensitivity_kernels
-from liquid_pilot.liquid.precompile import compile_ahead
+from liquid_pilot.liquid.precompile import precompile_kernels
 from liquid_pilot.onboard.adaptation import _filter_kernels as kernels
-from liquid_pilot.onboard.adaptation.novelty_gate import Gate, GateSettings, GateState
-from liquid_pilot.onboard.adaptation.photometric_match import Light, PhotometricMatch
-from liquid_pilot.onboard.adaptation.temporal_filter import Receptors, ReceptorState
+from liquid_pilot.onboard.adaptation.novelty_gate import (
+    NoveltyGate,
+    NoveltyGateSettings,
+    NoveltyGateState,
+)
+from liquid_pilot.onboard.adaptation.photometric_match import LuminanceStats, PhotometricMatch
+from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter, TemporalFilterState
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
-from liquid_pilot.pilot_file.training_statistics import Familiar
+from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
-_LONGEST_S = 10.0
+_MAX_ELAPSED_S = 10.0
 """Longer ago than this is all the same."""
 
 
 @dataclass(frozen=True)
-class FrontSettings:
+class FrontendSettings:
     """Which parts act; each may be switched between two ticks."""
 
     photometric: bool = True
     receptors: bool = True
     follow_rotation: bool = True
     """What the receptors hold moves with the picture when the camera turns."""
-    hold_frames: bool = True
+    reject_novel_frames: bool = True
     """The gate refuses frames."""
-    stretch_core: bool = True
+    slow_core_on_novelty: bool = True
     """The gate stretches the core's time constants."""
     stretch: float = 16.0
     """Factor on them."""
-    caution: bool = True
+    slowdown_on_blindness: bool = True
     """A vehicle that has been blind for a while slows down."""
-    caution_after_s: float = 0.25
-    caution_fade_s: float = 0.3
+    slowdown_on_blindness_after_s: float = 0.25
+    slowdown_on_blindness_time_constant_s: float = 0.3
     """The command fades by this time constant."""
     govern: bool = True
     """A car drives slower where its tyres give way (`grip`)."""
-    leak_by_grip: float = 0.0
+    leak_friction_exponent: float = 0.0
     """A car's core leaks more there: log(gleak) rises by so much times -log(share of grip)."""
-    foresee: bool = False
+    carry_sensitivities: bool = False
     """The core's sensitivities are carried along, for the learner's slow part."""
-    gate: GateSettings = field(default_factory=GateSettings)
+    gate: NoveltyGateSettings = field(default_factory=NoveltyGateSettings)
 
 
-class FrontState(NamedTuple):
+class FrontendState(NamedTuple):
     """What the front leaves to the next tick; None for what has not begun."""
 
-    light: Light | None = None
-    receptors: ReceptorState | None = None
-    gate: GateState | None = None
+    light: LuminanceStats | None = None
+    receptors: TemporalFilterState | None = None
+    gate: NoveltyGateState | None = None
 
 
-class Sight(NamedTuple):
+class FrontendOutput(NamedTuple):
     """What the front made of a frame."""
 
     features: np.ndarray
     """(F,) float32 that the core is to believe."""
-    state: FrontState
+    state: FrontendState
     error: np.ndarray
     """(R, C) float32, see `receptors`; zero for a frame that was refused."""
     gradient: np.ndarray
     elapsed_s: float
     """Since the last frame that was believed: what receptors and match were stepped by."""
-    surprised: bool
-    log_stretch: float
+    novel: bool
+    log_core_time_scale: float
     """To add to the core's log time constants in this tick."""
     trust: float
     """Factor on the command: below 1 when nothing has been believed for a while."""
@@ -89,42 +93,67 @@ class Sight(NamedTuple):
     def gate(self) -> tuple[float, ...]:
         """As `nodes.common.trace_messages.GATE` names them."""
         blind_s = self.state.gate.held_s if self.state.gate is not None else 0.0
-        return (float(self.surprised), self.elapsed_s, blind_s, self.log_stretch, self.trust,
-                self.gain, *self.distance)
+        return (
+            float(self.novel),
+            self.elapsed_s,
+            blind_s,
+            self.log_core_time_scale,
+            self.trust,
+            self.gain,
+            *self.distance,
+        )
 
 
-class Front:
+class AdaptiveFrontend:
     """The front of one pilot; `encode` maps (1, 3, H, W) float32 to features (F,)."""
 
-    def __init__(self, familiar: Familiar, encode: Callable[[np.ndarray], np.ndarray],
-                 camera: CameraGeometry, period_s: float, settings: FrontSettings | None = None
-                 ) -> None:
-        self.familiar = familiar
+    def __init__(
+        self,
+        statistics: TrainingStatistics,
+        encode: Callable[[np.ndarray], np.ndarray],
+        camera: CameraGeometry,
+        period_s: float,
+        settings: FrontendSettings | None = None,
+    ) -> None:
+        self.training_statistics = statistics
         self._encode = encode
-        self._match = PhotometricMatch(familiar.light)
-        self._receptors = Receptors(familiar.receptor_tau_s, camera.height, camera.width)
+        self._match = PhotometricMatch(statistics.light)
+        self._receptors = TemporalFilter(statistics.receptor_tau_s, camera.height, camera.width)
         self._period_s = period_s
         self._focal = camera.fx, camera.fy
-        self._farthest = camera.width, camera.height
-        self._nothing = np.zeros(familiar.receptor_tau_s.shape, np.float32)
-        self.configure(settings or FrontSettings())
+        self._max_shift_px = camera.width, camera.height
+        self._nothing = np.zeros(statistics.receptor_tau_s.shape, np.float32)
+        self.configure(settings or FrontendSettings())
 
     def warm_up(self) -> None:
         """See to it that the kernels need not be compiled in this process."""
-        compile_ahead((kernels.receive, kernels.light, kernels.adjust,
-                       _sensitivity_kernels.step_sensitivity), 'liquid_pilot.onboard.adaptation.precompile')
+        precompile_kernels(
+            (
+                kernels.filter_step,
+                kernels.luminance_stats,
+                kernels.apply_gain_offset,
+                _sensitivity_kernels.step_sensitivity,
+            ),
+            'liquid_pilot.onboard.adaptation.precompile',
+        )
 
-    def configure(self, settings: FrontSettings) -> None:
+    def configure(self, settings: FrontendSettings) -> None:
         """Take other settings, from the next tick on."""
         self.settings = settings
-        self._gate = Gate(self.familiar, self._period_s, settings.gate)
+        self._gate = NoveltyGate(self.training_statistics, self._period_s, settings.gate)
 
     def time_constants(self, scales: TimeScales | None) -> np.ndarray:
         """(R, C) seconds, of the receptors at these scales."""
         return self._receptors.time_constants(scales and scales.receptors)
 
-    def see(self, image: np.ndarray, state: FrontState, dt_s: float, rates_flu_rad_s: np.ndarray,
-            log_scale: np.ndarray | None = None) -> Sight:
+    def see(
+        self,
+        image: np.ndarray,
+        state: FrontendState,
+        dt_s: float,
+        rates_flu_rad_s: np.ndarray,
+        log_scale: np.ndarray | None = None,
+    ) -> FrontendOutput:
         """One frame (1, 3, H, W), which is changed in place.
 
         Args:
@@ -135,36 +164,67 @@ class Front:
             log_scale: (R, C) of the receptors.
         """
         settings, light, gain = self.settings, None, 1.0
-        blind_s = state.gate.held_s if state.gate is not None and settings.hold_frames else 0.0
-        elapsed_s = min(dt_s + blind_s, _LONGEST_S)
+        blind_s = (
+            state.gate.held_s if state.gate is not None and settings.reject_novel_frames else 0.0
+        )
+        elapsed_s = min(dt_s + blind_s, _MAX_ELAPSED_S)
         if settings.photometric:
             light, gain = self._match(image[0], state.light, elapsed_s)
         moved = self.moved(rates_flu_rad_s, dt_s) if settings.follow_rotation else (0.0, 0.0)
         receptors, error, gradient, texture = self._receptors.step(
-            image[0], state.receptors, elapsed_s, log_scale, moved)
+            image[0], state.receptors, elapsed_s, log_scale, moved
+        )
         if settings.receptors:
             image = receptors.held[None]
         features = self._encode(image)
-        if not (settings.hold_frames or settings.stretch_core or settings.caution):
-            return Sight(features, FrontState(light, receptors), error, gradient, elapsed_s, False,
-                         0.0, 1.0, gain, (0.0, 0.0, 0.0))
-        surprised, gate, distance = self._gate.judge(features, texture, state.gate, dt_s)
-        log_stretch, trust = 0.0, 1.0
-        if surprised and settings.caution:
-            late_s = max(gate.held_s - settings.caution_after_s, 0.0)
-            trust = math.exp(-late_s / settings.caution_fade_s)
-        if surprised and settings.stretch_core:
-            log_stretch = math.log(settings.stretch)
-        if surprised and settings.hold_frames:
+        if not (
+            settings.reject_novel_frames
+            or settings.slow_core_on_novelty
+            or settings.slowdown_on_blindness
+        ):
+            return FrontendOutput(
+                features,
+                FrontendState(light, receptors),
+                error,
+                gradient,
+                elapsed_s,
+                False,
+                0.0,
+                1.0,
+                gain,
+                (0.0, 0.0, 0.0),
+            )
+        novel, gate, distance = self._gate.judge(features, texture, state.gate, dt_s)
+        log_core_time_scale, trust = 0.0, 1.0
+        if novel and settings.slowdown_on_blindness:
+            late_s = max(gate.held_s - settings.slowdown_on_blindness_after_s, 0.0)
+            trust = math.exp(-late_s / settings.slowdown_on_blindness_time_constant_s)
+        if novel and settings.slow_core_on_novelty:
+            log_core_time_scale = math.log(settings.stretch)
+        if novel and settings.reject_novel_frames:
             # Light and receptors as if the frame had not been.
             features, error, gradient = gate.believed, self._nothing, self._nothing
             light = state.light if settings.photometric else None
             receptors = state.receptors and state.receptors.turned(moved)
-        return Sight(features, FrontState(light, receptors, gate), error, gradient, elapsed_s,
-                     surprised, log_stretch, trust, gain, distance)
+        return FrontendOutput(
+            features,
+            FrontendState(light, receptors, gate),
+            error,
+            gradient,
+            elapsed_s,
+            novel,
+            log_core_time_scale,
+            trust,
+            gain,
+            distance,
+        )
 
     def moved(self, rates_flu_rad_s: np.ndarray, dt_s: float) -> tuple[float, float]:
         """Pixels right and down by which yaw and pitch have moved the picture; roll is left out."""
         _, pitch, yaw = rates_flu_rad_s.tolist()
-        return tuple(min(max(focal * rate * dt_s, -most), most) for focal, rate, most in zip(
-            self._focal, (yaw, -pitch), self._farthest, strict=True))
+        return tuple(
+            min(max(focal * rate * dt_s, -most), most)
+            for focal, rate, most in zip(
+                self._focal, (yaw, -pitch), self._max_shift_px, strict=True
+            )
+        )

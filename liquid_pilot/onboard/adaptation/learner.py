@@ -20,56 +20,59 @@ from dataclasses import dataclass
 import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.adaptation.learner_messages import Evidence, Proposal
-from liquid_pilot.onboard.adaptation.temporal_filter import gain
-from liquid_pilot.onboard.adaptation.time_scales import CORE_RANGE, RECEPTOR_RANGE
-from liquid_pilot.pilot_file.training_statistics import Familiar
+from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
+from liquid_pilot.onboard.adaptation.temporal_filter import filter_gain
+from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, FILTER_LOG_SCALE_RANGE
+from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
-_PULL_S = 1.0
+_GRADIENT_SMOOTHING_S = 1.0
 """Smoothing of errors and gradients."""
-_RMS_S = 10.0
+_RMS_SMOOTHING_S = 10.0
 """Smoothing of the square of the core's gradients."""
-CORE_PARTS = {'off': 0, 'cm': 1, 'cm_gleak': 2}
+CORE_LEARNING_MODES = {'off': 0, 'cm': 1, 'cm_gleak': 2}
 """How many of log(cm) and log(gleak) are learned."""
-SNAPSHOT = 'liquid_pilot.adaptation'
+SNAPSHOT_FORMAT = 'liquid_pilot.adaptation'
 
 
 @dataclass(frozen=True)
 class LearnerSettings:
     """How fast, and which part."""
 
-    learn_receptors: bool = True
-    receptor_rate: float = 4.0
+    learn_temporal_filter: bool = True
+    filter_learning_rate: float = 4.0
     """Change of log(tau) a second, for a pull of 1."""
     learn_core: str = 'off'
     """One of CORE_PARTS: what of the core is learned."""
     core_rate: float = 0.02
     """Change of log(cm) and log(gleak) a second, for a gradient of its own usual size."""
-    leak_s: float = 20.0
+    decay_to_trained_s: float = 20.0
     """Time constant of the way back to the trained value."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if self.learn_core not in CORE_PARTS:
-            raise LiquidPilotError(f'learn_core must be one of {", ".join(CORE_PARTS)}, not '
-                                   f'{self.learn_core!r}')
+        if self.learn_core not in CORE_LEARNING_MODES:
+            raise LiquidPilotError(
+                f'learn_core must be one of {", ".join(CORE_LEARNING_MODES)}, not '
+                f'{self.learn_core!r}'
+            )
 
 
-class Pull:
+class NormalisedGradient:
     """The smoothed pull of the frame-prediction error on the gain of each block."""
 
-    def __init__(self, tau_s: np.ndarray, usual_error: np.ndarray) -> None:
+    def __init__(self, tau_s: np.ndarray, training_error: np.ndarray) -> None:
         self._tau_s = tau_s.astype(float)
         # Blocks where less happens than in training say little.
-        self._usual = 0.5 * usual_error.astype(float)
+        self._usual = 0.5 * training_error.astype(float)
         self.error, self.slope = np.zeros((2, *self._tau_s.shape))
 
-    def add(self, error: np.ndarray, gradient: np.ndarray, log_scale: np.ndarray, dt_s: float
-            ) -> np.ndarray:
+    def add(
+        self, error: np.ndarray, gradient: np.ndarray, log_scale: np.ndarray, dt_s: float
+    ) -> np.ndarray:
         """One tick's error and gradient by log(tau) (R, C), made at that scale -> the pull."""
         ratio = np.clip(dt_s / (self._tau_s * np.exp(log_scale)), 1e-6, 20.0)
-        _, bend = gain(ratio)
-        share = -math.expm1(-dt_s / _PULL_S)
+        _, bend = filter_gain(ratio)
+        share = -math.expm1(-dt_s / _GRADIENT_SMOOTHING_S)
         self.error += share * (0.5 * error - self.error)
         self.slope += share * (gradient / bend - self.slope)
         return self.value
@@ -80,21 +83,24 @@ class Pull:
         return self.slope / (self.error + self._usual + 1e-9)
 
 
-class Adaptation:
+class TimeScaleLearner:
     """The learner of one pilot of N liquid neurons (0: of another kind). No clock, no I/O."""
 
-    def __init__(self, familiar: Familiar, neurons: int, settings: LearnerSettings | None = None
-                 ) -> None:
-        self._familiar = familiar
+    def __init__(
+        self, statistics: TrainingStatistics, neurons: int, settings: LearnerSettings | None = None
+    ) -> None:
+        self._statistics = statistics
         self._neurons = neurons
-        self._low, self._high = familiar.receptor_pull.tolist()
+        self._low, self._high = statistics.receptor_pull.tolist()
         self.settings = settings or LearnerSettings()
         self.reset()
 
     def reset(self) -> None:
         """As trained, nothing seen."""
-        grid = self._familiar.receptor_tau_s.shape
-        self._smoothed = Pull(self._familiar.receptor_tau_s, self._familiar.receptor_error)
+        grid = self._statistics.receptor_tau_s.shape
+        self._smoothed = NormalisedGradient(
+            self._statistics.receptor_tau_s, self._statistics.receptor_error
+        )
         self._receptors = np.zeros(grid)
         self._core, self._squares = np.zeros((2, 2, self._neurons))
         self.pull = np.zeros(grid)
@@ -106,10 +112,12 @@ class Adaptation:
         """Whether the frames change as they did in training."""
         return self._low <= float(self.pull.mean()) <= self._high
 
-    def check(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def check(self, evidence: LearnerInput) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Errors and gradients as arrays; LiquidPilotError when they cannot be learned from."""
-        parts = [np.asarray(part, float) for part in (
-            evidence.error, evidence.gradient, evidence.core_gradient)]
+        parts = [
+            np.asarray(part, float)
+            for part in (evidence.error, evidence.gradient, evidence.core_gradient)
+        ]
         sizes = [part.size for part in parts]
         if sizes[:2] != [self._receptors.size] * 2 or sizes[2] not in (0, self._core.size):
             raise LiquidPilotError(f'trace: sections of {sizes} numbers do not fit this pilot')
@@ -124,41 +132,41 @@ class Adaptation:
         given = self._core.shape if core_gradient.size else (0, self._neurons)
         return error.reshape(shape), gradient.reshape(shape), core_gradient.reshape(given)
 
-    def add(self, evidence: Evidence) -> Proposal:
+    def add(self, evidence: LearnerInput) -> TimeScaleUpdate:
         """One tick. LiquidPilotError, and nothing changes, when it cannot be learned from."""
         error, gradient, core_gradient = self.check(evidence)
         self.sequence = evidence.sequence
-        if not evidence.surprised:
-            self._learn_receptors(error, gradient, evidence.elapsed_s)
+        if not evidence.novel:
+            self._learn_temporal_filter(error, gradient, evidence.elapsed_s)
             self._learn_core(core_gradient, evidence.elapsed_s)
         return self.proposal
 
-    def _learn_receptors(self, error: np.ndarray, gradient: np.ndarray, dt_s: float) -> None:
+    def _learn_temporal_filter(self, error: np.ndarray, gradient: np.ndarray, dt_s: float) -> None:
         s = self.settings
         self.pull = self._smoothed.add(error, gradient, self._receptors, dt_s)
         drive = 0.0
-        if s.learn_receptors and not self.calm:
-            drive = s.receptor_rate * np.clip(self.pull, -1.0, 1.0)
-        self._receptors += dt_s * (drive - self._receptors / s.leak_s)
-        np.clip(self._receptors, *RECEPTOR_RANGE, out=self._receptors)
+        if s.learn_temporal_filter and not self.calm:
+            drive = s.filter_learning_rate * np.clip(self.pull, -1.0, 1.0)
+        self._receptors += dt_s * (drive - self._receptors / s.decay_to_trained_s)
+        np.clip(self._receptors, *FILTER_LOG_SCALE_RANGE, out=self._receptors)
 
     def _learn_core(self, gradient: np.ndarray, dt_s: float) -> None:
         s = self.settings
         moved = np.zeros(self._core.shape)
         if gradient.size:
-            share = -math.expm1(-dt_s / _RMS_S)
+            share = -math.expm1(-dt_s / _RMS_SMOOTHING_S)
             self._squares += share * (gradient**2 - self._squares)
             usual = np.sqrt(self._squares) + 1e-9
-            rows = CORE_PARTS[s.learn_core]
+            rows = CORE_LEARNING_MODES[s.learn_core]
             moved[:rows] = -s.core_rate * np.clip(gradient / usual, -3.0, 3.0)[:rows]
-        self._core += dt_s * (moved - self._core / s.leak_s)
-        np.clip(self._core, *CORE_RANGE, out=self._core)
+        self._core += dt_s * (moved - self._core / s.decay_to_trained_s)
+        np.clip(self._core, *CORE_LOG_SCALE_RANGE, out=self._core)
 
     @property
-    def proposal(self) -> Proposal:
+    def proposal(self) -> TimeScaleUpdate:
         """For the tick after the last one that was learned from."""
         log_cm, log_gleak = self._core.astype(np.float32)
-        return Proposal(self.sequence, self._receptors.astype(np.float32), log_cm, log_gleak)
+        return TimeScaleUpdate(self.sequence, self._receptors.astype(np.float32), log_cm, log_gleak)
 
     def describe(self) -> tuple[str, str]:
         """The state in one word, and the reason in a sentence."""
@@ -179,19 +187,24 @@ class Adaptation:
 
     def snapshot(self, digest: str) -> str:
         """All that was learned, as JSON; `digest` is the pilot's."""
-        content = {'format': SNAPSHOT, 'version': 1, 'pilot': digest,
-                   **{name: part.tolist() for name, part in self._parts().items()}}
+        content = {
+            'format': SNAPSHOT_FORMAT,
+            'version': 1,
+            'pilot': digest,
+            **{name: part.tolist() for name, part in self._parts().items()},
+        }
         return json.dumps(content)
 
     def restore(self, text: str, digest: str) -> None:
         """Take a snapshot of this pilot; LiquidPilotError, and nothing changes, if it is none."""
         try:
             content = json.loads(text)
-            if content['format'] != SNAPSHOT or content['version'] != 1:
+            if content['format'] != SNAPSHOT_FORMAT or content['version'] != 1:
                 raise ValueError('another format')
             if content['pilot'] != digest:
-                raise LiquidPilotError(f'snapshot: of the pilot {content["pilot"]:.12}, not of '
-                                       f'{digest[:12]}')
+                raise LiquidPilotError(
+                    f'snapshot: of the pilot {content["pilot"]:.12}, not of {digest[:12]}'
+                )
             parts = {name: np.array(content[name], float) for name in self._parts()}
             for name, part in self._parts().items():
                 if parts[name].shape != part.shape or not (np.abs(parts[name]) < 1e12).all():
@@ -204,11 +217,15 @@ class Adaptation:
             raise LiquidPilotError(f'snapshot: cannot be read ({error})') from None
         for name, part in self._parts().items():
             part[...] = parts[name]
-        np.clip(self._receptors, *RECEPTOR_RANGE, out=self._receptors)
-        np.clip(self._core, *CORE_RANGE, out=self._core)
+        np.clip(self._receptors, *FILTER_LOG_SCALE_RANGE, out=self._receptors)
+        np.clip(self._core, *CORE_LOG_SCALE_RANGE, out=self._core)
         self.pull = self._smoothed.value
 
     def _parts(self) -> dict[str, np.ndarray]:
-        return {'receptors': self._receptors, 'core': self._core, 'squares': self._squares,
-                'error': self._smoothed.error, 'slope': self._smoothed.slope}
-
+        return {
+            'receptors': self._receptors,
+            'core': self._core,
+            'squares': self._squares,
+            'error': self._smoothed.error,
+            'slope': self._smoothed.slope,
+        }

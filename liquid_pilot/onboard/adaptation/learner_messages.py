@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Evidence(NamedTuple):
+class LearnerInput(NamedTuple):
     """What the learner takes from one tick."""
 
     sequence: int
@@ -16,12 +16,12 @@ class Evidence(NamedTuple):
     error: np.ndarray
     """(R, C) or (R*C,): of the receptors, see `onboard.adaptation.temporal_filter`; zero for a refused frame."""
     gradient: np.ndarray
-    surprised: bool
+    novel: bool
     core_gradient: np.ndarray
     """(2, N) or (2*N,) by log(cm) and log(gleak), see `onboard.adaptation.next_input_predictor`; empty without."""
 
 
-class Proposal(NamedTuple):
+class TimeScaleUpdate(NamedTuple):
     """What the learner proposes, in answer to a tick."""
 
     sequence: int

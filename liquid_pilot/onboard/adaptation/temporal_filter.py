@@ -24,7 +24,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation import _filter_kernels
 
 
-class ReceptorState(NamedTuple):
+class TemporalFilterState(NamedTuple):
     """What the receptors hold."""
 
     held: np.ndarray
@@ -34,15 +34,15 @@ class ReceptorState(NamedTuple):
     rest: tuple[float, float] = (0.0, 0.0)
     """By how many pixels right and down the picture has moved beyond what `held` was moved."""
 
-    def turned(self, moved: tuple[float, float]) -> ReceptorState:
+    def turned(self, moved: tuple[float, float]) -> TemporalFilterState:
         """The same after the camera has turned, without a frame."""
         return self._replace(rest=(self.rest[0] + moved[0], self.rest[1] + moved[1]))
 
 
-class Reception(NamedTuple):
+class TemporalFilterStep(NamedTuple):
     """One step of the receptors."""
 
-    state: ReceptorState
+    state: TemporalFilterState
     error: np.ndarray
     """(R, C) float32: mean of (x - x')^2 of each block, before the step."""
     gradient: np.ndarray
@@ -51,21 +51,23 @@ class Reception(NamedTuple):
     """(R, C) float32: standard deviation of each block of the frame, about each colour's mean."""
 
 
-def gain(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def filter_gain(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """dt/tau -> a and da/dlog(tau)."""
     keep = np.exp(-ratio)
     return 1 - keep, -ratio * keep
 
 
-class Receptors:
+class TemporalFilter:
     """The receptors of a camera of `height` x `width` pixels; tau_s (R, C) as trained, seconds."""
 
     def __init__(self, tau_s: np.ndarray, height: int, width: int) -> None:
         self.tau_s = np.array(tau_s, np.float32)
         rows, columns = self.tau_s.shape
         if rows > height or columns > width:
-            raise LiquidPilotError(f'{rows} x {columns} receptor blocks are more than the {height} '
-                                   f'x {width} pixels of the camera')
+            raise LiquidPilotError(
+                f'{rows} x {columns} receptor blocks are more than the {height} '
+                f'x {width} pixels of the camera'
+            )
         self._shape = (3, height, width)
         self._top = np.linspace(0, height, rows + 1).round().astype(np.int64)
         self._left = np.linspace(0, width, columns + 1).round().astype(np.int64)
@@ -74,9 +76,14 @@ class Receptors:
         """(R, C) seconds, with log_scale (R, C) added to log(tau); None: as trained."""
         return self.tau_s if log_scale is None else self.tau_s * np.exp(log_scale)
 
-    def step(self, image: np.ndarray, state: ReceptorState | None, dt_s: float,
-             log_scale: np.ndarray | None = None,
-             moved: tuple[float, float] = (0.0, 0.0)) -> Reception:
+    def step(
+        self,
+        image: np.ndarray,
+        state: TemporalFilterState | None,
+        dt_s: float,
+        log_scale: np.ndarray | None = None,
+        moved: tuple[float, float] = (0.0, 0.0),
+    ) -> TemporalFilterStep:
         """A frame (3, H, W) dt_s seconds later; log_scale (R, C) is added to log(tau).
 
         `moved`: by how many pixels, right and down, the camera's own rotation has moved the
@@ -85,17 +92,27 @@ class Receptors:
         With state None it is the first frame: they hold it, and nothing depends on tau yet.
         """
         ratio = np.float32(dt_s) / self.time_constants(log_scale)
-        share, bend = gain(ratio)
+        share, bend = filter_gain(ratio)
         if state is None:
             moved = (0.0, 0.0)
-            state = ReceptorState(image, np.zeros(self._shape, np.float32))
+            state = TemporalFilterState(image, np.zeros(self._shape, np.float32))
         beyond = state.rest[0] + moved[0], state.rest[1] + moved[1]
         right, down = (round(pixels) for pixels in beyond)
         held, slope = np.empty((2, *self._shape), np.float32)
         error, gradient, texture = np.empty((3, *self.tau_s.shape), np.float32)
-        _filter_kernels.receive(
-            *(part.reshape(-1) for part in (image, state.held, state.slope)), self._top,
-            self._left, right, down, share, bend, held.reshape(-1), slope.reshape(-1), error,
-            gradient, texture)
+        _filter_kernels.filter_step(
+            *(part.reshape(-1) for part in (image, state.held, state.slope)),
+            self._top,
+            self._left,
+            right,
+            down,
+            share,
+            bend,
+            held.reshape(-1),
+            slope.reshape(-1),
+            error,
+            gradient,
+            texture,
+        )
         rest = beyond[0] - right, beyond[1] - down
-        return Reception(ReceptorState(held, slope, rest), error, gradient, texture)
+        return TemporalFilterStep(TemporalFilterState(held, slope, rest), error, gradient, texture)

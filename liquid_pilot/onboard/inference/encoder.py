@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from liquid_pilot.onboard.inference.onnx_session import OnnxGraph
+from liquid_pilot.onboard.inference.onnx_session import OnnxSession
 
 
 class Encoder:
@@ -15,11 +15,20 @@ class Encoder:
     """
 
     def __init__(
-        self, model: bytes, height: int, width: int, features: int, threads: int = 1,
+        self,
+        model: bytes,
+        height: int,
+        width: int,
+        features: int,
+        threads: int = 1,
         where: str = 'encoder.onnx',
     ) -> None:
-        self._graph = OnnxGraph(
-            model, {'image': (1, 3, height, width)}, {'features': (1, features)}, threads, where,
+        self._graph = OnnxSession(
+            model,
+            {'image': (1, 3, height, width)},
+            {'features': (1, features)},
+            threads,
+            where,
             'export the encoder for the camera in pilot.json',
         )
         self._image = self._graph.inputs['image']

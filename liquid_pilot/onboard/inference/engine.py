@@ -17,20 +17,25 @@ from liquid_pilot.interfaces import (
     Observation,
     ObservationError,
 )
-from liquid_pilot.liquid.sensitivity import LtcSensitivity, SensitiveState
-from liquid_pilot.onboard.adaptation.frontend import Front, FrontSettings, FrontState, Sight
-from liquid_pilot.onboard.adaptation.learner_messages import Evidence
-from liquid_pilot.onboard.adaptation.next_input_predictor import Foreseer, Foresight
-from liquid_pilot.onboard.adaptation.time_scales import CORE_RANGE, CoreScales, TimeScales
+from liquid_pilot.liquid.sensitivity import LtcSensitivity, StateWithSensitivities
+from liquid_pilot.onboard.adaptation.frontend import (
+    AdaptiveFrontend,
+    FrontendOutput,
+    FrontendSettings,
+    FrontendState,
+)
+from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
+from liquid_pilot.onboard.adaptation.next_input_predictor import NextInputPredictor, PredictionLoss
+from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, CoreScales, TimeScales
 from liquid_pilot.onboard.inference.encoder import Encoder
 from liquid_pilot.onboard.inference.recurrent_cores import make_core
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 from liquid_pilot.onboard.perception.imu import mean_imu
-from liquid_pilot.onboard.vehicles.action_scaling import Coding
-from liquid_pilot.onboard.vehicles.friction_estimator import Grip, GripState
-from liquid_pilot.onboard.vehicles.registry import class_of
+from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
+from liquid_pilot.onboard.vehicles.friction_estimator import FrictionEstimator, FrictionState
+from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.pilot_file import PilotFile
-from liquid_pilot.utils.release_memory import release_code
+from liquid_pilot.utils.release_memory import release_code_pages
 
 
 class StampError(ObservationError):
@@ -48,11 +53,11 @@ class EngineState(NamedTuple):
     """(N,) float32."""
     last_stamp_ns: int | None
     """Stamp of the last frame; None before the first."""
-    front: FrontState | None = None
+    front: FrontendState | None = None
     """Of an adapting pilot's front; None without."""
-    sensitive: SensitiveState | None = None
+    sensitivities: StateWithSensitivities | None = None
     """The core with its sensitivities, while they are carried along."""
-    grip: GripState | None = None
+    grip: FrictionState | None = None
     """Of a car whose grip is judged."""
 
 
@@ -69,9 +74,9 @@ class Tick(NamedTuple):
     """(F + 6,) float32: features, then the IMU normalised."""
     dt_s: float
     """Elapsed time that the core was stepped by."""
-    sight: Sight | None = None
+    frontend_output: FrontendOutput | None = None
     """What the front of an adapting pilot made of the frame."""
-    foresight: Foresight | None = None
+    foresight: PredictionLoss | None = None
     """What became of the core's last prediction, while its sensitivities are carried along."""
 
 
@@ -83,8 +88,11 @@ class Engine:
     """
 
     def __init__(
-        self, pilot: PilotFile, source_camera: CameraGeometry | None = None, threads: int = 1,
-        front: FrontSettings | None = None,
+        self,
+        pilot: PilotFile,
+        source_camera: CameraGeometry | None = None,
+        threads: int = 1,
+        front: FrontendSettings | None = None,
     ) -> None:
         specification = pilot.specification
         self.pilot = pilot
@@ -98,25 +106,31 @@ class Engine:
         camera = specification.camera
         self._preprocess = Preprocessor(camera, source_camera, specification.rectify)
         self._encode = Encoder(
-            pilot.encoder, camera.height, camera.width, specification.features, threads,
+            pilot.encoder,
+            camera.height,
+            camera.width,
+            specification.features,
+            threads,
             f'{pilot.path}/encoder.onnx',
         )
-        self.front: Front | None = None
+        self.front: AdaptiveFrontend | None = None
         if front is not None:
-            self.front = Front(
-                pilot.known(), self._encode, camera, 1.0 / specification.rate_hz, front)
-        handling = class_of(specification.vehicle).handling
-        self._grip: Grip | None = None
+            self.front = AdaptiveFrontend(
+                pilot.known(), self._encode, camera, 1.0 / specification.rate_hz, front
+            )
+        handling = get_vehicle(specification.vehicle).handling
+        self._friction_estimator: FrictionEstimator | None = None
         if front is not None and handling is not None:
-            self._grip = Grip(handling, specification.limits)
-        self._foreseer: Foreseer | None = None
-        if front is not None and pilot.familiar.foresees:
-            self._foreseer = Foreseer(pilot.familiar)
+            self._friction_estimator = FrictionEstimator(handling, specification.limits)
+        self._predictor: NextInputPredictor | None = None
+        if front is not None and pilot.training_statistics.foresees:
+            self._predictor = NextInputPredictor(pilot.training_statistics)
             self._sensitivity = LtcSensitivity(pilot.parameters, specification.unfolds)
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)
         self._imu_scale = np.asarray(specification.imu_scale, np.float64)
-        self._coding = Coding(tuple(map(float, specification.command_scale)),
-                              specification.steering)
+        self._action_scaling = ActionScaling(
+            tuple(map(float, specification.command_scale)), specification.steering
+        )
         self._dt_first_s = 1.0 / specification.rate_hz
         self._dt_range_s = (specification.dt_min_s, specification.dt_max_s)
 
@@ -143,10 +157,10 @@ class Engine:
         self.core.warm_up()
         if self.front is not None:
             self.front.warm_up()
-        if self._foreseer is not None:
+        if self._predictor is not None:
             self._sensitivity.warm_up()
         if self.front is not None:
-            release_code('libllvmlite')
+            release_code_pages('libllvmlite')
         source = self._preprocess.source
         self._preprocess.set_source(None)
         black = bytes(3 * camera.width * camera.height)
@@ -157,7 +171,7 @@ class Engine:
 
     def initial_state(self) -> EngineState:
         """Before the first frame, or after a reset."""
-        return EngineState(self.core.initial_state(), None, self.front and FrontState())
+        return EngineState(self.core.initial_state(), None, self.front and FrontendState())
 
     def tick(
         self, state: EngineState, observation: Observation, scales: TimeScales | None = None
@@ -172,37 +186,45 @@ class Engine:
         dt_s = self._elapsed_s(state.last_stamp_ns, stamp_ns)
         imu = mean_imu(observation.imu)
         image = self._preprocess(observation.image)
-        sight = front = None
+        frontend_output = front = None
         if self.front is None:
             features = self._encode(image)
         else:
-            sight = self.front.see(image, state.front, dt_s, imu[:3], scales and scales.receptors)
-            features, front = sight.features, sight.state
+            frontend_output = self.front.see(
+                image, state.front, dt_s, imu[:3], scales and scales.receptors
+            )
+            features, front = frontend_output.features, frontend_output.state
         grip = None
-        if self._grip is not None and (self.front.settings.govern
-                                       or self.front.settings.leak_by_grip):
-            grip = self._grip.see(state.grip or self._grip.initial_state(), observation.imu)
-        core_scales = self._core_scales(scales, sight, grip)
+        if self._friction_estimator is not None and (
+            self.front.settings.govern or self.front.settings.leak_friction_exponent
+        ):
+            grip = self._friction_estimator.see(
+                state.grip or self._friction_estimator.initial_state(), observation.imu
+            )
+        core_scales = self._combined_core_scales(scales, frontend_output, grip)
         inputs = np.empty(features.size + 6, np.float32)
         inputs[:-6] = features
         inputs[-6:] = (imu - self._imu_mean) / self._imu_scale
         # An overflow is judged below, not warned about by numpy twenty times a second.
         with np.errstate(over='ignore', invalid='ignore'):
-            sensitive = foresight = None
-            if self._foreseer is not None and self.front.settings.foresee:
-                before = state.sensitive or self._sensitivity.initial_state(state.core)
-                foresight = self._foreseer.judge(before, inputs)
-                sensitive = self._sensitivity.step_sensitivity(
-                    before, inputs, dt_s, *(core_scales or (None, None)))
-                core, output = sensitive.v, self._sensitivity.output(sensitive.v)
+            sensitivities = foresight = None
+            if self._predictor is not None and self.front.settings.carry_sensitivities:
+                before = state.sensitivities or self._sensitivity.initial_state(state.core)
+                foresight = self._predictor.judge(before, inputs)
+                sensitivities = self._sensitivity.step_sensitivity(
+                    before, inputs, dt_s, *(core_scales or (None, None))
+                )
+                core, output = sensitivities.v, self._sensitivity.output(sensitivities.v)
             else:
                 core, output = self.core.step(state.core, inputs, dt_s, core_scales)
             total = float(core.sum())
-        values = self._coding.command(output.tolist(), 1.0 if sight is None else sight.trust)
+        values = self._action_scaling.command(
+            output.tolist(), 1.0 if frontend_output is None else frontend_output.trust
+        )
         if grip is not None:
             if self.front.settings.govern:
-                values = self._grip.govern(grip, values)
-            grip = self._grip.told(grip, values, dt_s)
+                values = self._friction_estimator.govern(grip, values)
+            grip = self._friction_estimator.told(grip, values, dt_s)
         # The sum tells whether every neuron is finite: a command may still look well when not.
         if not all(map(math.isfinite, (*values, total))):
             raise ObservationError(
@@ -210,18 +232,31 @@ class Engine:
                 'check the IMU scale and the pilot file'
             )
         return Tick(
-            Command(stamp_ns, *values), EngineState(core, stamp_ns, front, sensitive, grip),
-            features, imu, inputs, dt_s, sight, foresight,
+            Command(stamp_ns, *values),
+            EngineState(core, stamp_ns, front, sensitivities, grip),
+            features,
+            imu,
+            inputs,
+            dt_s,
+            frontend_output,
+            foresight,
         )
 
-    def _core_scales(self, scales: TimeScales | None, sight: Sight | None, grip: GripState | None
-                     ) -> CoreScales | None:
+    def _combined_core_scales(
+        self,
+        scales: TimeScales | None,
+        frontend_output: FrontendOutput | None,
+        grip: FrictionState | None,
+    ) -> CoreScales | None:
         """What was proposed, the gate's stretch and the leak by the grip; None: as trained."""
         proposed = scales and scales.core
-        stretch = sight.log_stretch if sight is not None else 0.0
+        stretch = frontend_output.log_core_time_scale if frontend_output is not None else 0.0
         leak = 0.0
-        if grip is not None and self.front.settings.leak_by_grip:
-            leak = min(-self.front.settings.leak_by_grip * math.log(grip.share), CORE_RANGE[1])
+        if grip is not None and self.front.settings.leak_friction_exponent:
+            leak = min(
+                -self.front.settings.leak_friction_exponent * math.log(grip.share),
+                CORE_LOG_SCALE_RANGE[1],
+            )
         if not (self.core.liquid and (stretch or leak)):
             return proposed
         zero = np.zeros(self.core.neurons, np.float32)
@@ -231,8 +266,10 @@ class Engine:
     def time_constants(self, tick: Tick, scales: TimeScales | None = None) -> np.ndarray:
         """(N,) seconds: the core's at the end of that tick, flown with those scales."""
         return self.core.time_constants(
-            tick.state.core, tick.core_inputs,
-            self._core_scales(scales, tick.sight, tick.state.grip))
+            tick.state.core,
+            tick.core_inputs,
+            self._combined_core_scales(scales, tick.frontend_output, tick.state.grip),
+        )
 
     def _elapsed_s(self, last_ns: int | None, now_ns: int) -> float:
         if last_ns is None:
@@ -249,8 +286,14 @@ class Engine:
         return min(max((now_ns - last_ns) / NANOSECONDS_PER_SECOND, least), most)
 
 
-def evidence_of(tick: Tick, sequence: int) -> Evidence:
+def learner_input_of(tick: Tick, sequence: int) -> LearnerInput:
     """What an adapting pilot's tick, the `sequence`th, tells the learner."""
-    sight, foresight = tick.sight, tick.foresight
-    return Evidence(sequence, sight.elapsed_s, sight.error, sight.gradient, sight.surprised,
-                    np.empty(0) if foresight is None else foresight.gradient)
+    frontend_output, foresight = tick.frontend_output, tick.foresight
+    return LearnerInput(
+        sequence,
+        frontend_output.elapsed_s,
+        frontend_output.error,
+        frontend_output.gradient,
+        frontend_output.novel,
+        np.empty(0) if foresight is None else foresight.gradient,
+    )

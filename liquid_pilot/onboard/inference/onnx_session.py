@@ -16,11 +16,11 @@ os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 
 import onnxruntime
 
-_MOST_MEMORY_BYTES = 512 << 20
+_MAX_ARENA_BYTES = 512 << 20
 """For all graphs of a process: what a pilot's file may ask for at most."""
 
 
-class OnnxGraph:
+class OnnxSession:
     """A graph whose inputs and outputs are exactly these, all float32: name -> shape.
 
     Write into the arrays of `inputs`, call, and read those of `outputs`; they stay in place, so an
@@ -29,8 +29,13 @@ class OnnxGraph:
     """
 
     def __init__(
-        self, model: bytes, inputs: Mapping[str, tuple[int, ...]],
-        outputs: Mapping[str, tuple[int, ...]], threads: int, where: str, purpose: str,
+        self,
+        model: bytes,
+        inputs: Mapping[str, tuple[int, ...]],
+        outputs: Mapping[str, tuple[int, ...]],
+        threads: int,
+        where: str,
+        purpose: str,
     ) -> None:
         self._where = where
         options = onnxruntime.SessionOptions()
@@ -39,7 +44,7 @@ class OnnxGraph:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         # A spinning pool takes the core from the camera driver and the simulator.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-        if _bounded_memory():
+        if _register_bounded_arena():
             options.add_session_config_entry('session.use_env_allocators', '1')
         # What goes wrong is raised, so the runtime need not print it as well.
         options.log_severity_level = 4
@@ -51,13 +56,15 @@ class OnnxGraph:
             raise LiquidPilotError(
                 f'{where}: cannot be loaded ({_reason(error)}); export the pilot again'
             ) from error
-        _require(where, 'input', self._session.get_inputs(), inputs, purpose)
-        _require(where, 'output', self._session.get_outputs(), outputs, purpose)
+        _check_signature(where, 'input', self._session.get_inputs(), inputs, purpose)
+        _check_signature(where, 'output', self._session.get_outputs(), outputs, purpose)
         self.inputs = {name: np.zeros(shape, np.float32) for name, shape in inputs.items()}
         self.outputs = {name: np.zeros(shape, np.float32) for name, shape in outputs.items()}
         self._binding = self._session.io_binding()
-        for arrays, bind in ((self.inputs, self._binding.bind_input),
-                             (self.outputs, self._binding.bind_output)):
+        for arrays, bind in (
+            (self.inputs, self._binding.bind_input),
+            (self.outputs, self._binding.bind_output),
+        ):
             for name, array in arrays.items():
                 bind(name, 'cpu', 0, np.float32, array.shape, array.ctypes.data)
 
@@ -71,7 +78,7 @@ class OnnxGraph:
             ) from error
 
 
-def _require(
+def _check_signature(
     where: str, what: str, nodes: list, wanted: Mapping[str, tuple[int, ...]], purpose: str
 ) -> None:
     """LiquidPilotError unless the graph has exactly these inputs or outputs."""
@@ -81,7 +88,8 @@ def _require(
         text = ', '.join(f'{name!r} of shape {list(shape)}' for name, shape in wanted.items())
         has = ', '.join(f'{name!r} {kind} {shape}' for name, kind, shape in found) or 'none'
         raise LiquidPilotError(
-            f'{where}: its {what} must be {text}, float32, and is {has[:300]}; {purpose}')
+            f'{where}: its {what} must be {text}, float32, and is {has[:300]}; {purpose}'
+        )
 
 
 def _reason(error: Exception) -> str:
@@ -91,17 +99,21 @@ def _reason(error: Exception) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _bounded_memory() -> bool:
+def _register_bounded_arena() -> bool:
     """Give the process's graphs one bounded arena; False where this ONNX Runtime cannot.
 
     A file of a hundred bytes can ask for a tensor that fills the machine.
     """
     try:
         memory = onnxruntime.OrtMemoryInfo(
-            'Cpu', onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0,
-            onnxruntime.OrtMemType.DEFAULT)
+            'Cpu',
+            onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+            0,
+            onnxruntime.OrtMemType.DEFAULT,
+        )
         onnxruntime.create_and_register_allocator(
-            memory, onnxruntime.OrtArenaCfg({'max_mem': _MOST_MEMORY_BYTES}))
+            memory, onnxruntime.OrtArenaCfg({'max_mem': _MAX_ARENA_BYTES})
+        )
     except Exception:  # another library in this process was first, or an older ONNX Runtime
         return False
     return True

@@ -13,11 +13,11 @@ import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
-from liquid_pilot.liquid.precompile import compile_ahead
+from liquid_pilot.liquid.precompile import precompile_kernels
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales
-from liquid_pilot.onboard.inference.onnx_session import OnnxGraph
-from liquid_pilot.pilot_file import GRAPH_CORES, PilotFile
-from liquid_pilot.utils.release_memory import release_code
+from liquid_pilot.onboard.inference.onnx_session import OnnxSession
+from liquid_pilot.pilot_file import ONNX_CORE_TYPES, PilotFile
+from liquid_pilot.utils.release_memory import release_code_pages
 
 
 class Core(Protocol):
@@ -80,9 +80,9 @@ class LtcCore:
 
     def warm_up(self) -> None:
         """See Core; the compiler runs elsewhere, and gives back the memory of its code here."""
-        compile_ahead()
+        precompile_kernels()
         self._dynamics.warm_up()
-        release_code('libllvmlite')
+        release_code_pages('libllvmlite')
 
 
 class OnnxCore:
@@ -100,9 +100,12 @@ class OnnxCore:
         self, model: bytes, inputs: int, neurons: int, motors: int, where: str = 'core.onnx'
     ) -> None:
         self.neurons, self.inputs, self.motors = neurons, inputs, motors
-        self._graph = OnnxGraph(
-            model, {'state': (1, neurons), 'inputs': (1, inputs), 'dt': (1, 1)},
-            {'state_after': (1, neurons), 'output': (1, motors)}, 1, where,
+        self._graph = OnnxSession(
+            model,
+            {'state': (1, neurons), 'inputs': (1, inputs), 'dt': (1, 1)},
+            {'state_after': (1, neurons), 'output': (1, motors)},
+            1,
+            where,
             'export the core for the features and the state_size in pilot.json',
         )
         given, made = self._graph.inputs, self._graph.outputs
@@ -140,7 +143,8 @@ def _refuse_scales(scales: CoreScales | None) -> None:
     if scales is not None:
         raise LiquidPilotError(
             'only a liquid core has time constants that can be scaled; fly this one without '
-            'adaptation of the core')
+            'adaptation of the core'
+        )
 
 
 def make_core(pilot: PilotFile) -> Core:
@@ -149,11 +153,16 @@ def make_core(pilot: PilotFile) -> Core:
     core = specification.core
     if core['type'] == 'ltc':
         return LtcCore(pilot.parameters, int(core['unfolds']))
-    if core['type'] in GRAPH_CORES:
+    if core['type'] in ONNX_CORE_TYPES:
         # Six IMU values go beside the features; a command has four.
         return OnnxCore(
-            pilot.core_graph, specification.features + 6, int(core['state_size']), 4,
-            f'{pilot.path}/core.onnx')
-    known = ', '.join(('ltc', *GRAPH_CORES))
+            pilot.core_graph,
+            specification.features + 6,
+            int(core['state_size']),
+            4,
+            f'{pilot.path}/core.onnx',
+        )
+    known = ', '.join(('ltc', *ONNX_CORE_TYPES))
     raise LiquidPilotError(
-        f'{pilot.path}/pilot.json: core type {core["type"]!r} is not known; known: {known}')
+        f'{pilot.path}/pilot.json: core type {core["type"]!r} is not known; known: {known}'
+    )

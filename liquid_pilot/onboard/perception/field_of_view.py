@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from liquid_pilot.interfaces import CameraGeometry, DistortedCamera, ObservationError
 
-_SNAP = 0.02
+_SNAP_TOLERANCE = 0.02
 """Relative change of field of view accepted to reach an integer scale (10x faster to resize)."""
-MISSING = 0.03
+MAX_MISSING_FRACTION = 0.03
 """Share of the pilot's view, in width or height, that a camera may lack before it is refused.
 
 An axis a little off the centre, as every calibration finds it, must not ground a camera; the view
@@ -45,7 +45,7 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
     when it lacks more than 3 % of the target's view; the message gives degrees.
     """
     check_calibrated(source)
-    x_scale, y_scale = check_scale(source, width, height)
+    x_scale, y_scale = checked_image_scale(source, width, height)
     # Along each axis a ray at tangent t falls on c + f * t; edges of the target give the span.
     left = source.cx - source.fx * target.cx / target.fx
     right = source.cx + source.fx * (target.width - target.cx) / target.fx
@@ -53,9 +53,9 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
     bottom = source.cy + source.fy * (target.height - target.cy) / target.fy
     missing_x = (max(0.0, -left) + max(0.0, right - source.width)) / (right - left)
     missing_y = (max(0.0, -top) + max(0.0, bottom - source.height)) / (bottom - top)
-    if missing_x > MISSING or missing_y > MISSING:
+    if missing_x > MAX_MISSING_FRACTION or missing_y > MAX_MISSING_FRACTION:
         raise ObservationError(
-            f'camera: it sees {degrees(source)}, and the pilot needs {degrees(target)} about '
+            f'camera: it sees {format_fov(source)}, and the pilot needs {format_fov(target)} about '
             'its axis; use a wider lens or a pilot trained for this camera'
         )
     x, cut_width = _span(
@@ -67,7 +67,7 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
     return Crop(x, y, cut_width, cut_height)
 
 
-def read_camera(info: Any, rectified: bool = False) -> CameraGeometry:
+def camera_from_info(info: Any, rectified: bool = False) -> CameraGeometry:
     """The camera of a sensor_msgs/CameraInfo, whichever library unpacked it; nothing is checked.
 
     A DistortedCamera where it names distortion. `rectified`: of the images that image_proc makes
@@ -84,7 +84,7 @@ def read_camera(info: Any, rectified: bool = False) -> CameraGeometry:
     return DistortedCamera(*pinhole, str(info.distortion_model), coefficients)
 
 
-def check_scale(source: CameraGeometry, width: int, height: int) -> tuple[float, float]:
+def checked_image_scale(source: CameraGeometry, width: int, height: int) -> tuple[float, float]:
     """What an image is larger than its camera_info, along both axes; ObservationError if unlike."""
     x_scale, y_scale = width / source.width, height / source.height
     if abs(x_scale / y_scale - 1.0) > 0.01:
@@ -114,14 +114,14 @@ def _span(centre: float, extent: float, target: int, size: int) -> tuple[int, in
     """Start and length in whole pixels, a multiple of the target where that is near enough."""
     factor = max(1, round(extent / target))
     snapped = factor * target
-    if snapped <= size and abs(snapped / extent - 1.0) <= _SNAP:
+    if snapped <= size and abs(snapped / extent - 1.0) <= _SNAP_TOLERANCE:
         return min(max(round(centre - 0.5 * snapped), 0), size - snapped), snapped
     start = min(max(round(centre - 0.5 * extent), 0), size - 1)
     end = min(max(round(centre + 0.5 * extent), start + 1), size)
     return start, end - start
 
 
-def degrees(camera: CameraGeometry) -> str:
+def format_fov(camera: CameraGeometry) -> str:
     """A field of view, in words."""
     across, down = math.degrees(camera.horizontal_fov_rad), math.degrees(camera.vertical_fov_rad)
     return f'{across:.1f} x {down:.1f} degrees'

@@ -86,8 +86,9 @@ class Preprocessor:
     DistortedCamera is undone; False: its images are taken as they are.
     """
 
-    def __init__(self, target: CameraGeometry, source: CameraGeometry | None = None,
-                 rectify: bool = True) -> None:
+    def __init__(
+        self, target: CameraGeometry, source: CameraGeometry | None = None, rectify: bool = True
+    ) -> None:
         # A pool of OpenCV's own would fight with the other processes over the few cores.
         cv2.setNumThreads(1)
         self.target = target
@@ -144,8 +145,9 @@ class Preprocessor:
             self._format = layout
         return self._read(data)
 
-    def _crop(self, source: CameraGeometry | None, width: int, height: int
-              ) -> tuple[Crop, Rectification | None]:
+    def _crop(
+        self, source: CameraGeometry | None, width: int, height: int
+    ) -> tuple[Crop, Rectification | None]:
         """What is cut out of an image, and what is made of that."""
         if source is None:
             return centre_crop(self.target, width, height), None
@@ -163,10 +165,10 @@ class Preprocessor:
         """Decide the crop and make the buffers for one image format; returns the reader."""
         target = self.target
         crop, rectified = self._crop(self._source, width, height)
-        left, inner_left, cut_width, inner_width = _whole_cells(
+        left, inner_left, cut_width, inner_width = _align_to_cells(
             crop.left, crop.width, encoding.cell[0], encoding.least[0], width
         )
-        top, inner_top, cut_height, inner_height = _whole_cells(
+        top, inner_top, cut_height, inner_height = _align_to_cells(
             crop.top, crop.height, encoding.cell[1], encoding.least[1], height
         )
         read = _reader(encoding, Crop(left, top, cut_width, cut_height), step, big_endian)
@@ -252,7 +254,7 @@ def _bytes_of(data: bytes | bytearray | memoryview | np.ndarray) -> np.ndarray:
         raise ObservationError(f'image: the data is not a buffer of bytes ({error})') from error
 
 
-def _whole_cells(
+def _align_to_cells(
     start: int, length: int, cell: int, least: int, size: int
 ) -> tuple[int, int, int, int]:
     """Grow a span along one axis to whole cells inside the image, `least` pixels or more.

@@ -13,17 +13,20 @@ import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry, DistortedCamera, ObservationError
 from liquid_pilot.onboard.perception.field_of_view import (
-    MISSING,
+    MAX_MISSING_FRACTION,
     Crop,
     check_calibrated,
-    check_scale,
-    degrees,
+    checked_image_scale,
+    format_fov,
 )
 
-MODELS: dict[str, tuple[int, ...]] = {
-    'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,)}
+DISTORTION_MODELS: dict[str, tuple[int, ...]] = {
+    'plumb_bob': (4, 5),
+    'rational_polynomial': (8, 12, 14),
+    'equidistant': (4,),
+}
 """Distortion model to how many coefficients it may have."""
-_LARGEST_FACTOR = 16
+_MAX_OVERSAMPLING = 16
 """Pixels sampled per pixel of the pilot, along each axis, at most."""
 
 
@@ -35,11 +38,12 @@ class Rectification:
     lacks more than 3 % of the view.
     """
 
-    def __init__(self, target: CameraGeometry, source: DistortedCamera, width: int, height: int
-                 ) -> None:
-        _check(source)
-        scale = check_scale(source, width, height)
-        coarse = _through(source, _rays(target, 2), scale)
+    def __init__(
+        self, target: CameraGeometry, source: DistortedCamera, width: int, height: int
+    ) -> None:
+        _check_distortion(source)
+        scale = checked_image_scale(source, width, height)
+        coarse = _project(source, _rays(target, 2), scale)
         with np.errstate(over='ignore', invalid='ignore'):
             across, down = np.gradient(coarse, axis=1), np.gradient(coarse, axis=0)
             areas = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
@@ -47,18 +51,20 @@ class Rectification:
             # Far out the polynomials turn back, and show a ring of the image once more.
             raise ObservationError(
                 f'camera: its distortion ({source.model}) does not hold out to the '
-                f'{degrees(target)} that the pilot needs; calibrate it with the board near the '
-                "image's corners, or use a wider lens")
+                f'{format_fov(target)} that the pilot needs; calibrate it with the board near the '
+                "image's corners, or use a wider lens"
+            )
         inside = ((coarse >= 0.0) & (coarse <= (width, height))).all(axis=-1)
         lacks = 1.0 - float(inside.mean())
-        if lacks > MISSING:
+        if lacks > MAX_MISSING_FRACTION:
             raise ObservationError(
-                f'camera: {lacks:.0%} of the {degrees(target)} that the pilot needs lie outside '
-                'its image; use a wider lens or a pilot trained for this camera')
+                f'camera: {lacks:.0%} of the {format_fov(target)} that the pilot needs lie outside '
+                'its image; use a wider lens or a pilot trained for this camera'
+            )
         # As fine as the image where that is finest, so that nothing is skipped.
-        self.factor = min(max(math.ceil(2.0 * math.sqrt(areas.max()) - 0.02), 1), _LARGEST_FACTOR)
+        self.factor = min(max(math.ceil(2.0 * math.sqrt(areas.max()) - 0.02), 1), _MAX_OVERSAMPLING)
         # Positions count from the corner of a pixel, OpenCV's from its centre.
-        fine = _through(source, _rays(target, self.factor), scale) - 0.5
+        fine = _project(source, _rays(target, self.factor), scale) - 0.5
         fine = np.clip(fine, 0.0, (width - 1, height - 1))
         begin = np.floor(fine.min(axis=(0, 1))).astype(int)
         end = np.minimum(np.floor(fine.max(axis=(0, 1))).astype(int) + 2, (width, height))
@@ -70,23 +76,26 @@ class Rectification:
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """(h, w) or (h, w, channels) of `box` -> the view; valid until the next call."""
-        self._made = cv2.remap(pixels, *self._maps, cv2.INTER_LINEAR, dst=self._made,
-                               borderMode=cv2.BORDER_REPLICATE)
+        self._made = cv2.remap(
+            pixels, *self._maps, cv2.INTER_LINEAR, dst=self._made, borderMode=cv2.BORDER_REPLICATE
+        )
         return self._made
 
 
-def _check(source: DistortedCamera) -> None:
+def _check_distortion(source: DistortedCamera) -> None:
     check_calibrated(source)
-    counts = MODELS.get(source.model)
+    counts = DISTORTION_MODELS.get(source.model)
     if counts is None:
         raise ObservationError(
-            f'camera: the distortion model {source.model!r} is not known ({", ".join(MODELS)} '
-            'are); rectify before the pilot (image_proc), and set `rectified` to true')
+            f'camera: the distortion model {source.model!r} is not known ({", ".join(DISTORTION_MODELS)} '
+            'are); rectify before the pilot (image_proc), and set `rectified` to true'
+        )
     if len(source.coefficients) not in counts or not all(map(math.isfinite, source.coefficients)):
         raise ObservationError(
             f'camera: camera_info has the coefficients {list(source.coefficients)} for '
             f'{source.model}, which needs {" or ".join(map(str, counts))} finite ones; '
-            'calibrate the camera')
+            'calibrate the camera'
+        )
 
 
 def _rays(target: CameraGeometry, factor: int) -> np.ndarray:
@@ -96,7 +105,7 @@ def _rays(target: CameraGeometry, factor: int) -> np.ndarray:
     return np.stack(np.meshgrid(x, y), axis=-1)
 
 
-def _through(source: DistortedCamera, rays: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+def _project(source: DistortedCamera, rays: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     """(h, w, 2) where rays meet the image, in pixels from its upper left corner."""
     flat = np.concatenate([rays.reshape(-1, 2), np.ones((rays.size // 2, 1))], axis=1)
     matrix = np.array([[source.fx, 0.0, source.cx], [0.0, source.fy, source.cy], [0.0, 0.0, 1.0]])

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from liquid_pilot.interfaces import LiquidPilotError, VehicleState
 from liquid_pilot.onboard.geometry import heading_rad, into_world, unit_quaternion
 
-Values = tuple[float, float, float, float]
+CommandValues = tuple[float, float, float, float]
 """Of a command: forward, left, up and yaw rate."""
 
 
 @dataclass(frozen=True)
-class Fence:
+class Geofence:
     """How far, and how high above it, from where the guard was engaged; 0: no such limit."""
 
     radius_m: float = 0.0
@@ -32,15 +32,18 @@ class Fence:
         """Refuse what bounds nothing."""
         every = (self.radius_m, self.ceiling_m, self.reaction_s, self.braking_m_s2)
         if not all(map(math.isfinite, every)) or min(every) < 0.0 or self.braking_m_s2 == 0.0:
-            raise LiquidPilotError('fence: radius, ceiling and reaction must be finite and >= 0, '
-                                   f'braking > 0, not {every}')
+            raise LiquidPilotError(
+                'fence: radius, ceiling and reaction must be finite and >= 0, '
+                f'braking > 0, not {every}'
+            )
 
     def __bool__(self) -> bool:
         """Whether there is one."""
         return self.radius_m > 0.0 or self.ceiling_m > 0.0
 
-    def contain(self, values: Values, vehicle: VehicleState,
-                home_enu_m: tuple[float, float, float]) -> tuple[Values, str]:
+    def contain(
+        self, values: CommandValues, vehicle: VehicleState, home_enu_m: tuple[float, float, float]
+    ) -> tuple[CommandValues, str]:
         """The command, slowed as far as it leads out, and why; empty when it is as it was.
 
         It must be possible to react and to brake before the fence, in the direction of the command,
@@ -50,16 +53,20 @@ class Fence:
         """
         forward, left, up, yaw_rate = values
         reason = ''
-        velocity = into_world(
-            unit_quaternion(vehicle.orientation_wxyz), vehicle.velocity_flu_m_s)
+        velocity = into_world(unit_quaternion(vehicle.orientation_wxyz), vehicle.velocity_flu_m_s)
         here = tuple(map(operator.sub, vehicle.position_enu_m, home_enu_m))
-        later = tuple(place + self.reaction_s * speed
-                      for place, speed in zip(here, velocity, strict=True))
+        later = tuple(
+            place + self.reaction_s * speed for place, speed in zip(here, velocity, strict=True)
+        )
         speed = math.hypot(forward, left)
         if self.radius_m > 0.0 and speed > 0.0:
             course = heading_rad(vehicle.orientation_wxyz) + math.atan2(left, forward)
-            allowed = self._speed(*(self._room(place, math.cos(course), math.sin(course))
-                                    for place in (here, later)))
+            allowed = self._speed(
+                *(
+                    self._distance_to_boundary(place, math.cos(course), math.sin(course))
+                    for place in (here, later)
+                )
+            )
             if speed > allowed:
                 forward, left = forward * allowed / speed, left * allowed / speed
                 reason = f'fence: it is {self.radius_m:g} m from where it was engaged'
@@ -70,10 +77,10 @@ class Fence:
                 reason = f'fence: it is {self.ceiling_m:g} m above where it was engaged'
         return (forward, left, up, yaw_rate), reason
 
-    def _room(self, place: tuple[float, ...], east: float, north: float) -> float:
+    def _distance_to_boundary(self, place: tuple[float, ...], east: float, north: float) -> float:
         """How far a straight course, a unit vector, leads before it leads (further) out."""
         ahead = -(place[0] * east + place[1] * north)
-        inside = ahead * ahead + self.radius_m**2 - place[0]**2 - place[1]**2
+        inside = ahead * ahead + self.radius_m**2 - place[0] ** 2 - place[1] ** 2
         if inside < 0.0:
             # Outside, on a course that misses the circle: towards it as far as it comes closer.
             return ahead
@@ -87,5 +94,7 @@ class Fence:
         """
         held = self.reaction_s * self.braking_m_s2
         twice = 2.0 * self.braking_m_s2
-        return min(math.sqrt(held * held + twice * max(room_m, 0.0)) - held,
-                   math.sqrt(twice * max(later_m, 0.0)))
+        return min(
+            math.sqrt(held * held + twice * max(room_m, 0.0)) - held,
+            math.sqrt(twice * max(later_m, 0.0)),
+        )

@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, Command, VehicleLimits, VehicleState
-from liquid_pilot.onboard.safety.geofence import Fence
+from liquid_pilot.onboard.safety.geofence import Geofence
 
 DISENGAGED = 'disengaged'
 ENGAGED = 'engaged'
@@ -29,12 +29,15 @@ SAFE = 'safe'
 STOPPED = 'stopped'
 OVERRIDDEN = 'overridden'
 STATES = (DISENGAGED, ENGAGED, SAFE, STOPPED, OVERRIDDEN)
-SILENT = (DISENGAGED, OVERRIDDEN)
+SILENT_STATES = (DISENGAGED, OVERRIDDEN)
 """States in which nothing is sent: somebody else may have the vehicle."""
 
 TRANSITIONS: dict[tuple[str, str], str] = {
-    (DISENGAGED, 'engage'): ENGAGED, (SAFE, 'engage'): ENGAGED, (STOPPED, 'engage'): ENGAGED,
-    (ENGAGED, 'disengage'): DISENGAGED, (SAFE, 'disengage'): DISENGAGED,
+    (DISENGAGED, 'engage'): ENGAGED,
+    (SAFE, 'engage'): ENGAGED,
+    (STOPPED, 'engage'): ENGAGED,
+    (ENGAGED, 'disengage'): DISENGAGED,
+    (SAFE, 'disengage'): DISENGAGED,
     **{(state, 'stop'): STOPPED for state in (DISENGAGED, ENGAGED, SAFE)},
     **{(state, 'override'): OVERRIDDEN for state in (DISENGAGED, ENGAGED, SAFE, STOPPED)},
     (OVERRIDDEN, 'override ends'): DISENGAGED,
@@ -44,15 +47,15 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 """(state, event) to the next state; what is not here leaves the state as it is. While distrust
 lasts, and while checks fail, `engage` is refused, and no command is good."""
 
-FIRST_STEP_S = 0.05
+INITIAL_SLEW_STEP_S = 0.05
 """Elapsed time that the slew limit reckons with for a command that has no predecessor."""
-LONGEST_STEP_S = 0.1
+MAX_SLEW_STEP_S = 0.1
 """No gap between two stamps allows a larger change than this one."""
 FUTURE_TOLERANCE_S = 0.1
 """How far a stamp may lie ahead of the clock (clocks of two machines differ a little)."""
-_FAR_M = 1e7
+_MAX_POSITION_M = 1e7
 """No position is farther from where its frame begins."""
-_STAMP_END_NS = 2**31 * NANOSECONDS_PER_SECOND
+_MAX_STAMP_NS = 2**31 * NANOSECONDS_PER_SECOND
 """A ROS stamp counts seconds in an int32: anything outside cannot be sent on."""
 
 
@@ -79,19 +82,19 @@ class Guard:
     A `now_s` that is not finite or goes back counts as a time-out.
     """
 
-    def __init__(self, limits: VehicleLimits, fence: Fence | None = None) -> None:
+    def __init__(self, limits: VehicleLimits, fence: Geofence | None = None) -> None:
         self.limits = limits
-        fence = fence or Fence()
+        fence = fence or Geofence()
         # A fence that reckons with more braking than the slew limit allows would be overrun.
         self._fence = replace(fence, braking_m_s2=min(fence.braking_m_s2, *limits.slew[:3]))
         self._home: tuple[float, float, float] | None = None
-        self._distrust = ''
+        self._inhibit_reason = ''
         self._state = DISENGAGED
         self._reason = 'not engaged'
         self._output = limits.safe_command
         self._output_stamp_ns = 0
         self._accepted_stamp_ns: int | None = None
-        self._order_stamp_ns: int | None = None
+        self._last_command_stamp_ns: int | None = None
         self._since_s = 0.0
 
     @property
@@ -116,10 +119,10 @@ class Guard:
             return False, f'not engaged: {self._reason}'
         if self._state == ENGAGED:
             return True, 'already engaged'
-        failing = [*failing, *([self._distrust] if self._distrust else [])]
+        failing = [*failing, *([self._inhibit_reason] if self._inhibit_reason else [])]
         if failing:
             return False, f'not engaged: {"; ".join(failing)}'
-        self._become(ENGAGED, 'waiting for the first command')
+        self._enter_state(ENGAGED, 'waiting for the first command')
         self._since_s, self._home = now_s, None
         return True, 'engaged'
 
@@ -129,7 +132,7 @@ class Guard:
             return True, 'stopped already; engage to fly again'
         if self._state == OVERRIDDEN:
             return True, f'disengaged already: {self._reason}'
-        self._become(DISENGAGED, 'not engaged')
+        self._enter_state(DISENGAGED, 'not engaged')
         return True, 'disengaged'
 
     def stop(self, now_s: float) -> tuple[bool, str]:
@@ -139,7 +142,7 @@ class Guard:
         """
         if self._state == OVERRIDDEN:
             return False, f'nothing to stop: {self._reason}'
-        self._become(STOPPED, 'stopped; engage to fly again')
+        self._enter_state(STOPPED, 'stopped; engage to fly again')
         return True, 'stopped: the safe command holds until engaged again'
 
     def override(self, reason: str) -> None:
@@ -148,18 +151,18 @@ class Guard:
         Silent at once and for as long as it lasts. Nothing flies again by itself afterwards.
         """
         if reason:
-            self._become(OVERRIDDEN, reason)
+            self._enter_state(OVERRIDDEN, reason)
         elif self._state == OVERRIDDEN:
-            self._become(DISENGAGED, 'not engaged: a human had the vehicle')
+            self._enter_state(DISENGAGED, 'not engaged: a human had the vehicle')
 
     def distrust(self, reason: str) -> None:
         """Why no command can be trusted from now on, in words; empty: they can again.
 
         For what only the surroundings know, such as two publishers of commands.
         """
-        self._distrust = reason
+        self._inhibit_reason = reason
         if reason and self._state == ENGAGED:
-            self._become(SAFE, f'{reason}: safe command')
+            self._enter_state(SAFE, f'{reason}: safe command')
 
     def check(self, now_s: float) -> Decision:
         """Decide without a command (the watchdog): holds what left last, or the safe command.
@@ -171,8 +174,13 @@ class Guard:
         self._expire(_number(now_s))
         return self._decision(self._reason)
 
-    def accept(self, command: Command, now_s: float, clock_ns: int | None = None,
-               vehicle: VehicleState | None = None) -> Decision:
+    def accept(
+        self,
+        command: Command,
+        now_s: float,
+        clock_ns: int | None = None,
+        vehicle: VehicleState | None = None,
+    ) -> Decision:
         """Decide on an arriving command.
 
         `vehicle` is the newest odometry, which a fence needs; None when there is none, or none
@@ -189,7 +197,7 @@ class Guard:
         if self._state not in (ENGAGED, SAFE):
             return self._decision(self._reason)
         stamp_ns = _integer(command[0])
-        if stamp_ns is None or not 0 <= stamp_ns < _STAMP_END_NS:
+        if stamp_ns is None or not 0 <= stamp_ns < _MAX_STAMP_NS:
             return self._decision('command dropped: its stamp is not a time')
         values = tuple(_number(value) for value in command[1:])
         if len(values) != 4 or not all(map(math.isfinite, values)):
@@ -202,31 +210,32 @@ class Guard:
                 return self._decision(stale)
         if stamp_ns == self._accepted_stamp_ns:
             return self._decision('command dropped: its stamp was answered already')
-        if self._order_stamp_ns is not None and stamp_ns < self._order_stamp_ns:
+        if self._last_command_stamp_ns is not None and stamp_ns < self._last_command_stamp_ns:
             return self._decision('command dropped: its stamp is older than the last one')
-        if self._distrust:
-            return self._refuse(stamp_ns, f'{self._distrust}: safe command')
+        if self._inhibit_reason:
+            return self._refuse(stamp_ns, f'{self._inhibit_reason}: safe command')
         # Before the fence: a command that no vehicle could fly says nothing about where it leads.
         values = self.limits.bounded(values)
         slowed = ''
         if self._fence:
-            if not _usable(vehicle):
+            if not _is_usable(vehicle):
                 return self._refuse(stamp_ns, 'fence: no usable odometry: safe command')
             if self._home is None:
                 self._home = tuple(map(float, vehicle.position_enu_m))
             values, slowed = self._fence.contain(values, vehicle, self._home)
         return self._pass(stamp_ns, values, now_s, slowed)
 
-    def _pass(self, stamp_ns: int, values: tuple[float, ...], now_s: float, slowed: str
-              ) -> Decision:
+    def _pass(
+        self, stamp_ns: int, values: tuple[float, ...], now_s: float, slowed: str
+    ) -> Decision:
         """Slew-limit what is bounded, and let it through."""
-        step_s = FIRST_STEP_S
-        if self._order_stamp_ns is not None:
-            step_s = (stamp_ns - self._order_stamp_ns) / NANOSECONDS_PER_SECOND
-            step_s = min(step_s, LONGEST_STEP_S)
+        step_s = INITIAL_SLEW_STEP_S
+        if self._last_command_stamp_ns is not None:
+            step_s = (stamp_ns - self._last_command_stamp_ns) / NANOSECONDS_PER_SECOND
+            step_s = min(step_s, MAX_SLEW_STEP_S)
         self._output = self.limits.slewed(values, self._output, step_s)
         self._state, self._reason = ENGAGED, ''
-        self._output_stamp_ns = self._accepted_stamp_ns = self._order_stamp_ns = stamp_ns
+        self._output_stamp_ns = self._accepted_stamp_ns = self._last_command_stamp_ns = stamp_ns
         self._since_s = now_s
         return self._decision(slowed, fresh=True)
 
@@ -257,26 +266,33 @@ class Guard:
         # Written so that NaN and a clock that went back count as expired.
         if 0.0 <= now_s - self._since_s <= self.limits.command_timeout_s:
             return
-        self._become(SAFE, f'no good command for {self.limits.command_timeout_s:g} s: safe command')
+        self._enter_state(
+            SAFE, f'no good command for {self.limits.command_timeout_s:g} s: safe command'
+        )
 
-    def _become(self, state: str, reason: str) -> None:
+    def _enter_state(self, state: str, reason: str) -> None:
         """Enter a state in which the safe command holds and time starts anew."""
         self._state, self._reason = state, reason
         self._output = self.limits.safe_command
-        self._order_stamp_ns = None
+        self._last_command_stamp_ns = None
 
     def _decision(self, reason: str, fresh: bool = False) -> Decision:
         return Decision(Command(self._output_stamp_ns, *self._output), self._state, reason, fresh)
 
 
-def _usable(vehicle: VehicleState | None) -> bool:
+def _is_usable(vehicle: VehicleState | None) -> bool:
     """Whether position, velocity and attitude are there and of this world."""
     if vehicle is None:
         return False
-    values = [_number(value) for value in (
-        *vehicle.orientation_wxyz, *vehicle.position_enu_m, *vehicle.velocity_flu_m_s)]
+    values = [
+        _number(value)
+        for value in (*vehicle.orientation_wxyz, *vehicle.position_enu_m, *vehicle.velocity_flu_m_s)
+    ]
     # Written so that NaN is not usable.
-    return all(abs(value) < _FAR_M for value in values) and 0.5 < math.hypot(*values[:4]) < 2.0
+    return (
+        all(abs(value) < _MAX_POSITION_M for value in values)
+        and 0.5 < math.hypot(*values[:4]) < 2.0
+    )
 
 
 def _number(value: float) -> float:

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-FITS, UNFIT, UNKNOWN, UNCHECKED = 'fits', 'does not fit', 'not known', 'not checked'
+GEOMETRY_MATCHES, GEOMETRY_DIFFERS, GEOMETRY_UNKNOWN, GEOMETRY_UNCHECKED = (
+    'fits',
+    'does not fit',
+    'not known',
+    'not checked',
+)
 """What a pilot says of the camera's geometry."""
 
 
@@ -33,14 +38,16 @@ class Readiness(NamedTuple):
 
     def values(self) -> dict[str, str]:
         """As /diagnostics has them, but for state and problem."""
-        return {name: value if isinstance(value, str) else f'{value:.3f}'
-                for name, value in zip(self._fields[2:], self[2:], strict=True)}
+        return {
+            name: value if isinstance(value, str) else f'{value:.3f}'
+            for name, value in zip(self._fields[2:], self[2:], strict=True)
+        }
 
     @classmethod
     def from_values(cls, state: str, problem: str, values: Mapping[str, str]) -> Readiness:
         """From what /diagnostics says; what is missing or no number is NaN."""
         numbers = [_number(values.get(name, '')) for name in cls._fields[2:-1]]
-        return cls(state, problem, *numbers, values.get('geometry', UNKNOWN))
+        return cls(state, problem, *numbers, values.get('geometry', GEOMETRY_UNKNOWN))
 
 
 class VehicleStatus(NamedTuple):
@@ -57,21 +64,22 @@ class VehicleStatus(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Requirements:
+class PreflightRequirements:
     """What is asked for."""
 
-    least_rate: float = 0.5
+    min_camera_rate_ratio: float = 0.5
     """Camera rate as a share of training's."""
     imu_rate_hz: float = 15.0
     frame_age_s: float | None = 0.5
     """Stamps may be as old as this, and FUTURE_S ahead; None: clocks are not compared."""
-    needs_mode: bool = False
+    requires_offboard_mode: bool = False
     """The autopilot must be in the mode that takes our commands before they come."""
-    future_s: float = 0.1
+    future_tolerance_s: float = 0.1
 
 
-def failing(pilot: Readiness | None, vehicle: VehicleStatus | None, required: Requirements
-            ) -> list[str]:
+def failed_checks(
+    pilot: Readiness | None, vehicle: VehicleStatus | None, required: PreflightRequirements
+) -> list[str]:
     """What does not hold, each in a few words that say what to do; empty: all clear.
 
     Args:
@@ -79,44 +87,54 @@ def failing(pilot: Readiness | None, vehicle: VehicleStatus | None, required: Re
         vehicle: None: this vehicle says nothing of itself.
         required: what is asked for.
     """
-    return [*_of_the_pilot(pilot, required),
-            *([] if vehicle is None else _of_the_vehicle(vehicle, required))]
+    return [
+        *_failed_pilot_checks(pilot, required),
+        *([] if vehicle is None else _failed_vehicle_checks(vehicle, required)),
+    ]
 
 
-def _of_the_pilot(pilot: Readiness | None, required: Requirements) -> list[str]:
+def _failed_pilot_checks(pilot: Readiness | None, required: PreflightRequirements) -> list[str]:
     if pilot is None:
         return ['the pilot says nothing on /diagnostics; start it']
     if pilot.state == 'loading':
         return ['the pilot is still loading; wait']
     found = []
     # Written so that NaN fails.
-    least_hz = required.least_rate * pilot.trained_rate_hz
+    least_hz = required.min_camera_rate_ratio * pilot.trained_rate_hz
     if not pilot.camera_rate_hz >= least_hz:
-        found.append(f'camera: {_shown(pilot.camera_rate_hz)} frames/s, at least {least_hz:.3g} '
-                     f'are needed (trained at {_shown(pilot.trained_rate_hz)})')
+        found.append(
+            f'camera: {_format_number(pilot.camera_rate_hz)} frames/s, at least {least_hz:.3g} '
+            f'are needed (trained at {_format_number(pilot.trained_rate_hz)})'
+        )
     if not pilot.imu_rate_hz >= required.imu_rate_hz:
-        found.append(f'imu: {_shown(pilot.imu_rate_hz)} samples/s, at least '
-                     f'{required.imu_rate_hz:g} are needed')
+        found.append(
+            f'imu: {_format_number(pilot.imu_rate_hz)} samples/s, at least '
+            f'{required.imu_rate_hz:g} are needed'
+        )
     if required.frame_age_s is not None:
         for name, age_s in (('camera', pilot.frame_age_s), ('imu', pilot.imu_age_s)):
-            if not -required.future_s <= age_s <= required.frame_age_s:
-                found.append(f'{name}: its stamps are {_shown(age_s)} s old by the ROS clock; '
-                             'synchronise the clocks, or set check_age to false')
-    if pilot.geometry in (UNFIT, UNKNOWN):
-        found.append(f"camera: whether its field of view is the pilot file's: {pilot.geometry}; "
-                     'see what the pilot says')
+            if not -required.future_tolerance_s <= age_s <= required.frame_age_s:
+                found.append(
+                    f'{name}: its stamps are {_format_number(age_s)} s old by the ROS clock; '
+                    'synchronise the clocks, or set check_age to false'
+                )
+    if pilot.geometry in (GEOMETRY_DIFFERS, GEOMETRY_UNKNOWN):
+        found.append(
+            f"camera: whether its field of view is the pilot file's: {pilot.geometry}; "
+            'see what the pilot says'
+        )
     if pilot.state == 'refusing' or (pilot.problem and not found):
         found.append(f'the pilot says "{pilot.problem}"')
     return found
 
 
-def _of_the_vehicle(vehicle: VehicleStatus, required: Requirements) -> list[str]:
+def _failed_vehicle_checks(vehicle: VehicleStatus, required: PreflightRequirements) -> list[str]:
     if vehicle.connected is False:
         return ['the autopilot is not connected']
     found = []
     if vehicle.estimator:
         found.append(f'the autopilot: {vehicle.estimator}')
-    if required.needs_mode and vehicle.obeys is False:
+    if required.requires_offboard_mode and vehicle.obeys is False:
         found.append(f'the autopilot is in mode {vehicle.mode or "?"}, which takes no commands')
     return found
 
@@ -128,5 +146,5 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _shown(value: float) -> str:
+def _format_number(value: float) -> str:
     return 'no' if math.isnan(value) else f'{value:.3g}'

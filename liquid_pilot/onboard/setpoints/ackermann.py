@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 from liquid_pilot.interfaces import Command, VehicleState
-from liquid_pilot.onboard.setpoints.settings import VehicleSettings
-from liquid_pilot.onboard.vehicles.action_scaling import curvature_of
+from liquid_pilot.onboard.setpoints.settings import AdapterSettings
+from liquid_pilot.onboard.vehicles.action_scaling import yaw_rate_to_curvature
 
 
 class AckermannSetpoint(NamedTuple):
@@ -28,15 +28,17 @@ class AckermannAdapter:
     """
 
     name = 'ackermann'
-    needs_state = False
+    needs_odometry = False
 
-    def __init__(self, settings: VehicleSettings | None = None) -> None:
-        self._settings = settings or VehicleSettings()
+    def __init__(self, settings: AdapterSettings | None = None) -> None:
+        self._settings = settings or AdapterSettings()
 
     def convert(self, command: Command, state: VehicleState | None = None) -> AckermannSetpoint:
-        """Speed in m/s, angle in rad within `most_steering_rad`."""
+        """Speed in m/s, angle in rad within `max_steering_angle_rad`."""
         s = self._settings
-        curvature = curvature_of(command.yaw_rate_rad_s, command.forward_m_s, s.least_speed_m_s)
+        curvature = yaw_rate_to_curvature(
+            command.yaw_rate_rad_s, command.forward_m_s, s.min_speed_m_s
+        )
         angle = math.atan(s.wheelbase_m * curvature)
-        angle = min(max(angle, -s.most_steering_rad), s.most_steering_rad)
+        angle = min(max(angle, -s.max_steering_angle_rad), s.max_steering_angle_rad)
         return AckermannSetpoint(command.stamp_ns, command.forward_m_s, angle)

@@ -12,7 +12,7 @@ class Adapter(Protocol):
 
     name: str
     """As in the registry."""
-    needs_state: bool
+    needs_odometry: bool
     """True when `convert` must be given odometry."""
 
     def convert(self, command: Command, state: VehicleState | None) -> NamedTuple:

@@ -12,7 +12,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.onboard.geometry import Quaternion, attitude_enu_ned
 from liquid_pilot.onboard.setpoints.attitude_thrust import AttitudeThrustAdapter
-from liquid_pilot.onboard.setpoints.settings import VehicleSettings
+from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 from liquid_pilot.onboard.setpoints.velocity_controller import VelocityGains
 
 
@@ -46,12 +46,13 @@ class AttitudeTargetAdapter:
     MOT_THST_HOVER). A wrong one leaves a steady error of the climb rate: the loop is proportional.
     """
 
-    needs_state = True
+    needs_odometry = True
 
-    def __init__(self, name: str, settings: VehicleSettings | None = None,
-                 gains: VelocityGains | None = None) -> None:
+    def __init__(
+        self, name: str, settings: AdapterSettings | None = None, gains: VelocityGains | None = None
+    ) -> None:
         self.name = name
-        self._settings = settings or VehicleSettings()
+        self._settings = settings or AdapterSettings()
         self._inner = AttitudeThrustAdapter(gains)
 
     def convert(self, command: Command, state: VehicleState | None) -> AttitudeTarget:
@@ -59,5 +60,9 @@ class AttitudeTargetAdapter:
         target: AttitudeThrust = self._inner.convert(command, state)
         share = target.thrust_m_s2 / STANDARD_GRAVITY_M_S2 * self._settings.hover_thrust
         return AttitudeTarget(
-            target.stamp_ns, target.orientation_wxyz, attitude_enu_ned(target.orientation_wxyz),
-            target.yaw_rate_rad_s, min(max(share, 0.0), 1.0))
+            target.stamp_ns,
+            target.orientation_wxyz,
+            attitude_enu_ned(target.orientation_wxyz),
+            target.yaw_rate_rad_s,
+            min(max(share, 0.0), 1.0),
+        )

@@ -10,7 +10,7 @@ class AttitudeThrustAdapter:
     """Body velocity and odometry -> attitude (FLU to ENU) and mass-normalised thrust (m/s^2)."""
 
     name = 'attitude_thrust'
-    needs_state = True
+    needs_odometry = True
 
     def __init__(self, gains: VelocityGains | None = None) -> None:
         self._controller = VelocityController(gains)

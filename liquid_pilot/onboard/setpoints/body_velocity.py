@@ -14,7 +14,7 @@ class BodyVelocityAdapter:
     """
 
     name = 'gazebo'
-    needs_state = True
+    needs_odometry = True
 
     def convert(self, command: Command, state: VehicleState | None) -> Command:
         """m/s and rad/s; ObservationError without an attitude."""

@@ -9,7 +9,7 @@ class CmdVelAdapter:
     """Passes the body velocity (m/s, heading frame FLU) and yaw rate (rad/s) on unchanged."""
 
     name = 'cmd_vel'
-    needs_state = False
+    needs_odometry = False
 
     def convert(self, command: Command, state: VehicleState | None = None) -> Command:
         """The command itself."""

@@ -6,9 +6,9 @@ import math
 from typing import NamedTuple
 
 from liquid_pilot.interfaces import Command, ObservationError, VehicleState
-from liquid_pilot.onboard.setpoints.settings import VehicleSettings
+from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 
-FLOOR_M = 0.05
+MIN_HEIGHT_M = 0.05
 """No height below this is asked for: landing is not the pilot's business."""
 
 
@@ -26,21 +26,27 @@ class HoverSetpoint(NamedTuple):
 class HoverAdapter:
     """Heading-frame velocity and odometry -> horizontal velocity and height.
 
-    The climb rate becomes the height that it leads to in `climb_lead_s`, from the height that the
+    The climb rate becomes the height that it leads to in `climb_lookahead_s`, from the height that the
     odometry has now: nothing is integrated, so nothing runs away.
     """
 
     name = 'crazyflie'
-    needs_state = True
+    needs_odometry = True
 
-    def __init__(self, settings: VehicleSettings | None = None) -> None:
-        self._settings = settings or VehicleSettings()
+    def __init__(self, settings: AdapterSettings | None = None) -> None:
+        self._settings = settings or AdapterSettings()
 
     def convert(self, command: Command, state: VehicleState | None) -> HoverSetpoint:
         """m/s, rad/s and m; ObservationError without a height."""
         if state is None or not math.isfinite(state.position_enu_m[2]):
-            raise ObservationError('crazyflie needs the height, and no odometry has one: check the '
-                                   'topic `odom`')
-        height = state.position_enu_m[2] + command.up_m_s * self._settings.climb_lead_s
-        return HoverSetpoint(command.stamp_ns, command.forward_m_s, command.left_m_s,
-                             command.yaw_rate_rad_s, max(height, FLOOR_M))
+            raise ObservationError(
+                'crazyflie needs the height, and no odometry has one: check the topic `odom`'
+            )
+        height = state.position_enu_m[2] + command.up_m_s * self._settings.climb_lookahead_s
+        return HoverSetpoint(
+            command.stamp_ns,
+            command.forward_m_s,
+            command.left_m_s,
+            command.yaw_rate_rad_s,
+            max(height, MIN_HEIGHT_M),
+        )

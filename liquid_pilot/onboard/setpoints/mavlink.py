@@ -17,42 +17,47 @@ from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attitude_mask
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityNed
 
-SILENT_S = 3.0
+HEARTBEAT_TIMEOUT_S = 3.0
 """Without a heartbeat for this long the autopilot is not connected (it sends one a second)."""
-OBEYING_MODES = ('OFFBOARD', 'GUIDED')
+OFFBOARD_MODES = ('OFFBOARD', 'GUIDED')
 """PX4's and ArduPilot's (Copter and Rover) mode that takes setpoints of a companion."""
-_ASK_S = 2.0
-_READ_BYTES, _MOST_READS = 4096, 500
+_REQUEST_PERIOD_S = 2.0
+_READ_BYTES, _MAX_READS = 4096, 500
 _MILLI_G_M_S2 = 9.80665e-3
-_ARMED = 128  # MAV_MODE_FLAG_SAFETY_ARMED
-_ONBOARD_COMPUTER = 191  # MAV_COMP_ID_ONBOARD_COMPUTER
-_COMPANION = 18  # MAV_TYPE_ONBOARD_CONTROLLER
-_NO_AUTOPILOT = 8  # MAV_AUTOPILOT_INVALID
-_ACTIVE = 4  # MAV_STATE_ACTIVE
-_LOCAL_NED = 1  # MAV_FRAME_LOCAL_NED
-_SET_INTERVAL = 511  # MAV_CMD_SET_MESSAGE_INTERVAL
+_MAV_MODE_FLAG_SAFETY_ARMED = 128  # MAV_MODE_FLAG_SAFETY_ARMED
+_MAV_COMP_ID_ONBOARD_COMPUTER = 191  # MAV_COMP_ID_ONBOARD_COMPUTER
+_MAV_TYPE_ONBOARD_CONTROLLER = 18  # MAV_TYPE_ONBOARD_CONTROLLER
+_MAV_AUTOPILOT_INVALID = 8  # MAV_AUTOPILOT_INVALID
+_MAV_STATE_ACTIVE = 4  # MAV_STATE_ACTIVE
+_MAV_FRAME_LOCAL_NED = 1  # MAV_FRAME_LOCAL_NED
+_MAV_CMD_SET_MESSAGE_INTERVAL = 511  # MAV_CMD_SET_MESSAGE_INTERVAL
 VELOCITY_AND_YAW_RATE = 0b0101_1100_0111
 """POSITION_TARGET_TYPEMASK: position, acceleration and yaw are ignored."""
 ATTITUDE_ESTIMATED, VELOCITY_ESTIMATED, NO_AIDING = 1, 2 | 4, 128
 """Of ESTIMATOR_STATUS (PX4) and EKF_STATUS_REPORT (ArduPilot), which agree in these bits."""
-_ARDUPILOT = 3  # MAV_AUTOPILOT_ARDUPILOTMEGA
+_MAV_AUTOPILOT_ARDUPILOTMEGA = 3  # MAV_AUTOPILOT_ARDUPILOTMEGA
 # What is asked for: (message number, its type, Hz). Either autopilot ignores what it has not got.
-_WANTED = ((105, 'HIGHRES_IMU', 100.0), (27, 'RAW_IMU', 100.0), (31, 'ATTITUDE_QUATERNION', 50.0),
-           (32, 'LOCAL_POSITION_NED', 50.0), (230, 'ESTIMATOR_STATUS', 2.0),
-           (193, 'EKF_STATUS_REPORT', 2.0))
+_REQUESTED_MESSAGES = (
+    (105, 'HIGHRES_IMU', 100.0),
+    (27, 'RAW_IMU', 100.0),
+    (31, 'ATTITUDE_QUATERNION', 50.0),
+    (32, 'LOCAL_POSITION_NED', 50.0),
+    (230, 'ESTIMATOR_STATUS', 2.0),
+    (193, 'EKF_STATUS_REPORT', 2.0),
+)
 
 
-class Inertial(NamedTuple):
+class ImuReading(NamedTuple):
     """One IMU message; its stamp is for whoever received it, since the clocks differ."""
 
     angular_velocity_flu_rad_s: tuple[float, float, float]
     specific_force_flu_m_s2: tuple[float, float, float]
 
 
-class Heard(NamedTuple):
+class MavlinkUpdate(NamedTuple):
     """What came since the last call."""
 
-    imu: list[Inertial]
+    imu: list[ImuReading]
     state: VehicleState | None
     """Pose and velocity, when either half of it came anew; its stamp is 0, for the receiver."""
 
@@ -70,7 +75,9 @@ class MavlinkLink:
 
     def __init__(self, connection: Any, dialect: Any) -> None:
         self._connection = connection
-        self._mav = dialect.MAVLink(connection, srcSystem=1, srcComponent=_ONBOARD_COMPUTER)
+        self._mav = dialect.MAVLink(
+            connection, srcSystem=1, srcComponent=_MAV_COMP_ID_ONBOARD_COMPUTER
+        )
         self._mav.robust_parsing = True
         self._target: int | None = None
         self._component = 1
@@ -91,15 +98,17 @@ class MavlinkLink:
 
             connection = mavutil.mavlink_connection(url, baud=baud)
         except ImportError as error:
-            raise LiquidPilotError(f'the adapter mavlink needs pymavlink and pyserial ({error}): '
-                                   'pip install "liquid_pilot[mavlink]"') from None
+            raise LiquidPilotError(
+                f'the adapter mavlink needs pymavlink and pyserial ({error}): '
+                'pip install "liquid_pilot[mavlink]"'
+            ) from None
         except (OSError, ValueError) as error:
             raise LiquidPilotError(f'mavlink_url {url!r} cannot be opened: {error}') from error
         return cls(connection, ardupilotmega)
 
-    def poll(self, now_s: float) -> Heard:
+    def poll(self, now_s: float) -> MavlinkUpdate:
         """Take in all that has come; asks again for what is missing."""
-        imu: list[Inertial] = []
+        imu: list[ImuReading] = []
         moved = False
         for message in self._received():
             kind = message.get_type()
@@ -111,10 +120,10 @@ class MavlinkLink:
                 self._seen.add(kind)
                 moved |= self._on_message(kind, message, imu)
         self._ask(now_s)
-        return Heard(imu, self._state() if moved else None)
+        return MavlinkUpdate(imu, self._state() if moved else None)
 
     def _received(self) -> Iterator[Any]:
-        for _ in range(_MOST_READS):
+        for _ in range(_MAX_READS):
             try:
                 data = self._connection.recv(_READ_BYTES)
             except OSError:  # A serial adapter that was pulled out; it may come back.
@@ -124,7 +133,7 @@ class MavlinkLink:
             yield from self._mav.parse_buffer(data) or ()
 
     def _on_heartbeat(self, message: Any, now_s: float) -> None:
-        if message.autopilot == _NO_AUTOPILOT:
+        if message.autopilot == _MAV_AUTOPILOT_INVALID:
             return
         if self._target is None:
             self._target, self._component = message.get_srcSystem(), message.get_srcComponent()
@@ -133,20 +142,21 @@ class MavlinkLink:
         from pymavlink import mavutil
 
         self._heartbeat_s = now_s
-        self._ardupilot = message.autopilot == _ARDUPILOT
-        self._armed = bool(message.base_mode & _ARMED)
+        self._ardupilot = message.autopilot == _MAV_AUTOPILOT_ARDUPILOTMEGA
+        self._armed = bool(message.base_mode & _MAV_MODE_FLAG_SAFETY_ARMED)
         self._mode = mavutil.mode_string_v10(message)
 
-    def _on_message(self, kind: str, message: Any, imu: list[Inertial]) -> bool:
+    def _on_message(self, kind: str, message: Any, imu: list[ImuReading]) -> bool:
         """True when pose or velocity came."""
         if kind == 'HIGHRES_IMU':
-            imu.append(_inertial(message, 1.0, 1.0))
+            imu.append(_imu_reading(message, 1.0, 1.0))
         elif kind == 'RAW_IMU' and 'HIGHRES_IMU' not in self._seen:
-            imu.append(_inertial(message, 1e-3, _MILLI_G_M_S2))
+            imu.append(_imu_reading(message, 1e-3, _MILLI_G_M_S2))
         elif kind == 'ATTITUDE_QUATERNION':
             self._attitude = (
                 (message.q1, message.q2, message.q3, message.q4),
-                (message.rollspeed, message.pitchspeed, message.yawspeed))
+                (message.rollspeed, message.pitchspeed, message.yawspeed),
+            )
             return True
         elif kind == 'LOCAL_POSITION_NED':
             self._place = ((message.x, message.y, message.z), (message.vx, message.vy, message.vz))
@@ -159,51 +169,106 @@ class MavlinkLink:
         if self._attitude is None or self._place is None:
             return None
         attitude = attitude_enu_ned(self._attitude[0])
-        return VehicleState(0, enu_ned(self._place[0]), attitude,
-                            into_body(attitude, enu_ned(self._place[1])),
-                            flu_frd(self._attitude[1]))
+        return VehicleState(
+            0,
+            enu_ned(self._place[0]),
+            attitude,
+            into_body(attitude, enu_ned(self._place[1])),
+            flu_frd(self._attitude[1]),
+        )
 
     def _ask(self, now_s: float) -> None:
-        if self._target is None or now_s - self._asked_s < _ASK_S:
+        if self._target is None or now_s - self._asked_s < _REQUEST_PERIOD_S:
             return
         self._asked_s = now_s
-        for number, kind, rate_hz in _WANTED:
+        for number, kind, rate_hz in _REQUESTED_MESSAGES:
             if kind not in self._seen:
-                self._send('command_long', self._target, self._component, _SET_INTERVAL, 0, number,
-                           1e6 / rate_hz, 0, 0, 0, 0, 0)
+                self._send(
+                    'command_long',
+                    self._target,
+                    self._component,
+                    _MAV_CMD_SET_MESSAGE_INTERVAL,
+                    0,
+                    number,
+                    1e6 / rate_hz,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                )
 
     def status(self, now_s: float) -> VehicleStatus:
         """What the autopilot says of itself."""
-        connected = now_s - self._heartbeat_s <= SILENT_S
+        connected = now_s - self._heartbeat_s <= HEARTBEAT_TIMEOUT_S
         estimator = None
         if self._flags is not None:
             # Without aiding a velocity is estimated, but from nothing.
             velocity = 0 if self._flags & NO_AIDING else self._flags
-            lacking = [name for name, flags, bits in (
-                ('attitude', self._flags, ATTITUDE_ESTIMATED),
-                ('velocity', velocity, VELOCITY_ESTIMATED)) if flags & bits != bits]
+            lacking = [
+                name
+                for name, flags, bits in (
+                    ('attitude', self._flags, ATTITUDE_ESTIMATED),
+                    ('velocity', velocity, VELOCITY_ESTIMATED),
+                )
+                if flags & bits != bits
+            ]
             estimator = f'no estimate of {" and ".join(lacking)}' if lacking else ''
-        return VehicleStatus(connected, connected and self._armed, self._mode,
-                             connected and self._mode in OBEYING_MODES, estimator)
+        return VehicleStatus(
+            connected,
+            connected and self._armed,
+            self._mode,
+            connected and self._mode in OFFBOARD_MODES,
+            estimator,
+        )
 
     def heartbeat(self) -> None:
         """Say that a companion is there. Only with a fresh decision of the guard."""
-        self._send('heartbeat', _COMPANION, _NO_AUTOPILOT, 0, 0, _ACTIVE)
+        self._send(
+            'heartbeat',
+            _MAV_TYPE_ONBOARD_CONTROLLER,
+            _MAV_AUTOPILOT_INVALID,
+            0,
+            0,
+            _MAV_STATE_ACTIVE,
+        )
 
     def send_velocity(self, setpoint: VelocityNed) -> None:
         """SET_POSITION_TARGET_LOCAL_NED: velocity of the world and yaw rate."""
         if self._target is not None:
-            self._send('set_position_target_local_ned', _boot_ms(setpoint.stamp_ns), self._target,
-                       self._component, _LOCAL_NED, VELOCITY_AND_YAW_RATE, 0, 0, 0,
-                       *setpoint.velocity_ned_m_s, 0, 0, 0, 0, setpoint.yaw_rate_rad_s)
+            self._send(
+                'set_position_target_local_ned',
+                _boot_ms(setpoint.stamp_ns),
+                self._target,
+                self._component,
+                _MAV_FRAME_LOCAL_NED,
+                VELOCITY_AND_YAW_RATE,
+                0,
+                0,
+                0,
+                *setpoint.velocity_ned_m_s,
+                0,
+                0,
+                0,
+                0,
+                setpoint.yaw_rate_rad_s,
+            )
 
     def send_attitude(self, setpoint: AttitudeTarget) -> None:
         """SET_ATTITUDE_TARGET: attitude, yaw rate and thrust."""
         if self._target is not None:
-            self._send('set_attitude_target', _boot_ms(setpoint.stamp_ns), self._target,
-                       self._component, attitude_mask(self._ardupilot),
-                       setpoint.orientation_frd_ned_wxyz, 0, 0, -setpoint.yaw_rate_rad_s,
-                       setpoint.thrust)
+            self._send(
+                'set_attitude_target',
+                _boot_ms(setpoint.stamp_ns),
+                self._target,
+                self._component,
+                attitude_mask(self._ardupilot),
+                setpoint.orientation_frd_ned_wxyz,
+                0,
+                0,
+                -setpoint.yaw_rate_rad_s,
+                setpoint.thrust,
+            )
 
     def _send(self, name: str, *values: Any) -> None:
         try:
@@ -217,10 +282,10 @@ class MavlinkLink:
         self._connection.close()
 
 
-def _inertial(message: Any, rate_scale: float, force_scale: float) -> Inertial:
+def _imu_reading(message: Any, rate_scale: float, force_scale: float) -> ImuReading:
     rates = tuple(rate_scale * getattr(message, f'{axis}gyro') for axis in 'xyz')
     forces = tuple(force_scale * getattr(message, f'{axis}acc') for axis in 'xyz')
-    return Inertial(flu_frd(rates), flu_frd(forces))
+    return ImuReading(flu_frd(rates), flu_frd(forces))
 
 
 def _boot_ms(stamp_ns: int) -> int:

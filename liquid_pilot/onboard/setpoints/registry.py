@@ -14,65 +14,77 @@ from liquid_pilot.onboard.setpoints.attitude_thrust import AttitudeThrustAdapter
 from liquid_pilot.onboard.setpoints.body_velocity import BodyVelocityAdapter
 from liquid_pilot.onboard.setpoints.cmd_vel import CmdVelAdapter
 from liquid_pilot.onboard.setpoints.hover import HoverAdapter
-from liquid_pilot.onboard.setpoints.settings import VehicleSettings
+from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityEnuAdapter, VelocityNedAdapter
 
-__all__ = ['ADAPTERS', 'Adapter', 'AdapterEntry', 'VehicleSettings', 'make_adapter']
+__all__ = ['ADAPTERS', 'Adapter', 'AdapterEntry', 'AdapterSettings', 'make_adapter']
 
 
 class AdapterEntry(NamedTuple):
     """One line of the registry."""
 
     description: str
-    make: Callable[[VehicleSettings], Adapter]
-    mode_first: bool = False
+    make: Callable[[AdapterSettings], Adapter]
+    requires_offboard_mode: bool = False
     """The autopilot must be in the mode that takes our commands before they come. Others (PX4) want
     the commands first."""
 
 
 ADAPTERS: dict[str, AdapterEntry] = {
     'cmd_vel': AdapterEntry(
-        'body velocity and yaw rate as geometry_msgs/TwistStamped',
-        lambda settings: CmdVelAdapter()),
+        'body velocity and yaw rate as geometry_msgs/TwistStamped', lambda settings: CmdVelAdapter()
+    ),
     'attitude_thrust': AdapterEntry(
         'attitude and thrust from the velocity controller; needs odometry',
-        lambda settings: AttitudeThrustAdapter()),
+        lambda settings: AttitudeThrustAdapter(),
+    ),
     'gazebo': AdapterEntry(
         "velocity along the tilted body's axes, as Gazebo's controller takes it; needs odometry",
-        lambda settings: BodyVelocityAdapter()),
+        lambda settings: BodyVelocityAdapter(),
+    ),
     'mavros': AdapterEntry(
         'velocity of the world to MAVROS, for PX4 or ArduPilot; needs odometry',
-        lambda settings: VelocityEnuAdapter('mavros')),
+        lambda settings: VelocityEnuAdapter('mavros'),
+    ),
     'mavros_attitude': AdapterEntry(
         'attitude and thrust to MAVROS; needs odometry and hover_thrust',
-        partial(AttitudeTargetAdapter, 'mavros_attitude')),
+        partial(AttitudeTargetAdapter, 'mavros_attitude'),
+    ),
     'ardupilot': AdapterEntry(
         "velocity of the world to ArduPilot's DDS interface",
-        lambda settings: VelocityEnuAdapter('ardupilot'), mode_first=True),
+        lambda settings: VelocityEnuAdapter('ardupilot'),
+        requires_offboard_mode=True,
+    ),
     'px4': AdapterEntry(
         'velocity of the world to PX4 over uXRCE-DDS; needs odometry',
-        lambda settings: VelocityNedAdapter('px4')),
+        lambda settings: VelocityNedAdapter('px4'),
+    ),
     'px4_attitude': AdapterEntry(
         'attitude and thrust to PX4 over uXRCE-DDS; needs odometry and hover_thrust',
-        partial(AttitudeTargetAdapter, 'px4_attitude')),
+        partial(AttitudeTargetAdapter, 'px4_attitude'),
+    ),
     'mavlink': AdapterEntry(
         'velocity of the world by MAVLink, without MAVROS, to PX4 or ArduPilot',
-        lambda settings: VelocityNedAdapter('mavlink')),
+        lambda settings: VelocityNedAdapter('mavlink'),
+    ),
     'mavlink_attitude': AdapterEntry(
         'attitude and thrust by MAVLink; needs hover_thrust',
-        partial(AttitudeTargetAdapter, 'mavlink_attitude')),
+        partial(AttitudeTargetAdapter, 'mavlink_attitude'),
+    ),
     'ackermann': AdapterEntry(
         'speed and steering angle as ackermann_msgs/AckermannDriveStamped; needs wheelbase_m',
-        AckermannAdapter),
+        AckermannAdapter,
+    ),
     'crazyflie': AdapterEntry(
-        "the Crazyflie's hover setpoint (crazyswarm2); needs odometry", HoverAdapter),
+        "the Crazyflie's hover setpoint (crazyswarm2); needs odometry", HoverAdapter
+    ),
 }
 
 
-def make_adapter(name: str, settings: VehicleSettings | None = None) -> Adapter:
+def make_adapter(name: str, settings: AdapterSettings | None = None) -> Adapter:
     """The adapter of that name; LiquidPilotError naming the known ones otherwise."""
     if name not in ADAPTERS:
         raise LiquidPilotError(
             f'unknown vehicle adapter {name!r}; known: {", ".join(sorted(ADAPTERS))}'
         )
-    return ADAPTERS[name].make(settings or VehicleSettings())
+    return ADAPTERS[name].make(settings or AdapterSettings())

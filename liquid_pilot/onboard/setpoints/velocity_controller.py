@@ -24,7 +24,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.onboard.geometry import rotation_rows, unit_quaternion
 
-_FASTEST_M_S = 1.0e3
+_MAX_SPEED_M_S = 1.0e3
 """Velocities are clamped here, far above any vehicle's, so that squares stay finite."""
 
 
@@ -134,6 +134,6 @@ class VelocityController:
 
 def _clamp(value: float) -> float:
     """Within +-1000 m/s; NaN stays NaN and infinity becomes NaN, to be refused."""
-    if -_FASTEST_M_S <= value <= _FASTEST_M_S:
+    if -_MAX_SPEED_M_S <= value <= _MAX_SPEED_M_S:
         return value
-    return math.copysign(_FASTEST_M_S, value) if math.isfinite(value) else math.nan
+    return math.copysign(_MAX_SPEED_M_S, value) if math.isfinite(value) else math.nan

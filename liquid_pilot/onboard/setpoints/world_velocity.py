@@ -33,35 +33,40 @@ class VelocityNed(NamedTuple):
 class VelocityEnuAdapter:
     """Heading-frame velocity and odometry -> world velocity, ENU."""
 
-    needs_state = True
+    needs_odometry = True
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def convert(self, command: Command, state: VehicleState | None) -> VelocityEnu:
         """m/s and rad/s; ObservationError without an attitude."""
-        return VelocityEnu(command.stamp_ns, world_velocity(self.name, command, state),
-                           command.yaw_rate_rad_s)
+        return VelocityEnu(
+            command.stamp_ns, world_velocity(self.name, command, state), command.yaw_rate_rad_s
+        )
 
 
 class VelocityNedAdapter:
     """Heading-frame velocity and odometry -> world velocity, NED."""
 
-    needs_state = True
+    needs_odometry = True
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def convert(self, command: Command, state: VehicleState | None) -> VelocityNed:
         """m/s and rad/s; ObservationError without an attitude."""
-        return VelocityNed(command.stamp_ns, enu_ned(world_velocity(self.name, command, state)),
-                           -command.yaw_rate_rad_s)
+        return VelocityNed(
+            command.stamp_ns,
+            enu_ned(world_velocity(self.name, command, state)),
+            -command.yaw_rate_rad_s,
+        )
 
 
 def world_velocity(name: str, command: Command, state: VehicleState | None) -> Vector:
     """Of a command, ENU; ObservationError, in the adapter's name, without an attitude."""
     if state is None:
-        raise ObservationError(f'{name} needs the attitude, and no odometry has come: check the '
-                               'topic `odom`')
+        raise ObservationError(
+            f'{name} needs the attitude, and no odometry has come: check the topic `odom`'
+        )
     # Which refuses what is not finite, too.
     return heading_to_enu(command.values[:3], unit_quaternion(state.orientation_wxyz))

@@ -6,28 +6,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liquid_pilot.interfaces import STEERINGS
+from liquid_pilot.interfaces import STEERING_MODES
 
-YAW_RATE, CURVATURE = STEERINGS
-LEAST_SPEED_M_S = 0.5
+YAW_RATE, CURVATURE = STEERING_MODES
+MIN_SPEED_M_S = 0.5
 """Below this speed a car's yaw rate stands for the curvature that it would be at this speed, so
 that steering survives standing still."""
 
 
-def yaw_rate_of(curvature_1_m: float, speed_m_s: float, least_m_s: float = LEAST_SPEED_M_S
-                ) -> float:
+def curvature_to_yaw_rate(
+    curvature_1_m: float, speed_m_s: float, min_speed_m_s: float = MIN_SPEED_M_S
+) -> float:
     """The yaw rate, in rad/s, that stands for a curvature at a speed."""
-    return curvature_1_m * max(abs(speed_m_s), least_m_s)
+    return curvature_1_m * max(abs(speed_m_s), min_speed_m_s)
 
 
-def curvature_of(yaw_rate_rad_s: float, speed_m_s: float, least_m_s: float = LEAST_SPEED_M_S
-                 ) -> float:
+def yaw_rate_to_curvature(
+    yaw_rate_rad_s: float, speed_m_s: float, min_speed_m_s: float = MIN_SPEED_M_S
+) -> float:
     """And back, in 1/m."""
-    return yaw_rate_rad_s / max(abs(speed_m_s), least_m_s)
+    return yaw_rate_rad_s / max(abs(speed_m_s), min_speed_m_s)
 
 
 @dataclass(frozen=True)
-class Coding:
+class ActionScaling:
     """Scale and meaning of motor outputs."""
 
     scale: tuple[float, ...]
@@ -44,7 +46,7 @@ class Coding:
         *velocity, turn = (value * scale for value, scale in zip(outputs, self.scale, strict=True))
         velocity = [value * trust for value in velocity]
         if self.steering == CURVATURE:
-            return (*velocity, yaw_rate_of(turn, velocity[0]))
+            return (*velocity, curvature_to_yaw_rate(turn, velocity[0]))
         return (*velocity, turn * trust)
 
     def outputs(self, commands: np.ndarray) -> np.ndarray:
@@ -52,5 +54,5 @@ class Coding:
         coded = commands
         if self.steering == CURVATURE:
             coded = np.array(commands)
-            coded[..., 3] /= np.maximum(np.abs(coded[..., 0]), LEAST_SPEED_M_S)
+            coded[..., 3] /= np.maximum(np.abs(coded[..., 0]), MIN_SPEED_M_S)
         return (coded / np.float32(self.scale)).astype(np.float32)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from liquid_pilot.interfaces import VehicleLimits
-from liquid_pilot.onboard.vehicles.action_scaling import Coding
-from liquid_pilot.onboard.vehicles.spec import VehicleClass
+from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
+from liquid_pilot.onboard.vehicles.spec import VehicleSpec
 
-VEHICLE = VehicleClass(
+VEHICLE = VehicleSpec(
     limits=VehicleLimits(
         maximum=(2.5, 1.5, 1.0, 1.5),
         slew=(8.0, 8.0, 8.0, 10.0),
         command_timeout_s=0.5,
         safe_command=(0.0, 0.0, 0.0, 0.0),  # hover
     ),
-    coding=Coding(scale=(2.0, 1.0, 0.6, 1.0)),
-    pilot='forest-ltc', adapters=('cmd_vel', 'attitude_thrust'), gazebo='gazebo')
+    coding=ActionScaling(scale=(2.0, 1.0, 0.6, 1.0)),
+    pilot='forest-ltc',
+    adapters=('cmd_vel', 'attitude_thrust'),
+    gazebo='gazebo',
+)

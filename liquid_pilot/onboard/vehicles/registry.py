@@ -9,26 +9,28 @@ from __future__ import annotations
 
 from liquid_pilot.interfaces import LiquidPilotError, VehicleLimits
 from liquid_pilot.onboard.vehicles import quadrotor, rover
-from liquid_pilot.onboard.vehicles.spec import VehicleClass
+from liquid_pilot.onboard.vehicles.spec import VehicleSpec
 from liquid_pilot.utils.entry_points import load_extensions
 
-GROUP = 'liquid_pilot.vehicles'
+ENTRY_POINT_GROUP = 'liquid_pilot.vehicles'
 """Entry-point group by which another package brings a vehicle."""
 _BUILT_IN = {'quadrotor': quadrotor.VEHICLE, 'rover': rover.VEHICLE}
-CLASSES: dict[str, VehicleClass] = {
-    **_BUILT_IN, **load_extensions(GROUP, 'vehicle', VehicleClass, _BUILT_IN)}
-LIMITS: dict[str, VehicleLimits] = {name: each.limits for name, each in CLASSES.items()}
+VEHICLES: dict[str, VehicleSpec] = {
+    **_BUILT_IN,
+    **load_extensions(ENTRY_POINT_GROUP, 'vehicle', VehicleSpec, _BUILT_IN),
+}
+VEHICLE_LIMITS: dict[str, VehicleLimits] = {name: each.limits for name, each in VEHICLES.items()}
 
 
-def class_of(vehicle: str) -> VehicleClass:
+def get_vehicle(vehicle: str) -> VehicleSpec:
     """Return the spec of a vehicle; LiquidPilotError names the known ones otherwise."""
-    if vehicle not in CLASSES:
+    if vehicle not in VEHICLES:
         raise LiquidPilotError(
-            f'unknown vehicle class {vehicle!r}; known: {", ".join(sorted(CLASSES))}'
+            f'unknown vehicle class {vehicle!r}; known: {", ".join(sorted(VEHICLES))}'
         )
-    return CLASSES[vehicle]
+    return VEHICLES[vehicle]
 
 
-def limits_of(vehicle: str) -> VehicleLimits:
+def get_vehicle_limits(vehicle: str) -> VehicleLimits:
     """Return the limits of a vehicle; LiquidPilotError names the known ones otherwise."""
-    return class_of(vehicle).limits
+    return get_vehicle(vehicle).limits

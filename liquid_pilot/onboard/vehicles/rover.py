@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from liquid_pilot.interfaces import VehicleLimits
-from liquid_pilot.onboard.vehicles.action_scaling import CURVATURE, Coding
+from liquid_pilot.onboard.vehicles.action_scaling import CURVATURE, ActionScaling
 from liquid_pilot.onboard.vehicles.car_model import BUGGY
-from liquid_pilot.onboard.vehicles.spec import VehicleClass
+from liquid_pilot.onboard.vehicles.spec import VehicleSpec
 
-VEHICLE = VehicleClass(
+VEHICLE = VehicleSpec(
     limits=VehicleLimits(
         maximum=(9.0, 0.0, 0.0, 3.0),
         slew=(6.0, 1.0, 1.0, 20.0),
         command_timeout_s=0.5,
         safe_command=(0.0, 0.0, 0.0, 0.0),  # brake, and stand
     ),
-    coding=Coding(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
-    pilot='road-ltc', adapters=('cmd_vel',), gazebo='cmd_vel', handling=BUGGY)
+    coding=ActionScaling(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
+    pilot='road-ltc',
+    adapters=('cmd_vel',),
+    gazebo='cmd_vel',
+    handling=BUGGY,
+)

@@ -15,7 +15,7 @@ from liquid_pilot.interfaces import Command
 
 
 @dataclass(frozen=True)
-class Disturbance:
+class ActionNoiseSettings:
     """Noise on the executed command: bursts of an Ornstein-Uhlenbeck process.
 
     Each episode draws a level in [0, level]; within it, bursts of `burst_s` alternate with calm
@@ -29,13 +29,13 @@ class Disturbance:
     burst_s: float = 1.2
 
 
-WAVER_SHARE = 0.6
+UNDECIDED_SHARE = 0.6
 """Of the courses on which somebody undecided steers at the moment of decision."""
 _WAVER_S = (0.4, 1.6)
-_WAVER_RAD_S = 1.0
+_MAX_UNDECIDED_YAW_RATE_RAD_S = 1.0
 
 
-class Waverer:
+class UndecidedSteering:
     """Somebody undecided, who has the helm for a moment when a course has to be remembered.
 
     Without it the demonstrator's own turn tells where it turns to: what the IMU says of it would be
@@ -43,23 +43,25 @@ class Waverer:
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.lasts_s = float(rng.uniform(*_WAVER_S)) if rng.random() < WAVER_SHARE else 0.0
-        self._left_s = self.lasts_s
-        self._yaw_rate_rad_s = float(rng.uniform(-_WAVER_RAD_S, _WAVER_RAD_S))
+        self.duration_s = float(rng.uniform(*_WAVER_S)) if rng.random() < UNDECIDED_SHARE else 0.0
+        self._left_s = self.duration_s
+        self._yaw_rate_rad_s = float(
+            rng.uniform(-_MAX_UNDECIDED_YAW_RATE_RAD_S, _MAX_UNDECIDED_YAW_RATE_RAD_S)
+        )
 
-    def __call__(self, command: Command, deciding: bool, period_s: float) -> Command:
-        """The command to fly in place of this one; `deciding`: the moment has come, or is past."""
-        if not deciding or self._left_s <= 0.0:
+    def __call__(self, command: Command, at_decision_point: bool, period_s: float) -> Command:
+        """The command to fly in place of this one; `at_decision_point`: the moment has come, or is past."""
+        if not at_decision_point or self._left_s <= 0.0:
             return command
         self._left_s -= period_s
         # Neither turn nor sidestep may tell what the demonstrator would do.
         return command._replace(forward_m_s=0.3, left_m_s=0.0, yaw_rate_rad_s=self._yaw_rate_rad_s)
 
 
-class Injector:
+class ActionNoise:
     """Disturbs one episode, command by command, every `period_s`."""
 
-    def __init__(self, disturbance: Disturbance, rng: np.random.Generator, period_s: float):
+    def __init__(self, disturbance: ActionNoiseSettings, rng: np.random.Generator, period_s: float):
         self._rng, self._d = rng, disturbance
         self._level = disturbance.level * rng.uniform()
         self._decay = math.exp(-period_s / disturbance.correlation_s)

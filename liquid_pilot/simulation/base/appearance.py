@@ -14,7 +14,7 @@ import numpy as np
 
 from liquid_pilot.simulation.base.random_streams import random_stream
 
-Triple = tuple[float, float, float]
+Vec3 = tuple[float, float, float]
 
 _GROUNDS = (  # pairs of colours that the ground's noise blends
     ((0.28, 0.38, 0.16), (0.42, 0.48, 0.22)),  # meadow
@@ -31,67 +31,78 @@ _SKIES = (  # (zenith, horizon)
 _TARGET_CLOTHS = ((0.10, 0.25, 0.80), (0.90, 0.80, 0.10), (0.92, 0.92, 0.92), (0.45, 0.12, 0.60))
 _LEAVES = ((1.9, 1.25, 0.8), (0.6, 0.75, 1.6), (1.5, 1.5, 1.4))
 """What another forest's leaves are multiplied by: larch in autumn, blue spruce, pale birch."""
-_COLOURS_FIRST = 0.6
+_RECOLOURING_SHARE = 0.6
 """Another target has its colour by this share of the way; its shape changes after that."""
 
 
 @dataclass(frozen=True)
-class SceneLook:
+class Appearance:
     """What a condition may change about the scene; `FAIR` changes nothing."""
 
-    leaves: Triple = (1.0, 1.0, 1.0)
+    leaves: Vec3 = (1.0, 1.0, 1.0)
     """Factors on the red, green and blue of leaves."""
-    bark: Triple = (1.0, 1.0, 1.0)
-    ground: Triple = (1.0, 1.0, 1.0)
-    cloth: Triple = (0.86, 0.07, 0.08)
+    bark: Vec3 = (1.0, 1.0, 1.0)
+    ground: Vec3 = (1.0, 1.0, 1.0)
+    cloth: Vec3 = (0.86, 0.07, 0.08)
     """Colour of the target."""
     stretch: tuple[float, float] = (1.0, 1.0)
     """Factors on the width and the height of the target."""
 
-    def other_forest(self, rng: np.random.Generator, share: float) -> SceneLook:
+    def towards_other_forest(self, rng: np.random.Generator, share: float) -> Appearance:
         """This look, a share of the way to a forest that is drawn."""
         leaves = _LEAVES[rng.integers(len(_LEAVES))]
         bark, ground = (tuple(rng.uniform(0.6, 1.9) * rng.uniform(0.8, 1.2, 3)) for _ in range(2))
-        return replace(self, **{name: _between(getattr(self, name), end, share) for name, end in (
-            ('leaves', leaves), ('bark', bark), ('ground', ground))})
+        return replace(
+            self,
+            **{
+                name: _between(getattr(self, name), end, share)
+                for name, end in (('leaves', leaves), ('bark', bark), ('ground', ground))
+            },
+        )
 
-    def other_target(self, rng: np.random.Generator, share: float) -> SceneLook:
+    def towards_other_target(self, rng: np.random.Generator, share: float) -> Appearance:
         """This look, a share of the way to another target that is drawn: first its colour."""
         cloth = _TARGET_CLOTHS[rng.integers(len(_TARGET_CLOTHS))]
         stretch = (2.2, 0.5) if rng.random() < 0.5 else (0.4, 1.8)
-        shape = max(0.0, (share - _COLOURS_FIRST) / (1.0 - _COLOURS_FIRST))
-        return replace(self, cloth=_between(self.cloth, cloth, min(1.0, share / _COLOURS_FIRST)),
-                       stretch=_between(self.stretch, stretch, shape))
+        shape = max(0.0, (share - _RECOLOURING_SHARE) / (1.0 - _RECOLOURING_SHARE))
+        return replace(
+            self,
+            cloth=_between(self.cloth, cloth, min(1.0, share / _RECOLOURING_SHARE)),
+            stretch=_between(self.stretch, stretch, shape),
+        )
 
 
-FAIR = SceneLook()
+DEFAULT_APPEARANCE = Appearance()
 
 
 def _between(start: tuple[float, ...], end: tuple[float, ...], share: float) -> tuple[float, ...]:
     return tuple(float(a + share * (b - a)) for a, b in zip(start, end, strict=True))
 
 
-class Light(NamedTuple):
+class Lighting(NamedTuple):
     """The sky and the sun of one forest; colours are red, green and blue in [0, 1], unclipped."""
 
     zenith: np.ndarray
     horizon: np.ndarray
-    sun_enu: Triple
+    sun_enu: Vec3
     """The direction that sunlight travels in."""
     ambient: float
     diffuse: float
 
 
-def light(seed: int) -> Light:
+def sample_lighting(seed: int) -> Lighting:
     """Of the forest of a seed."""
     rng = random_stream(seed, 'light')
     zenith, horizon = (np.array(c) for c in _SKIES[rng.integers(len(_SKIES))])
     brightness = rng.uniform(0.88, 1.08)
     azimuth, elevation = rng.uniform(-math.pi, math.pi), rng.uniform(0.6, 1.25)
-    sun = (-math.cos(elevation) * math.cos(azimuth), -math.cos(elevation) * math.sin(azimuth),
-           -math.sin(elevation))
+    sun = (
+        -math.cos(elevation) * math.cos(azimuth),
+        -math.cos(elevation) * math.sin(azimuth),
+        -math.sin(elevation),
+    )
     ambient, diffuse = rng.uniform(0.50, 0.62), rng.uniform(0.50, 0.75)
-    return Light(zenith * brightness, horizon * brightness, sun, ambient, diffuse)
+    return Lighting(zenith * brightness, horizon * brightness, sun, ambient, diffuse)
 
 
 def _noise(rng: np.random.Generator, size: int, octaves: tuple[int, ...]) -> np.ndarray:
@@ -105,12 +116,12 @@ def _noise(rng: np.random.Generator, size: int, octaves: tuple[int, ...]) -> np.
     return total / total.max()
 
 
-def png(rgb: np.ndarray) -> bytes:
+def encode_png(rgb: np.ndarray) -> bytes:
     """(h, w, 3) in [0, 1] as a file."""
     return cv2.imencode('.png', (np.clip(rgb, 0, 1)[..., ::-1] * 255).astype(np.uint8))[1].tobytes()
 
 
-def textures(seed: int, look: SceneLook = FAIR) -> dict[str, bytes]:
+def textures(seed: int, look: Appearance = DEFAULT_APPEARANCE) -> dict[str, bytes]:
     """PNG images of ground, leaves and bark, keyed by file name."""
     rng = random_stream(seed, 'textures')
     first, second = (np.array(c) for c in _GROUNDS[rng.integers(len(_GROUNDS))])
@@ -121,4 +132,8 @@ def textures(seed: int, look: SceneLook = FAIR) -> dict[str, bytes]:
     leaves = 0.55 + 0.45 * _noise(rng, 64, (9, 21))[..., None] * np.ones(3)
     stripes = 0.6 + 0.4 * _noise(rng, 64, (16, 32))[..., None] * np.ones(3)
     stripes = cv2.resize(stripes[:8], (64, 64), interpolation=cv2.INTER_LINEAR)
-    return {'ground.png': png(ground), 'leaves.png': png(leaves), 'bark.png': png(stripes)}
+    return {
+        'ground.png': encode_png(ground),
+        'leaves.png': encode_png(leaves),
+        'bark.png': encode_png(stripes),
+    }

@@ -40,21 +40,22 @@ FAMILIES: dict[str, str] = {
     'target': 'another target than the red chair: other colours, then other shapes',
     'forest': 'another forest: other colours, thicker trunks, closer to each other',
     'two_legs': 'a course to remember: which chair is the target is shown only at the start, and '
-                'a gate is flown through first',
+    'a gate is flown through first',
     'glimpse': 'a course to remember: the target is shown, the vehicle turned away and handed over',
     'hidden': 'a course to remember: the target is seen through a gap, and hedges hide it then',
 }
 """What there is: family to one line about it."""
-COURSES = ('two_legs', 'glimpse', 'hidden')
+MEMORY_COURSES = ('two_legs', 'glimpse', 'hidden')
 """Courses that need memory (`simulation.forest.memory_courses`); a flight has one of them at most."""
-GROUND = ('friction', 'patches')
+FRICTION_FAMILIES = ('friction', 'patches')
 """What acts between tyres and ground."""
-WORLD = frozenset({'range', 'target', 'forest', *COURSES})
+WORLD_FAMILIES = frozenset({'range', 'target', 'forest', *MEMORY_COURSES})
 """Part of the world: these cannot begin in mid-flight."""
 
-_FORM = re.compile(
+_CONDITION_PATTERN = re.compile(
     r'(?P<family>[a-z_]+)(:(?P<severity>\d+)|=(?P<strength>\d+(\.\d+)?(e-?\d+)?))'
-    r'(@(?P<onset>\d+(\.\d+)?)s?)?')
+    r'(@(?P<onset>\d+(\.\d+)?)s?)?'
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class Condition:
         """Refuse what there is not."""
         if self.family not in FAMILIES:
             raise LiquidPilotError(
-                f'no condition named {self.family!r}; there is: {", ".join(sorted(FAMILIES))}')
+                f'no condition named {self.family!r}; there is: {", ".join(sorted(FAMILIES))}'
+            )
         if self.strength is None:
             if self.severity not in SEVERITIES:
                 raise LiquidPilotError(f'{self.family}: severity is 1 to 5, not {self.severity}')
@@ -83,10 +85,11 @@ class Condition:
             raise LiquidPilotError(f'{self.family}: strength must be >= 0, not {self.strength}')
         if not 0.0 <= self.onset_s < 1e6:
             raise LiquidPilotError(f'{self.family}: onset must be seconds, not {self.onset_s}')
-        if self.onset_s and self.family in WORLD:
+        if self.onset_s and self.family in WORLD_FAMILIES:
             raise LiquidPilotError(
                 f'{self.family}: it is part of the world and cannot begin in mid-flight; leave '
-                f'@{self.onset_s:g}s out')
+                f'@{self.onset_s:g}s out'
+            )
 
     def __str__(self) -> str:
         onset = f'@{self.onset_s:g}s' if self.onset_s else ''
@@ -101,25 +104,29 @@ def parse(text: str) -> tuple[Condition, ...]:
         return ()
     found: list[Condition] = []
     for part in text.split('+'):
-        match = _FORM.fullmatch(part.strip())
+        match = _CONDITION_PATTERN.fullmatch(part.strip())
         if match is None:
             raise LiquidPilotError(
                 f'{part.strip()!r} is not a condition: expected FAMILY:SEVERITY or '
-                "FAMILY:SEVERITY@ONSETs, such as 'snow:4@3s'")
+                "FAMILY:SEVERITY@ONSETs, such as 'snow:4@3s'"
+            )
         strength = None if match['strength'] is None else float(match['strength'])
-        found.append(Condition(
-            match['family'], int(match['severity'] or 0), float(match['onset'] or 0.0), strength))
-    check(tuple(found))
+        found.append(
+            Condition(
+                match['family'], int(match['severity'] or 0), float(match['onset'] or 0.0), strength
+            )
+        )
+    check_combination(tuple(found))
     return tuple(found)
 
 
-def check(conditions: tuple[Condition, ...]) -> None:
+def check_combination(conditions: tuple[Condition, ...]) -> None:
     """LiquidPilotError when a family comes twice: it has one strength and one random stream."""
     families = [condition.family for condition in conditions]
     for family in families:
         if families.count(family) > 1:
             raise LiquidPilotError(f'{family} is named twice; a flight has each condition once')
-    courses = [family for family in families if family in COURSES]
+    courses = [family for family in families if family in MEMORY_COURSES]
     if len(courses) > 1:
         raise LiquidPilotError(f'{" and ".join(courses)} are two courses; a flight has one')
 

@@ -1,6 +1,6 @@
 """Missions: one rule of success for every simulator.
 
-A mission succeeds when the vehicle comes within `arrival_m` of the target, horizontally, without
+A mission succeeds when the vehicle comes within `arrival_radius_m` of the target, horizontally, without
 having touched anything; it ends as a crash on any contact, when it leaves the area or, on a course,
 when it comes to the wrong target; and as a time-out when its time is up.
 """
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from liquid_pilot.simulation.base.task import Layout
 
 OUTCOMES = ('success', 'crash', 'timeout', 'aborted')
-
-
 
 
 @dataclass
@@ -44,8 +42,9 @@ class MissionResult:
             'duration_s': round(self.duration_s, 3),
             'distance_flown_m': round(self.distance_flown_m, 3),
             # JSON has no NaN: None when not one packet came.
-            'target_distance_m': (None if math.isnan(self.target_distance_m)
-                                  else round(self.target_distance_m, 3)),
+            'target_distance_m': (
+                None if math.isnan(self.target_distance_m) else round(self.target_distance_m, 3)
+            ),
         }
 
 
@@ -84,11 +83,15 @@ class Mission:
         start = self._path[0][1:3]
         if packet.contact is not None:
             self._end('crash', f'hit {packet.contact}')
-        elif packet.target_distance_m <= self.rules.arrival_m:
-            self._end('success', self.rules.reached
-                      or f'within {self.rules.arrival_m:g} m of the target')
-        elif self.layout is not None and \
-                self.layout.wrong_target_m(position) <= self.rules.arrival_m:
+        elif packet.target_distance_m <= self.rules.arrival_radius_m:
+            self._end(
+                'success',
+                self.rules.reached or f'within {self.rules.arrival_radius_m:g} m of the target',
+            )
+        elif (
+            self.layout is not None
+            and self.layout.decoy_distance_m(position) <= self.rules.arrival_radius_m
+        ):
             self._end('crash', 'came to the wrong target')
         elif position[2] > self.rules.ceiling_m:
             self._end('crash', f'rose above {self.rules.ceiling_m:g} m')

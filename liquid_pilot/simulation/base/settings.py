@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from liquid_pilot.interfaces import (
     LiquidPilotError,
 )
-from liquid_pilot.onboard.vehicles.registry import class_of
+from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.base.condition import Condition
 
 
@@ -36,4 +36,4 @@ class SimulationSettings:
                 f'camera_rate_hz (got {self.physics_rate_hz}, {self.imu_rate_hz}, '
                 f'{self.camera_rate_hz})'
             )
-        class_of(self.vehicle)
+        get_vehicle(self.vehicle)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from liquid_pilot.interfaces import AttitudeThrust, Command, VehicleState
-from liquid_pilot.simulation.base.action_noise import Disturbance
-from liquid_pilot.simulation.base.appearance import Light, SceneLook
-from liquid_pilot.simulation.base.top_view import Map
+from liquid_pilot.simulation.base.action_noise import ActionNoiseSettings
+from liquid_pilot.simulation.base.appearance import Appearance, Lighting
+from liquid_pilot.simulation.base.top_view import TopView
 
 if TYPE_CHECKING:
     import mujoco
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class MissionRules:
     """What counts as what. Fixed before the first pilot was trained; metres and seconds."""
 
-    arrival_m: float = 1.5
+    arrival_radius_m: float = 1.5
     time_limit_s: float = 40.0
     area_radius_m: float = 40.0
     ceiling_m: float = 8.0
@@ -46,32 +46,32 @@ class Layout(Protocol):
     def trunks(self) -> np.ndarray:
         """(n, 3) of x, y and radius of all that stands upright in the vehicle's way."""
 
-    def wrong_target_m(self, position_enu_m: tuple[float, ...]) -> float:
+    def decoy_distance_m(self, position_enu_m: tuple[float, ...]) -> float:
         """Horizontal distance to what must not be come to; infinite where there is no such."""
 
-    def lateral_m(self, points: np.ndarray) -> np.ndarray | None:
+    def lateral_offsets_m(self, points: np.ndarray) -> np.ndarray | None:
         """(n, 2) east and north -> (n,) to the left of the middle of the way; None without one."""
 
-    def map(self) -> Map:
+    def map(self) -> TopView:
         """From above."""
 
 
-class Way(Protocol):
+class RouteProgress(Protocol):
     """How far one flight has come, and what its task does meanwhile."""
 
     def update(self, position_enu_m: tuple[float, ...]) -> np.ndarray:
         """Where the vehicle is, tick by tick -> (2,) where it has to go next."""
 
-    def left_m(self, position_enu_m: tuple[float, ...]) -> float:
+    def remaining_m(self, position_enu_m: tuple[float, ...]) -> float:
         """Metres still to go."""
 
     def bearing_rad(self, state: VehicleState) -> float:
         """Of where it has to go, to the left of the nose."""
 
-    def trespass(self, state: VehicleState) -> str | None:
+    def violation(self, state: VehicleState) -> str | None:
         """What ends the mission as a contact does: where it must not be; None while all is well."""
 
-    def deciding(self, time_s: float) -> bool:
+    def at_decision_point(self, time_s: float) -> bool:
         """Whether the moment to recall what was seen at the start has come."""
 
     def handling(self, time_s: float, stamp_ns: int) -> Command | None:
@@ -90,7 +90,7 @@ class SceneParts(NamedTuple):
     """Inside `<worldbody>`."""
     textures: dict[str, bytes]
     """Files that the assets name."""
-    light: Light
+    light: Lighting
 
 
 class Vehicle(Protocol):
@@ -102,7 +102,7 @@ class Vehicle(Protocol):
     settings: Any
     """With `collision_radius_m`, the radius of its hull."""
 
-    def enter(self, layout: Layout) -> None:
+    def set_layout(self, layout: Layout) -> None:
         """The world that it is put into."""
 
     def mjcf(self, vertical_fov_rad: float) -> tuple[str, str, str]:
@@ -114,33 +114,35 @@ class Vehicle(Protocol):
     def state(self, data: mujoco.MjData, stamp_ns: int) -> VehicleState:
         """Ground truth."""
 
-    def actuate(self, data: mujoco.MjData, setpoint: Command | AttitudeThrust, state: VehicleState
-                ) -> None:
+    def actuate(
+        self, data: mujoco.MjData, setpoint: Command | AttitudeThrust, state: VehicleState
+    ) -> None:
         """One physics step of the inner loops."""
 
-    def apply_wind(self, data: mujoco.MjData, body_id: int,
-                   wind_enu_m_s: tuple[float, float, float]) -> None:
+    def apply_wind(
+        self, data: mujoco.MjData, body_id: int, wind_enu_m_s: tuple[float, float, float]
+    ) -> None:
         """Drag against the moving air."""
 
 
-class Demonstrator(Protocol):
+class Expert(Protocol):
     """Who knows the map, and shows how it is done."""
 
     def command(self, state: VehicleState) -> Command:
         """What is right in this state."""
 
 
-class GazeboPlace(NamedTuple):
+class GazeboTask(NamedTuple):
     """A task in Gazebo."""
 
-    furnish: Callable[[Any, Any, Any, SceneLook], dict[str, bytes]]
+    add_models: Callable[[Any, Any, Any, Appearance], dict[str, bytes]]
     """Adds what stands there and the vehicle, at its start, to an SDF world of a layout, with the
     simulation's settings and a look; the files that these name."""
     steer_to_start: Callable[[VehicleState, Layout], Command]
     """What brings the vehicle to where a mission starts, and holds it there."""
     at_start: Callable[[VehicleState, Layout], bool]
     """Whether it rests there."""
-    sky_m: float
+    sky_radius_m: float
     """Radius of the sky about the origin: farther than the vehicle gets, and nearer than its
     camera sees."""
 
@@ -152,12 +154,12 @@ class Task:
     vehicle: Callable[[], Vehicle]
     layout: Callable[[int, Mapping[str, float]], Layout]
     """Of a seed and the strengths of conditions that are part of the world, by their families."""
-    scene: Callable[[Any, SceneLook], SceneParts]
-    way: Callable[[Any], Way]
-    demonstrator: Callable[[Any], Demonstrator]
+    scene: Callable[[Any, Appearance], SceneParts]
+    way: Callable[[Any], RouteProgress]
+    demonstrator: Callable[[Any], Expert]
     rules: MissionRules
     families: frozenset[str]
     """Conditions that it knows (`conditions.FAMILIES`)."""
-    disturbance: Disturbance = field(default_factory=Disturbance)
+    disturbance: ActionNoiseSettings = field(default_factory=ActionNoiseSettings)
     """Of demonstrations."""
-    gazebo: GazeboPlace | None = None
+    gazebo: GazeboTask | None = None

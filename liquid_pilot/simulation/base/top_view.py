@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Map(NamedTuple):
+class TopView(NamedTuple):
     """A layout from above, for pictures; metres, east and north."""
 
     discs: tuple[tuple[str, np.ndarray], ...]

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, ImageBuffer
-from liquid_pilot.simulation.conditions.frame_context import View
+from liquid_pilot.simulation.conditions.frame_context import FrameContext
 
 _BURST_S = (0.75, 1.75)
-_INSTANT_S = 1e-6
+_TIME_TOLERANCE_S = 1e-6
 
 
 class Blink:
@@ -20,7 +20,7 @@ class Blink:
     def __init__(self, rng: np.random.Generator, share: float) -> None:
         self._rng, self._share = rng, share
 
-    def __call__(self, rgb: np.ndarray, view: View) -> np.ndarray:
+    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
         """The frame, or a black one."""
         return np.zeros_like(rgb) if self._rng.random() < self._share else rgb
 
@@ -36,7 +36,7 @@ class Occlusion:
         self._until_s: float | None = None
         self._covering = False
 
-    def __call__(self, rgb: np.ndarray, view: View) -> np.ndarray:
+    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
         """The frame, covered during a burst."""
         if self._share <= 0.0:
             return rgb
@@ -64,7 +64,7 @@ class Occlusion:
         self._colour = tuple(float(value) for value in rng.uniform(20, 110, 3))
 
 
-class Timing:
+class FrameTiming:
     """Which frames are taken, which get lost, and when they arrive. The first always does, at once.
 
     Args:
@@ -74,8 +74,13 @@ class Timing:
         delay_s: from a frame's capture to its arrival, with its onset.
     """
 
-    def __init__(self, rng: np.random.Generator, period_s: tuple[float, float] | None,
-                 lost: tuple[float, float] | None, delay_s: tuple[float, float] | None) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        period_s: tuple[float, float] | None,
+        lost: tuple[float, float] | None,
+        delay_s: tuple[float, float] | None,
+    ) -> None:
         self._rng = rng
         self._period, self._lost, self._delay = period_s, lost, delay_s
         self._due_s = 0.0
@@ -89,20 +94,25 @@ class Timing:
             if self._period is not None and self._period[1] <= 0.0:
                 self._due_s = self._period[0]
             return True
-        if self._period is not None and time_s >= self._period[1] - _INSTANT_S:
-            if time_s < self._due_s - _INSTANT_S:
+        if self._period is not None and time_s >= self._period[1] - _TIME_TOLERANCE_S:
+            if time_s < self._due_s - _TIME_TOLERANCE_S:
                 return False
             self._due_s = max(self._due_s, self._period[1]) + self._period[0]
-        lossy = self._lost is not None and time_s >= self._lost[1] - _INSTANT_S
+        lossy = self._lost is not None and time_s >= self._lost[1] - _TIME_TOLERANCE_S
         return not (lossy and self._rng.random() < self._lost[0])
 
-    def arrived(self, now_ns: int, time_s: float, frame: tuple[int, ImageBuffer] | None
-                ) -> tuple[int, ImageBuffer] | None:
+    def arrived(
+        self, now_ns: int, time_s: float, frame: tuple[int, ImageBuffer] | None
+    ) -> tuple[int, ImageBuffer] | None:
         """Take in the frame taken now, if any; the one that arrives now as (stamp, frame)."""
         if frame is not None:
             self._under_way.append(frame)
         delay_ns = 0
-        if self._delay is not None and time_s >= self._delay[1] - _INSTANT_S and time_s > 0.0:
+        if (
+            self._delay is not None
+            and time_s >= self._delay[1] - _TIME_TOLERANCE_S
+            and time_s > 0.0
+        ):
             delay_ns = round(self._delay[0] * NANOSECONDS_PER_SECOND)
         newest = None
         while self._under_way and self._under_way[0][0] <= now_ns - delay_ns:

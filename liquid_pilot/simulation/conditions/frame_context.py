@@ -11,7 +11,7 @@ from liquid_pilot.interfaces import VehicleState
 
 
 @dataclass(frozen=True)
-class View:
+class FrameContext:
     """The instant at which a frame is taken."""
 
     time_s: float
@@ -21,7 +21,7 @@ class View:
     """(H, W) float32 distance along the optical axis; None unless an effect asks for it."""
 
 
-ImageEffect = Callable[[np.ndarray, View], np.ndarray]
+ImageEffect = Callable[[np.ndarray, FrameContext], np.ndarray]
 """(H, W, 3) uint8 RGB to another such array; the one given may be changed in place.
 
 Made anew for each flight with a random stream of its own, and called once for each frame that is

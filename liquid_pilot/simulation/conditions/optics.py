@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry
-from liquid_pilot.simulation.conditions.frame_context import View
+from liquid_pilot.simulation.conditions.frame_context import FrameContext
 
 _AUTUMN_HUE = (6, 16)
 """Range of the hue that a leaf turns to, in OpenCV's half degrees."""
@@ -34,28 +34,33 @@ class Season:
         self._saturation = np.clip(identity * (1.0 + 0.5 * share), 0, 255).astype(np.uint8)
         self._green = (weight > 0.02).astype(np.uint8) * 255
 
-    def __call__(self, rgb: np.ndarray, view: View) -> np.ndarray:
+    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
         """Turn the leaves."""
         hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
         hue, saturation, value = cv2.split(hsv)
         green = cv2.LUT(hue, self._green)
         saturation = np.where(green, cv2.LUT(saturation, self._saturation), saturation)
         return cv2.cvtColor(
-            cv2.merge((cv2.LUT(hue, self._hue), saturation, value)), cv2.COLOR_HSV2RGB)
+            cv2.merge((cv2.LUT(hue, self._hue), saturation, value)), cv2.COLOR_HSV2RGB
+        )
 
 
 class Fog:
     """Koschmieder's law: what is d metres away is seen by exp(-extinction d), the rest is fog."""
 
-    def __init__(self, camera: CameraGeometry, extinction_1_m: float,
-                 colour: tuple[int, int, int] = (198, 203, 206)) -> None:
+    def __init__(
+        self,
+        camera: CameraGeometry,
+        extinction_1_m: float,
+        colour: tuple[int, int, int] = (198, 203, 206),
+    ) -> None:
         across = (np.arange(camera.width) + 0.5 - camera.cx) / camera.fx
         down = (np.arange(camera.height) + 0.5 - camera.cy) / camera.fy
         ray = np.sqrt(1.0 + across[None, :] ** 2 + down[:, None] ** 2)
         self._exponent = (-extinction_1_m * ray).astype(np.float32)
         self._air = np.array(colour, np.float32)
 
-    def __call__(self, rgb: np.ndarray, view: View) -> np.ndarray:
+    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
         """Fade by distance."""
         seen = cv2.exp(self._exponent * view.depth_m)
         seen3 = cv2.merge((seen, seen, seen))
@@ -72,7 +77,7 @@ class Blur:
         self._exposure_s = _EXPOSURE_PER_LENGTH_S * share
         self._angle = rng.uniform(0.0, math.pi)
 
-    def __call__(self, rgb: np.ndarray, view: View) -> np.ndarray:
+    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
         """Smear: five times the mean of the picture and itself, half as far each time."""
         self._angle += 0.6 * self._rng.standard_normal()
         _, pitch_rate, yaw_rate = view.state.angular_velocity_flu_rad_s
@@ -81,16 +86,16 @@ class Blur:
         y = self._length_px * math.sin(self._angle) - turn * pitch_rate
         size = (rgb.shape[1], rgb.shape[0])
         # Centred: the smear goes as far back as forth.
-        out = _moved(rgb, -0.5 * x, -0.5 * y, size)
+        out = _shift_image(rgb, -0.5 * x, -0.5 * y, size)
         for step in range(1, _SMEAR_HALVINGS + 1):
             dx, dy = x / 2**step, y / 2**step
             if math.hypot(dx, dy) < 0.25:
                 break
-            out = cv2.addWeighted(out, 0.5, _moved(out, dx, dy, size), 0.5, 0.0)
+            out = cv2.addWeighted(out, 0.5, _shift_image(out, dx, dy, size), 0.5, 0.0)
         return out
 
 
-def _moved(rgb: np.ndarray, x: float, y: float, size: tuple[int, int]) -> np.ndarray:
+def _shift_image(rgb: np.ndarray, x: float, y: float, size: tuple[int, int]) -> np.ndarray:
     shift = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
     return cv2.warpAffine(rgb, shift, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
@@ -111,6 +116,6 @@ class Dirt:
         self._clear = np.repeat(255.0 * (1.0 - opacity), 3, axis=2).astype(np.uint8)
         self._dirt = (opacity * colour).astype(np.uint8)
 
-    def __call__(self, rgb: np.ndarray, view: View) -> np.ndarray:
+    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
         """Lay it over the picture."""
         return cv2.add(cv2.multiply(rgb, self._clear, scale=1.0 / 255.0), self._dirt)

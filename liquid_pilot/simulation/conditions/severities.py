@@ -12,11 +12,11 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base.condition import FAMILIES, SEVERITIES, Condition
 
 VERSION = 1
-FILE = resources.files('liquid_pilot.simulation') / 'severities.yaml'
+FILE = resources.files('liquid_pilot.simulation.conditions') / 'severities.yaml'
 
 
 @dataclass(frozen=True)
-class Scale:
+class SeverityScale:
     """The strengths of one family, in `unit`; a larger one is worse."""
 
     unit: str
@@ -30,7 +30,7 @@ class Scale:
     """Given, not calibrated."""
 
 
-def read(text: str) -> dict[str, Scale]:
+def read_scales(text: str) -> dict[str, SeverityScale]:
     """Family to scale, from YAML; LiquidPilotError names what does not fit."""
     content = yaml.safe_load(text)
     if content.get('version') != VERSION:
@@ -46,15 +46,18 @@ def read(text: str) -> dict[str, Scale]:
         bounds = (low, *values, high)
         if len(values) != len(SEVERITIES) or list(bounds) != sorted(bounds):
             raise LiquidPilotError(
-                f'severities.yaml: {family} needs five severities that rise within its range')
-        scales[family] = Scale(entry['unit'], low, high, values, bool(entry.get('fixed', False)))
+                f'severities.yaml: {family} needs five severities that rise within its range'
+            )
+        scales[family] = SeverityScale(
+            entry['unit'], low, high, values, bool(entry.get('fixed', False))
+        )
     return scales
 
 
 @cache
-def scales() -> dict[str, Scale]:
+def scales() -> dict[str, SeverityScale]:
     """Family to scale, read once."""
-    return read(FILE.read_text())
+    return read_scales(FILE.read_text())
 
 
 def strength(condition: Condition) -> float:
@@ -65,5 +68,6 @@ def strength(condition: Condition) -> float:
     if not scale.low <= condition.strength <= scale.high:
         raise LiquidPilotError(
             f'{condition.family}: strength must lie in [{scale.low:g}, {scale.high:g}] '
-            f'({scale.unit}), not {condition.strength:g}')
+            f'({scale.unit}), not {condition.strength:g}'
+        )
     return condition.strength

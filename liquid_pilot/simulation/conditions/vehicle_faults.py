@@ -16,7 +16,7 @@ _GUSTINESS = 0.4
 """Standard deviation of the gusts over the mean wind."""
 
 
-class Storm:
+class MeanWind:
     """A mean wind from a direction drawn for the flight, and gusts in proportion to it."""
 
     def __init__(self, rng: np.random.Generator, step_s: float, mean_m_s: float) -> None:
@@ -29,7 +29,7 @@ class Storm:
         return tuple(m + g for m, g in zip(self._mean, self._gusts.step(), strict=True))
 
 
-class Slippery:
+class FrictionMap:
     """How much of the dry grip is left, by place and time."""
 
     def __init__(self, rng: np.random.Generator, uniform: float, patches: float) -> None:
@@ -42,8 +42,11 @@ class Slippery:
         if patches:
             # The value that this share of the interpolated noise lies above.
             x, y = rng.uniform(0.0, 1e3, (2, 4000)).tolist()
-            self._edge = float(np.quantile([self._noise(a, b) for a, b in zip(x, y, strict=True)],
-                                           1.0 - _PATCH_SHARE))
+            self._edge = float(
+                np.quantile(
+                    [self._noise(a, b) for a, b in zip(x, y, strict=True)], 1.0 - _PATCH_SHARE
+                )
+            )
 
     def _noise(self, x: float, y: float) -> float:
         """Smooth in between the corners of a grid that repeats."""
@@ -52,8 +55,9 @@ class Slippery:
         p, q = a - i, b - j
         n, grid = _PATCH_CELLS, self._coarse
         i, j, k, m = i % n, j % n, (i + 1) % n, (j + 1) % n
-        return ((1 - p) * ((1 - q) * grid[i][j] + q * grid[i][m])
-                + p * ((1 - q) * grid[k][j] + q * grid[k][m]))
+        return (1 - p) * ((1 - q) * grid[i][j] + q * grid[i][m]) + p * (
+            (1 - q) * grid[k][j] + q * grid[k][m]
+        )
 
     def __call__(self, x: float, y: float) -> float:
         """Share of dry friction at east and north."""
@@ -62,13 +66,13 @@ class Slippery:
         return self._left
 
 
-def load(model: mujoco.MjModel, body: int, share: float) -> None:
+def add_payload(model: mujoco.MjModel, body: int, share: float) -> None:
     """A payload at the vehicle's centre: mass and inertia grow by `share`."""
     for array in (model.body_mass, model.body_inertia, model.body_subtreemass):
         array[body] *= 1.0 + share
     model.body_subtreemass[0] += model.body_subtreemass[body] * share / (1.0 + share)
 
 
-def weaken(model: mujoco.MjModel, rng: np.random.Generator, share: float) -> None:
+def reduce_rotor_thrust(model: mujoco.MjModel, rng: np.random.Generator, share: float) -> None:
     """One rotor, drawn, gives `share` less thrust and torque than it is told to."""
     model.actuator_gear[int(rng.integers(len(ROTORS)))] *= 1.0 - share

@@ -17,39 +17,39 @@ import numpy as np
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.geometry import heading_rad, rotation_rows
 from liquid_pilot.simulation.forest.layout import ForestLayout
-from liquid_pilot.simulation.forest.memory_courses import Way
+from liquid_pilot.simulation.forest.memory_courses import ForestRouteProgress
 
 
 @dataclass(frozen=True)
-class ExpertSettings:
+class ForestExpertSettings:
     """How the demonstrator flies; metres, seconds, radians."""
 
     cruise_m_s: float = 1.8
     approach_m_s: float = 0.9
-    slow_within_m: float = 3.0
+    slowdown_distance_m: float = 3.0
     altitude_m: float = 1.5
     lookahead_m: float = 4.5
     clearance_m: float = 0.85
     """Centre of the vehicle to the bark: what it likes to keep."""
-    danger_m: float = 0.45
+    min_clearance_m: float = 0.45
     """What it must keep: the airframe's radius and a hand's breadth."""
-    fan_rad: float = 0.96
+    fan_half_angle_rad: float = 0.96
     candidates: int = 33
     turn_gain_1_s: float = 1.6
     max_yaw_rate_rad_s: float = 1.0
-    look_along_course: float = 0.45
+    yaw_into_sidestep_share: float = 0.45
     """Share of the sidestep's angle that the nose turns towards."""
 
 
-class Expert:
+class ForestExpert:
     """Privileged demonstrator for one forest layout."""
 
-    def __init__(self, layout: ForestLayout, settings: ExpertSettings | None = None) -> None:
-        self.settings = settings or ExpertSettings()
+    def __init__(self, layout: ForestLayout, settings: ForestExpertSettings | None = None) -> None:
+        self.settings = settings or ForestExpertSettings()
         self._trunks = layout.trunks()
-        self._way = Way(layout)
+        self._way = ForestRouteProgress(layout)
         s = self.settings
-        self._offsets = np.linspace(-s.fan_rad, s.fan_rad, s.candidates)
+        self._offsets = np.linspace(-s.fan_half_angle_rad, s.fan_half_angle_rad, s.candidates)
 
     def command(self, state: VehicleState) -> Command:
         """The command at a state: heading-frame velocity in m/s and yaw rate in rad/s."""
@@ -63,11 +63,13 @@ class Expert:
         offset, clearance = self._choose(state, bearing, distance, velocity)
 
         speed = s.cruise_m_s
-        if distance < s.slow_within_m:
-            speed = s.approach_m_s + (s.cruise_m_s - s.approach_m_s) * distance / s.slow_within_m
+        if distance < s.slowdown_distance_m:
+            speed = (
+                s.approach_m_s + (s.cruise_m_s - s.approach_m_s) * distance / s.slowdown_distance_m
+            )
         speed *= min(max((clearance + 0.35) / (s.clearance_m + 0.35), 0.3), 1.0)
         course = bearing + offset - yaw
-        look = _wrapped(bearing + s.look_along_course * offset - yaw)
+        look = _wrapped(bearing + s.yaw_into_sidestep_share * offset - yaw)
         # A target far off the nose is turned to first, and only then flown to.
         speed *= min(max(1.6 - abs(look), 0.15), 1.0)
         yaw_rate = min(max(s.turn_gain_1_s * look, -s.max_yaw_rate_rad_s), s.max_yaw_rate_rad_s)
@@ -76,8 +78,9 @@ class Expert:
             state.stamp_ns, speed * math.cos(course), speed * math.sin(course), climb, yaw_rate
         )
 
-    def _choose(self, state: VehicleState, bearing: float, distance: float,
-                velocity: np.ndarray) -> tuple[float, float]:
+    def _choose(
+        self, state: VehicleState, bearing: float, distance: float, velocity: np.ndarray
+    ) -> tuple[float, float]:
         """The cheapest heading's offset from the bearing, and its clearance in metres."""
         s = self.settings
         if not len(self._trunks):
@@ -91,7 +94,7 @@ class Expert:
         clearance = np.hypot(away[..., 0], away[..., 1]) - self._trunks[:, 2]
         # What is far ahead may still be avoided later, and counts less.
         shortfall = np.maximum(s.clearance_m - clearance, 0.0) / s.clearance_m
-        peril = np.maximum(s.danger_m - clearance, 0.0) / s.danger_m
+        peril = np.maximum(s.min_clearance_m - clearance, 0.0) / s.min_clearance_m
         weight = 1.0 - 0.5 * along / s.lookahead_m
         # A trunk right beside counts only for headings that go towards it.
         ahead = heading @ relative.T > -0.1

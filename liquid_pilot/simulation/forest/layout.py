@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liquid_pilot.simulation.base.random_streams import random_stream
-from liquid_pilot.simulation.base.top_view import Map
+from liquid_pilot.simulation.base.top_view import TopView
 from liquid_pilot.simulation.base.vegetation import Bush, Tree
 
 
@@ -31,18 +31,14 @@ class ForestSettings:
     """Trees stand this far to each side of the way, and beyond both ends."""
     clear_start_m: float = 2.2
     clear_target_m: float = 2.2
-    way_trees: int = 8
+    path_trees: int = 8
     """Tries at standing a tree close to the straight way, which makes flying straight unwise."""
-    way_spread_m: float = 0.8
+    path_tree_spread_m: float = 0.8
     """Standard deviation of their distance from the straight way."""
     sight_half_width_m: float = 0.12
     """From the start no trunk may stand before this much to each side of the target's middle."""
     backdrop_trees: int = 36
     bushes: int = 14
-
-
-
-
 
 
 @dataclass(frozen=True)
@@ -60,8 +56,14 @@ class Hedge:
         """x, y and radius of discs that cover it."""
         count = max(math.ceil(self.length_m / self.thickness_m), 1)
         along = [(k + 0.5) / count * self.length_m - 0.5 * self.length_m for k in range(count)]
-        return [(self.x_m + a * math.cos(self.yaw_rad), self.y_m + a * math.sin(self.yaw_rad),
-                 0.5 * self.thickness_m) for a in along]
+        return [
+            (
+                self.x_m + a * math.cos(self.yaw_rad),
+                self.y_m + a * math.sin(self.yaw_rad),
+                0.5 * self.thickness_m,
+            )
+            for a in along
+        ]
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ class Course:
     decoy_enu_m: tuple[float, float, float]
     """A chair like the target; to come to it ends the mission."""
     hedges: tuple[Hedge, ...] = ()
-    shown_until_s: float = math.inf
+    visible_until_s: float = math.inf
     """The target is taken out of the picture then."""
-    shown_again_s: float = math.inf
+    visible_again_s: float = math.inf
     """Target and decoy are put into the picture then; with a gate, behind it."""
     handover_s: float = 0.0
     """Before, somebody else flies."""
@@ -132,21 +134,22 @@ class ForestLayout:
             found += [disc for hedge in self.course.hedges for disc in hedge.discs()]
         return np.array(found).reshape(-1, 3)
 
-    def wrong_target_m(self, position_enu_m: tuple[float, ...]) -> float:
+    def decoy_distance_m(self, position_enu_m: tuple[float, ...]) -> float:
         """Horizontal distance to the decoy; infinite where there is none."""
         if self.course is None:
             return math.inf
         return math.dist(position_enu_m[:2], self.course.decoy_enu_m[:2])
 
-    def lateral_m(self, points: np.ndarray) -> None:
+    def lateral_offsets_m(self, points: np.ndarray) -> None:
         """A forest has no way to keep to."""
 
-    def map(self) -> Map:
+    def map(self) -> TopView:
         """Trees and what a course adds; the target is the red star."""
         trees = [tree for tree in self.trees if not tree.backdrop]
-        discs = [(colour, np.array([(t.x_m, t.y_m, getattr(t, radius)) for t in trees]))
-                 for colour, radius in (('#d5e8d4', 'crown_radius_m'),
-                                        ('#7a5230', 'trunk_radius_m'))]
+        discs = [
+            (colour, np.array([(t.x_m, t.y_m, getattr(t, radius)) for t in trees]))
+            for colour, radius in (('#d5e8d4', 'crown_radius_m'), ('#7a5230', 'trunk_radius_m'))
+        ]
         stars = [('#d1242f', 'white', self.target_enu_m[:2])]
         lines, shown = [], [self.start_enu_m[:2], self.target_enu_m[:2]]
         if self.course is not None:
@@ -155,9 +158,7 @@ class ForestLayout:
             posts = self.posts()
             lines += [('#0969da', -1.5, np.array(posts))] if posts else []
             shown += [self.course.decoy_enu_m[:2], *posts]
-        return Map(tuple(discs), tuple(lines), tuple(stars), np.array(shown))
-
-
+        return TopView(tuple(discs), tuple(lines), tuple(stars), np.array(shown))
 
 
 def _blocks_the_view(x: float, y: float, radius: float, distance: float, margin: float) -> bool:
@@ -180,14 +181,19 @@ def _draw_tree(rng: np.random.Generator, x: float, y: float, radius: float, far:
     kind = 'pine' if rng.random() < 0.55 else 'broadleaf'
     height = rng.uniform(5.0, 9.0) if kind == 'pine' else rng.uniform(4.5, 7.0)
     return Tree(
-        x, y, radius, height,
+        x,
+        y,
+        radius,
+        height,
         crown_base_m=rng.uniform(2.4, 3.2),
         crown_radius_m=rng.uniform(0.9, 1.4) * (1.0 if kind == 'pine' else 1.2),
-        kind=kind, shade=rng.uniform(), backdrop=far,
+        kind=kind,
+        shade=rng.uniform(),
+        backdrop=far,
     )
 
 
-def generate(seed: int, settings: ForestSettings | None = None) -> ForestLayout:
+def generate_forest(seed: int, settings: ForestSettings | None = None) -> ForestLayout:
     """Draw the forest of a seed.
 
     Trunks keep at least `tree_spacing_m` from each other (dart throwing), and none of them hides
@@ -196,14 +202,15 @@ def generate(seed: int, settings: ForestSettings | None = None) -> ForestLayout:
     s = settings or ForestSettings()
     rng = random_stream(seed, 'layout')
     distance = rng.uniform(*s.target_distance_m)
-    low, high = np.array([-s.corridor_m, -s.corridor_m]), np.array(
-        [distance + s.corridor_m, s.corridor_m]
+    low, high = (
+        np.array([-s.corridor_m, -s.corridor_m]),
+        np.array([distance + s.corridor_m, s.corridor_m]),
     )
     kept: list[tuple[float, float, float]] = []
     for trial in range(600):
         x, y = rng.uniform(low, high)
-        if trial < s.way_trees:
-            x, y = rng.uniform(0.2, 0.9) * distance, s.way_spread_m * rng.standard_normal()
+        if trial < s.path_trees:
+            x, y = rng.uniform(0.2, 0.9) * distance, s.path_tree_spread_m * rng.standard_normal()
         radius = rng.uniform(*s.trunk_radius_m)
         if math.hypot(x, y) < s.clear_start_m or math.hypot(x - distance, y) < s.clear_target_m:
             continue
@@ -218,8 +225,13 @@ def generate(seed: int, settings: ForestSettings | None = None) -> ForestLayout:
         angle = rng.uniform(-math.pi, math.pi)
         away = reach * rng.uniform(1.35, 2.2)
         local.append(
-            _draw_tree(rng, middle + away * math.cos(angle), away * math.sin(angle),
-                       rng.uniform(*s.trunk_radius_m), far=True)
+            _draw_tree(
+                rng,
+                middle + away * math.cos(angle),
+                away * math.sin(angle),
+                rng.uniform(*s.trunk_radius_m),
+                far=True,
+            )
         )
     bushes = []
     for _ in range(s.bushes):

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-from liquid_pilot.simulation.base.appearance import SceneLook
+from liquid_pilot.simulation.base.appearance import Appearance
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.forest.layout import ForestLayout
 from liquid_pilot.simulation.forest.shapes import forest_shapes, make_chair
-from liquid_pilot.simulation.gazebo.meshes import Objects, square
-from liquid_pilot.simulation.gazebo.models import SOLID, cones, mesh, solid, still
+from liquid_pilot.simulation.gazebo.meshes import ObjWriter, square_mesh
+from liquid_pilot.simulation.gazebo.models import (
+    OBSTACLE_PREFIX,
+    add_mesh,
+    add_obstacle_model,
+    add_static_link,
+    cone_mesh_files,
+)
 from liquid_pilot.simulation.gazebo.quadrotor import quadrotor
-from liquid_pilot.simulation.gazebo.sdf import Element, numbers, sub
+from liquid_pilot.simulation.gazebo.sdf import Element, add_child, format_numbers
 
 _GROUND_HALF_M, _GROUND_REPEATS = 80.0, 10
 
 
-def furnish(world: Element, layout: ForestLayout, settings: SimulationSettings, look: SceneLook
-            ) -> dict[str, bytes]:
+def add_models(
+    world: Element, layout: ForestLayout, settings: SimulationSettings, look: Appearance
+) -> dict[str, bytes]:
     """What stands in the forest, and the vehicle; the files that they name."""
-    meshes = Objects('forest')
+    meshes = ObjWriter('forest')
     _ground(world, meshes)
-    solid(world, 'forest', (0.0, 0.0, 0.0), 0.0, forest_shapes(layout, look), meshes)
+    add_obstacle_model(world, 'forest', (0.0, 0.0, 0.0), 0.0, forest_shapes(layout, look), meshes)
     chairs = {'target': make_chair(layout, look)}
     if layout.course is not None:
         chairs['decoy'] = make_chair(layout, look, layout.course.decoy_enu_m)
     for name, chair in chairs.items():
-        solid(world, name, chair.position_m, chair.yaw_rad, chair.parts, meshes)
-    world.append(quadrotor(layout, settings, SOLID))
-    return {**meshes.files(), **cones()}
+        add_obstacle_model(world, name, chair.position_m, chair.yaw_rad, chair.parts, meshes)
+    world.append(quadrotor(layout, settings, OBSTACLE_PREFIX))
+    return {**meshes.files(), **cone_mesh_files()}
 
 
-def _ground(world: Element, meshes: Objects) -> None:
-    link = still(world, f'{SOLID}_ground')
-    plane = sub(sub(sub(link, 'collision', name='ground'), 'geometry'), 'plane')
-    sub(plane, 'normal', '0 0 1')
-    sub(plane, 'size', numbers((2.0 * _GROUND_HALF_M,) * 2))
-    meshes.add('ground', square(_GROUND_HALF_M, _GROUND_REPEATS), (1.0, 1.0, 1.0), 'ground.png')
-    visual = sub(link, 'visual', name='ground_visual')
-    mesh(sub(visual, 'geometry'), meshes.file, 'ground')
+def _ground(world: Element, meshes: ObjWriter) -> None:
+    link = add_static_link(world, f'{OBSTACLE_PREFIX}_ground')
+    plane = add_child(add_child(add_child(link, 'collision', name='ground'), 'geometry'), 'plane')
+    add_child(plane, 'normal', '0 0 1')
+    add_child(plane, 'size', format_numbers((2.0 * _GROUND_HALF_M,) * 2))
+    meshes.add(
+        'ground', square_mesh(_GROUND_HALF_M, _GROUND_REPEATS), (1.0, 1.0, 1.0), 'ground.png'
+    )
+    visual = add_child(link, 'visual', name='ground_visual')
+    add_mesh(add_child(visual, 'geometry'), meshes.file, 'ground')

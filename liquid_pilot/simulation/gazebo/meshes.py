@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from liquid_pilot.simulation.base import shapes
-from liquid_pilot.simulation.base.appearance import Triple
+from liquid_pilot.simulation.base.appearance import Vec3
 from liquid_pilot.simulation.base.shapes import Shape
 
 _SIDES, _RINGS = 12, 6
@@ -19,17 +19,17 @@ _BARK_REPEATS, _LEAF_REPEATS = (2, 1), (4, 2)
 """Around and along: as MuJoCo has them, which wraps leaves as the faces of a cube."""
 
 
-class Surface(NamedTuple):
+class PolygonMesh(NamedTuple):
     """Triangles and quads; a vertex, its place in the texture and its normal are numbered alike."""
 
-    vertices: list[Triple]
+    vertices: list[Vec3]
     places: list[tuple[float, float]]
-    normals: list[Triple]
+    normals: list[Vec3]
     faces: list[tuple[int, ...]]
     """From 0 on, counter-clockwise seen from where the normals point."""
 
 
-class Objects:
+class ObjWriter:
     """An OBJ file of named parts, each of a material of the same name, and the MTL of these."""
 
     def __init__(self, file: str) -> None:
@@ -39,17 +39,27 @@ class Objects:
         self._known: dict[str, dict[str, int]] = {'v': {}, 'vt': {}, 'vn': {}}
         """By letter: a row as text -> its number in the file. Equal rows are written once."""
 
-    def add(self, name: str, surface: Surface, colour: Triple, texture: str) -> None:
+    def add(self, name: str, surface: PolygonMesh, colour: Vec3, texture: str) -> None:
         """One part; `colour` multiplies the picture `texture`."""
         red_green_blue = ' '.join(f'{value:.3f}' for value in colour)
-        self._mtl += [f'newmtl {name}', f'Ka {red_green_blue}', f'Kd {red_green_blue}', 'Ks 0 0 0',
-                      'Pr 1', 'Pm 0', f'map_Kd {texture}']
-        numbered = [[self._number(letter, row) for row in rows]
-                    for letter, rows in zip(self._known, surface[:3], strict=True)]
+        self._mtl += [
+            f'newmtl {name}',
+            f'Ka {red_green_blue}',
+            f'Kd {red_green_blue}',
+            'Ks 0 0 0',
+            'Pr 1',
+            'Pm 0',
+            f'map_Kd {texture}',
+        ]
+        numbered = [
+            [self._number(letter, row) for row in rows]
+            for letter, rows in zip(self._known, surface[:3], strict=True)
+        ]
         self._obj += [f'o {name}', f'usemtl {name}']
         for face in surface.faces:
-            self._obj.append('f ' + ' '.join(
-                '/'.join(str(numbers[k]) for numbers in numbered) for k in face))
+            self._obj.append(
+                'f ' + ' '.join('/'.join(str(numbers[k]) for numbers in numbered) for k in face)
+            )
 
     def _number(self, letter: str, row: Sequence[float]) -> int:
         text = ' '.join(f'{round(value, 4) + 0.0:g}' for value in row)
@@ -61,33 +71,43 @@ class Objects:
 
     def files(self) -> dict[str, bytes]:
         """By their names."""
-        return {f'{self.file}.{kind}': ('\n'.join(lines) + '\n').encode()
-                for kind, lines in (('obj', self._obj), ('mtl', self._mtl))}
+        return {
+            f'{self.file}.{kind}': ('\n'.join(lines) + '\n').encode()
+            for kind, lines in (('obj', self._obj), ('mtl', self._mtl))
+        }
 
 
-def of_shape(shape: Shape) -> Surface:
+def shape_mesh(shape: Shape) -> PolygonMesh:
     """The surface of a solid, in its own frame."""
     if shape.kind == 'cone':
-        return cone(*shapes.cone_size(*map(int, shape.size)))
+        return cone_mesh(*shapes.cone_size(*map(int, shape.size)))
     if shape.kind == 'cylinder':
         return _cylinder(*shape.size)
     if shape.kind == 'ellipsoid':
-        return ball(shape.size, _SIDES, _RINGS, _LEAF_REPEATS)
+        return ellipsoid_mesh(shape.size, _SIDES, _RINGS, _LEAF_REPEATS)
     return _box(shape.size)
 
 
-def square(half: float, repeats: float) -> Surface:
+def square_mesh(half: float, repeats: float) -> PolygonMesh:
     """On the ground, looking up."""
     corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
-    return Surface([(x * half, y * half, 0.0) for x, y in corners],
-                   [((x + 1) * 0.5 * repeats, (y + 1) * 0.5 * repeats) for x, y in corners],
-                   [(0.0, 0.0, 1.0)] * 4, [(0, 1, 2, 3)])
+    return PolygonMesh(
+        [(x * half, y * half, 0.0) for x, y in corners],
+        [((x + 1) * 0.5 * repeats, (y + 1) * 0.5 * repeats) for x, y in corners],
+        [(0.0, 0.0, 1.0)] * 4,
+        [(0, 1, 2, 3)],
+    )
 
 
-def ball(radii: Sequence[float], sides: int, rings: int, repeats: tuple[int, int] = (1, 1),
-         inside: bool = False) -> Surface:
+def ellipsoid_mesh(
+    radii: Sequence[float],
+    sides: int,
+    rings: int,
+    repeats: tuple[int, int] = (1, 1),
+    inside: bool = False,
+) -> PolygonMesh:
     """An ellipsoid; `inside`: seen from its middle. The texture's upper edge is its top."""
-    made = Surface([], [], [], [])
+    made = PolygonMesh([], [], [], [])
     sign = -1.0 if inside else 1.0
     for ring in range(rings + 1):
         polar = math.pi * ring / rings
@@ -100,10 +120,10 @@ def ball(radii: Sequence[float], sides: int, rings: int, repeats: tuple[int, int
     return made
 
 
-def cone(radius: float, height: float) -> Surface:
+def cone_mesh(radius: float, height: float) -> PolygonMesh:
     """Its base, closed, at the origin."""
     around, along = _LEAF_REPEATS
-    made = Surface([], [], [], [])
+    made = PolygonMesh([], [], [], [])
     for size, level in ((0.0, height), (radius, 0.0)):
         for side, (x, y) in enumerate(_circle(_SIDES)):
             made.vertices.append((size * x, size * y, level))
@@ -126,7 +146,7 @@ def _circle(sides: int) -> Iterator[tuple[float, float]]:
         yield math.cos(turn), math.sin(turn)
 
 
-def _unit(values: Iterable[float]) -> Triple:
+def _unit(values: Iterable[float]) -> Vec3:
     vector = tuple(values)
     length = math.hypot(*vector)
     return tuple(value / length for value in vector)
@@ -142,10 +162,10 @@ def _quads(sides: int, rings: int, inside: bool = False) -> Iterator[tuple[int, 
             yield face[::-1] if inside else face
 
 
-def _cylinder(radius: float, half: float) -> Surface:
+def _cylinder(radius: float, half: float) -> PolygonMesh:
     """Without ends, which a crown and the ground hide."""
     around, along = _BARK_REPEATS
-    made = Surface([], [], [], [])
+    made = PolygonMesh([], [], [], [])
     for level in (1.0, -1.0):
         for side, (x, y) in enumerate(_circle(_SIDES)):
             made.vertices.append((radius * x, radius * y, level * half))
@@ -155,8 +175,8 @@ def _cylinder(radius: float, half: float) -> Surface:
     return made
 
 
-def _box(half: Sequence[float]) -> Surface:
-    made = Surface([], [], [], [])
+def _box(half: Sequence[float]) -> PolygonMesh:
+    made = PolygonMesh([], [], [], [])
     for axis in range(3):
         for sign in (-1.0, 1.0):
             first = len(made.vertices)

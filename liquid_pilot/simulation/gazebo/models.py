@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from liquid_pilot.simulation.base import shapes
-from liquid_pilot.simulation.base.appearance import Triple
+from liquid_pilot.simulation.base.appearance import Vec3
 from liquid_pilot.simulation.base.shapes import Shape
-from liquid_pilot.simulation.gazebo.meshes import Objects, cone, of_shape
-from liquid_pilot.simulation.gazebo.sdf import Element, numbers, pose, rgba, sub
+from liquid_pilot.simulation.gazebo.meshes import ObjWriter, cone_mesh, shape_mesh
+from liquid_pilot.simulation.gazebo.sdf import Element, add_child, format_numbers, pose, rgba
 
-SOLID = 'solid'
+OBSTACLE_PREFIX = 'solid'
 """Every model that must not be touched has a name that begins so."""
 CONE = 'cone'
 """A part, and the file that has it alone: of a file with many Gazebo's physics takes them all,
@@ -18,69 +18,76 @@ whichever is asked for."""
 
 
 def _geometry(parent: Element, shape: Shape) -> None:
-    geometry = sub(parent, 'geometry')
+    geometry = add_child(parent, 'geometry')
     if shape.kind == 'cone':
         radius, height = shapes.cone_size(*map(int, shape.size))
-        mesh(geometry, CONE, CONE, (radius, radius, height))
+        add_mesh(geometry, CONE, CONE, (radius, radius, height))
         return
-    part = sub(geometry, shape.kind)
+    part = add_child(geometry, shape.kind)
     if shape.kind == 'box':
-        sub(part, 'size', numbers(2.0 * value for value in shape.size))
+        add_child(part, 'size', format_numbers(2.0 * value for value in shape.size))
     elif shape.kind == 'ellipsoid':
-        sub(part, 'radii', numbers(shape.size))
+        add_child(part, 'radii', format_numbers(shape.size))
     else:
-        sub(part, 'radius', numbers(shape.size[:1]))
-        sub(part, 'length', numbers((2.0 * shape.size[1],)))
+        add_child(part, 'radius', format_numbers(shape.size[:1]))
+        add_child(part, 'length', format_numbers((2.0 * shape.size[1],)))
 
 
-def cones() -> dict[str, bytes]:
+def cone_mesh_files() -> dict[str, bytes]:
     """The file of the cone that all pines are made of."""
-    made = Objects(CONE)
-    made.add(CONE, cone(1.0, 1.0), (1.0, 1.0, 1.0), 'leaves.png')
+    made = ObjWriter(CONE)
+    made.add(CONE, cone_mesh(1.0, 1.0), (1.0, 1.0, 1.0), 'leaves.png')
     return made.files()
 
 
-def mesh(geometry: Element, file: str, part: str, scale: Triple = (1.0, 1.0, 1.0)) -> None:
+def add_mesh(geometry: Element, file: str, part: str, scale: Vec3 = (1.0, 1.0, 1.0)) -> None:
     """A part of a file of meshes."""
-    named = sub(geometry, 'mesh')
-    sub(named, 'uri', f'{file}.obj')
-    sub(sub(named, 'submesh'), 'name', part)
-    sub(named, 'scale', numbers(scale))
+    named = add_child(geometry, 'mesh')
+    add_child(named, 'uri', f'{file}.obj')
+    add_child(add_child(named, 'submesh'), 'name', part)
+    add_child(named, 'scale', format_numbers(scale))
 
 
-def plain(visual: Element, colour: Triple) -> None:
+def add_solid_colour_material(visual: Element, colour: Vec3) -> None:
     """One colour, without a texture."""
-    material = sub(visual, 'material')
+    material = add_child(visual, 'material')
     for name in ('ambient', 'diffuse'):
-        sub(material, name, rgba(colour))
-    sub(material, 'specular', '0 0 0 1')
+        add_child(material, name, rgba(colour))
+    add_child(material, 'specular', '0 0 0 1')
 
 
-def solid(world: Element, name: str, position: Triple, yaw_rad: float, parts: Iterable[Shape],
-           meshes: Objects) -> None:
+def add_obstacle_model(
+    world: Element,
+    name: str,
+    position: Vec3,
+    yaw_rad: float,
+    parts: Iterable[Shape],
+    meshes: ObjWriter,
+) -> None:
     """A model that stands still and must not be touched; parts with a texture go to `meshes`."""
-    link = still(world, f'{SOLID}_{name}', position, yaw_rad)
+    link = add_static_link(world, f'{OBSTACLE_PREFIX}_{name}', position, yaw_rad)
     for index, shape in enumerate(parts):
         own = shape.name or f'part_{index}'
-        if shape.reachable:
-            collision = sub(link, 'collision', name=own)
+        if shape.collidable:
+            collision = add_child(link, 'collision', name=own)
             pose(collision, shape.position_m, shape.rpy_rad)
             _geometry(collision, shape)
         # Names of one link's parts must differ, whatever they are.
-        visual = sub(link, 'visual', name=f'{own}_visual')
+        visual = add_child(link, 'visual', name=f'{own}_visual')
         pose(visual, shape.position_m, shape.rpy_rad)
         if shape.material:
-            meshes.add(own, of_shape(shape), shape.colour, f'{shape.material}.png')
-            mesh(sub(visual, 'geometry'), meshes.file, own)
+            meshes.add(own, shape_mesh(shape), shape.colour, f'{shape.material}.png')
+            add_mesh(add_child(visual, 'geometry'), meshes.file, own)
         else:
             _geometry(visual, shape)
-            plain(visual, shape.colour)
+            add_solid_colour_material(visual, shape.colour)
 
 
-def still(world: Element, name: str, position: Triple = (0.0, 0.0, 0.0), yaw_rad: float = 0.0
-           ) -> Element:
+def add_static_link(
+    world: Element, name: str, position: Vec3 = (0.0, 0.0, 0.0), yaw_rad: float = 0.0
+) -> Element:
     """The link of a model that does not move."""
-    model = sub(world, 'model', name=name)
-    sub(model, 'static', 'true')
+    model = add_child(world, 'model', name=name)
+    add_child(model, 'static', 'true')
     pose(model, position, (0.0, 0.0, yaw_rad))
-    return sub(model, 'link', name='link')
+    return add_child(model, 'link', name='link')

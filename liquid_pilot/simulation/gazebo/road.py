@@ -6,12 +6,18 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from liquid_pilot.simulation.base.appearance import SceneLook
+from liquid_pilot.simulation.base.appearance import Appearance
 from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.gazebo.meshes import Objects, Surface
-from liquid_pilot.simulation.gazebo.models import SOLID, cones, mesh, solid, still
+from liquid_pilot.simulation.gazebo.meshes import ObjWriter, PolygonMesh
+from liquid_pilot.simulation.gazebo.models import (
+    OBSTACLE_PREFIX,
+    add_mesh,
+    add_obstacle_model,
+    add_static_link,
+    cone_mesh_files,
+)
 from liquid_pilot.simulation.gazebo.rover import rover
-from liquid_pilot.simulation.gazebo.sdf import Element, sub
+from liquid_pilot.simulation.gazebo.sdf import Element, add_child
 from liquid_pilot.simulation.road import scene
 from liquid_pilot.simulation.road.layout import RoadLayout
 
@@ -20,25 +26,38 @@ GROUND = 'ground'
 _WHITE = (1.0, 1.0, 1.0)
 
 
-def furnish(world: Element, layout: RoadLayout, settings: SimulationSettings, look: SceneLook
-            ) -> dict[str, bytes]:
+def add_models(
+    world: Element, layout: RoadLayout, settings: SimulationSettings, look: Appearance
+) -> dict[str, bytes]:
     """What stands beside the road, the road, and the vehicle; the files that they name."""
-    meshes, ground = Objects('road'), Objects(GROUND)
-    solid(world, 'plants', (0.0, 0.0, 0.0), 0.0, scene.grown(layout, look), meshes)
-    link = still(world, GROUND)
-    ground.add(GROUND, _joined(scene.tiles(layout)), _WHITE, 'ground.png')
-    mesh(sub(sub(link, 'collision', name=GROUND), 'geometry'), GROUND, GROUND)
-    mesh(sub(sub(link, 'visual', name=f'{GROUND}_visual'), 'geometry'), GROUND, GROUND)
-    meshes.add('surface', _joined(scene.pieces(layout)), _WHITE, 'road.png')
-    mesh(sub(sub(link, 'visual', name='surface_visual'), 'geometry'), meshes.file, 'surface')
-    world.append(rover(layout, settings, SOLID))
-    return {**meshes.files(), **ground.files(), **cones(),
-            'road.png': scene.picture(layout)}
+    meshes, ground = ObjWriter('road'), ObjWriter(GROUND)
+    add_obstacle_model(
+        world, 'plants', (0.0, 0.0, 0.0), 0.0, scene.plant_shapes(layout, look), meshes
+    )
+    link = add_static_link(world, GROUND)
+    ground.add(GROUND, _joined(scene.ground_tiles(layout)), _WHITE, 'ground.png')
+    add_mesh(add_child(add_child(link, 'collision', name=GROUND), 'geometry'), GROUND, GROUND)
+    add_mesh(
+        add_child(add_child(link, 'visual', name=f'{GROUND}_visual'), 'geometry'), GROUND, GROUND
+    )
+    meshes.add('surface', _joined(scene.surface_segments(layout)), _WHITE, 'road.png')
+    add_mesh(
+        add_child(add_child(link, 'visual', name='surface_visual'), 'geometry'),
+        meshes.file,
+        'surface',
+    )
+    world.append(rover(layout, settings, OBSTACLE_PREFIX))
+    return {
+        **meshes.files(),
+        **ground.files(),
+        **cone_mesh_files(),
+        'road.png': scene.road_texture(layout),
+    }
 
 
-def _joined(parts: Iterable[tuple[str, str, tuple[np.ndarray, ...]]]) -> Surface:
+def _joined(parts: Iterable[tuple[str, str, tuple[np.ndarray, ...]]]) -> PolygonMesh:
     """Pieces of a surface as one, of which all normals look up."""
-    made = Surface([], [], [], [])
+    made = PolygonMesh([], [], [], [])
     for _, _, (points, places, faces) in parts:
         first = len(made.vertices)
         made.vertices.extend(map(tuple, points.tolist()))

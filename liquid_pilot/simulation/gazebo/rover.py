@@ -11,28 +11,46 @@ import math
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.gazebo.models import plain
-from liquid_pilot.simulation.gazebo.quadrotor import BASE, TOPICS, camera, imu, inertial, told
-from liquid_pilot.simulation.gazebo.sdf import Element, element, numbers, plugin, pose, sub
+from liquid_pilot.simulation.gazebo.models import add_solid_colour_material
+from liquid_pilot.simulation.gazebo.quadrotor import (
+    BASE,
+    GAZEBO_TOPICS,
+    add_camera,
+    add_imu,
+    add_inertial,
+    add_state_plugins,
+)
+from liquid_pilot.simulation.gazebo.sdf import (
+    Element,
+    add_child,
+    element,
+    format_numbers,
+    plugin,
+    pose,
+)
 from liquid_pilot.simulation.road.layout import RoadLayout
-from liquid_pilot.simulation.vehicles.rover import WHEEL_M, RoverSettings
+from liquid_pilot.simulation.vehicles.rover import WHEEL_SIZE_M, RoverSettings
 
 MODEL = 'rover'
-SKY_M, _FAR_M = 450.0, 1000.0
+SKY_RADIUS_M, _FAR_M = 450.0, 1000.0
 _WHEEL_KG, _KNUCKLE_KG = 3.0, 0.5
 _SETTLED_M, _SETTLED_M_S = 0.5, 0.05
 _EFFORT_N_M = 200.0
 _ENDLESS = 1e16
 
 
-def rover(layout: RoadLayout, settings: SimulationSettings, touched_by: str,
-          vehicle: RoverSettings | None = None) -> Element:
+def rover(
+    layout: RoadLayout,
+    settings: SimulationSettings,
+    obstacle_prefix: str,
+    vehicle: RoverSettings | None = None,
+) -> Element:
     """The model, standing at the start of a road.
 
     Args:
         layout: where it starts.
         settings: rates and camera.
-        touched_by: what the names of models begin with that it must not touch.
+        obstacle_prefix: what the names of models begin with that it must not touch.
         vehicle: its body.
     """
     v = vehicle or RoverSettings()
@@ -40,91 +58,110 @@ def rover(layout: RoadLayout, settings: SimulationSettings, touched_by: str,
     model = element('model', name=MODEL)
     x, y, z = layout.start_enu_m
     pose(model, (x, y, z + v.ride_height_m), (0.0, 0.0, layout.start_yaw_rad))
-    link = sub(model, 'link', name=BASE)
-    inertial(link, h.mass_kg - 4 * _WHEEL_KG - 2 * _KNUCKLE_KG,
-             (*v.inertia_kg_m2, h.yaw_inertia_kg_m2))
+    link = add_child(model, 'link', name=BASE)
+    add_inertial(
+        link, h.mass_kg - 4 * _WHEEL_KG - 2 * _KNUCKLE_KG, (*v.inertia_kg_m2, h.yaw_inertia_kg_m2)
+    )
     _body(link, v)
-    camera(link, settings, v.camera_position_m, _FAR_M, v.camera_pitch_rad)
-    imu(link, settings)
+    add_camera(link, settings, v.camera_position_m, _FAR_M, v.camera_pitch_rad)
+    add_imu(link, settings)
     wheels: dict[str, list[str]] = {'left': [], 'right': []}
     for end, along in (('front', 1.0), ('rear', -1.0)):
         for side, across in (('left', 1.0), ('right', -1.0)):
-            place = (along * h.half_wheelbase_m, across * v.half_track_m,
-                     WHEEL_M[0] - v.ride_height_m)
+            place = (
+                along * h.half_wheelbase_m,
+                across * v.half_track_m,
+                WHEEL_SIZE_M[0] - v.ride_height_m,
+            )
             parent = _knuckle(model, side, place, v) if end == 'front' else BASE
             wheels[side].append(_wheel(model, f'{end}_{side}', parent, place, v))
     drive = plugin(model, 'ackermann-steering', 'AckermannSteering')
     for side, joints in wheels.items():
         for joint in joints:
-            sub(drive, f'{side}_joint', joint)
+            add_child(drive, f'{side}_joint', joint)
     # Its limits of acceleration hold for the yaw rate too: the guard's slew limits stand instead.
     for name, value in (
-            ('left_steering_joint', 'left_steering'), ('right_steering_joint', 'right_steering'),
-            ('kingpin_width', f'{2.0 * v.half_track_m:g}'),
-            ('wheel_separation', f'{2.0 * v.half_track_m:g}'),
-            ('wheel_base', f'{2.0 * h.half_wheelbase_m:g}'),
-            ('wheel_radius', f'{WHEEL_M[0]:g}'), ('steering_limit', f'{h.most_steering_rad:g}'),
-            ('steer_p_gain', '10'), ('topic', TOPICS['command'])):
-        sub(drive, name, value)
-    told(model, touched_by)
+        ('left_steering_joint', 'left_steering'),
+        ('right_steering_joint', 'right_steering'),
+        ('kingpin_width', f'{2.0 * v.half_track_m:g}'),
+        ('wheel_separation', f'{2.0 * v.half_track_m:g}'),
+        ('wheel_base', f'{2.0 * h.half_wheelbase_m:g}'),
+        ('wheel_radius', f'{WHEEL_SIZE_M[0]:g}'),
+        ('steering_limit', f'{h.max_steering_angle_rad:g}'),
+        ('steer_p_gain', '10'),
+        ('topic', GAZEBO_TOPICS['command']),
+    ):
+        add_child(drive, name, value)
+    add_state_plugins(model, obstacle_prefix)
     return model
 
 
 def _body(link: Element, v: RoverSettings) -> None:
-    size = numbers(2.0 * half for half in v.hull_m)
-    hull = sub(link, 'collision', name='airframe')
-    sub(sub(sub(hull, 'geometry'), 'box'), 'size', size)
-    sensor = sub(link, 'sensor', name='contact', type='contact')
-    sub(sub(sensor, 'contact'), 'collision', 'airframe')
-    visual = sub(link, 'visual', name='box')
-    sub(sub(sub(visual, 'geometry'), 'box'), 'size', size)
-    plain(visual, (0.7, 0.15, 0.1))
+    size = format_numbers(2.0 * half for half in v.hull_m)
+    hull = add_child(link, 'collision', name='airframe')
+    add_child(add_child(add_child(hull, 'geometry'), 'box'), 'size', size)
+    sensor = add_child(link, 'sensor', name='contact', type='contact')
+    add_child(add_child(sensor, 'contact'), 'collision', 'airframe')
+    visual = add_child(link, 'visual', name='box')
+    add_child(add_child(add_child(visual, 'geometry'), 'box'), 'size', size)
+    add_solid_colour_material(visual, (0.7, 0.15, 0.1))
 
 
 def _knuckle(model: Element, side: str, place: tuple[float, float, float], v: RoverSettings) -> str:
     """What carries a front wheel and is steered; its name."""
     name = f'{side}_knuckle'
-    link = sub(model, 'link', name=name)
+    link = add_child(model, 'link', name=name)
     pose(link, place)
-    inertial(link, _KNUCKLE_KG, (0.005,) * 3)
-    most = v.handling.most_steering_rad + 0.1
+    add_inertial(link, _KNUCKLE_KG, (0.005,) * 3)
+    most = v.handling.max_steering_angle_rad + 0.1
     _joint(model, f'{side}_steering', BASE, name, '0 0 1', most, v.handling.steering_rate_rad_s)
     return name
 
 
-def _joint(model: Element, name: str, parent: str, child: str, axis: str, most: float,
-           fastest: float | None = None) -> None:
-    joint = sub(model, 'joint', name=name, type='revolute')
-    sub(joint, 'parent', parent)
-    sub(joint, 'child', child)
-    turned = sub(joint, 'axis')
-    sub(turned, 'xyz', axis)
-    limit = sub(turned, 'limit')
-    sub(limit, 'lower', f'{-most:g}')
-    sub(limit, 'upper', f'{most:g}')
+def _joint(
+    model: Element,
+    name: str,
+    parent: str,
+    child: str,
+    axis: str,
+    most: float,
+    fastest: float | None = None,
+) -> None:
+    joint = add_child(model, 'joint', name=name, type='revolute')
+    add_child(joint, 'parent', parent)
+    add_child(joint, 'child', child)
+    turned = add_child(joint, 'axis')
+    add_child(turned, 'xyz', axis)
+    limit = add_child(turned, 'limit')
+    add_child(limit, 'lower', f'{-most:g}')
+    add_child(limit, 'upper', f'{most:g}')
     if fastest is not None:
-        sub(limit, 'velocity', f'{fastest:g}')
-        sub(limit, 'effort', f'{_EFFORT_N_M:g}')
+        add_child(limit, 'velocity', f'{fastest:g}')
+        add_child(limit, 'effort', f'{_EFFORT_N_M:g}')
 
 
-def _wheel(model: Element, name: str, parent: str, place: tuple[float, float, float],
-           v: RoverSettings) -> str:
+def _wheel(
+    model: Element, name: str, parent: str, place: tuple[float, float, float], v: RoverSettings
+) -> str:
     """The name of its joint."""
-    radius, half = WHEEL_M
-    link = sub(model, 'link', name=f'{name}_wheel')
+    radius, half = WHEEL_SIZE_M
+    link = add_child(model, 'link', name=f'{name}_wheel')
     pose(link, place)
     across = _WHEEL_KG * (3.0 * radius**2 + 4.0 * half**2) / 12.0
-    inertial(link, _WHEEL_KG, (across, 0.5 * _WHEEL_KG * radius**2, across))
-    tyre, visual = sub(link, 'collision', name='tyre'), sub(link, 'visual', name='tyre_visual')
+    add_inertial(link, _WHEEL_KG, (across, 0.5 * _WHEEL_KG * radius**2, across))
+    tyre, visual = (
+        add_child(link, 'collision', name='tyre'),
+        add_child(link, 'visual', name='tyre_visual'),
+    )
     for part in (tyre, visual):
         pose(part, (0.0, 0.0, 0.0), (0.5 * math.pi, 0.0, 0.0))
-        cylinder = sub(sub(part, 'geometry'), 'cylinder')
-        sub(cylinder, 'radius', f'{radius:g}')
-        sub(cylinder, 'length', f'{2.0 * half:g}')
-    ode = sub(sub(sub(tyre, 'surface'), 'friction'), 'ode')
+        cylinder = add_child(add_child(part, 'geometry'), 'cylinder')
+        add_child(cylinder, 'radius', f'{radius:g}')
+        add_child(cylinder, 'length', f'{2.0 * half:g}')
+    ode = add_child(add_child(add_child(tyre, 'surface'), 'friction'), 'ode')
     for direction in ('mu', 'mu2'):
-        sub(ode, direction, f'{v.handling.friction:g}')
-    plain(visual, (0.1, 0.1, 0.1))
+        add_child(ode, direction, f'{v.handling.friction:g}')
+    add_solid_colour_material(visual, (0.1, 0.1, 0.1))
     _joint(model, f'{name}_axle', parent, f'{name}_wheel', '0 1 0', _ENDLESS)
     return f'{name}_axle'
 
@@ -138,5 +175,7 @@ def at_start(state: VehicleState, layout: RoadLayout) -> bool:
     """Whether it stands there."""
     x, y, _ = layout.start_enu_m
     east, north, _ = state.position_enu_m
-    return (math.hypot(east - x, north - y) < _SETTLED_M
-            and math.hypot(*state.velocity_flu_m_s) < _SETTLED_M_S)
+    return (
+        math.hypot(east - x, north - y) < _SETTLED_M
+        and math.hypot(*state.velocity_flu_m_s) < _SETTLED_M_S
+    )

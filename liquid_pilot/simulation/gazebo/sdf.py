@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 
 VERSION = '1.9'
-ENGINES = ('ogre2', 'ogre')
+RENDER_ENGINES = ('ogre2', 'ogre')
 """What can draw Gazebo's cameras."""
 Element = ElementTree.Element
 
@@ -18,14 +18,14 @@ def element(tag: str, text: str = '', **attributes: str) -> Element:
     return made
 
 
-def sub(parent: Element, tag: str, text: str = '', **attributes: str) -> Element:
+def add_child(parent: Element, tag: str, text: str = '', **attributes: str) -> Element:
     """A new child."""
     made = element(tag, text, **attributes)
     parent.append(made)
     return made
 
 
-def numbers(values: Iterable[float]) -> str:
+def format_numbers(values: Iterable[float]) -> str:
     """Numbers with a space between them."""
     return ' '.join(f'{value:.9g}' for value in values)
 
@@ -35,18 +35,20 @@ def rgba(colour: Iterable[float]) -> str:
     return ' '.join(f'{min(max(float(c), 0.0), 1.0):.3f}' for c in colour) + ' 1'
 
 
-def pose(parent: Element, position: Iterable[float],
-         rpy: Iterable[float] = (0.0, 0.0, 0.0)) -> None:
+def pose(
+    parent: Element, position: Iterable[float], rpy: Iterable[float] = (0.0, 0.0, 0.0)
+) -> None:
     """Metres, and radians about fixed axes."""
-    sub(parent, 'pose', numbers((*position, *rpy)))
+    add_child(parent, 'pose', format_numbers((*position, *rpy)))
 
 
 def plugin(parent: Element, file: str, name: str, **parameters: str) -> Element:
     """A system of gz-sim: file name between 'gz-sim-' and '-system', class, and parameters."""
-    made = sub(parent, 'plugin', filename=f'gz-sim-{file}-system',
-               name=f'gz::sim::systems::{name}')
+    made = add_child(
+        parent, 'plugin', filename=f'gz-sim-{file}-system', name=f'gz::sim::systems::{name}'
+    )
     for key, value in parameters.items():
-        sub(made, key, value)
+        add_child(made, key, value)
     return made
 
 

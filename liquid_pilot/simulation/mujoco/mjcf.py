@@ -12,7 +12,7 @@ from liquid_pilot.simulation.base.shapes import Shape
 from liquid_pilot.simulation.base.task import SceneParts
 
 _CONE_SIDES = 9
-HIDDEN = 5
+HIDDEN_GEOM_GROUP = 5
 """Group of what is touched and not drawn."""
 
 
@@ -30,23 +30,27 @@ def _cone_vertices(radius: float, height: float) -> str:
     return ' '.join(f'{value:.4f}' for point in (*ring, (0.0, 0.0, height)) for value in point)
 
 
-def flat(name: str, half_m: float, repeats: float) -> str:
+def flat_square_mesh(name: str, half_m: float, repeats: float) -> str:
     """The asset of a level square, as a mesh with its picture so many times along a side.
 
     A plane of MuJoCo's own shows the same and takes a third of all the time of drawing.
     """
     ends = (-1, -1), (1, -1), (1, 1), (-1, 1)
-    return (f'<mesh name="{name}" inertia="shell" face="0 1 2 0 2 3" '
-            f'vertex="{_numbers(*(half_m * v for x, y in ends for v in (x, y, 0)))}" '
-            f'texcoord="{_numbers(*(0.5 * repeats * v for x, y in ends for v in (x, -y)))}"/>')
+    return (
+        f'<mesh name="{name}" inertia="shell" face="0 1 2 0 2 3" '
+        f'vertex="{_numbers(*(half_m * v for x, y in ends for v in (x, y, 0)))}" '
+        f'texcoord="{_numbers(*(0.5 * repeats * v for x, y in ends for v in (x, -y)))}"/>'
+    )
 
 
-def plants() -> str:
+def plant_assets() -> str:
     """What trees and bushes of any world are made of, as assets."""
     cones = ''.join(
         f'<mesh name="cone_{size}_{tier}" vertex="'
         f'{_cone_vertices(*shapes.cone_size(size, tier))}"/>'
-        for size in range(shapes.CONE_SIZES) for tier in range(shapes.CONE_TIERS))
+        for size in range(shapes.CONE_SIZES)
+        for tier in range(shapes.CONE_TIERS)
+    )
     return f"""<texture name="leaves" type="cube" file="leaves.png"/>
     <texture name="bark" type="2d" file="bark.png"/>
     <material name="leaves" texture="leaves" specular="0"/>
@@ -67,17 +71,21 @@ def geom(shape: Shape) -> str:
     elif kind == 'capsule':
         place = f'fromto="{_numbers(*shape.ends_m)}"'
         size = f'size="{_numbers(shape.size[0])}"'
-    return (f'<geom {name}class="solid" type="{kind}" {material}{size} {place} '
-            f'rgba="{_rgba(shape.colour)} 1"/>')
+    return (
+        f'<geom {name}class="solid" type="{kind}" {material}{size} {place} '
+        f'rgba="{_rgba(shape.colour)} 1"/>'
+    )
 
 
-
-
-
-
-def build(parts: SceneParts, vehicle_mjcf: str, vehicle_actuators: str, vehicle_sensors: str,
-          timestep_s: float, offscreen: tuple[int, int], name: str = 'world'
-          ) -> tuple[str, dict[str, bytes]]:
+def build_mjcf(
+    parts: SceneParts,
+    vehicle_mjcf: str,
+    vehicle_actuators: str,
+    vehicle_sensors: str,
+    timestep_s: float,
+    offscreen: tuple[int, int],
+    name: str = 'world',
+) -> tuple[str, dict[str, bytes]]:
     """A world with one vehicle in it, as an MJCF string and its texture files.
 
     Args:

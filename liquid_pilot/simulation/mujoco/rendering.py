@@ -16,7 +16,7 @@ import time
 import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.simulation.mujoco.mjcf import HIDDEN
+from liquid_pilot.simulation.mujoco.mjcf import HIDDEN_GEOM_GROUP
 
 APT_PACKAGES = 'libegl1 libgl1-mesa-dri'
 INSTALL_HINT = (
@@ -116,8 +116,9 @@ class CameraRenderer:
         cull: leave out what is outside the camera's view. The pixels are the same without.
     """
 
-    def __init__(self, model: mujoco.MjModel, camera: str, width: int, height: int,
-                 cull: bool = True) -> None:
+    def __init__(
+        self, model: mujoco.MjModel, camera: str, width: int, height: int, cull: bool = True
+    ) -> None:
         self._model, self._size, self._cull = model, (width, height), cull
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
@@ -132,7 +133,7 @@ class CameraRenderer:
             ) from error
         self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + _SPARE_GEOMS)
         self._option, self._perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
-        self._option.geomgroup[HIDDEN] = 0
+        self._option.geomgroup[HIDDEN_GEOM_GROUP] = 0
         self._rectangle = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
         self._depth = np.empty((height, width), np.float32)
@@ -140,7 +141,7 @@ class CameraRenderer:
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         near, far = (model.stat.extent * end for end in (model.vis.map.znear, model.vis.map.zfar))
         self._depth_terms, self._far_m = (near * far / (far - near), near / (far - near)), far
-        self.spent_s = 0.0
+        self.total_render_s = 0.0
         """Wall time of all calls of `render` so far."""
 
     def render(self, data: mujoco.MjData) -> bytes:
@@ -159,7 +160,7 @@ class CameraRenderer:
     def show(self, body: str, shown: bool) -> None:
         """Draw what a body is made of, or not; it stays where it is."""
         geoms = self._model.geom_bodyid == self._model.body(body).id
-        self._model.geom_group[geoms] = 0 if shown else HIDDEN
+        self._model.geom_group[geoms] = 0 if shown else HIDDEN_GEOM_GROUP
 
     def _draw(self, data: mujoco.MjData, depth: np.ndarray | None) -> np.ndarray:
         began = time.perf_counter()
@@ -168,14 +169,20 @@ class CameraRenderer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         groups = self._model.geom_group.copy()
         if self._cull:
-            self._model.geom_group[~self._in_view(data)] = HIDDEN
+            self._model.geom_group[~self._in_view(data)] = HIDDEN_GEOM_GROUP
         mujoco.mjv_updateScene(
-            self._model, data, self._option, self._perturb, self._camera,
-            mujoco.mjtCatBit.mjCAT_ALL.value, self._scene)
+            self._model,
+            data,
+            self._option,
+            self._perturb,
+            self._camera,
+            mujoco.mjtCatBit.mjCAT_ALL.value,
+            self._scene,
+        )
         self._model.geom_group[:] = groups
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, depth, self._rectangle, self._context)
-        self.spent_s += time.perf_counter() - began
+        self.total_render_s += time.perf_counter() - began
         # OpenGL counts rows from the bottom.
         return self._pixels[::-1]
 

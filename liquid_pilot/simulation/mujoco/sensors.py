@@ -51,8 +51,14 @@ class Gusts:
         correlation_s: their correlation time.
     """
 
-    def __init__(self, rng: np.random.Generator, step_s: float, mean_m_s: float = 0.3,
-                 sigma_m_s: float = 0.4, correlation_s: float = 1.5) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        step_s: float,
+        mean_m_s: float = 0.3,
+        sigma_m_s: float = 0.4,
+        correlation_s: float = 1.5,
+    ) -> None:
         self._rng = rng
         self._mean = mean_m_s * rng.standard_normal(3) * (1.0, 1.0, 0.0)
         self._decay = float(np.exp(-step_s / correlation_s))

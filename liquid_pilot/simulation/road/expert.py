@@ -13,64 +13,69 @@ import numpy as np
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.geometry import heading_rad
-from liquid_pilot.onboard.vehicles.action_scaling import yaw_rate_of
+from liquid_pilot.onboard.vehicles.action_scaling import curvature_to_yaw_rate
 from liquid_pilot.simulation.road.layout import STEP_M, RoadLayout
 
-_AHEAD_M = 8.0
+_BEARING_LOOKAHEAD_M = 8.0
 
 
 @dataclass(frozen=True)
-class DriverSettings:
+class RoadExpertSettings:
     """How the demonstrator drives; metres, seconds."""
 
     cruise_m_s: float = 8.0
-    side_m_s2: float = 5.5
+    max_lateral_acceleration_m_s2: float = 5.5
     """Largest sideways acceleration that it plans with, on dry road; by as much less on one that is
     known to be slippery."""
-    brake_m_s2: float = 2.5
-    ahead_m: float = 1.6
-    ahead_s: float = 0.35
+    max_deceleration_m_s2: float = 2.5
+    lookahead_m: float = 1.6
+    lookahead_s: float = 0.35
     """It looks at a point so far ahead, and so many seconds more."""
-    slow_aside_m: float = 1.2
+    half_speed_offset_m: float = 1.2
     """This far from the middle it drives at half the speed."""
-    most_curvature_1_m: float = 0.35
+    max_curvature_1_m: float = 0.35
 
 
-class Driver:
+class RoadExpert:
     """Privileged demonstrator for one road."""
 
-    def __init__(self, layout: RoadLayout, settings: DriverSettings | None = None) -> None:
-        self.settings = s = settings or DriverSettings()
+    def __init__(self, layout: RoadLayout, settings: RoadExpertSettings | None = None) -> None:
+        self.settings = s = settings or RoadExpertSettings()
         self._layout = layout
         self._near: float | None = None
         # What the bends allow, and what braking for them allows before.
-        self._side_m_s2, brake_m_s2 = s.side_m_s2 * layout.grip, s.brake_m_s2 * layout.grip
+        self._side_m_s2, max_deceleration_m_s2 = (
+            s.max_lateral_acceleration_m_s2 * layout.grip,
+            s.max_deceleration_m_s2 * layout.grip,
+        )
         allowed = np.sqrt(self._side_m_s2 / np.maximum(np.abs(layout.line[:, 3]), 1e-6))
         speed = np.minimum(allowed, s.cruise_m_s)
         for index in range(len(speed) - 2, -1, -1):
-            speed[index] = min(speed[index],
-                               math.sqrt(speed[index + 1]**2 + 2.0 * brake_m_s2 * STEP_M))
+            speed[index] = min(
+                speed[index],
+                math.sqrt(speed[index + 1] ** 2 + 2.0 * max_deceleration_m_s2 * STEP_M),
+            )
         self._speed = speed
 
     def command(self, state: VehicleState) -> Command:
         """Forward speed, and the yaw rate that stands for the curvature to the point ahead."""
         s, (x, y, _) = self.settings, state.position_enu_m
         self._near, aside = self._layout.locate(x, y, self._near)
-        ahead_m = s.ahead_m + s.ahead_s * max(state.velocity_flu_m_s[0], 0.0)
-        target = self._layout.point(self._near + ahead_m)
+        lookahead_m = s.lookahead_m + s.lookahead_s * max(state.velocity_flu_m_s[0], 0.0)
+        target = self._layout.point(self._near + lookahead_m)
         dx, dy = target - (x, y)
         heading = heading_rad(state.orientation_wxyz)
         left = dy * math.cos(heading) - dx * math.sin(heading)
         curvature = 2.0 * left / max(dx * dx + dy * dy, 1e-6)
-        curvature = min(max(curvature, -s.most_curvature_1_m), s.most_curvature_1_m)
+        curvature = min(max(curvature, -s.max_curvature_1_m), s.max_curvature_1_m)
         soon_m = self._near + 0.2 * state.velocity_flu_m_s[0]
         speed = float(self._speed[self._layout.index(soon_m)])
-        speed /= 1.0 + abs(aside) / s.slow_aside_m
+        speed /= 1.0 + abs(aside) / s.half_speed_offset_m
         speed = min(speed, math.sqrt(self._side_m_s2 / max(abs(curvature), 1e-6)))
-        return Command(state.stamp_ns, speed, 0.0, 0.0, yaw_rate_of(curvature, speed))
+        return Command(state.stamp_ns, speed, 0.0, 0.0, curvature_to_yaw_rate(curvature, speed))
 
 
-class RoadWay:
+class RoadRouteProgress:
     """How far a drive has come along its road, and whether it is still on it."""
 
     def __init__(self, layout: RoadLayout) -> None:
@@ -81,22 +86,22 @@ class RoadWay:
         """Where the vehicle is, tick by tick -> (2,) the middle of the road ahead of it."""
         x, y = position_enu_m[:2]
         self._along_m, self._left_m = self._layout.locate(x, y, self._along_m)
-        return self._layout.point(self._along_m + _AHEAD_M)
+        return self._layout.point(self._along_m + _BEARING_LOOKAHEAD_M)
 
-    def left_m(self, position_enu_m: tuple[float, ...]) -> float:
+    def remaining_m(self, position_enu_m: tuple[float, ...]) -> float:
         """Metres of road still to drive."""
         return max(0.0, self._layout.length_m - self._along_m)
 
     def bearing_rad(self, state: VehicleState) -> float:
         """Of the middle of the road ahead, to the left of the nose."""
-        x, y = self._layout.point(self._along_m + _AHEAD_M) - state.position_enu_m[:2]
+        x, y = self._layout.point(self._along_m + _BEARING_LOOKAHEAD_M) - state.position_enu_m[:2]
         return math.atan2(y, x) - heading_rad(state.orientation_wxyz)
 
-    def trespass(self, state: VehicleState) -> str | None:
+    def violation(self, state: VehicleState) -> str | None:
         """Off the road with its middle: somebody would have to take the wheel."""
         return 'the verge' if abs(self._left_m) > self._layout.half_width_m else None
 
-    def deciding(self, time_s: float) -> bool:
+    def at_decision_point(self, time_s: float) -> bool:
         """There is nothing to recall."""
         return False
 

@@ -9,11 +9,10 @@ from dataclasses import replace
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base import condition as weather
-from liquid_pilot.simulation.base.action_noise import Disturbance
-from liquid_pilot.simulation.base.condition import Condition, check
-from liquid_pilot.simulation.base.task import GazeboPlace, Layout, Task
+from liquid_pilot.simulation.base.action_noise import ActionNoiseSettings
+from liquid_pilot.simulation.base.condition import Condition, check_combination
+from liquid_pilot.simulation.base.task import GazeboTask, Layout, Task
 from liquid_pilot.simulation.conditions.severities import strength
-from liquid_pilot.simulation.tasks import forest_flight, road_driving
 from liquid_pilot.utils.entry_points import load_extensions
 
 GROUP = 'liquid_pilot.tasks'
@@ -22,6 +21,9 @@ GROUP = 'liquid_pilot.tasks'
 
 @functools.cache
 def _tasks() -> dict[str, Callable[[], Task]]:
+    # Imported late: a task brings MuJoCo along.
+    from liquid_pilot.simulation.tasks import forest_flight, road_driving
+
     built_in = {'quadrotor': forest_flight.task, 'rover': road_driving.task}
     return {**built_in, **load_extensions(GROUP, 'task', None, built_in)}
 
@@ -31,11 +33,12 @@ def task_of(vehicle: str) -> Task:
     known = _tasks()
     if vehicle not in known:
         raise LiquidPilotError(
-            f'no vehicle named {vehicle!r} in simulation; there is: {", ".join(sorted(known))}')
+            f'no vehicle named {vehicle!r} in simulation; there is: {", ".join(sorted(known))}'
+        )
     return known[vehicle]()
 
 
-def gazebo_of(vehicle: str) -> GazeboPlace:
+def gazebo_task_of(vehicle: str) -> GazeboTask:
     """LiquidPilotError for a vehicle that has no world there."""
     place = task_of(vehicle).gazebo
     if place is None:
@@ -43,30 +46,34 @@ def gazebo_of(vehicle: str) -> GazeboPlace:
     return place
 
 
-def disturbance_of(vehicle: str, level: float) -> Disturbance:
+def action_noise_of(vehicle: str, level: float) -> ActionNoiseSettings:
     """The noise of a vehicle's demonstrations, at a level."""
     return replace(task_of(vehicle).disturbance, level=level)
 
 
 def check_conditions(vehicle: str, conditions: tuple[Condition, ...]) -> None:
     """LiquidPilotError for a condition that a vehicle's world does not have."""
-    check(conditions)
+    check_combination(conditions)
     known = task_of(vehicle).families
     unknown = [each.family for each in conditions if each.family not in known]
     if unknown:
         raise LiquidPilotError(
             f'the world of a {vehicle} has no {", ".join(unknown)}; there is: '
-            f'{", ".join(sorted(known))}')
+            f'{", ".join(sorted(known))}'
+        )
 
 
 def layout_of(vehicle: str, seed: int, conditions: tuple[Condition, ...]) -> Layout:
     """Where things stand for a seed in these conditions, of which a later one is no part yet."""
     check_conditions(vehicle, conditions)
     return task_of(vehicle).layout(
-        seed, {c.family: strength(c) for c in conditions if not c.onset_s})
+        seed, {c.family: strength(c) for c in conditions if not c.onset_s}
+    )
 
 
-_SEVERITY_RANGE_PATTERN = re.compile(r'(?P<family>[a-z_]+):(?P<low>\d+)(-(?P<high>\d+))?(?P<onset>@[^+]*)?')
+_SEVERITY_RANGE_PATTERN = re.compile(
+    r'(?P<family>[a-z_]+):(?P<low>\d+)(-(?P<high>\d+))?(?P<onset>@[^+]*)?'
+)
 
 
 def expand_conditions(text: str, vehicle: str = 'quadrotor') -> list[str]:
@@ -88,9 +95,19 @@ def _expand_severity_range(match: re.Match[str], vehicle: str) -> list[str]:
     low, high = int(match['low']), int(match['high'] or match['low'])
     if low > high or high - low >= len(weather.SEVERITIES):
         raise LiquidPilotError(
-            f'{match.group()!r}: write the severities as LOW-HIGH within 1 to 5, such as snow:1-5')
-    families = [match['family']] if match['family'] != 'all' else [
-        family for family in weather.FAMILIES
-        if family in task_of(vehicle).families and family not in weather.COURSES]
-    return [f'{family}:{severity}{match["onset"] or ""}'
-            for family in families for severity in range(low, high + 1)]
+            f'{match.group()!r}: write the severities as LOW-HIGH within 1 to 5, such as snow:1-5'
+        )
+    families = (
+        [match['family']]
+        if match['family'] != 'all'
+        else [
+            family
+            for family in weather.FAMILIES
+            if family in task_of(vehicle).families and family not in weather.MEMORY_COURSES
+        ]
+    )
+    return [
+        f'{family}:{severity}{match["onset"] or ""}'
+        for family in families
+        for severity in range(low, high + 1)
+    ]

@@ -102,7 +102,7 @@ class Quadrotor:
         sensors = '<gyro name="gyro" site="imu"/><accelerometer name="accelerometer" site="imu"/>'
         return body, ''.join(actuators), sensors
 
-    def enter(self, layout: object) -> None:
+    def set_layout(self, layout: object) -> None:
         """The world that it flies in, of which it need not know."""
 
     def place(self, data: mujoco.MjData, position: tuple[float, float, float], yaw: float) -> None:
@@ -117,8 +117,9 @@ class Quadrotor:
         """Ground truth."""
         return free_state(data, stamp_ns)
 
-    def actuate(self, data: mujoco.MjData, setpoint: Command | AttitudeThrust,
-                state: VehicleState) -> None:
+    def actuate(
+        self, data: mujoco.MjData, setpoint: Command | AttitudeThrust, state: VehicleState
+    ) -> None:
         """One step of the inner loops: setpoint to four rotor thrusts in newtons."""
         if isinstance(setpoint, Command):
             setpoint = self.velocity_controller.attitude_thrust(setpoint, state)
@@ -131,8 +132,13 @@ class Quadrotor:
         torque = [
             inertia * rate_gain * (min(max(rate, -limit), limit) - measured)
             for inertia, rate_gain, rate, limit, measured in zip(
-                s.inertia_kg_m2, s.rate_gain_1_s, wanted, s.max_rate_rad_s,
-                state.angular_velocity_flu_rad_s, strict=True)
+                s.inertia_kg_m2,
+                s.rate_gain_1_s,
+                wanted,
+                s.max_rate_rad_s,
+                state.angular_velocity_flu_rad_s,
+                strict=True,
+            )
         ]
         collective = 0.25 * s.mass_kg * setpoint.thrust_m_s2
         # Roll and pitch come before yaw when a rotor saturates, as in every autopilot's mixer.
@@ -146,8 +152,9 @@ class Quadrotor:
             )
             data.ctrl[i] = min(max(thrust, 0.0), s.max_thrust_n)
 
-    def apply_wind(self, data: mujoco.MjData, body_id: int,
-                   wind_enu_m_s: tuple[float, float, float]) -> None:
+    def apply_wind(
+        self, data: mujoco.MjData, body_id: int, wind_enu_m_s: tuple[float, float, float]
+    ) -> None:
         """Linear rotor and body drag against the moving air, as a world-frame force."""
         drag = self.settings.linear_drag_n_s_m
         velocity = data.qvel[:3].tolist()

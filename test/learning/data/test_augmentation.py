@@ -8,7 +8,7 @@ import torch
 
 from liquid_pilot.learning.config import PRESETS as NAMES
 from liquid_pilot.learning.config import TrainingSettings
-from liquid_pilot.learning.data.augmentation import PRESETS, Augmentation, since_kept
+from liquid_pilot.learning.data.augmentation import PRESETS, Augmentation, reduce_between_kept
 
 OF_IMAGES = ('brightness', 'contrast', 'channel_gain', 'noise', 'blur', 'erasing')
 
@@ -44,10 +44,13 @@ def test_dropped_frames_leave_their_time_and_their_imu_to_the_next():
     dt_s = np.arange(1.0, 7.0, dtype=np.float32)[None]
     imu = np.arange(12, dtype=np.float32).reshape(1, 6, 2)
     kept = np.array([[1, 2, 5]])
-    np.testing.assert_array_equal(since_kept(dt_s, kept, total=True), [[1 + 2, 3, 4 + 5 + 6]])
+    np.testing.assert_array_equal(
+        reduce_between_kept(dt_s, kept, total=True), [[1 + 2, 3, 4 + 5 + 6]]
+    )
     np.testing.assert_allclose(
-        since_kept(imu, kept, total=False),
-        [[imu[0, :2].mean(0), imu[0, 2], imu[0, 3:].mean(0)]])
+        reduce_between_kept(imu, kept, total=False),
+        [[imu[0, :2].mean(0), imu[0, 2], imu[0, 3:].mean(0)]],
+    )
 
 
 def test_frames_are_dropped_in_order_up_to_the_share_given():
@@ -72,11 +75,13 @@ def test_thinned_sequences_keep_their_time_and_the_first_frame_of_an_episode(who
     flown[1, 15:] = False
     firsts = set()
     for seed in range(30):
-        found, counted, times, seen = augment.thinned(
-            index, flown, dt_s, imu, np.random.default_rng(seed), whole)
+        found, counted, times, seen = augment.drop_frames(
+            index, flown, dt_s, imu, np.random.default_rng(seed), whole
+        )
         firsts |= set(found[0, :1])
         np.testing.assert_allclose(  # Up to each frame, from where the sequence began.
-            np.cumsum(times, 1)[0], np.cumsum(dt_s)[found[0]], rtol=1e-5)
+            np.cumsum(times, 1)[0], np.cumsum(dt_s)[found[0]], rtol=1e-5
+        )
         np.testing.assert_array_equal(counted[1], found[1] < 25)
         assert (np.diff(found, axis=1) > 0).all() and (seen == 1.0).all()
     assert firsts == {0} if whole else len(firsts) > 3

@@ -19,12 +19,22 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, capsys):
-    command = ['demonstrate', '--out', str(tmp_path / 'd'), '--workers', '1',
-               '--disturbance', '0.5']
+    command = [
+        'demonstrate',
+        '--out',
+        str(tmp_path / 'd'),
+        '--workers',
+        '1',
+        '--disturbance',
+        '0.5',
+    ]
     child = subprocess.Popen(
         [sys.executable, '-m', 'liquid_pilot.cli', *command, '--episodes', '500'],
-        cwd=REPOSITORY, env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
-        stderr=subprocess.PIPE, text=True)
+        cwd=REPOSITORY,
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 60
     while not list((tmp_path / 'd').glob('*.npz')) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -46,10 +56,17 @@ def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, cap
     assert 'other settings' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(('words', 'said'), [
-    (['--episodes', '1'], 'at least 2'), (['--disturbance', 'nan'], 'in [0, 10]'),
-    (['--image-size', '128'], 'WxH'), (['--image-size', '4x4'], 'WxH'),
-    (['--workers', '0'], 'at least 1'), (['--conditions', 'hail:3'], "no condition named 'hail'")])
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (['--episodes', '1'], 'at least 2'),
+        (['--disturbance', 'nan'], 'in [0, 10]'),
+        (['--image-size', '128'], 'WxH'),
+        (['--image-size', '4x4'], 'WxH'),
+        (['--workers', '0'], 'at least 1'),
+        (['--conditions', 'hail:3'], "no condition named 'hail'"),
+    ],
+)
 def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
     assert main.main(['demonstrate', '--out', str(tmp_path / 'd'), *words]) == 1
     captured = capsys.readouterr().err
@@ -60,10 +77,16 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
 def test_weather_is_flown_in_turn_and_frames_that_do_not_come_are_no_rows(tmp_path):
     words = ['--workers', '1', '--episodes', '3', '--seed', '6', '--disturbance', '0']
     for name, weather in (('fair', 'clear'), ('both', 'clear,night:4,rate:2')):
-        assert main.main(['demonstrate', '--out', str(tmp_path / name), *words,
-                         '--conditions', weather]) == 0
-    fair, both = ([Episode.load(path) for path in sorted((tmp_path / name).glob('*.npz'))]
-                  for name in ('fair', 'both'))
+        assert (
+            main.main(
+                ['demonstrate', '--out', str(tmp_path / name), *words, '--conditions', weather]
+            )
+            == 0
+        )
+    fair, both = (
+        [Episode.load(path) for path in sorted((tmp_path / name).glob('*.npz'))]
+        for name in ('fair', 'both')
+    )
     # Forest 6 is the first of the three conditions' turn.
     assert (fair[0].images == both[0].images).all()
     assert both[1].images[:20].mean() < 0.6 * fair[1].images[:20].mean()

@@ -81,8 +81,13 @@ def test_a_cfc_conforms_to_ncps(mode):
     for seed, (units, layers) in enumerate([(32, 1), (16, 2), (0, 0)]):
         torch.manual_seed(seed)
         theirs = ncps.torch.CfC(
-            INPUTS, NEURONS, proj_size=MOTORS, mode=mode, backbone_units=units,
-            backbone_layers=layers)
+            INPUTS,
+            NEURONS,
+            proj_size=MOTORS,
+            mode=mode,
+            backbone_units=units,
+            backbone_layers=layers,
+        )
         with torch.no_grad():
             for parameter in theirs.parameters():
                 # ncps starts its time constants at zero, where a mistake would not show.
@@ -105,7 +110,8 @@ def test_a_gru_and_an_lstm_are_torchs(cores):
     for name, layer in (('gru', torch.nn.GRU), ('lstm', torch.nn.LSTM)):
         core, theirs = cores[name], layer(INPUTS, NEURONS, batch_first=True)
         theirs.load_state_dict(
-            {f'{key}_l0': value for key, value in core.cell.state_dict().items()})
+            {f'{key}_l0': value for key, value in core.cell.state_dict().items()}
+        )
         with torch.no_grad():
             hidden, _ = theirs((x * core.input_w + core.input_b)[None])
             torch.testing.assert_close(core(x[None], dt_s[None])[0], core.fc(hidden))
@@ -123,8 +129,10 @@ def test_who_is_told_the_elapsed_time_answers_to_it_and_nobody_else(cores, graph
 def test_a_feedforward_core_has_no_memory(cores, graphs):
     core = OnnxCore(graphs['feedforward'], INPUTS, NEURONS, MOTORS)
     x, _ = drive(6, 1)
-    outputs = {core.step(np.full(NEURONS, fill, np.float32), x[0], 0.05)[1].tobytes()
-               for fill in (-3.0, 0.0, 5.0)}
+    outputs = {
+        core.step(np.full(NEURONS, fill, np.float32), x[0], 0.05)[1].tobytes()
+        for fill in (-3.0, 0.0, 5.0)
+    }
     assert len(outputs) == 1
 
 
@@ -136,15 +144,19 @@ def test_a_core_learns_by_the_training_of_the_liquid_one(name, tmp_path):
     frames = 640
     inputs = rng.normal(3.0, 2.0, (frames, INPUTS)).astype(np.float32)
     wanted = np.tanh(inputs[:, :MOTORS] - 3.0).astype(np.float32)
-    data = Sequences(
-        inputs, np.full(frames, 0.05, np.float32), wanted, np.array([0, 320, 640]))
+    data = Sequences(inputs, np.full(frames, 0.05, np.float32), wanted, np.array([0, 320, 640]))
     imitation.fit_input_scale(core, inputs)
-    settings = TrainingSettings(core_epochs=30, core_batch=8, core_rate=0.01, sequence_length=16,
-                                patience=100)
-    learner = imitation.Learner(settings, None, None, 'cpu')
+    settings = TrainingSettings(
+        core_epochs=30, core_batch=8, core_rate=0.01, sequence_length=16, patience=100
+    )
+    learner = imitation.StageFactory(settings, None, None, 'cpu')
     losses = []
-    stage.run(learner.core(core, data, data, 'key'), tmp_path / 'core.ckpt', stage.Running(),
-               lambda *row: losses.append(row[-1]))
+    stage.run(
+        learner.core(core, data, data, 'key'),
+        tmp_path / 'core.ckpt',
+        stage.RunOptions(),
+        lambda *row: losses.append(row[-1]),
+    )
     assert losses[-1] < 0.7 * losses[0]
 
 
@@ -157,10 +169,14 @@ def test_the_engine_flies_it_from_a_pilot_file(cores, graphs, tmp_path, name):
     changes = {'core': cores[name].specification, 'features': features, 'name': 'other'}
     specification = pilot_file.PilotSpecification(**{**vars(shipped), **changes})
     saved = pilot_file.save(
-        tmp_path / 'other', specification, None, None, encoder.to_onnx(), graphs[name])
+        tmp_path / 'other', specification, None, None, encoder.to_onnx(), graphs[name]
+    )
     assert sorted(path.name for path in saved.path.iterdir()) == [
-        'core.onnx', 'encoder.onnx', 'pilot.json']
-    shown = summary.figures(saved.path)
+        'core.onnx',
+        'encoder.onnx',
+        'pilot.json',
+    ]
+    shown = summary.summarize(saved.path)
     assert shown['core'] == name and shown['parameters']['core'] > 300
     assert f'in the {"CfC" if name == "cfc" else "LSTM"} core' in summary.describe(saved.path)
     pilot = pilot_file.load(saved.path)
@@ -173,21 +189,29 @@ def test_the_engine_flies_it_from_a_pilot_file(cores, graphs, tmp_path, name):
         pixels = rng.integers(0, 256, (72, 128, 3), dtype=np.uint8)
         imu = ImuSample(k, (0.1, 0.0, 0.0), (0.0, 0.0, 9.8))
         stamp_ns = k * k * 20_000_000
-        tick = engine.tick(state, Observation(
-            stamp_ns, ImageBuffer(pixels.tobytes(), 128, 72, 384, 'rgb8'), (imu,)))
+        tick = engine.tick(
+            state,
+            Observation(stamp_ns, ImageBuffer(pixels.tobytes(), 128, 72, 384, 'rgb8'), (imu,)),
+        )
         state = tick.state
         with torch.no_grad():
             core_state, output = cores[name].step(
-                core_state, torch.from_numpy(tick.core_inputs)[None], torch.tensor([[tick.dt_s]]))
+                core_state, torch.from_numpy(tick.core_inputs)[None], torch.tensor([[tick.dt_s]])
+            )
         np.testing.assert_allclose(
-            tick.command.values, output[0].numpy() * np.array(specification.command_scale),
-            rtol=1e-4, atol=1e-5)
+            tick.command.values,
+            output[0].numpy() * np.array(specification.command_scale),
+            rtol=1e-4,
+            atol=1e-5,
+        )
     assert np.isnan(engine.time_constants(tick)).all()
     nothing = np.zeros(state.core.size, np.float32)
     with pytest.raises(LiquidPilotError, match='only a liquid core has time constants'):
-        engine.tick(state, Observation(10**10, ImageBuffer(
-            bytes(27648), 128, 72, 384, 'rgb8'), (imu,)),
-                    TimeScales(core=CoreScales(nothing, nothing)))
+        engine.tick(
+            state,
+            Observation(10**10, ImageBuffer(bytes(27648), 128, 72, 384, 'rgb8'), (imu,)),
+            TimeScales(core=CoreScales(nothing, nothing)),
+        )
 
 
 def test_a_graph_that_does_not_fit_its_pilot_is_refused(graphs):

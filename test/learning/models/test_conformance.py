@@ -13,8 +13,11 @@ from liquid_pilot.liquid.dynamics import LtcDynamics, backward_sequence, forward
 
 INPUTS, MOTORS, UNFOLDS = 24, 4, 6
 SETS = 20
-CASES = [pytest.param(neurons, kind, id=f'{kind}{neurons}')
-         for neurons in (19, 34, 64) for kind in ('dense', 'ncp')]
+CASES = [
+    pytest.param(neurons, kind, id=f'{kind}{neurons}')
+    for neurons in (19, 34, 64)
+    for kind in ('dense', 'ncp')
+]
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +31,11 @@ def _one_thread():
 def _layer(neurons: int, kind: str, seed: int) -> LTC:
     """ncps' layer, every parameter moved at random, in float32 values held as float64."""
     torch.manual_seed(seed)
-    wiring = (FullyConnected(neurons, MOTORS, erev_init_seed=seed) if kind == 'dense'
-              else AutoNCP(neurons, MOTORS, seed=seed))
+    wiring = (
+        FullyConnected(neurons, MOTORS, erev_init_seed=seed)
+        if kind == 'dense'
+        else AutoNCP(neurons, MOTORS, seed=seed)
+    )
     layer = LTC(INPUTS, wiring, ode_unfolds=UNFOLDS)
     with torch.no_grad():
         for name, value in layer.named_parameters():

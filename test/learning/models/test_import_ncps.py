@@ -57,8 +57,18 @@ def _agree(layer: LTC, core: LtcDynamics, time_unit_s=1.0) -> None:
 def test_a_torch_file_becomes_a_pilot_that_gives_the_outputs_of_ncps(tmp_path, capsys, wiring):
     layer = _layer(wiring)
     torch.save(layer.state_dict(), tmp_path / 'ltc.pt')
-    assert _run(tmp_path / 'ltc.pt', '--pilot', BASE, '--out', tmp_path / 'mine',
-                '--time-unit-s', '0.05') == 0
+    assert (
+        _run(
+            tmp_path / 'ltc.pt',
+            '--pilot',
+            BASE,
+            '--out',
+            tmp_path / 'mine',
+            '--time-unit-s',
+            '0.05',
+        )
+        == 0
+    )
     assert f'{INPUTS} inputs, {wiring.units} neurons' in capsys.readouterr().out
     pilot, base = pilot_file.load(tmp_path / 'mine'), pilot_file.load(BASE)
     assert pilot.specification.name == 'mine' and pilot.encoder == base.encoder
@@ -76,11 +86,16 @@ def test_a_safetensors_file_of_a_larger_model_becomes_a_core_alone(tmp_path):
     tensors = {'policy.ltc.' + name: value for name, value in layer.state_dict().items()}
     save_file({**tensors, 'head.weight': torch.ones(2)}, tmp_path / 'model.safetensors')
     out = tmp_path / 'new' / 'core.safetensors'
-    assert _run(tmp_path / 'model.safetensors', '--out', out, '--prefix', 'policy.ltc.',
-                '--unfolds', 3) == 0
+    assert (
+        _run(
+            tmp_path / 'model.safetensors', '--out', out, '--prefix', 'policy.ltc.', '--unfolds', 3
+        )
+        == 0
+    )
     with safe_open(out, 'np') as file:
-        parameters = LtcParameters.from_tensors({name: file.get_tensor(name)
-                                                 for name in file.keys()})  # noqa: SIM118
+        parameters = LtcParameters.from_tensors(
+            {name: file.get_tensor(name) for name in file.keys()}
+        )  # noqa: SIM118
         core = json.loads(file.metadata()['core'])
     assert Wiring.from_dict(core['wiring']).neurons == 19
     _agree(layer, LtcDynamics(parameters, core['unfolds']))
@@ -89,10 +104,12 @@ def test_a_safetensors_file_of_a_larger_model_becomes_a_core_alone(tmp_path):
 @pytest.mark.parametrize('mapping', [None, 'linear', 'affine'])
 def test_a_cell_has_explicit_constraints_and_may_leave_mappings_out(mapping):
     torch.manual_seed(1)
-    cell = LTCCell(FullyConnected(6, 2), 5, input_mapping=mapping,
-                   output_mapping=mapping or 'affine')
+    cell = LTCCell(
+        FullyConnected(6, 2), 5, input_mapping=mapping, output_mapping=mapping or 'affine'
+    )
     parameters, _ = import_ncps.convert(
-        {name: value.numpy() for name, value in cell.state_dict().items()})
+        {name: value.numpy() for name, value in cell.state_dict().items()}
+    )
     x, v = torch.randn(1, 5), torch.rand(1, 6)
     core = LtcDynamics(parameters, 6)
     with torch.no_grad():
@@ -104,28 +121,37 @@ def test_a_cell_has_explicit_constraints_and_may_leave_mappings_out(mapping):
 def _change(name, change):
     def spoil(tensors):
         tensors['rnn_cell.' + name] = change(tensors['rnn_cell.' + name])
+
     return spoil
 
 
-@pytest.mark.parametrize(('spoil', 'message'), [
-    (lambda t: t.pop('rnn_cell.mu'), "'rnn_cell.mu' is missing"),
-    (lambda t: t.pop('rnn_cell.sparsity_mask'), "'rnn_cell.sparsity_mask' is missing"),
-    (lambda t: t.pop('rnn_cell.output_w'), 'do not say which neurons are motors'),
-    (lambda t: t.clear(), 'is missing'),
-    (lambda t: t.update({'head.weight': np.ones(3, np.float32)}),
-     "'head.weight' is not part of an ncps LTC; --prefix"),
-    (lambda t: t.update({'rnn_cell.tau': np.ones(3, np.float32)}), "'tau' is not part"),
-    (lambda t: t.update({'lstm.input_map.bias': np.ones(3, np.float32)}), 'mixed memory'),
-    (_change('w', lambda w: w * np.nan), "'rnn_cell.w' holds values that are not finite"),
-    (_change('w', lambda w: w.astype(np.int32)), 'must hold floating-point numbers'),
-    (_change('erev', lambda e: e.astype(np.float64) + 1e300), "'erev' holds values"),
-    (_change('sigma', lambda s: s[:-1]), "'sigma' must have the shape"),
-    (_change('sparsity_mask', lambda m: m[:-1]), "sparsity_mask' must have the shape"),
-    (_change('sparsity_mask', lambda m: m * 0.5), 'zeros and ones only'),
-    (_change('output_w', lambda w: np.ones((4, 19), np.float32)), "'output_w' must be a vector"),
-    (_change('output_w', lambda w: np.ones(30, np.float32)), "'output_w' has 30 entries"),
-    (_change('output_b', lambda w: np.ones(5, np.float32)), "'output_b' must have the shape"),
-])
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (lambda t: t.pop('rnn_cell.mu'), "'rnn_cell.mu' is missing"),
+        (lambda t: t.pop('rnn_cell.sparsity_mask'), "'rnn_cell.sparsity_mask' is missing"),
+        (lambda t: t.pop('rnn_cell.output_w'), 'do not say which neurons are motors'),
+        (lambda t: t.clear(), 'is missing'),
+        (
+            lambda t: t.update({'head.weight': np.ones(3, np.float32)}),
+            "'head.weight' is not part of an ncps LTC; --prefix",
+        ),
+        (lambda t: t.update({'rnn_cell.tau': np.ones(3, np.float32)}), "'tau' is not part"),
+        (lambda t: t.update({'lstm.input_map.bias': np.ones(3, np.float32)}), 'mixed memory'),
+        (_change('w', lambda w: w * np.nan), "'rnn_cell.w' holds values that are not finite"),
+        (_change('w', lambda w: w.astype(np.int32)), 'must hold floating-point numbers'),
+        (_change('erev', lambda e: e.astype(np.float64) + 1e300), "'erev' holds values"),
+        (_change('sigma', lambda s: s[:-1]), "'sigma' must have the shape"),
+        (_change('sparsity_mask', lambda m: m[:-1]), "sparsity_mask' must have the shape"),
+        (_change('sparsity_mask', lambda m: m * 0.5), 'zeros and ones only'),
+        (
+            _change('output_w', lambda w: np.ones((4, 19), np.float32)),
+            "'output_w' must be a vector",
+        ),
+        (_change('output_w', lambda w: np.ones(30, np.float32)), "'output_w' has 30 entries"),
+        (_change('output_b', lambda w: np.ones(5, np.float32)), "'output_b' must have the shape"),
+    ],
+)
 def test_what_cannot_be_represented_is_refused_by_name(spoil, message):
     tensors = {name: value.numpy().copy() for name, value in _layer().state_dict().items()}
     spoil(tensors)
@@ -147,13 +173,16 @@ class _Code:
         return print, ('executed',)
 
 
-@pytest.mark.parametrize(('content', 'message'), [
-    (_Code(), 'holds Python objects, which are not loaded'),
-    ({'rnn_cell.w': _Code()}, 'holds Python objects'),
-    ([torch.ones(2)], 'holds a list, not a state dict'),
-    ({'state': {'w': torch.ones(2)}}, "entry 'state' is not a tensor"),
-    ({'w': torch.ones(2, 2).to_sparse()}, "tensor 'w' is sparse"),
-])
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (_Code(), 'holds Python objects, which are not loaded'),
+        ({'rnn_cell.w': _Code()}, 'holds Python objects'),
+        ([torch.ones(2)], 'holds a list, not a state dict'),
+        ({'state': {'w': torch.ones(2)}}, "entry 'state' is not a tensor"),
+        ({'w': torch.ones(2, 2).to_sparse()}, "tensor 'w' is sparse"),
+    ],
+)
 def test_torch_files_with_more_than_weights_are_refused(tmp_path, capsys, content, message):
     torch.save(content, tmp_path / 'ltc.pt')
     with pytest.raises(LiquidPilotError, match=message):
@@ -179,8 +208,10 @@ def test_damaged_and_foreign_files_end_in_one_line(tmp_path):
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused_unread(tmp_path):
-    with (zipfile.ZipFile(tmp_path / 'ltc.pt', 'w', zipfile.ZIP_DEFLATED) as archive,
-          archive.open('bomb/data.pkl', 'w') as entry):
+    with (
+        zipfile.ZipFile(tmp_path / 'ltc.pt', 'w', zipfile.ZIP_DEFLATED) as archive,
+        archive.open('bomb/data.pkl', 'w') as entry,
+    ):
         for _ in range(257):
             entry.write(bytes(1 << 20))
     with pytest.raises(LiquidPilotError, match='unpacks to more than 256 MiB'):

@@ -40,16 +40,33 @@ def test_gradients_are_those_of_float64_autograd(kind, unfolds):
             core.input_w += 0.3
             core.input_b -= 0.2
         core = core.to(dtype)
-        leaves = {name: leaf.clone().to(dtype).requires_grad_()
-                  for name, leaf in (('x', x), ('v0', v0))}
+        leaves = {
+            name: leaf.clone().to(dtype).requires_grad_() for name, leaf in (('x', x), ('v0', v0))
+        }
         outputs, v = core(leaves['x'], dt_s.to(dtype), leaves['v0'])
         ((outputs * weights.to(dtype)).sum() + v[:, ::2].square().sum()).backward()
         leaves.update(core.named_parameters())
         grads.append({name: leaf.grad.double() for name, leaf in leaves.items()})
     ours, exact = grads
     assert set(exact) == {
-        'x', 'v0', 'gleak', 'vleak', 'cm', 'w', 'sigma', 'mu', 'erev', 'sensory_w',
-        'sensory_sigma', 'sensory_mu', 'sensory_erev', 'input_w', 'input_b', 'output_w', 'output_b'}
+        'x',
+        'v0',
+        'gleak',
+        'vleak',
+        'cm',
+        'w',
+        'sigma',
+        'mu',
+        'erev',
+        'sensory_w',
+        'sensory_sigma',
+        'sensory_mu',
+        'sensory_erev',
+        'input_w',
+        'input_b',
+        'output_w',
+        'output_b',
+    }
     for name in exact:
         assert exact[name].abs().max() > 0, name
         error = (ours[name] - exact[name]).abs().max() / exact[name].abs().max()
@@ -122,17 +139,20 @@ def test_an_export_after_divergence_names_the_tensor():
         core.export()
 
 
-@pytest.mark.parametrize('net', [
-    wiring.ncp(38, 12, 8, 4, 6, 4, 6, 4, seed=2), wiring.dense(70, 34, 4, seed=2)],
-    ids=['ncp', 'dense'])
+@pytest.mark.parametrize(
+    'net',
+    [wiring.ncp(38, 12, 8, 4, 6, 4, 6, 4, seed=2), wiring.dense(70, 34, 4, seed=2)],
+    ids=['ncp', 'dense'],
+)
 def test_initial_time_constants_span_tens_to_hundreds_of_milliseconds(net):
     generator = np.random.default_rng(0)
     tau_s = []
     for seed in range(20):
         core = LtcDynamics(LiquidCore(net, 6, seed=seed).export(), 6)
         rest = np.zeros(net.neurons, np.float32)
-        tau_s.append(core.time_constants(
-            rest, generator.normal(size=net.inputs).astype(np.float32)))
+        tau_s.append(
+            core.time_constants(rest, generator.normal(size=net.inputs).astype(np.float32))
+        )
     low, middle, high = np.quantile(np.concatenate(tau_s), [0.05, 0.5, 0.95])
     assert 0.015 < low < 0.04 and 0.06 < middle < 0.17 and 0.25 < high < 0.8
 

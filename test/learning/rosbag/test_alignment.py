@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_pilot.learning.rosbag.alignment import Mark, Streams, align
+from liquid_pilot.learning.rosbag.alignment import BagStreams, EpisodeMarker, align
 from liquid_pilot.learning.rosbag.topic_mapping import from_mapping
 
 MS = 1_000_000
@@ -26,16 +26,26 @@ def recordings(draw):
 
     frames, imu, commands = times(50, 120), times(10, 600), times(100, 60)
     # Values tell their own time, so that what was picked can be seen.
-    return Streams(frames, imu, np.repeat(imu[:, None] / 1e9, 6, 1), commands,
-                   np.repeat(commands[:, None] / 1e9, 4, 1))
+    return BagStreams(
+        frames,
+        imu,
+        np.repeat(imu[:, None] / 1e9, 6, 1),
+        commands,
+        np.repeat(commands[:, None] / 1e9, 4, 1),
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(recordings(), st.sampled_from([0.0, 0.08]), st.sampled_from([0.2, 0.5]))
 def test_each_frame_has_its_own_time_and_nothing_from_the_future(streams, latency_s, gap_s):
-    mapping = from_mapping({
-        'command': {'latency_s': latency_s}, 'imu': {'oldest_s': 0.1},
-        'episodes': {'max_gap_s': gap_s, 'shortest_s': 0.0}}, 'test')
+    mapping = from_mapping(
+        {
+            'command': {'latency_s': latency_s},
+            'imu': {'oldest_s': 0.1},
+            'episodes': {'max_gap_s': gap_s, 'shortest_s': 0.0},
+        },
+        'test',
+    )
     pieces, dropped = align(streams, mapping)
     used = np.concatenate([piece.frames for piece in pieces]) if pieces else np.zeros(0, int)
     assert len(set(used)) == len(used)
@@ -52,8 +62,9 @@ def test_each_frame_has_its_own_time_and_nothing_from_the_future(streams, latenc
             assert abs(piece.commands[index, 0] - valid[-1] / 1e9) < 1e-5
             assert piece.imu[index, 0] <= stamp_ns / 1e9 + 1e-5
             if index:
-                inside = streams.imu_ns[(streams.imu_ns > stamps[index - 1])
-                                        & (streams.imu_ns <= stamp_ns)]
+                inside = streams.imu_ns[
+                    (streams.imu_ns > stamps[index - 1]) & (streams.imu_ns <= stamp_ns)
+                ]
                 if len(inside):
                     assert abs(piece.imu[index, 0] - np.mean(inside) / 1e9) < 1e-5
 
@@ -61,10 +72,24 @@ def test_each_frame_has_its_own_time_and_nothing_from_the_future(streams, latenc
 def test_marks_part_episodes_and_what_lies_between_is_left_out():
     frames = np.arange(100, dtype=np.int64) * 50 * MS
     imu = np.arange(500, dtype=np.int64) * 10 * MS
-    streams = Streams(frames, imu, np.zeros((500, 6)), frames, np.zeros((100, 4)), [
-        Mark(3000 * MS, ''), Mark(0, 'seed 1'), Mark(1000 * MS, 'seed 2'), Mark(4000 * MS, 'x')])
+    streams = BagStreams(
+        frames,
+        imu,
+        np.zeros((500, 6)),
+        frames,
+        np.zeros((100, 4)),
+        [
+            EpisodeMarker(3000 * MS, ''),
+            EpisodeMarker(0, 'seed 1'),
+            EpisodeMarker(1000 * MS, 'seed 2'),
+            EpisodeMarker(4000 * MS, 'x'),
+        ],
+    )
     mapping = from_mapping({'episodes': {'by': 'topic', 'shortest_s': 0.5}}, 'test')
     pieces, dropped = align(streams, mapping)
     assert [(piece.name, piece.frames[0], piece.frames[-1]) for piece in pieces] == [
-        ('seed 1', 0, 19), ('seed 2', 20, 60), ('x', 80, 99)]
+        ('seed 1', 0, 19),
+        ('seed 2', 20, 60),
+        ('x', 80, 99),
+    ]
     assert dropped == {'between episodes': 19}

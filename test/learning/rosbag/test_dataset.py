@@ -15,8 +15,10 @@ from liquid_pilot.learning.data.episode import Episode
 from liquid_pilot.learning.rosbag.dataset import prepare
 
 MAPPING = {
-    'image': {'topic': '/bot/image'}, 'imu': {'topic': 'bot/imu'},
-    'command': {'topic': '/bot/cmd'}, 'camera': {'topic': '/bot/info'},
+    'image': {'topic': '/bot/image'},
+    'imu': {'topic': 'bot/imu'},
+    'command': {'topic': '/bot/cmd'},
+    'camera': {'topic': '/bot/info'},
     'episodes': {'by': 'bag', 'longest_s': 2.0, 'shortest_s': 1.0},
 }
 
@@ -33,6 +35,7 @@ def mapping_file(folder, **changes):
 @pytest.fixture
 def made(tmp_path):
     """Function (robot, **changes of the mapping) -> BagDataset of one bag of that robot."""
+
     def make(robot=None, size=(32, 18), **changes):
         bag = write(tmp_path / 'one.mcap', robot)
         return prepare(mapping_file(tmp_path, **changes), [bag], tmp_path / 'cache', size)
@@ -56,7 +59,8 @@ def test_image_imu_and_command_of_a_frame_are_of_the_same_time(made):
     frame = 0
     for episode in found:
         for image, imu, dt_s, command in zip(
-                episode.images, episode.imu, episode.dt_s, episode.commands, strict=True):
+            episode.images, episode.imu, episode.dt_s, episode.commands, strict=True
+        ):
             now_s = frame / 20
             assert dt_s == pytest.approx(0.05)
             assert image[9, 4, 0] == round(20 + 20 * now_s)
@@ -89,15 +93,34 @@ def test_a_distorted_lens_is_rectified_unless_its_images_are_to_be_learnt_as_the
         made(Robot(distortion=(0.6, 0.0, 0.0, 0.0, 0.0)))
 
 
-@pytest.mark.parametrize(('robot', 'changes'), [
-    (Robot(encoding='bgr8', width=96, height=72, rate_hz=30.0), {}),
-    (Robot(encoding='bgra8', imu_hz=15.0), {}),
-    (Robot(encoding='mono8', command='geometry_msgs/msg/Twist'), {'command': {'type': 'Twist'}}),
-    (Robot(transport='jpeg'), {'image': {'type': 'compressed'}}),
-    (Robot(transport='png'), {'image': {'type': 'compressed'}}),
-    (Robot(info=False), {'camera': {'topic': '', 'width': 64, 'height': 48, 'fx': 57.6,
-                                    'fy': 57.6, 'cx': 32.0, 'cy': 24.0}}),
-], ids=['bgr8', 'slow imu', 'mono8 and Twist', 'jpeg', 'png', 'no camera_info'])
+@pytest.mark.parametrize(
+    ('robot', 'changes'),
+    [
+        (Robot(encoding='bgr8', width=96, height=72, rate_hz=30.0), {}),
+        (Robot(encoding='bgra8', imu_hz=15.0), {}),
+        (
+            Robot(encoding='mono8', command='geometry_msgs/msg/Twist'),
+            {'command': {'type': 'Twist'}},
+        ),
+        (Robot(transport='jpeg'), {'image': {'type': 'compressed'}}),
+        (Robot(transport='png'), {'image': {'type': 'compressed'}}),
+        (
+            Robot(info=False),
+            {
+                'camera': {
+                    'topic': '',
+                    'width': 64,
+                    'height': 48,
+                    'fx': 57.6,
+                    'fy': 57.6,
+                    'cx': 32.0,
+                    'cy': 24.0,
+                }
+            },
+        ),
+    ],
+    ids=['bgr8', 'slow imu', 'mono8 and Twist', 'jpeg', 'png', 'no camera_info'],
+)
 def test_other_robots_give_the_same_picture_and_command(made, robot, changes):
     dataset = made(robot, **changes)
     first = episodes(dataset)[0]
@@ -115,9 +138,15 @@ def test_ackermann_gives_speed_and_yaw_rate(made):
 
 
 def test_axes_signs_scales_and_the_rotation_of_the_imu(made):
-    dataset = made(command={'forward': '-angular.z', 'left': '0', 'yaw_rate': 'linear.x',
-                            'scale': [2, 1, 1, 0.5]},
-                   imu={'rotation': [[0, 1, 0], [1, 0, 0], [0, 0, -1]]})
+    dataset = made(
+        command={
+            'forward': '-angular.z',
+            'left': '0',
+            'yaw_rate': 'linear.x',
+            'scale': [2, 1, 1, 0.5],
+        },
+        imu={'rotation': [[0, 1, 0], [1, 0, 0], [0, 0, -1]]},
+    )
     episode = episodes(dataset)[1]
     assert episode.commands[:, 0] == pytest.approx(np.full(len(episode.dt_s), 1.0))
     assert episode.commands[0, 3] == pytest.approx(0.5 * 2.0)
@@ -185,17 +214,31 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
     assert (cache / 'episodes' / 'novel.txt').read_text() == 'mine'
 
 
-@pytest.mark.parametrize(('robot', 'changes', 'words'), [
-    (Robot(encoding='secret7'), {}, r"/bot/image \(image\): image: encoding 'secret7'"),
-    (Robot(), {'image': {'type': 'compressed'}}, 'topic /bot/image holds sensor_msgs/msg/Image'),
-    (Robot(command='geometry_msgs/msg/Twist'), {}, 'topic /bot/cmd holds geometry_msgs/msg/Twist'),
-    (Robot(), {'imu': {'topic': '/no/imu'}}, r'no usable message on /no/imu \(imu\)'),
-    (Robot(info=False), {}, 'no message on /bot/info'),
-    (Robot(start_ns=5 * 10**9, command='geometry_msgs/msg/Twist'), {'command': {'type': 'Twist'}},
-     None),
-    (Robot(seconds=0.15), {}, 'no episode comes of it'),
-    (Robot(seconds=2.0), {'episodes': {'longest_s': 0.0}}, 'there is only one episode'),
-])
+@pytest.mark.parametrize(
+    ('robot', 'changes', 'words'),
+    [
+        (Robot(encoding='secret7'), {}, r"/bot/image \(image\): image: encoding 'secret7'"),
+        (
+            Robot(),
+            {'image': {'type': 'compressed'}},
+            'topic /bot/image holds sensor_msgs/msg/Image',
+        ),
+        (
+            Robot(command='geometry_msgs/msg/Twist'),
+            {},
+            'topic /bot/cmd holds geometry_msgs/msg/Twist',
+        ),
+        (Robot(), {'imu': {'topic': '/no/imu'}}, r'no usable message on /no/imu \(imu\)'),
+        (Robot(info=False), {}, 'no message on /bot/info'),
+        (
+            Robot(start_ns=5 * 10**9, command='geometry_msgs/msg/Twist'),
+            {'command': {'type': 'Twist'}},
+            None,
+        ),
+        (Robot(seconds=0.15), {}, 'no episode comes of it'),
+        (Robot(seconds=2.0), {'episodes': {'longest_s': 0.0}}, 'there is only one episode'),
+    ],
+)
 def test_what_cannot_serve_is_refused_by_bag_and_topic(made, robot, changes, words):
     if words is None:
         # Simulated time in both is no contradiction.
@@ -213,7 +256,7 @@ def test_a_bag_cut_short_anywhere_gives_what_it_holds_or_one_line(tmp_path):
     frames = []
     for tenths in range(10):
         bag = tmp_path / f'cut{tenths}.mcap'
-        bag.write_bytes(whole[:len(whole) * tenths // 10])
+        bag.write_bytes(whole[: len(whole) * tenths // 10])
         try:
             dataset = prepare(config, [bag], tmp_path / f'cache{tenths}', (32, 18))
         except LiquidPilotError as error:
@@ -235,7 +278,7 @@ def test_a_damaged_bag_is_refused(tmp_path):
     config = mapping_file(tmp_path)
     for place in (0, 9, whole.index(b'zstd') + 40, whole.index(b'zstd', len(whole) // 4) + 40):
         damaged = bytearray(whole)
-        damaged[place:place + 64] = bytes(byte ^ 0x5A for byte in damaged[place:place + 64])
+        damaged[place : place + 64] = bytes(byte ^ 0x5A for byte in damaged[place : place + 64])
         bag = tmp_path / 'damaged.mcap'
         bag.write_bytes(damaged)
         with pytest.raises(LiquidPilotError, match=r'damaged\.mcap') as caught:
@@ -246,20 +289,34 @@ def test_a_damaged_bag_is_refused(tmp_path):
 def sqlite_bag(folder):
     """The same as `write` in the storage of older ROS, a metadata.yaml beside it."""
     with Rosbag2Writer(folder, version=8, storage_plugin=StoragePlugin.SQLITE3) as bag:
+
         def connect(topic, kind):
             return bag.add_connection(topic, kind, typestore=STORE)
 
-        kinds = {'image': 'sensor_msgs/msg/Image', 'imu': 'sensor_msgs/msg/Imu',
-                 'cmd': 'geometry_msgs/msg/TwistStamped', 'info': 'sensor_msgs/msg/CameraInfo'}
+        kinds = {
+            'image': 'sensor_msgs/msg/Image',
+            'imu': 'sensor_msgs/msg/Imu',
+            'cmd': 'geometry_msgs/msg/TwistStamped',
+            'info': 'sensor_msgs/msg/CameraInfo',
+        }
         connections = {name: connect(f'/bot/{name}', kind) for name, kind in kinds.items()}
         for k in range(100):
             stamp_ns = START_NS + k * 50_000_000
             fields = {
-                'image': {'width': 32, 'height': 18, 'step': 96, 'encoding': 'rgb8',
-                          'data': np.full(32 * 18 * 3, k, np.uint8)},
-                'imu': {}, 'cmd': {'twist': twist(k, 0, 0, 0)},
-                'info': {'width': 32, 'height': 18,
-                         'k': np.array([30.0, 0, 16, 0, 30, 9, 0, 0, 1])},
+                'image': {
+                    'width': 32,
+                    'height': 18,
+                    'step': 96,
+                    'encoding': 'rgb8',
+                    'data': np.full(32 * 18 * 3, k, np.uint8),
+                },
+                'imu': {},
+                'cmd': {'twist': twist(k, 0, 0, 0)},
+                'info': {
+                    'width': 32,
+                    'height': 18,
+                    'k': np.array([30.0, 0, 16, 0, 30, 9, 0, 0, 1]),
+                },
             }
             for name, values in fields.items():
                 made = message(kinds[name], header=header(stamp_ns), **values)

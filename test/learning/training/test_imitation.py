@@ -28,9 +28,23 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope='module')
 def trained(folder):
     settings = TrainingSettings(
-        name='tiny', episodes=2, validation_episodes=1, encoder_epochs=1, core_epochs=2,
-        sequence_length=32, features=8, inter=8, command=6, sensory_fanout=4, inter_fanout=3,
-        recurrent_command_synapses=4, motor_fanin=3, unfolds=3, joint_steps=2, first_seed=4242)
+        name='tiny',
+        episodes=2,
+        validation_episodes=1,
+        encoder_epochs=1,
+        core_epochs=2,
+        sequence_length=32,
+        features=8,
+        inter=8,
+        command=6,
+        sensory_fanout=4,
+        inter_fanout=3,
+        recurrent_command_synapses=4,
+        motor_fanin=3,
+        unfolds=3,
+        joint_steps=2,
+        first_seed=4242,
+    )
     stages = []
     pilot = train.train(settings, folder, lambda *report: stages.append(report), workers=1)
     return pilot, stages
@@ -43,12 +57,20 @@ def test_training_ends_in_a_pilot_file_that_loads(trained, folder):
     card = again.specification.card
     assert card['settings']['name'] == 'tiny' and card['validation_loss'] > 0
     assert card['parameters']['total'] == sum(
-        card['parameters'][part] for part in ('encoder', 'core'))
+        card['parameters'][part] for part in ('encoder', 'core')
+    )
     assert (folder / 'curves.png').stat().st_size > 1000
     assert list(dict.fromkeys(stage for stage, *_ in stages)) == [
-        'demonstrations', 'validation', 'reading', 'encoder', 'features', 'core', 'joint',
-        'familiarity']
-    assert again.familiar is not None and again.familiar.foresees
+        'demonstrations',
+        'validation',
+        'reading',
+        'encoder',
+        'features',
+        'core',
+        'joint',
+        'familiarity',
+    ]
+    assert again.training_statistics is not None and again.training_statistics.foresees
 
 
 def test_the_pilot_flies_what_torch_computes(trained, folder):
@@ -85,8 +107,9 @@ def test_collection_resumes_and_refuses_other_settings(trained, folder):
     after = {p.name: p.stat().st_mtime_ns for p in (folder / 'demonstrations').glob('*.npz')}
     assert before == after and len(after) == 2
     with pytest.raises(LiquidPilotError, match='other settings'):
-        train.train(TrainingSettings(disturbance=0.2, episodes=1), folder,
-                    lambda *report: None, workers=1)
+        train.train(
+            TrainingSettings(disturbance=0.2, episodes=1), folder, lambda *report: None, workers=1
+        )
 
 
 def test_a_broken_episode_is_named(tmp_path):
@@ -100,7 +123,8 @@ def test_the_disturbance_only_touches_what_is_executed(folder, trained):
     episode = Episode.load(sorted((folder / 'demonstrations').glob('*.npz'))[0])
     assert episode.images.dtype == np.uint8 and episode.images.shape[1:] == (72, 128, 3)
     assert np.abs(episode.commands).max(axis=0) == pytest.approx(
-        np.minimum(np.abs(episode.commands).max(axis=0), [1.81, 1.81, 0.61, 1.01]))
+        np.minimum(np.abs(episode.commands).max(axis=0), [1.81, 1.81, 0.61, 1.01])
+    )
     assert np.allclose(episode.dt_s, 0.05)
 
 
@@ -108,16 +132,19 @@ def frames(n=40, episodes=2):
     rng = np.random.default_rng(1)
     return Frames(
         torch.randint(0, 255, (n, 3, 8, 10), dtype=torch.uint8),
-        rng.standard_normal((n, 6)).astype(np.float32), np.full(n, 0.05, np.float32),
+        rng.standard_normal((n, 6)).astype(np.float32),
+        np.full(n, 0.05, np.float32),
         rng.standard_normal((n, 4)).astype(np.float32),
-        np.linspace(0, n, episodes + 1).astype(int), ['success'] * episodes)
+        np.linspace(0, n, episodes + 1).astype(int),
+        ['success'] * episodes,
+    )
 
 
 def test_mirroring_twice_is_no_mirroring_and_keeps_frames_and_labels_together():
     assert np.array_equal(MIRROR_COMMAND**2, np.ones(4))
     assert np.array_equal(MIRROR_IMU**2, np.ones(6))
     data = frames()
-    learner = imitation.Learner(TrainingSettings(), lambda: data, lambda: data, 'cpu')
+    learner = imitation.StageFactory(TrainingSettings(), lambda: data, lambda: data, 'cpu')
     chosen, coins = np.arange(40)[::-1].copy(), np.arange(40) % 3 == 0
     images, imu, commands = learner._batch(data, chosen, coins)
     for row, (i, mirrored) in enumerate(zip(chosen, coins, strict=True)):
@@ -125,8 +152,9 @@ def test_mirroring_twice_is_no_mirroring_and_keeps_frames_and_labels_together():
         assert torch.equal(pixels, data.images[i].flip(2) if mirrored else data.images[i])
         sign_c, sign_i = (MIRROR_COMMAND, MIRROR_IMU) if mirrored else (1, 1)
         np.testing.assert_allclose(commands[row], data.commands[i] * sign_c, rtol=1e-6)
-        np.testing.assert_allclose(imu[row], imitation.normalised_imu(data.imu[i] * sign_i),
-                                   rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            imu[row], imitation.normalised_imu(data.imu[i] * sign_i), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_windows_stay_within_their_episode():
@@ -149,25 +177,50 @@ def test_the_core_learns_to_integrate(tmp_path):
         value = 0.0 if i % length == 0 else value * math.exp(-0.05 / 0.3)
         value = max(value, float(pulses[i, 0]))
         trace[i] = value
-    data = Sequences(np.concatenate([pulses * 2, np.zeros((n * length, 6), np.float32)], 1),
-                     np.full(n * length, 0.05, np.float32), trace.repeat(4, 1),
-                     np.arange(0, n * length + 1, length))
-    held_out = Sequences(data.inputs[:8 * length], data.dt_s[:8 * length],
-                         data.commands[:8 * length], data.starts[:9])
+    data = Sequences(
+        np.concatenate([pulses * 2, np.zeros((n * length, 6), np.float32)], 1),
+        np.full(n * length, 0.05, np.float32),
+        trace.repeat(4, 1),
+        np.arange(0, n * length + 1, length),
+    )
+    held_out = Sequences(
+        data.inputs[: 8 * length],
+        data.dt_s[: 8 * length],
+        data.commands[: 8 * length],
+        data.starts[:9],
+    )
     core = LiquidCore(wiring.dense(7, 12, 4, 0), 3, seed=0)
-    settings = TrainingSettings(core_epochs=60, core_batch=16, core_rate=3e-2, patience=1000,
-                                sequence_length=length, augmentation='none')
-    learner = imitation.Learner(settings, frames, frames, 'cpu')
-    history = stages.run(learner.core(core, data, held_out, 'key'), tmp_path / 'core.ckpt',
-                         stages.Running(patience=1000), lambda *report: None)
+    settings = TrainingSettings(
+        core_epochs=60,
+        core_batch=16,
+        core_rate=3e-2,
+        patience=1000,
+        sequence_length=length,
+        augmentation='none',
+    )
+    learner = imitation.StageFactory(settings, frames, frames, 'cpu')
+    history = stages.run(
+        learner.core(core, data, held_out, 'key'),
+        tmp_path / 'core.ckpt',
+        stages.RunOptions(patience=1000),
+        lambda *report: None,
+    )
     assert history.best < 0.15 * float(np.var(trace)), history.curve[0]
 
 
-@pytest.mark.parametrize(('values', 'word'), [
-    ({'episods': 3}, 'episods'), ({'episodes': 'many'}, 'int'), ({'episodes': -1}, '>= 1'),
-    ({'disturbance': float('nan')}, '>= 0'), ({'episodes': True}, 'int'), (['x'], 'key'),
-    ({'core': 'rnn'}, 'ltc, cfc'), ({'held_out_share': 0.9}, '<= 0.5'),
-])
+@pytest.mark.parametrize(
+    ('values', 'word'),
+    [
+        ({'episods': 3}, 'episods'),
+        ({'episodes': 'many'}, 'int'),
+        ({'episodes': -1}, '>= 1'),
+        ({'disturbance': float('nan')}, '>= 0'),
+        ({'episodes': True}, 'int'),
+        (['x'], 'key'),
+        ({'core': 'rnn'}, 'ltc, cfc'),
+        ({'held_out_share': 0.9}, '<= 0.5'),
+    ],
+)
 def test_wrong_settings_are_refused_by_name(values, word):
     with pytest.raises(LiquidPilotError, match=word):
         TrainingSettings.from_mapping(values, 'train.yaml')

@@ -24,17 +24,30 @@ from liquid_pilot.learning.config import CORES, TrainingSettings
 from liquid_pilot.learning.data import dataset_index
 from liquid_pilot.learning.data.episode import Episode
 from liquid_pilot.learning.models import warm_start
-from liquid_pilot.learning.models.factory import budget, make_core, parameters_of
+from liquid_pilot.learning.models.factory import make_core, parameter_budget, parameter_count
 from liquid_pilot.learning.training import stage as stages
-from liquid_pilot.learning.training.train import Beginning, train
+from liquid_pilot.learning.training.train import Initialisation, train
 from liquid_pilot.onboard.inference.encoder import Encoder
 from liquid_pilot.onboard.inference.recurrent_cores import make_core as flying_core
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SMALL = {'features': 8, 'inter': 8, 'command': 6, 'sensory_fanout': 4, 'inter_fanout': 3,
-         'recurrent_command_synapses': 4, 'motor_fanin': 3, 'unfolds': 3, 'sequence_length': 16,
-         'encoder_batch': 16, 'core_batch': 4, 'joint_batch': 2, 'encoder_epochs': 1,
-         'core_epochs': 2, 'joint_steps': 4}
+SMALL = {
+    'features': 8,
+    'inter': 8,
+    'command': 6,
+    'sensory_fanout': 4,
+    'inter_fanout': 3,
+    'recurrent_command_synapses': 4,
+    'motor_fanin': 3,
+    'unfolds': 3,
+    'sequence_length': 16,
+    'encoder_batch': 16,
+    'core_batch': 4,
+    'joint_batch': 2,
+    'encoder_epochs': 1,
+    'core_epochs': 2,
+    'joint_steps': 4,
+}
 
 
 def quiet(*report):
@@ -56,30 +69,44 @@ def trained(episodes, tmp_path_factory):
 CHILD = """
 import sys
 from pathlib import Path
-from liquid_pilot.learning import source
-from liquid_pilot.learning.settings import TrainingSettings
-from liquid_pilot.learning.train import train
+from liquid_pilot.learning.data import dataset_index
+from liquid_pilot.learning.config import TrainingSettings
+from liquid_pilot.learning.training.train import train
 import json
 def announce(stage, done, of, loss):
     print(stage, done, flush=True)
 train(TrainingSettings.from_mapping(json.loads(sys.argv[3]), 'test'), Path(sys.argv[2]), announce,
-      threads=1, data=source.read(Path(sys.argv[1])))
+      threads=1, data=dataset_index.read(Path(sys.argv[1])))
 """
 
 
 def started(episodes, out, settings):
     return subprocess.Popen(
         [sys.executable, '-c', CHILD, str(episodes), str(out), json.dumps(settings)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY,
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'OMP_NUM_THREADS': '1'})
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'OMP_NUM_THREADS': '1'},
+    )
 
 
 def test_a_training_killed_in_every_stage_ends_with_the_same_bits(episodes, tmp_path):
     """Checkpoints fall every two steps, so that most kills lose a step that is done again."""
-    settings = {**SMALL, 'checkpoint_steps': 2, 'encoder_epochs': 1, 'joint_steps': 6,
-                'augmentation': 'strong'}
-    whole = train(TrainingSettings.from_mapping(settings, 'test'), tmp_path / 'whole', quiet,
-                  threads=1, data=dataset_index.read(episodes))
+    settings = {
+        **SMALL,
+        'checkpoint_steps': 2,
+        'encoder_epochs': 1,
+        'joint_steps': 6,
+        'augmentation': 'strong',
+    }
+    whole = train(
+        TrainingSettings.from_mapping(settings, 'test'),
+        tmp_path / 'whole',
+        quiet,
+        threads=1,
+        data=dataset_index.read(episodes),
+    )
     chance = random.Random(time.time_ns())
     killed_at = []
     for stage in ('encoder', 'core', 'joint'):
@@ -94,8 +121,13 @@ def test_a_training_killed_in_every_stage_ends_with_the_same_bits(episodes, tmp_
         killed_at.append((stage, step))
         checkpoint = stages.load(tmp_path / 'killed' / 'stages' / f'0_{stage}.ckpt')
         assert checkpoint['step'] > 0 and not checkpoint['finished'], killed_at
-    again = train(TrainingSettings.from_mapping(settings, 'test'), tmp_path / 'killed', quiet,
-                  threads=1, data=dataset_index.read(episodes))
+    again = train(
+        TrainingSettings.from_mapping(settings, 'test'),
+        tmp_path / 'killed',
+        quiet,
+        threads=1,
+        data=dataset_index.read(episodes),
+    )
     assert again.encoder == whole.encoder, killed_at
     for name, tensor in whole.parameters.to_tensors().items():
         assert tensor.tobytes() == again.parameters.to_tensors()[name].tobytes(), (name, killed_at)
@@ -109,11 +141,11 @@ def test_ctrl_c_keeps_the_step_that_was_done(tmp_path):
     def loss(step):
         if step == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        return module.weight.sum()**2
+        return module.weight.sum() ** 2
 
     stage = stages.Stage('toy', {'toy': module}, 10, 0.01, loss, lambda: 1.0, 100, 'key')
     with pytest.raises(KeyboardInterrupt):
-        stages.run(stage, tmp_path / 'toy.ckpt', stages.Running(), quiet)
+        stages.run(stage, tmp_path / 'toy.ckpt', stages.RunOptions(), quiet)
     state = stages.load(tmp_path / 'toy.ckpt', 'key')
     assert (state['step'], state['finished']) == (3, False)
     assert torch.equal(state['modules']['toy']['weight'], module.weight.detach())
@@ -123,8 +155,13 @@ def test_ctrl_c_keeps_the_step_that_was_done(tmp_path):
 def test_a_finished_training_is_not_done_again_and_of_other_settings_refused(trained, episodes):
     out, pilot = trained
     seen = []
-    again = train(small(), out, lambda *report: seen.append(report), threads=1,
-                  data=dataset_index.read(episodes))
+    again = train(
+        small(),
+        out,
+        lambda *report: seen.append(report),
+        threads=1,
+        data=dataset_index.read(episodes),
+    )
     assert again.digest == pilot.digest and seen == []
     with pytest.raises(LiquidPilotError, match='other settings or other episodes'):
         train(small(core_rate=0.001), out, quiet, threads=1, data=dataset_index.read(episodes))
@@ -149,11 +186,22 @@ def test_a_stage_stops_when_validation_grows_worse_and_keeps_the_best_weights(tm
     with torch.no_grad():
         module.weight.zero_()
     stage = stages.Stage(
-        'toy', {'toy': module}, 1000, 0.01, lambda step: -module.weight.sum(),
-        lambda: abs(module.weight.item() - 0.05), 1, 'key')
+        'toy',
+        {'toy': module},
+        1000,
+        0.01,
+        lambda step: -module.weight.sum(),
+        lambda: abs(module.weight.item() - 0.05),
+        1,
+        'key',
+    )
     steps = []
-    history = stages.run(stage, tmp_path / 'toy.ckpt', stages.Running(patience=7),
-                         lambda *row: steps.append(row[1]))
+    history = stages.run(
+        stage,
+        tmp_path / 'toy.ckpt',
+        stages.RunOptions(patience=7),
+        lambda *row: steps.append(row[1]),
+    )
     assert len(steps) == history.best_step + 7 < 200
     assert module.weight.item() == pytest.approx(0.05, abs=0.01)
     assert abs(module.weight.item() - 0.05) == history.best
@@ -161,67 +209,103 @@ def test_a_stage_stops_when_validation_grows_worse_and_keeps_the_best_weights(tm
 
 @pytest.mark.parametrize('core', ['ltc dense', 'cfc', 'gru_dt', 'feedforward'])
 def test_every_core_is_trained_by_the_encoder_of_another_run_and_flies(
-        trained, episodes, tmp_path, core):
+    trained, episodes, tmp_path, core
+):
     run, _ = trained
     name, _, wiring = core.partition(' ')
     settings = small(core=name, wiring=wiring or 'ncp', joint_steps=0, tuning='defaults')
     seen = []
-    pilot = train(settings, tmp_path, lambda stage, *row: seen.append(stage), threads=1,
-                  data=dataset_index.read(episodes), beginning=Beginning(encoder_run=run))
+    pilot = train(
+        settings,
+        tmp_path,
+        lambda stage, *row: seen.append(stage),
+        threads=1,
+        data=dataset_index.read(episodes),
+        beginning=Initialisation(encoder_source=run),
+    )
     assert {'encoder', 'features'} & set(seen) == set(), 'the other run has both'
     flying = flying_core(pilot)
     _, output = flying.step(flying.initial_state(), np.zeros(14, np.float32), 0.05)
     assert output.shape == (4,) and np.isfinite(output).all()
     card = pilot.specification.card
     assert card['tuning'] == 'defaults' and card['encoder_of'] == run.name
-    assert 0.8 < card['parameters']['core'] / budget(settings) < 1.2
+    assert 0.8 < card['parameters']['core'] / parameter_budget(settings) < 1.2
 
 
 def test_a_core_is_trained_by_the_encoder_of_a_pilot(trained, episodes, tmp_path):
     _, lender = trained
-    pilot = train(small(core='gru', joint_steps=0), tmp_path, quiet, threads=1,
-                  data=dataset_index.read(episodes), beginning=Beginning(encoder_run=lender.path))
+    pilot = train(
+        small(core='gru', joint_steps=0),
+        tmp_path,
+        quiet,
+        threads=1,
+        data=dataset_index.read(episodes),
+        beginning=Initialisation(encoder_source=lender.path),
+    )
     camera = pilot.specification.camera
     image = np.random.default_rng(0).random((1, 3, camera.height, camera.width), np.float32)
-    lent, used = (Encoder(each.encoder, camera.height, camera.width, 8)(image)
-                  for each in (lender, pilot))
+    lent, used = (
+        Encoder(each.encoder, camera.height, camera.width, 8)(image) for each in (lender, pilot)
+    )
     np.testing.assert_allclose(lent, used, atol=1e-5)
     assert pilot.specification.core['type'] == 'gru'
 
 
 def test_all_cores_of_the_default_settings_have_about_as_many_parameters():
-    wanted = budget(TrainingSettings())
+    wanted = parameter_budget(TrainingSettings())
     for core in CORES:
         for wiring in ('ncp', 'dense') if core == 'ltc' else ('ncp',):
             made = make_core(TrainingSettings(core=core, wiring=wiring), 20.0)
-            assert abs(parameters_of(made) / wanted - 1) < 0.06, (core, wiring)
+            assert abs(parameter_count(made) / wanted - 1) < 0.06, (core, wiring)
 
 
 def test_without_a_gpu_cuda_is_refused_and_the_path_without_numba_learns_the_same(
-        trained, episodes, tmp_path):
+    trained, episodes, tmp_path
+):
     run, _ = trained
     if not torch.cuda.is_available():
         with pytest.raises(LiquidPilotError, match='finds no CUDA GPU here; use --device cpu'):
-            train(small(), tmp_path / 'gpu', quiet, data=dataset_index.read(episodes), device='cuda')
+            train(
+                small(), tmp_path / 'gpu', quiet, data=dataset_index.read(episodes), device='cuda'
+            )
     losses = [
-        train(small(backend=backend, joint_steps=0), tmp_path / backend, quiet, threads=1,
-              data=dataset_index.read(episodes), beginning=Beginning(encoder_run=run)
-              ).specification.card['validation_loss'] for backend in ('numba', 'torch')]
+        train(
+            small(backend=backend, joint_steps=0),
+            tmp_path / backend,
+            quiet,
+            threads=1,
+            data=dataset_index.read(episodes),
+            beginning=Initialisation(encoder_source=run),
+        ).specification.card['validation_loss']
+        for backend in ('numba', 'torch')
+    ]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def test_fine_tuning_starts_where_the_pilot_was(trained, episodes, tmp_path):
     _, pilot = trained
     seen = []
-    still = train(small(core_rate=0.0, joint_rate=0.0, joint_steps=1), tmp_path / 'still',
-                  lambda stage, *row: seen.append(stage), threads=1, data=dataset_index.read(episodes),
-                  beginning=Beginning(pilot=pilot))
+    still = train(
+        small(core_rate=0.0, joint_rate=0.0, joint_steps=1),
+        tmp_path / 'still',
+        lambda stage, *row: seen.append(stage),
+        threads=1,
+        data=dataset_index.read(episodes),
+        beginning=Initialisation(pilot=pilot),
+    )
     assert 'encoder' not in seen and 'joint' in seen
     for name, tensor in pilot.parameters.to_tensors().items():
-        np.testing.assert_allclose(still.parameters.to_tensors()[name], tensor, rtol=1e-5,
-                                   atol=1e-6)
-    moved = train(small(core_epochs=8, encoder_frozen=True), tmp_path / 'moved', quiet, threads=1,
-                  data=dataset_index.read(episodes), beginning=Beginning(pilot=pilot))
+        np.testing.assert_allclose(
+            still.parameters.to_tensors()[name], tensor, rtol=1e-5, atol=1e-6
+        )
+    moved = train(
+        small(core_epochs=8, encoder_frozen=True),
+        tmp_path / 'moved',
+        quiet,
+        threads=1,
+        data=dataset_index.read(episodes),
+        beginning=Initialisation(pilot=pilot),
+    )
     card = moved.specification.card
     assert card['validation_loss'] < pilot.specification.card['validation_loss']
     assert card['started_from'] == {'pilot': 'pilot', 'digest': pilot.digest}
@@ -231,30 +315,36 @@ def test_fine_tuning_starts_where_the_pilot_was(trained, episodes, tmp_path):
 
 def test_the_shipped_encoder_is_read_back_and_a_foreign_one_refused(trained):
     shipped = pilot_file.load(pilot_file.resolve('forest-ltc'))
-    encoder = warm_start.encoder_of(shipped)
+    encoder = warm_start.load_encoder(shipped)
     assert sum(p.numel() for p in encoder.parameters()) == 24024
-    core = warm_start.core_of(shipped, 'numba')
+    core = warm_start.load_core(shipped, 'numba')
     for name, tensor in core.export().to_tensors().items():
-        np.testing.assert_allclose(tensor, shipped.parameters.to_tensors()[name], rtol=2e-5,
-                                   atol=1e-7)
+        np.testing.assert_allclose(
+            tensor, shipped.parameters.to_tensors()[name], rtol=2e-5, atol=1e-7
+        )
     model = onnx.load_from_string(shipped.encoder)
     for node in model.graph.node:
         if node.op_type == 'Relu' and node.output[0] == 'relu_3':
             node.op_type = 'Abs'  # the same weights, another network
     foreign = pilot_file.PilotFile(**{**vars(shipped), 'encoder': model.SerializeToString()})
     with pytest.raises(LiquidPilotError, match='is not an encoder that'):
-        warm_start.encoder_of(foreign)
+        warm_start.load_encoder(foreign)
     del model.graph.initializer[0]
     foreign = pilot_file.PilotFile(**{**vars(shipped), 'encoder': model.SerializeToString()})
     with pytest.raises(LiquidPilotError, match='is not an encoder that'):
-        warm_start.encoder_of(foreign)
+        warm_start.load_encoder(foreign)
 
 
 def test_episodes_of_another_size_are_refused_for_fine_tuning(episodes, tmp_path):
     shipped = pilot_file.load(pilot_file.resolve('forest-ltc'))
     with pytest.raises(LiquidPilotError, match=r'sees 128x72 pixels, .* holds 32x24'):
-        train(small(), tmp_path, quiet, data=dataset_index.read(episodes),
-              beginning=Beginning(pilot=shipped))
+        train(
+            small(),
+            tmp_path,
+            quiet,
+            data=dataset_index.read(episodes),
+            beginning=Initialisation(pilot=shipped),
+        )
 
 
 @pytest.mark.parametrize('content', [b'', b'PK\x03\x04 broken', b'\x80\x04cos\nsystem\n'])
@@ -269,16 +359,34 @@ def test_a_broken_checkpoint_is_one_clear_line(trained, episodes, tmp_path, cont
 
 def test_a_full_disk_is_one_clear_line_and_loses_nothing(episodes, tmp_path):
     """The limit on the size of files stands for a disk that fills while a checkpoint is written."""
+
     def fill():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    command = [sys.executable, '-m', 'liquid_pilot.cli', 'train', '--demonstrations',
-               str(episodes), '--out', str(tmp_path), '--threads', '1',
-               *(word for item in SMALL.items() for word in ('--set', '{}={}'.format(*item)))]
+    command = [
+        sys.executable,
+        '-m',
+        'liquid_pilot.cli',
+        'train',
+        '--demonstrations',
+        str(episodes),
+        '--out',
+        str(tmp_path),
+        '--threads',
+        '1',
+        *(word for item in SMALL.items() for word in ('--set', '{}={}'.format(*item))),
+    ]
     environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=REPOSITORY,
-                          env=environment, preexec_fn=fill)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        cwd=REPOSITORY,
+        env=environment,
+        preexec_fn=fill,
+    )
     assert done.returncode == 1, done.stderr
     last = ' '.join(done.stderr.split()).rpartition('liquid-pilot: ')[2]
     assert '0_encoder.ckpt: cannot be written (File too large; make room' in last
@@ -314,15 +422,29 @@ def test_recorded_flights_bring_camera_rate_and_division_along(episodes, tmp_pat
     for path in sorted(episodes.glob('*.npz'))[:4]:
         shutil.copy(path, tmp_path / 'episodes')
     camera = {**index['camera'], 'fx': 30.5, 'cx': 15.0}
-    (tmp_path / 'dataset.json').write_text(json.dumps({
-        'format': 'liquid_pilot/dataset/1', 'key': 'k', 'training': [0, 1, 3], 'validation': [2],
-        'camera': camera, 'rate_hz': 12.5, 'vehicle': 'quadrotor', 'report': {}}))
+    (tmp_path / 'dataset.json').write_text(
+        json.dumps(
+            {
+                'format': 'liquid_pilot/dataset/1',
+                'key': 'k',
+                'training': [0, 1, 3],
+                'validation': [2],
+                'camera': camera,
+                'rate_hz': 12.5,
+                'vehicle': 'quadrotor',
+                'report': {},
+            }
+        )
+    )
     data = dataset_index.read(tmp_path)
     assert [path.name for path in data.validation] == ['episode_00000002.npz']
     pilot = train(small(joint_steps=0, mirror=False), tmp_path / 'out', quiet, threads=1, data=data)
     specification = pilot.specification
     assert (specification.rate_hz, specification.camera.fx, specification.camera.cx) == (
-        12.5, 30.5, 15.0)
+        12.5,
+        30.5,
+        15.0,
+    )
     with pytest.raises(LiquidPilotError, match='dagger_rounds must be 0'):
         train(small(dagger_rounds=1), tmp_path / 'other', quiet, data=data)
 
@@ -345,20 +467,30 @@ def with_bearing(folder, place):
 def test_whole_episodes_of_any_length_teach_the_core_to_recall(episodes, tmp_path, core, dropped):
     data = with_bearing(episodes, tmp_path / 'episodes')
     run = tmp_path / 'run'
-    pilot = train(small(core=core, sequence_length=0, recall=0.5, core_epochs=3,
-                        dropped_frames=dropped), run, quiet, threads=1, data=data)
+    pilot = train(
+        small(core=core, sequence_length=0, recall=0.5, core_epochs=3, dropped_frames=dropped),
+        run,
+        quiet,
+        threads=1,
+        data=data,
+    )
     curve = stages.load(run / 'stages' / '0_core.ckpt')['curve']
     assert curve[-1][1] < curve[0][1]
     assert {'core', 'recall'} == set(stages.load(run / 'stages' / '0_core.ckpt')['best_modules'])
     # The read-out that made it remember is not part of what flies.
     assert pilot.specification.card['settings']['recall'] == 0.5
-    assert flying_core(pilot).step(flying_core(pilot).initial_state(), np.zeros(14, np.float32),
-                                   0.05)[1].shape == (4,)
+    assert flying_core(pilot).step(
+        flying_core(pilot).initial_state(), np.zeros(14, np.float32), 0.05
+    )[1].shape == (4,)
 
 
-@pytest.mark.parametrize(('changes', 'said'), [
-    ({'recall': 0.5}, 'recall is for whole episodes'),
-    ({'recall': 0.5, 'sequence_length': 0}, 'demonstrate anew')])
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'recall': 0.5}, 'recall is for whole episodes'),
+        ({'recall': 0.5, 'sequence_length': 0}, 'demonstrate anew'),
+    ],
+)
 def test_what_cannot_be_recalled_is_refused(episodes, tmp_path, changes, said):
     place = tmp_path / 'episodes'
     shutil.copytree(episodes, place)

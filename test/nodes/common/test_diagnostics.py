@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from liquid_pilot.nodes.common.diagnostics import ERROR, WARNING, Health
+from liquid_pilot.nodes.common.diagnostics import ERROR, WARNING, HealthMonitor
 
 
 def test_rate_latency_and_age():
-    health = Health()
+    health = HealthMonitor()
     assert health.rate_hz(0.0) == 0.0
     assert math.isnan(health.latency_ms(0.5))
     assert math.isnan(health.age_s(0.0))
@@ -21,17 +21,21 @@ def test_rate_latency_and_age():
     assert health.age_s(now_s) == pytest.approx(0.02)
     assert health.rate_hz(now_s + 10.0) == 0.0
     assert health.values(now_s) == {
-        'rate_hz': '20.0', 'latency_p50_ms': '50.50', 'latency_p99_ms': '99.01', 'age_s': '0.02',
-        'count': '100'}
+        'rate_hz': '20.0',
+        'latency_p50_ms': '50.50',
+        'latency_p99_ms': '99.01',
+        'age_s': '0.02',
+        'count': '100',
+    }
 
 
 def test_a_problem_is_said_once_in_a_while_and_stays_until_solved():
-    health = Health()
+    health = HealthMonitor()
     said = [health.problem('imu', 'imu: silent', 0.1 * i) for i in range(70)]
     assert [i for i, aloud in enumerate(said) if aloud] == [0, 30, 60]
     assert health.problem('camera', 'camera: dark', 0.5, WARNING)
     assert health.problems == [(ERROR, 'imu: silent'), (WARNING, 'camera: dark')]
-    assert health.solved('imu', 'other') == ['imu']
+    assert health.resolved('imu', 'other') == ['imu']
     assert health.problems == [(WARNING, 'camera: dark')]
-    assert health.solved() == ['camera']
+    assert health.resolved() == ['camera']
     assert health.problems == []

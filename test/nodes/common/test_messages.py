@@ -20,7 +20,7 @@ from liquid_pilot.interfaces import (
     VehicleState,
 )
 from liquid_pilot.nodes.common import messages
-from liquid_pilot.onboard.perception.field_of_view import read_camera
+from liquid_pilot.onboard.perception.field_of_view import camera_from_info
 
 STAMP = 1_700_000_000_123_456_789
 ODD = (0.1, -1 / 3, math.pi)
@@ -38,8 +38,9 @@ def test_stamps_keep_every_nanosecond(stamp_ns):
     assert 0 <= time.nanosec < 10**9
 
 
-@pytest.mark.parametrize('as_type', [
-    bytes, bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8)])
+@pytest.mark.parametrize(
+    'as_type', [bytes, bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8)]
+)
 def test_images_of_any_buffer(as_type):
     data = bytes(range(60))
     image = ImageBuffer(as_type(data), np.int64(4), np.int32(4), 15, 'rgb8', np.bool_(True))
@@ -51,7 +52,7 @@ def test_images_of_any_buffer(as_type):
 
 def test_camera_info_keeps_the_intrinsics_exactly():
     camera = CameraGeometry(np.int64(640), 360, np.float64(331.123456789), 330.1, 320.7, 179.3)
-    assert read_camera(wire(messages.pack_camera_info(camera, STAMP))) == camera
+    assert camera_from_info(wire(messages.pack_camera_info(camera, STAMP))) == camera
 
 
 def test_imu_keeps_every_bit_and_says_it_has_no_orientation():
@@ -101,7 +102,7 @@ def test_a_trajectory_that_is_no_setpoint_is_refused():
 
 
 def test_diagnostics():
-    status = messages.Status('pilot: flying', 2, 'a', {'rate_hz': '20.0', 'n': 3}, '/pilot')
+    status = messages.NodeStatus('pilot: flying', 2, 'a', {'rate_hz': '20.0', 'n': 3}, '/pilot')
     [back] = messages.unpack_diagnostics(wire(messages.pack_diagnostics(status, STAMP)))
     assert back == status._replace(values={'rate_hz': '20.0', 'n': '3'})
 

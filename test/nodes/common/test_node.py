@@ -72,10 +72,10 @@ def test_an_error_for_the_user_is_one_line_and_code_1(capfd):
     program = (
         'import sys\n'
         'from liquid_pilot.interfaces import LiquidPilotError\n'
-        'from liquid_pilot.nodes import runtime\n'
+        'from liquid_pilot.nodes.common import node_base\n'
         'def make():\n'
         '    raise LiquidPilotError("the lens cap is on")\n'
-        'sys.exit(runtime.run("camera", make))\n'
+        'sys.exit(node_base.run("camera", make))\n'
     )
     pid = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, '-c', program])
     _, status = os.waitpid(pid, 0)

@@ -16,27 +16,34 @@ from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.guard import GuardParameters
 from liquid_pilot.nodes.missions import gazebo_node, simulator_node
 from liquid_pilot.nodes.pilot import PilotParameters
-from liquid_pilot.onboard.adaptation.frontend import FrontSettings
+from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings
-from liquid_pilot.onboard.adaptation.novelty_gate import GateSettings
+from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.utils.resources import share_path
 
 ALL = {
-    'pilot': PilotParameters, 'adaptation': AdaptationParameters, 'guard': GuardParameters,
-    'simulator': simulator_node.SimulatorParameters, 'recorder': recorder.RecorderParameters,
-    'viewer': viewer.ViewerParameters, 'gazebo': gazebo_node.GazeboParameters,
+    'pilot': PilotParameters,
+    'adaptation': AdaptationParameters,
+    'guard': GuardParameters,
+    'simulator': simulator_node.SimulatorParameters,
+    'recorder': recorder.RecorderParameters,
+    'viewer': viewer.ViewerParameters,
+    'gazebo': gazebo_node.GazeboParameters,
 }
 
 
-@pytest.mark.parametrize(('name', 'value', 'words'), [
-    ('imu_timeout_s', 50, r'imu_timeout_s must lie in \[0\.01, 5\] s, not 50\.0'),
-    ('imu_timeout_s', float('nan'), 'must lie in'),
-    ('imu_timeout_s', 'soon', 'must be a number'),
-    ('threads', 1.5, 'must be a whole number'),
-    ('lockstep', 'yes', 'must be true or false'),
-    ('image_transport', 'theora', 'must be one of raw, compressed'),
-    ('imu_timout_s', 1.0, "unknown parameter 'imu_timout_s'; there are: adaptation, ada"),
-])
+@pytest.mark.parametrize(
+    ('name', 'value', 'words'),
+    [
+        ('imu_timeout_s', 50, r'imu_timeout_s must lie in \[0\.01, 5\] s, not 50\.0'),
+        ('imu_timeout_s', float('nan'), 'must lie in'),
+        ('imu_timeout_s', 'soon', 'must be a number'),
+        ('threads', 1.5, 'must be a whole number'),
+        ('lockstep', 'yes', 'must be true or false'),
+        ('image_transport', 'theora', 'must be one of raw, compressed'),
+        ('imu_timout_s', 1.0, "unknown parameter 'imu_timout_s'; there are: adaptation, ada"),
+    ],
+)
 def test_what_cannot_be_is_refused_in_words(name, value, words):
     with pytest.raises(LiquidPilotError, match=words):
         parameters.from_mapping(PilotParameters, {name: value})
@@ -62,8 +69,12 @@ def test_a_node_describes_its_parameters_and_changes_live_ones_only(ros):
         assert node.describe_parameter('threads').integer_range[0].from_value == 1
         results = {
             name: node.set_parameters([Parameter(name, value=value)])[0]
-            for name, value in (('imu_timeout_s', 0.4), ('camera_timeout_s', 900.0),
-                                ('pilot', 'other'), ('publish_trace', False))
+            for name, value in (
+                ('imu_timeout_s', 0.4),
+                ('camera_timeout_s', 900.0),
+                ('pilot', 'other'),
+                ('publish_trace', False),
+            )
         }
         assert results['imu_timeout_s'].successful
         assert results['publish_trace'].successful
@@ -76,15 +87,21 @@ def test_a_node_describes_its_parameters_and_changes_live_ones_only(ros):
         node.destroy_node()
 
 
-@pytest.mark.parametrize(('given', 'words'), [
-    ('rate_hertz:=20.0', "unknown parameter 'rate_hertz'"),
-    ('rate_hz:=2000.0', 'rate_hz must lie in [2, 200] Hz'),
-    ('maximum:=[1.0, 2.0]', 'maximum must be four finite numbers'),
-])
+@pytest.mark.parametrize(
+    ('given', 'words'),
+    [
+        ('rate_hertz:=20.0', "unknown parameter 'rate_hertz'"),
+        ('rate_hz:=2000.0', 'rate_hz must lie in [2, 200] Hz'),
+        ('maximum:=[1.0, 2.0]', 'maximum must be four finite numbers'),
+    ],
+)
 def test_a_node_started_with_a_wrong_parameter_says_one_line_and_fails(given, words):
     done = subprocess.run(
         [sys.executable, '-m', 'liquid_pilot.nodes.guard', '--ros-args', '-p', given],
-        capture_output=True, text=True, timeout=180)
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
     assert done.returncode == 1
     assert words in done.stderr
     assert done.stderr.count('\n') == 1
@@ -100,21 +117,44 @@ def test_the_parameter_file_lists_every_parameter_with_its_default():
         assert set(listed) == {field.name for field in dataclasses.fields(cls)}, name
 
 
-@pytest.mark.parametrize('given', [
-    {}, *({name: False} for name in ('photometric', 'receptors', 'follow_rotation', 'hold_frames',
-                                     'stretch_core', 'caution', 'govern')),
-    {'foresee': True}, {'stretch': 3.0}, {'caution_after_s': 1.5}, {'caution_fade_s': 0.7}])
+@pytest.mark.parametrize(
+    'given',
+    [
+        {},
+        *(
+            {name: False}
+            for name in (
+                'photometric',
+                'receptors',
+                'follow_rotation',
+                'reject_novel_frames',
+                'slow_core_on_novelty',
+                'slowdown_on_blindness',
+                'govern',
+            )
+        ),
+        {'carry_sensitivities': True},
+        {'stretch': 3.0},
+        {'slowdown_on_blindness_after_s': 1.5},
+        {'slowdown_on_blindness_time_constant_s': 0.7},
+    ],
+)
 def test_the_front_gets_each_setting_under_its_name(given):
-    assert PilotParameters(adaptation=True, **given).front() == FrontSettings(**given)
+    assert PilotParameters(adaptation=True, **given).front() == FrontendSettings(**given)
     assert PilotParameters(**given).front() is None
 
 
 def test_gate_and_learner_get_each_setting_under_its_name():
-    given = {'margin': 1.1, 'relative': 1.3, 'hold_limit_s': 0.4}
-    made = PilotParameters(adaptation=True, gate_margin=1.1, gate_relative=1.3, hold_limit_s=0.4)
-    assert made.front().gate == GateSettings(**given)
-    given = {'learn_receptors': False, 'receptor_rate': 2.0, 'learn_core': 'cm',
-             'core_rate': 0.1, 'leak_s': 7.0}
+    given = {'margin': 1.1, 'relative': 1.3, 'max_rejection_s': 0.4}
+    made = PilotParameters(adaptation=True, gate_margin=1.1, gate_relative=1.3, max_rejection_s=0.4)
+    assert made.front().gate == NoveltyGateSettings(**given)
+    given = {
+        'learn_temporal_filter': False,
+        'filter_learning_rate': 2.0,
+        'learn_core': 'cm',
+        'core_rate': 0.1,
+        'decay_to_trained_s': 7.0,
+    }
     assert AdaptationParameters(**given).learner() == LearnerSettings(**given)
     assert AdaptationParameters().learner() == LearnerSettings()
 

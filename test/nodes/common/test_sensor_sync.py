@@ -3,7 +3,7 @@
 import pytest
 
 from liquid_pilot.interfaces import ImageBuffer, ImuSample
-from liquid_pilot.nodes.common.sensor_sync import Intake, SilentImuError
+from liquid_pilot.nodes.common.sensor_sync import CameraImuSync, ImuTimeoutError
 
 IMAGE = ImageBuffer(b'abc', 1, 1, 3, 'rgb8')
 
@@ -17,7 +17,7 @@ def stamps(observation):
 
 
 def test_in_lockstep_a_frame_waits_for_its_own_sample_and_gets_those_since_the_last():
-    intake = Intake(lockstep=True)
+    intake = CameraImuSync(lockstep=True)
     intake.add_imu(sample(100), 0.0)
     intake.add_frame(100, IMAGE)
     assert stamps(intake.take(0.0, 0.2)) == [100]
@@ -38,7 +38,7 @@ def test_in_lockstep_a_frame_waits_for_its_own_sample_and_gets_those_since_the_l
 
 
 def test_in_lockstep_a_refused_frame_that_is_sent_again_gets_the_same_samples():
-    intake = Intake(lockstep=True)
+    intake = CameraImuSync(lockstep=True)
     for stamp in (90, 100):
         intake.add_imu(sample(stamp), 0.0)
     for _ in range(2):
@@ -47,7 +47,7 @@ def test_in_lockstep_a_refused_frame_that_is_sent_again_gets_the_same_samples():
 
 
 def test_on_a_vehicle_a_frame_gets_what_arrived_whatever_the_stamps_say():
-    intake = Intake(lockstep=False)
+    intake = CameraImuSync(lockstep=False)
     for stamp in (5_000, 3):
         intake.add_imu(sample(stamp), 1.0)
     intake.add_frame(100, IMAGE)
@@ -55,13 +55,13 @@ def test_on_a_vehicle_a_frame_gets_what_arrived_whatever_the_stamps_say():
     intake.add_frame(200, IMAGE)
     assert stamps(intake.take(1.05, 0.2)) == [3]
     intake.add_frame(300, IMAGE)
-    with pytest.raises(SilentImuError, match=r'no message for 0\.3 s'):
+    with pytest.raises(ImuTimeoutError, match=r'no message for 0\.3 s'):
         intake.take(1.3, 0.2)
     assert intake.take(1.3, 0.2) is None
 
 
 def test_old_samples_are_not_flown_on():
-    intake = Intake(lockstep=False)
+    intake = CameraImuSync(lockstep=False)
     intake.add_imu(sample(1), 0.0)
     intake.add_imu(sample(2), 5.0)
     intake.add_frame(100, IMAGE)
@@ -69,14 +69,14 @@ def test_old_samples_are_not_flown_on():
 
 
 def test_an_imu_that_never_came_is_told_from_one_that_stopped():
-    intake = Intake(lockstep=False)
+    intake = CameraImuSync(lockstep=False)
     intake.add_frame(100, IMAGE)
-    with pytest.raises(SilentImuError, match='ever'):
+    with pytest.raises(ImuTimeoutError, match='ever'):
         intake.take(0.0, 0.2)
 
 
 def test_only_the_newest_frame_is_kept_and_a_reset_forgets():
-    intake = Intake(lockstep=False)
+    intake = CameraImuSync(lockstep=False)
     intake.add_imu(sample(1), 0.0)
     intake.add_frame(100, IMAGE)
     intake.add_frame(200, IMAGE)
@@ -85,5 +85,5 @@ def test_only_the_newest_frame_is_kept_and_a_reset_forgets():
     intake.reset()
     assert intake.take(0.0, 0.2) is None
     intake.add_frame(400, IMAGE)
-    with pytest.raises(SilentImuError, match='ever'):
+    with pytest.raises(ImuTimeoutError, match='ever'):
         intake.take(0.0, 0.2)

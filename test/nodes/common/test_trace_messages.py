@@ -13,7 +13,7 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimensi
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import trace_messages
 from liquid_pilot.nodes.missions.mission_run import sample_from_trace
-from liquid_pilot.onboard.adaptation.time_scales import Proposal
+from liquid_pilot.onboard.adaptation.time_scales import TimeScaleUpdate
 
 STAMP = 1_700_000_000_123_456_789
 DIGEST = 'ab' * 32
@@ -28,26 +28,39 @@ def wire(message):
 def trace(adapting=True):
     rng = np.random.default_rng(0)
     flown = trace_messages.Trace(
-        DIGEST, FLIGHT, STAMP, 12, 1 / 30, rng.normal(size=5).astype(np.float32),
-        rng.normal(size=6), rng.normal(size=7).astype(np.float32), rng.random(7),
-        (0.1, 0.2, 0.3, 0.4))
+        DIGEST,
+        FLIGHT,
+        STAMP,
+        12,
+        1 / 30,
+        rng.normal(size=5).astype(np.float32),
+        rng.normal(size=6),
+        rng.normal(size=7).astype(np.float32),
+        rng.random(7),
+        (0.1, 0.2, 0.3, 0.4),
+    )
     if not adapting:
         return flown
     return flown._replace(
-        receptor_error=rng.random((2, 4)), receptor_gradient=rng.normal(size=(2, 4)),
-        receptor_tau=rng.random((2, 4)), gate=(1.0, 0.07, 0.2, 2.77, 0.8, 1.5, 0.1, -0.2, 0.3),
-        core_error=rng.random(2), core_gradient=rng.normal(size=(2, 7)),
-        grip=np.array([0.6]))
+        receptor_error=rng.random((2, 4)),
+        receptor_gradient=rng.normal(size=(2, 4)),
+        receptor_tau=rng.random((2, 4)),
+        gate=(1.0, 0.07, 0.2, 2.77, 0.8, 1.5, 0.1, -0.2, 0.3),
+        core_error=rng.random(2),
+        core_gradient=rng.normal(size=(2, 7)),
+        grip=np.array([0.6]),
+    )
 
 
 def proposal(sequence=12):
     rng = np.random.default_rng(1)
-    return Proposal(sequence, *(rng.normal(size=shape).astype(np.float32)
-                                for shape in ((2, 4), 7, 7)))
+    return TimeScaleUpdate(
+        sequence, *(rng.normal(size=shape).astype(np.float32) for shape in ((2, 4), 7, 7))
+    )
 
 
 def packed_constants(**changes):
-    return trace_messages.pack_time_constants(proposal()._replace(**changes), DIGEST, FLIGHT)
+    return trace_messages.pack_time_scales(proposal()._replace(**changes), DIGEST, FLIGHT)
 
 
 @pytest.mark.parametrize('adapting', [True, False])
@@ -59,19 +72,29 @@ def test_a_trace_keeps_every_section_and_its_labels(adapting):
     for name in trace_messages.Trace._fields[5:]:
         assert np.array_equal(getattr(back, name), np.ravel(getattr(sent, name))), name
     labels = [dim.label for dim in message.layout.dim]
-    assert labels == ['liquid_pilot/trace', f'pilot:{DIGEST}', f'flight:{FLIGHT}', 'stamp_sec',
-                      'stamp_nanosec', 'sequence', 'dt', *trace_messages.Trace._fields[5:]]
+    assert labels == [
+        'liquid_pilot/trace',
+        f'pilot:{DIGEST}',
+        f'flight:{FLIGHT}',
+        'stamp_sec',
+        'stamp_nanosec',
+        'sequence',
+        'dt',
+        *trace_messages.Trace._fields[5:],
+    ]
     assert message.layout.dim[0].size == 2
-    assert len(trace_messages.GATE) == len(trace().gate)
+    assert len(trace_messages.GATE_FIELDS) == len(trace().gate)
 
 
 def test_what_the_learner_takes_from_a_trace():
-    evidence = trace_messages.evidence_in(trace_messages.unpack_trace(wire(trace_messages.pack_trace(trace()))))
-    assert (evidence.sequence, evidence.elapsed_s, evidence.surprised) == (12, 0.07, True)
+    evidence = trace_messages.learner_input_from(
+        trace_messages.unpack_trace(wire(trace_messages.pack_trace(trace())))
+    )
+    assert (evidence.sequence, evidence.elapsed_s, evidence.novel) == (12, 0.07, True)
     assert np.array_equal(evidence.error, np.ravel(trace().receptor_error))
     assert np.array_equal(evidence.core_gradient, np.ravel(trace().core_gradient))
     with pytest.raises(LiquidPilotError, match='does not adapt'):
-        trace_messages.evidence_in(trace(adapting=False))
+        trace_messages.learner_input_from(trace(adapting=False))
 
 
 def test_what_a_report_shows_of_a_trace():
@@ -93,20 +116,26 @@ def test_a_trace_of_an_adapting_pilot_whose_sections_do_not_fit_is_not_shown(nam
 @pytest.mark.parametrize('sequence', [0, 1, 2**20 - 1, 2**20, 2**24 + 1, 30_000_001, 2**40 + 1])
 def test_time_constants_keep_their_bits_and_any_sequence(sequence):
     sent = proposal(sequence)
-    message = wire(trace_messages.pack_time_constants(sent, DIGEST, FLIGHT))
-    flight, back = trace_messages.unpack_time_constants(message, DIGEST)
+    message = wire(trace_messages.pack_time_scales(sent, DIGEST, FLIGHT))
+    flight, back = trace_messages.unpack_time_scales(message, DIGEST)
     assert (flight, back.sequence) == (FLIGHT, sequence)
     for name in ('receptors', 'log_cm', 'log_gleak'):
         assert np.array_equal(getattr(back, name), np.ravel(getattr(sent, name)))
     assert [dim.label for dim in message.layout.dim] == [
-        'liquid_pilot/time_constants', f'pilot:{DIGEST}', f'flight:{FLIGHT}', 'sequence',
-        'receptors', 'log_cm', 'log_gleak']
+        'liquid_pilot/time_constants',
+        f'pilot:{DIGEST}',
+        f'flight:{FLIGHT}',
+        'sequence',
+        'receptors',
+        'log_cm',
+        'log_gleak',
+    ]
 
 
 def test_time_constants_of_the_receptors_alone():
     nothing = np.empty(0, np.float32)
     message = wire(packed_constants(log_cm=nothing, log_gleak=nothing))
-    _, back = trace_messages.unpack_time_constants(message, DIGEST)
+    _, back = trace_messages.unpack_time_scales(message, DIGEST)
     assert back.receptors.size == 8
     assert (back.log_cm.size, back.log_gleak.size) == (0, 0)
 
@@ -146,6 +175,7 @@ def empty_sequence(message):
 def sequence_of(value):
     def change(message):
         message.data[section(message, 'sequence').stride] = value
+
     return change
 
 
@@ -174,7 +204,7 @@ def test_what_does_not_fit_is_refused_in_one_line(kind, damage):
     if kind == 'trace':
         message, unpack = trace_messages.pack_trace(trace()), trace_messages.unpack_trace
     else:
-        message, unpack = packed_constants(), trace_messages.unpack_time_constants
+        message, unpack = packed_constants(), trace_messages.unpack_time_scales
     change, words = BOTH[damage]
     change(message)
     with pytest.raises(LiquidPilotError, match=words) as raised:
@@ -196,25 +226,43 @@ def test_time_constants_without_one_of_their_sections_are_refused(name):
     message = packed_constants()
     message.layout.dim = [dim for dim in message.layout.dim if dim.label != name]
     with pytest.raises(LiquidPilotError, match=f"section '{name}' is missing"):
-        trace_messages.unpack_time_constants(message, DIGEST)
+        trace_messages.unpack_time_scales(message, DIGEST)
 
 
 NAMES = st.one_of(
-    st.sampled_from(['sequence', 'receptors', 'log_cm', 'log_gleak', 'stamp_sec', 'stamp_nanosec',
-                     'dt', *trace_messages.Trace._fields[5:], f'pilot:{DIGEST}', 'pilot:a\nb',
-                     'flight:1', 'sections\n']),
-    st.text(st.characters(exclude_categories=('Cs',), exclude_characters='\0'), max_size=8))
+    st.sampled_from(
+        [
+            'sequence',
+            'receptors',
+            'log_cm',
+            'log_gleak',
+            'stamp_sec',
+            'stamp_nanosec',
+            'dt',
+            *trace_messages.Trace._fields[5:],
+            f'pilot:{DIGEST}',
+            'pilot:a\nb',
+            'flight:1',
+            'sections\n',
+        ]
+    ),
+    st.text(st.characters(exclude_categories=('Cs',), exclude_characters='\0'), max_size=8),
+)
 COUNTS = st.one_of(st.integers(0, 12), st.integers(0, 2**32 - 1))
-DIMS = st.lists(st.builds(MultiArrayDimension, label=NAMES, size=COUNTS, stride=COUNTS),
-                max_size=20)
+DIMS = st.lists(
+    st.builds(MultiArrayDimension, label=NAMES, size=COUNTS, stride=COUNTS), max_size=20
+)
 
 
 def fill(message, schema, head, dims, data):
     """A message of anything; with `head` the beginning is right, so that the rest is read."""
     if head:
-        dims = [MultiArrayDimension(label=schema[0], size=schema[1]),
-                MultiArrayDimension(label=f'pilot:{DIGEST}'),
-                MultiArrayDimension(label='flight:1'), *dims]
+        dims = [
+            MultiArrayDimension(label=schema[0], size=schema[1]),
+            MultiArrayDimension(label=f'pilot:{DIGEST}'),
+            MultiArrayDimension(label='flight:1'),
+            *dims,
+        ]
     message.layout.dim = dims
     message.data = array.array(message.data.typecode, data)
     return message
@@ -223,30 +271,34 @@ def fill(message, schema, head, dims, data):
 @settings(max_examples=200, deadline=None)
 @given(st.booleans(), DIMS, st.lists(st.floats(width=64), max_size=60))
 def test_an_arbitrary_float64_array_only_ever_raises_the_one_error(head, dims, data):
-    message = fill(Float64MultiArray(), trace_messages.TRACE, head, dims, data)
+    message = fill(Float64MultiArray(), trace_messages.TRACE_SCHEMA, head, dims, data)
     with contextlib.suppress(LiquidPilotError):
-        trace_messages.evidence_in(trace_messages.unpack_trace(message, DIGEST))
+        trace_messages.learner_input_from(trace_messages.unpack_trace(message, DIGEST))
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.booleans(), DIMS, st.lists(st.floats(width=32), max_size=60))
 def test_an_arbitrary_float32_array_only_ever_raises_the_one_error(head, dims, data):
-    message = fill(Float32MultiArray(), trace_messages.TIME_CONSTANTS, head, dims, data)
+    message = fill(Float32MultiArray(), trace_messages.TIME_SCALES_SCHEMA, head, dims, data)
     with contextlib.suppress(LiquidPilotError):
-        trace_messages.unpack_time_constants(message, DIGEST)
+        trace_messages.unpack_time_scales(message, DIGEST)
 
 
 ANY = st.one_of(st.floats(width=32), st.sampled_from([0.0, -1.0, float('nan'), float('inf')]))
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.dictionaries(st.integers(0, 200), ANY, max_size=5),
-       st.dictionaries(st.integers(0, 20), st.tuples(COUNTS, COUNTS), max_size=3))
+@given(
+    st.dictionaries(st.integers(0, 200), ANY, max_size=5),
+    st.dictionaries(st.integers(0, 20), st.tuples(COUNTS, COUNTS), max_size=3),
+)
 @example({}, {})
 def test_a_good_message_damaged_anywhere_only_ever_raises_the_one_error(values, dims):
     """Close to what is expected, so that the damage gets as far as it can."""
-    for message, unpack in ((trace_messages.pack_trace(trace()), trace_messages.unpack_trace),
-                            (packed_constants(), trace_messages.unpack_time_constants)):
+    for message, unpack in (
+        (trace_messages.pack_trace(trace()), trace_messages.unpack_trace),
+        (packed_constants(), trace_messages.unpack_time_scales),
+    ):
         for place, value in values.items():
             message.data[place % len(message.data)] = value
         for place, (size, stride) in dims.items():
@@ -255,4 +307,4 @@ def test_a_good_message_damaged_anywhere_only_ever_raises_the_one_error(values, 
         with contextlib.suppress(LiquidPilotError):
             found = unpack(message, DIGEST)
             if isinstance(found, trace_messages.Trace):
-                trace_messages.evidence_in(found)
+                trace_messages.learner_input_from(found)

@@ -14,15 +14,27 @@ from liquid_pilot.nodes.launch import flight_graph
 from liquid_pilot.nodes.launch.flight_graph import FlyOptions
 from liquid_pilot.nodes.launch.hardware_graph import HardwareOptions
 from liquid_pilot.nodes.launch.process_runner import command_line
-from liquid_pilot.onboard.vehicles.registry import CLASSES, limits_of
-from liquid_pilot.pilot_file import FAMILIAR
+from liquid_pilot.onboard.vehicles.registry import VEHICLES, get_vehicle_limits
+from liquid_pilot.pilot_file import STATISTICS_FILE
 from liquid_pilot.utils.resources import share_path
 
 OTHERS = {
-    'simulator': 'none', 'pilot': '/p', 'adapter': 'attitude_thrust', 'missions': 7, 'seed': 42,
-    'realtime': True, 'headless': True, 'record': True, 'out': '/o', 'camera_topic': '/cam/image',
-    'camera_info_topic': '/cam/info', 'namespace': 'uav/one', 'use_sim_time': 'false',
-    'log_level': 'debug', 'condition': 'snow:4@3s+wind:2', 'gui': True,
+    'simulator': 'none',
+    'pilot': '/p',
+    'adapter': 'attitude_thrust',
+    'missions': 7,
+    'seed': 42,
+    'realtime': True,
+    'headless': True,
+    'record': True,
+    'out': '/o',
+    'camera_topic': '/cam/image',
+    'camera_info_topic': '/cam/info',
+    'namespace': 'uav/one',
+    'use_sim_time': 'false',
+    'log_level': 'debug',
+    'condition': 'snow:4@3s+wind:2',
+    'gui': True,
 }
 
 
@@ -34,7 +46,12 @@ def test_the_default_graph():
     found = specs()
     assert list(found) == ['guard', 'pilot', 'adaptation', 'simulator', 'viewer']
     assert {name: spec.required for name, spec in found.items()} == {
-        'guard': True, 'pilot': True, 'adaptation': False, 'simulator': True, 'viewer': False}
+        'guard': True,
+        'pilot': True,
+        'adaptation': False,
+        'simulator': True,
+        'viewer': False,
+    }
     assert [name for name, spec in found.items() if spec.ends_run] == ['simulator']
     for name in ('guard', 'pilot'):
         assert found[name].parameters['lockstep'] is True
@@ -59,7 +76,9 @@ def test_real_time_and_a_vehicle_elsewhere():
     assert list(elsewhere) == ['guard', 'pilot', 'adaptation']
     assert elsewhere['guard'].parameters == {'use_sim_time': False, 'lockstep': False}
     assert elsewhere['pilot'].remappings == (
-        ('camera/image_raw', '/front/image_raw'), ('camera/camera_info', '/front/camera_info'))
+        ('camera/image_raw', '/front/image_raw'),
+        ('camera/camera_info', '/front/camera_info'),
+    )
 
 
 def test_a_users_node_between_camera_and_pilot_is_a_remapping_of_the_pilot_alone():
@@ -79,11 +98,11 @@ def test_a_demonstration_is_recorded_and_has_no_pilot():
 
 def test_an_adapting_pilot_and_the_adaptation_node_fly_the_same_file(tmp_path):
     folder = str(tmp_path)
-    (tmp_path / FAMILIAR).touch()
+    (tmp_path / STATISTICS_FILE).touch()
     found = specs(pilot=folder, namespace='uav', camera_topic='my/image')
     assert found['pilot'].parameters['adaptation'] is found['simulator'].parameters['adapt'] is True
     node = found['adaptation']
-    assert node.parameters == {'use_sim_time': True, 'pilot': folder, 'keep_over_restarts': False}
+    assert node.parameters == {'use_sim_time': True, 'pilot': folder, 'keep_on_pilot_reset': False}
     assert (node.namespace, node.required, node.ends_run) == ('uav', False, False)
     # What a vehicle learned in flight outlives a restart of its pilot.
     real = specs(realtime=True)['adaptation'].parameters
@@ -96,35 +115,44 @@ def test_what_holds_no_statistics_of_its_training_flies_as_trained_and_says_so(t
         assert 'adaptation' not in found
         assert found['pilot'].parameters['adaptation'] is False
         assert found['simulator'].parameters['adapt'] is False
-    said = flight_graph.notes(FlyOptions(pilot=str(tmp_path)))
+    said = flight_graph.startup_notice(FlyOptions(pilot=str(tmp_path)))
     assert str(tmp_path) in said and 'liquid-pilot familiarise' in said
     for options in ({}, {'adapt': False}, {'demonstrate': True}, {'pilot': '/nowhere'}):
-        assert flight_graph.notes(FlyOptions(**options)) == ''
+        assert flight_graph.startup_notice(FlyOptions(**options)) == ''
 
 
-@pytest.mark.parametrize(('changes', 'words'), [
-    ({'demonstrate': True, 'realtime': True}, 'demonstrate needs the embedded simulator'),
-    ({'missions': 0}, 'missions must be at least 1'), ({'seed': -1}, 'seed must be at least 0'),
-    ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
-    ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'gazebo takes gazebo, not cmd_vel'),
-    ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
-    ({'simulator': 'gazebo', 'vehicle': 'rover', 'pilot': '/p', 'adapter': 'gazebo'},
-     'gazebo takes cmd_vel, not gazebo'),
-    ({'vehicle': 'rover', 'pilot': '/p', 'adapter': 'attitude_thrust'}, 'takes cmd_vel, not'),
-    ({'namespace': 'a b'}, "namespace 'a b'"), ({'namespace': '1a'}, 'namespace'),
-    ({'camera_topic': ''}, 'camera_topic'), ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
-    ({'condition': 'hail:3'}, 'no condition named'),
-    ({'condition': 'latency:1', 'demonstrate': True}, 'leave latency out'),
-    ({'adapter': 'px4'}, 'simulator mujoco takes cmd_vel or attitude_thrust'),
-    ({'params_file': '/nowhere.yaml'}, 'is not a file'), ({'vehicle': 'boat'}, 'vehicle must be'),
-])
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'demonstrate': True, 'realtime': True}, 'demonstrate needs the embedded simulator'),
+        ({'missions': 0}, 'missions must be at least 1'),
+        ({'seed': -1}, 'seed must be at least 0'),
+        ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
+        ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'gazebo takes gazebo, not cmd_vel'),
+        ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
+        (
+            {'simulator': 'gazebo', 'vehicle': 'rover', 'pilot': '/p', 'adapter': 'gazebo'},
+            'gazebo takes cmd_vel, not gazebo',
+        ),
+        ({'vehicle': 'rover', 'pilot': '/p', 'adapter': 'attitude_thrust'}, 'takes cmd_vel, not'),
+        ({'namespace': 'a b'}, "namespace 'a b'"),
+        ({'namespace': '1a'}, 'namespace'),
+        ({'camera_topic': ''}, 'camera_topic'),
+        ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
+        ({'condition': 'hail:3'}, 'no condition named'),
+        ({'condition': 'latency:1', 'demonstrate': True}, 'leave latency out'),
+        ({'adapter': 'px4'}, 'simulator mujoco takes cmd_vel or attitude_thrust'),
+        ({'params_file': '/nowhere.yaml'}, 'is not a file'),
+        ({'vehicle': 'boat'}, 'vehicle must be'),
+    ],
+)
 def test_what_cannot_be_flown_is_refused_at_once(changes, words):
     with pytest.raises(LiquidPilotError, match=words):
         FlyOptions(**changes)
 
 
 def test_a_vehicle_without_a_shipped_pilot_wants_one_named(monkeypatch):
-    monkeypatch.setitem(CLASSES, 'rover', CLASSES['rover']._replace(pilot=''))
+    monkeypatch.setitem(VEHICLES, 'rover', VEHICLES['rover']._replace(pilot=''))
     with pytest.raises(LiquidPilotError, match='no pilot for a rover is shipped yet'):
         FlyOptions(vehicle='rover')
     assert FlyOptions(vehicle='rover', demonstrate=True).vehicle == 'rover'
@@ -145,27 +173,39 @@ def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
     assert list(found) == ['guard', 'pilot', 'adaptation', 'gazebo', 'gazebo_bridge']
     assert [name for name, spec in found.items() if spec.ends_run] == ['gazebo']
     assert found['guard'].parameters == {
-        'use_sim_time': True, 'lockstep': False, 'adapter': 'gazebo'}
+        'use_sim_time': True,
+        'lockstep': False,
+        'adapter': 'gazebo',
+    }
     assert found['pilot'].parameters['use_sim_time'] and not found['pilot'].parameters['lockstep']
     assert found['gazebo'].parameters == {
-        'missions': 2, 'adapt': True, 'use_sim_time': True, 'out': '/run'}
+        'missions': 2,
+        'adapt': True,
+        'use_sim_time': True,
+        'out': '/run',
+    }
     bridge = found['gazebo_bridge']
     assert (bridge.package, bridge.executable) == ('ros_gz_bridge', 'parameter_bridge')
     assert Path(bridge.parameters['config_file']).is_file() and bridge.required
     assert bridge.parameter_files == ()
     assert list(specs(simulator='gazebo', headless=True, bridge=False, adapt=False)) == [
-        'guard', 'pilot', 'gazebo']
+        'guard',
+        'pilot',
+        'gazebo',
+    ]
     car = specs(simulator='gazebo', vehicle='rover', pilot='/p', headless=True)
     assert car['guard'].parameters['adapter'] == 'cmd_vel'
     assert car['gazebo'].parameters['vehicle'] == 'rover'
     added = flight_graph.environment(FlyOptions(simulator='gazebo'), {})
     assert added['GZ_IP'] == '127.0.0.1' and added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-    assert 'GZ_IP' not in flight_graph.environment(FlyOptions(simulator='gazebo'), {'GZ_IP': '10.0.0.1'})
+    assert 'GZ_IP' not in flight_graph.environment(
+        FlyOptions(simulator='gazebo'), {'GZ_IP': '10.0.0.1'}
+    )
 
 
 def test_another_vehicle_brings_its_limits_to_the_guard():
     found = specs(vehicle='rover', pilot='/p', headless=True)
-    limits = limits_of('rover')
+    limits = get_vehicle_limits('rover')
     assert found['guard'].parameters['maximum'] == list(limits.maximum)
     assert found['guard'].parameters['safe_command'] == [0.0] * 4
     for name in ('pilot', 'simulator'):
@@ -198,9 +238,11 @@ def test_the_command_line_gives_the_options():
 
 def test_launch_arguments_give_the_same_options():
     assert set(OTHERS) | {'vehicle', 'params_file', 'demonstrate', 'bridge', 'adapt'} == {
-        field.name for field in dataclasses.fields(FlyOptions)}
-    texts = {name: str(value).lower() if value is True else str(value)
-             for name, value in OTHERS.items()}
+        field.name for field in dataclasses.fields(FlyOptions)
+    }
+    texts = {
+        name: str(value).lower() if value is True else str(value) for name, value in OTHERS.items()
+    }
     assert flight_graph.from_strings(FlyOptions, texts) == FlyOptions(**OTHERS)
     with pytest.raises(LiquidPilotError, match='missions must be a whole number'):
         flight_graph.from_strings(FlyOptions, {'missions': 'two'})
@@ -208,20 +250,27 @@ def test_launch_arguments_give_the_same_options():
         flight_graph.from_strings(FlyOptions, {'realtime': 'maybe'})
 
 
-@pytest.mark.parametrize(('file', 'options'), [
-    ('fly.launch.py', FlyOptions), ('hardware.launch.py', HardwareOptions)])
+@pytest.mark.parametrize(
+    ('file', 'options'), [('fly.launch.py', FlyOptions), ('hardware.launch.py', HardwareOptions)]
+)
 def test_the_launch_files_name_no_node_and_no_option_of_their_own(file, options):
     """launch is not everywhere, so its files are read here; they have to come from the graph."""
     text = (Path(__file__).resolve().parents[3] / 'launch' / file).read_text()
     tree = ast.parse(text)
-    strings = {node.value for node in ast.walk(tree)
-               if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    strings = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     names = {field.name for field in dataclasses.fields(options)}
     assert not strings & (names | {'guard', 'simulator', 'recorder', 'viewer', 'cmd_vel'})
     (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     module = 'graph' if options is FlyOptions else 'hardware'
     assert [ast.unparse(argument) for argument in call.args][:3] == [
-        f'{module}.{options.__name__}', f'{module}.nodes', f'{module}.environment']
+        f'{module}.{options.__name__}',
+        f'{module}.nodes',
+        f'{module}.environment',
+    ]
 
 
 def test_the_command_of_a_node():

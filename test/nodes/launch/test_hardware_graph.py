@@ -13,7 +13,9 @@ from liquid_pilot.onboard.setpoints.registry import ADAPTERS
 
 
 def specs(**options):
-    return {spec.name: spec for spec in hardware_graph.nodes(HardwareOptions(out='/run', **options))}
+    return {
+        spec.name: spec for spec in hardware_graph.nodes(HardwareOptions(out='/run', **options))
+    }
 
 
 def test_pilot_and_guard_alone_by_default():
@@ -43,7 +45,9 @@ def test_sensors_are_those_of_the_autopilot_unless_told_otherwise():
     assert ('imu/data', 'mavros/imu/data') in found['pilot'].remappings
     assert ('odom', 'mavros/local_position/odom') in found['guard'].remappings
     assert set(found['recorder'].remappings) >= {
-        ('imu/data', 'mavros/imu/data'), ('odom', 'mavros/local_position/odom')}
+        ('imu/data', 'mavros/imu/data'),
+        ('odom', 'mavros/local_position/odom'),
+    }
     own = specs(autopilot='mavros', imu_topic='my/imu', odom_topic='vio/odom')
     assert ('imu/data', 'my/imu') in own['pilot'].remappings
     assert ('odom', 'vio/odom') in own['guard'].remappings
@@ -61,9 +65,17 @@ def test_every_driver_publishes_on_our_topics(camera):
     for prefix in ('', '~/'):
         assert targets[prefix + entry.image] == flight_graph.IMAGE_TOPIC
         assert targets[prefix + entry.info] == 'camera/camera_info'
-        assert targets[f'{prefix}{entry.image}/compressed'] == f'{flight_graph.IMAGE_TOPIC}/compressed'
-    values = specs(camera=camera, camera_width=320, camera_height=240, camera_rate_hz=30.0,
-                   camera_device='x', camera_info_url='file:///c.yaml')['camera'].parameters
+        assert (
+            targets[f'{prefix}{entry.image}/compressed'] == f'{flight_graph.IMAGE_TOPIC}/compressed'
+        )
+    values = specs(
+        camera=camera,
+        camera_width=320,
+        camera_height=240,
+        camera_rate_hz=30.0,
+        camera_device='x',
+        camera_info_url='file:///c.yaml',
+    )['camera'].parameters
     text = str(values)
     assert '320' in text and '240' in text and 'x' in values.values()
     assert ('file:///c.yaml' in values.values()) == (camera != 'realsense2_camera')
@@ -92,7 +104,9 @@ def test_an_optical_frame_looks_along_its_z():
     np.testing.assert_allclose(turned(spec, (1.0, 0.0, 0.0))[0], (0, -1, 0), atol=1e-9)
     assert (values['--x'], values['--z']) == ('0.1', '0.05')
     assert (values['--frame-id'], values['--child-frame-id']) == (
-        'base_link', 'camera_optical_frame')
+        'base_link',
+        'camera_optical_frame',
+    )
     # Pitched down by 30 degrees, it looks ahead and down; turned left, to the left.
     down = specs(camera_pose=f'0 0 0 0 {math.radians(30)} 0')['camera_transform']
     np.testing.assert_allclose(turned(down, (0, 0, 1))[0], (math.sqrt(0.75), 0, -0.5), atol=1e-8)
@@ -109,12 +123,19 @@ def test_compressed_images_and_a_camera_that_runs_already():
     assert ('camera/camera_info', 'cam/camera_info') in found.remappings
 
 
-@pytest.mark.parametrize(('changes', 'words'), [
-    ({'autopilot': 'betaflight'}, 'autopilot must be one of'),
-    ({'camera': 'webcam'}, 'camera must be one of'), ({'camera_pose': '1 2 3'}, 'camera_pose'),
-    ({'imu_pose': '0 0 0 0 0 nan'}, 'imu_pose'), ({'camera_rate_hz': 0.0}, 'camera_rate_hz'),
-    ({'camera_width': 2}, 'camera_width'), ({'vehicle': 'boat'}, 'vehicle must be'),
-    ({'namespace': '1a'}, 'namespace')])
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'autopilot': 'betaflight'}, 'autopilot must be one of'),
+        ({'camera': 'webcam'}, 'camera must be one of'),
+        ({'camera_pose': '1 2 3'}, 'camera_pose'),
+        ({'imu_pose': '0 0 0 0 0 nan'}, 'imu_pose'),
+        ({'camera_rate_hz': 0.0}, 'camera_rate_hz'),
+        ({'camera_width': 2}, 'camera_width'),
+        ({'vehicle': 'boat'}, 'vehicle must be'),
+        ({'namespace': '1a'}, 'namespace'),
+    ],
+)
 def test_what_cannot_be_is_refused_before_anything_starts(changes, words):
     with pytest.raises(LiquidPilotError, match=words):
         HardwareOptions(**changes)
@@ -122,8 +143,14 @@ def test_what_cannot_be_is_refused_before_anything_starts(changes, words):
 
 def test_the_checklist_is_of_these_options():
     text = hardware_graph.checklist(HardwareOptions(autopilot='mavros', camera_topic='cam/image'))
-    for words in ('start MAVROS', 'cam/image', 'mavros/imu/data', 'adapter mavros', 'mode switch',
-                  'doctor --onboard'):
+    for words in (
+        'start MAVROS',
+        'cam/image',
+        'mavros/imu/data',
+        'adapter mavros',
+        'mode switch',
+        'doctor --onboard',
+    ):
         assert words in text
     assert 'mode switch' not in hardware_graph.checklist(HardwareOptions())
     assert 'it adapts in flight' in text

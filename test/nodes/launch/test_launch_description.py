@@ -60,8 +60,11 @@ def of(kind, found):
 
 
 def text(context, value):
-    return value if isinstance(value, str) else perform_substitutions(
-        context, value if isinstance(value, (list, tuple)) else [value])
+    return (
+        value
+        if isinstance(value, str)
+        else perform_substitutions(context, value if isinstance(value, (list, tuple)) else [value])
+    )
 
 
 def described(context, node):
@@ -71,14 +74,25 @@ def described(context, node):
     for given in parameters:
         if isinstance(given, dict):
             values.update(given)
-    remappings = [tuple(text(context, side) for side in pair)
-                  for pair in node._Node__remappings or ()]
-    return (text(context, node.node_package), text(context, node.node_executable),
-            text(context, node._Node__node_name), values, remappings)
+    remappings = [
+        tuple(text(context, side) for side in pair) for pair in node._Node__remappings or ()
+    ]
+    return (
+        text(context, node.node_package),
+        text(context, node.node_executable),
+        text(context, node._Node__node_name),
+        values,
+        remappings,
+    )
 
 
-@pytest.mark.parametrize(('file', 'options'), [
-    ('fly.launch.py', flight_graph.FlyOptions), ('hardware.launch.py', hardware_graph.HardwareOptions)])
+@pytest.mark.parametrize(
+    ('file', 'options'),
+    [
+        ('fly.launch.py', flight_graph.FlyOptions),
+        ('hardware.launch.py', hardware_graph.HardwareOptions),
+    ],
+)
 def test_every_option_is_an_argument_with_its_default_and_choices(file, options):
     context, description = loaded(file)
     declared = {each.name: each for each in description.get_launch_arguments()}
@@ -90,43 +104,58 @@ def test_every_option_is_an_argument_with_its_default_and_choices(file, options)
         assert default == kept
         assert field.metadata['description'] in argument.description
         choices = field.metadata['choices'] or (
-            ('true', 'false') if isinstance(field.default, bool) else None)
-        assert argument.choices == (list(choices) if choices else None) or \
-            tuple(argument.choices) == tuple(choices)
+            ('true', 'false') if isinstance(field.default, bool) else None
+        )
+        assert argument.choices == (list(choices) if choices else None) or tuple(
+            argument.choices
+        ) == tuple(choices)
 
 
-@pytest.mark.parametrize('arguments', [
-    {}, {'simulator': 'gazebo', 'missions': '2', 'adapt': 'true', 'gui': 'true'},
-    {'simulator': 'gazebo', 'bridge': 'false', 'headless': 'true'},
-    {'simulator': 'none', 'adapter': 'mavlink', 'camera_topic': '/front/image_raw'},
-    {'realtime': 'true', 'namespace': 'uav/one', 'record': 'true', 'condition': 'snow:4@3s'}])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        {},
+        {'simulator': 'gazebo', 'missions': '2', 'adapt': 'true', 'gui': 'true'},
+        {'simulator': 'gazebo', 'bridge': 'false', 'headless': 'true'},
+        {'simulator': 'none', 'adapter': 'mavlink', 'camera_topic': '/front/image_raw'},
+        {'realtime': 'true', 'namespace': 'uav/one', 'record': 'true', 'condition': 'snow:4@3s'},
+    ],
+)
 def test_it_starts_the_nodes_of_the_graph(arguments, tmp_path):
     out = str(tmp_path / 'run')
     context, found = actions('fly.launch.py', **arguments, out=out)
     options = flight_graph.with_run_folder(
-        flight_graph.from_strings(flight_graph.FlyOptions, {**arguments, 'out': out}))
+        flight_graph.from_strings(flight_graph.FlyOptions, {**arguments, 'out': out})
+    )
     specs = flight_graph.nodes(options)
     nodes = [described(context, node) for node in of(Node, found)]
     assert [node[:3] for node in nodes] == [
-        (spec.package, spec.executable, spec.name) for spec in specs]
+        (spec.package, spec.executable, spec.name) for spec in specs
+    ]
     for (*_, values, remappings), spec in zip(nodes, specs, strict=True):
         for name, value in spec.parameters.items():
             given = values[name]
             assert (list(given) if isinstance(value, list) else given) == value, name
         assert remappings == list(spec.remappings)
-    variables = {text(context, each.name): text(context, each.value)
-                 for each in of(SetEnvironmentVariable, found)}
+    variables = {
+        text(context, each.name): text(context, each.value)
+        for each in of(SetEnvironmentVariable, found)
+    }
     assert variables == flight_graph.environment(options, context.environment)
 
 
 def ends(context, found, name, code):
     """What happens when the node of this name ends with this exit code."""
-    (index,) = [k for k, action in enumerate(found)
-                if isinstance(action, Node) and described(context, action)[2] == name]
+    (index,) = [
+        k
+        for k, action in enumerate(found)
+        if isinstance(action, Node) and described(context, action)[2] == name
+    ]
     handler = found[index - 1]
     assert isinstance(handler, RegisterEventHandler)
-    event = ProcessExited(action=found[index], name=name, cmd=[], cwd=None, env=None, pid=1,
-                          returncode=code)
+    event = ProcessExited(
+        action=found[index], name=name, cmd=[], cwd=None, env=None, pid=1, returncode=code
+    )
     assert handler.event_handler.matches(event)
     return handler.event_handler.handle(event, context)
 
@@ -156,8 +185,7 @@ def test_the_hardware_launch_starts_driver_transforms_pilot_and_guard(tmp_path):
     nodes = [described(context, node) for node in of(Node, found)]
     options = flight_graph.from_strings(hardware_graph.HardwareOptions, arguments)
     assert [node[:3] for node in nodes] == [
-        (spec.package, spec.executable, spec.name) for spec in hardware_graph.nodes(options)]
+        (spec.package, spec.executable, spec.name) for spec in hardware_graph.nodes(options)
+    ]
     (printed,) = of(LogInfo, found)
     assert 'guard/engage' in text(context, printed.msg)
-
-

@@ -31,6 +31,7 @@ _DOMAINS = itertools.count(30)
 def gazebo(tmp_path, monkeypatch):
     """Function (fault, bridge) that makes the stand-in the `gz` of this test; gives its folder."""
     with contextlib.ExitStack() as stack:
+
         def make(fault='', bridge=True):
             notes = tmp_path / 'peer'
             notes.mkdir()
@@ -57,13 +58,26 @@ def gazebo(tmp_path, monkeypatch):
 @pytest.fixture
 def fly(run_cli, tmp_path):
     """Function (*options, **parameters of the node gazebo) -> the process."""
+
     def start(*options, **parameters):
         path = tmp_path / 'parameters.yaml'
-        path.write_text(yaml.safe_dump({'/**/gazebo': {'ros__parameters': parameters}}
-                                       if parameters else {}))
+        path.write_text(
+            yaml.safe_dump({'/**/gazebo': {'ros__parameters': parameters}} if parameters else {})
+        )
         extra = ('--params-file', path) if parameters else ()
-        return run_cli('fly', '--simulator', 'gazebo', '--no-bridge', '--headless', '--seed', SEED,
-                       '--out', tmp_path / 'run', *extra, *options)
+        return run_cli(
+            'fly',
+            '--simulator',
+            'gazebo',
+            '--no-bridge',
+            '--headless',
+            '--seed',
+            SEED,
+            '--out',
+            tmp_path / 'run',
+            *extra,
+            *options,
+        )
 
     return start
 
@@ -125,8 +139,10 @@ def test_two_missions_by_the_shipped_pilot(gazebo, fly, tmp_path):
 
 def test_a_rover_on_a_road_by_the_same_nodes(gazebo, fly, rover_pilot, tmp_path):
     notes = gazebo()
-    code, said = ended(fly('--vehicle', 'rover', '--pilot', rover_pilot.path, '--missions', 1,
-                           time_limit_s=4.0), 120.0)
+    code, said = ended(
+        fly('--vehicle', 'rover', '--pilot', rover_pilot.path, '--missions', 1, time_limit_s=4.0),
+        120.0,
+    )
     assert code == 0, said
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
     assert report['run']['vehicle'] == 'rover' and report['run']['adapter'] == 'cmd_vel'
@@ -144,8 +160,18 @@ def test_pictures_of_both_simulators_are_compared(gazebo, fly, tmp_path):
     assert code == 0, said
     sheet = tmp_path / 'pairs.png'
     done = subprocess.run(
-        [sys.executable, ROOT / 'benchmarks' / 'gazebo_pictures.py', tmp_path / 'run',
-         '--out', sheet], capture_output=True, text=True, check=True, timeout=180)
+        [
+            sys.executable,
+            ROOT / 'benchmarks' / 'gazebo_pictures.py',
+            tmp_path / 'run',
+            '--out',
+            sheet,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=180,
+    )
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures['missions'] == 1 and figures['frames'] > 30
     assert figures['difference'] < 1.0
@@ -197,8 +223,14 @@ def test_when_the_guard_freezes_the_vehicle_is_told_to_hover(gazebo, fly):
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(ears)
     twists = []
-    ears.create_subscription(Twist, 'gazebo/twist', lambda message: twists.append(
-        (time.monotonic(), message.linear.x, message.linear.z, message.angular.z)), 10)
+    ears.create_subscription(
+        Twist,
+        'gazebo/twist',
+        lambda message: twists.append(
+            (time.monotonic(), message.linear.x, message.linear.z, message.angular.z)
+        ),
+        10,
+    )
 
     def flies():
         executor.spin_once(timeout_sec=0.1)
@@ -221,11 +253,15 @@ def test_when_the_guard_freezes_the_vehicle_is_told_to_hover(gazebo, fly):
     assert len(after) > 5 and set(after) == {(0.0, 0.0, 0.0)}, (heard[-60:], said)
 
 
-@pytest.mark.parametrize(('fault', 'words', 'limits'), [
-    ('dies', 'Gazebo ended with exit code 3: [Err] this world cannot be loaded', {}),
-    ('mute', 'no /clock', {'gazebo_timeout_s': 2.0}),
-    ('freezes', 'no odometry', {'gazebo_timeout_s': 2.0}),
-    ('another', 'another Gazebo is running (its clock is at 77 s)', {})])
+@pytest.mark.parametrize(
+    ('fault', 'words', 'limits'),
+    [
+        ('dies', 'Gazebo ended with exit code 3: [Err] this world cannot be loaded', {}),
+        ('mute', 'no /clock', {'gazebo_timeout_s': 2.0}),
+        ('freezes', 'no odometry', {'gazebo_timeout_s': 2.0}),
+        ('another', 'another Gazebo is running (its clock is at 77 s)', {}),
+    ],
+)
 def test_what_is_wrong_with_gazebo_is_said(fault, words, limits, gazebo, fly):
     notes = gazebo(fault)
     code, said = ended(fly('--missions', 5, **limits))
@@ -256,10 +292,14 @@ def test_the_bridge_of_ros_must_be_installed(run_cli, tmp_path):
     assert 'ros_gz_bridge is not installed' in said and 'apt install' in said
 
 
-@pytest.mark.parametrize(('options', 'words'), [
-    (('--condition', 'snow:3'), 'Gazebo draws the picture'),
-    (('--adapter', 'attitude_thrust'), 'gazebo takes gazebo'),
-    (('--demonstrate',), 'lock-step')])
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (('--condition', 'snow:3'), 'Gazebo draws the picture'),
+        (('--adapter', 'attitude_thrust'), 'gazebo takes gazebo'),
+        (('--demonstrate',), 'lock-step'),
+    ],
+)
 def test_what_gazebo_does_not_do_is_refused_in_words(options, words, gazebo, fly):
     gazebo()
     code, said = ended(fly(*options))

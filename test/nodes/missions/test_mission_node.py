@@ -44,7 +44,7 @@ def pilot(ros):
 
 
 def test_a_service_whose_answer_is_lost_is_asked_again(asker, pilot, monkeypatch):
-    monkeypatch.setattr(mission_node, '_ASK_AGAIN_S', 0.4)
+    monkeypatch.setattr(mission_node, '_RETRY_PERIOD_S', 0.4)
     came_s, takes_s = pilot
     assert asker._reset.wait_for_service(30.0)
     # For the asker an answer that comes too late is one that is lost.
@@ -55,8 +55,8 @@ def test_a_service_whose_answer_is_lost_is_asked_again(asker, pilot, monkeypatch
 
 
 def test_a_service_that_never_answers_is_named(asker, monkeypatch):
-    monkeypatch.setattr(mission_node, '_ASK_AGAIN_S', 0.2)
+    monkeypatch.setattr(mission_node, '_RETRY_PERIOD_S', 0.2)
     began_s = time.monotonic()
-    with pytest.raises(mission_node.UnansweredError, match='pilot/reset does not answer'):
+    with pytest.raises(mission_node.NoResponseError, match='pilot/reset does not answer'):
         asker.reset_pilot(0.7)
     assert 0.6 < time.monotonic() - began_s < 3.0

@@ -5,7 +5,7 @@ import math
 
 from rich.console import Console
 
-from liquid_pilot.nodes.missions.progress import Progress
+from liquid_pilot.nodes.missions.progress import MissionProgress
 from liquid_pilot.simulation.base.mission import MissionResult
 
 
@@ -16,7 +16,7 @@ def result(seed, outcome, reason=''):
 
 def test_a_file_gets_plain_lines_now_and_then_and_a_table():
     file = io.StringIO()
-    with Progress(3, Console(file=file, soft_wrap=True)) as progress:
+    with MissionProgress(3, Console(file=file, soft_wrap=True)) as progress:
         progress.building(0, 41)
         for tick in range(100):
             progress.flying(0.05 * tick, 12.0 - 0.1 * tick, '')
@@ -24,8 +24,14 @@ def test_a_file_gets_plain_lines_now_and_then_and_a_table():
         progress.building(1, 42)
         progress.flying(0.0, 10.0, 'pilot says "[imu] silent"')
         progress.finished(result(42, 'crash', 'hit tree_3'))
-    progress.table([result(41, 'success'), result(42, 'crash', 'hit tree_3'),
-                    result(43, 'aborted', 'interrupted by the user')], [])
+    progress.table(
+        [
+            result(41, 'success'),
+            result(42, 'crash', 'hit tree_3'),
+            result(43, 'aborted', 'interrupted by the user'),
+        ],
+        [],
+    )
     text = file.getvalue()
     assert '\x1b' not in text
     # A hundred ticks within a moment are one line.
@@ -39,7 +45,7 @@ def test_a_file_gets_plain_lines_now_and_then_and_a_table():
 
 def test_a_terminal_gets_one_line_redrawn_that_goes_in_the_end():
     file = io.StringIO()
-    with Progress(1, Console(file=file, force_terminal=True, width=100)) as progress:
+    with MissionProgress(1, Console(file=file, force_terminal=True, width=100)) as progress:
         progress.building(0, 7)
         progress.flying(0.0, 12.0, '')
         progress.trouble('waiting for the command')

@@ -22,7 +22,7 @@ from liquid_pilot.nodes.common import qos
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
-from liquid_pilot.simulation.rollout import fly
+from liquid_pilot.simulation.rollout import fly_missions
 from liquid_pilot.simulation.tasks.registry import task_of
 
 LIMIT_S = 2.5
@@ -32,8 +32,9 @@ LIMIT_S = 2.5
 def parameters(tmp_path):
     """A parameter file with short missions."""
     path = tmp_path / 'parameters.yaml'
-    path.write_text(yaml.safe_dump(
-        {'/**/simulator': {'ros__parameters': {'time_limit_s': LIMIT_S}}}))
+    path.write_text(
+        yaml.safe_dump({'/**/simulator': {'ros__parameters': {'time_limit_s': LIMIT_S}}})
+    )
     return path
 
 
@@ -67,7 +68,8 @@ def same_paths(folder, results):
     assert sorted(flown.files) == sorted(f'seed_{result.seed}' for result in results)
     return all(
         np.array_equal(flown[f'seed_{result.seed}'][:, 1:], np.array(result.path)[:, 1:])
-        for result in results)
+        for result in results
+    )
 
 
 class Between:
@@ -100,17 +102,31 @@ class Between:
 
 
 def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
-        ros, pilot, run_cli, parameters, tmp_path):
+    ros, pilot, run_cli, parameters, tmp_path
+):
     between = Between()
     try:
-        process = run_cli('fly', '--pilot', pilot.path, '--missions', 2, '--seed', 11, '--headless',
-                          '--out', tmp_path / 'run', '--params-file', parameters,
-                          '--camera-topic', 'my/image')
+        process = run_cli(
+            'fly',
+            '--pilot',
+            pilot.path,
+            '--missions',
+            2,
+            '--seed',
+            11,
+            '--headless',
+            '--out',
+            tmp_path / 'run',
+            '--params-file',
+            parameters,
+            '--camera-topic',
+            'my/image',
+        )
         out, err = process.communicate(timeout=180)
     finally:
         between.close()
     assert process.returncode == 0, out + err
-    results = fly([11, 12], pilot, rules=MissionRules(time_limit_s=LIMIT_S))
+    results = fly_missions([11, 12], pilot, rules=MissionRules(time_limit_s=LIMIT_S))
     assert same_paths(tmp_path / 'run', results)
     assert between.count >= 2 * LIMIT_S * 20
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
@@ -123,15 +139,34 @@ def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
 
 
 def test_a_rover_drives_by_the_same_nodes_as_in_one_process(
-        rover_pilot, run_cli, parameters, tmp_path):
-    process = run_cli('fly', '--vehicle', 'rover', '--pilot', rover_pilot.path, '--missions', 1,
-                      '--seed', 11, '--headless', '--out', tmp_path / 'run', '--params-file',
-                      parameters, '--condition', 'friction:4@1s+noise:2')
+    rover_pilot, run_cli, parameters, tmp_path
+):
+    process = run_cli(
+        'fly',
+        '--vehicle',
+        'rover',
+        '--pilot',
+        rover_pilot.path,
+        '--missions',
+        1,
+        '--seed',
+        11,
+        '--headless',
+        '--out',
+        tmp_path / 'run',
+        '--params-file',
+        parameters,
+        '--condition',
+        'friction:4@1s+noise:2',
+    )
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
-    (result,) = fly([11], rover_pilot, rules=replace(task_of('rover').rules, time_limit_s=LIMIT_S),
-                    settings=SimulationSettings(
-                        vehicle='rover', conditions=parse('friction:4@1s+noise:2')))
+    (result,) = fly_missions(
+        [11],
+        rover_pilot,
+        rules=replace(task_of('rover').rules, time_limit_s=LIMIT_S),
+        settings=SimulationSettings(vehicle='rover', conditions=parse('friction:4@1s+noise:2')),
+    )
     assert same_paths(tmp_path / 'run', [result])
     assert result.distance_flown_m > 1.0
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
@@ -139,20 +174,45 @@ def test_a_rover_drives_by_the_same_nodes_as_in_one_process(
     assert report['missions'] == [result.to_json()]
 
 
-@pytest.mark.parametrize(('adapter', 'condition'), [
-    ('attitude_thrust', 'glimpse:1+night:2'),
-    ('cmd_vel', 'snow:3@1s+rate:2+dropped:2+latency=0.1+wind:2'),
-    # With latency the guard would take the newest odometry, whichever that is.
-    ('attitude_thrust', 'rate:1+noise:2')])
+@pytest.mark.parametrize(
+    ('adapter', 'condition'),
+    [
+        ('attitude_thrust', 'glimpse:1+night:2'),
+        ('cmd_vel', 'snow:3@1s+rate:2+dropped:2+latency=0.1+wind:2'),
+        # With latency the guard would take the newest odometry, whichever that is.
+        ('attitude_thrust', 'rate:1+noise:2'),
+    ],
+)
 def test_in_any_condition_a_seed_flies_as_in_one_process(
-        adapter, condition, pilot, run_cli, parameters, tmp_path):
-    process = run_cli('fly', '--pilot', pilot.path, '--missions', 1, '--seed', 13, '--headless',
-                      '--out', tmp_path / 'run', '--params-file', parameters,
-                      '--adapter', adapter, '--condition', condition)
+    adapter, condition, pilot, run_cli, parameters, tmp_path
+):
+    process = run_cli(
+        'fly',
+        '--pilot',
+        pilot.path,
+        '--missions',
+        1,
+        '--seed',
+        13,
+        '--headless',
+        '--out',
+        tmp_path / 'run',
+        '--params-file',
+        parameters,
+        '--adapter',
+        adapter,
+        '--condition',
+        condition,
+    )
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
-    results = fly([13], pilot, adapter, rules=MissionRules(time_limit_s=LIMIT_S),
-                  settings=SimulationSettings(conditions=parse(condition)))
+    results = fly_missions(
+        [13],
+        pilot,
+        adapter,
+        rules=MissionRules(time_limit_s=LIMIT_S),
+        settings=SimulationSettings(conditions=parse(condition)),
+    )
     assert same_paths(tmp_path / 'run', results)
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
     assert report['run']['condition'] == condition
@@ -160,20 +220,38 @@ def test_in_any_condition_a_seed_flies_as_in_one_process(
 
 def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, parameters, tmp_path):
     folder = tmp_path / 'run'
-    arguments = ('fly', '--pilot', pilot.path, '--missions', 1, '--seed', 12, '--headless',
-                 '--out', folder, '--params-file', parameters, '--adapter', 'attitude_thrust',
-                 '--namespace', 'uav1', '--record')
+    arguments = (
+        'fly',
+        '--pilot',
+        pilot.path,
+        '--missions',
+        1,
+        '--seed',
+        12,
+        '--headless',
+        '--out',
+        folder,
+        '--params-file',
+        parameters,
+        '--adapter',
+        'attitude_thrust',
+        '--namespace',
+        'uav1',
+        '--record',
+    )
     process = run_cli(*arguments)
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
-    results = fly([12], pilot, 'attitude_thrust', rules=MissionRules(time_limit_s=LIMIT_S))
+    results = fly_missions([12], pilot, 'attitude_thrust', rules=MissionRules(time_limit_s=LIMIT_S))
     assert same_paths(folder, results)
 
     recording = folder / 'recording' / 'recording_0.mcap'
     with open(recording, 'rb') as file:
         summary = make_reader(file).get_summary()
-    counts = {channel.topic: summary.statistics.channel_message_counts.get(key, 0)
-              for key, channel in summary.channels.items()}
+    counts = {
+        channel.topic: summary.statistics.channel_message_counts.get(key, 0)
+        for key, channel in summary.channels.items()
+    }
     ticks = len(results[0].path) - 1
     assert counts['/uav1/imu/data'] >= 5 * (ticks - 1)
     for topic in ('pilot/command', 'attitude_thrust', 'odom', 'pilot/trace'):
@@ -182,7 +260,8 @@ def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, paramete
     assert counts['/clock'] >= ticks - 1
     stamps = [
         message.ros_msg.header.stamp.sec + 1e-9 * message.ros_msg.header.stamp.nanosec
-        for message in read_ros2_messages(recording, topics=['/uav1/odom'])]
+        for message in read_ros2_messages(recording, topics=['/uav1/odom'])
+    ]
     assert stamps == sorted(stamps)
     assert stamps[-1] - stamps[0] >= LIMIT_S - 0.2
 
@@ -194,9 +273,23 @@ def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, paramete
 
 
 def test_in_real_time_the_vehicle_flies_on_the_wall_clock(pilot, run_cli, parameters, tmp_path):
-    process = run_cli('fly', '--pilot', pilot.path, '--missions', 1, '--seed', 11, '--headless',
-                      '--realtime', '--out', tmp_path / 'run', '--params-file', parameters,
-                      '--use-sim-time', 'false')
+    process = run_cli(
+        'fly',
+        '--pilot',
+        pilot.path,
+        '--missions',
+        1,
+        '--seed',
+        11,
+        '--headless',
+        '--realtime',
+        '--out',
+        tmp_path / 'run',
+        '--params-file',
+        parameters,
+        '--use-sim-time',
+        'false',
+    )
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
@@ -208,9 +301,11 @@ def test_in_real_time_the_vehicle_flies_on_the_wall_clock(pilot, run_cli, parame
 
 @pytest.mark.parametrize('when', ['starting', 'flying'])
 def test_ctrl_c_ends_with_a_report_and_leaves_no_process(
-        pilot, run_cli, tmp_path, eventually, when):
-    process = run_cli('fly', '--pilot', pilot.path, '--missions', 9, '--headless',
-                      '--out', tmp_path / 'run')
+    pilot, run_cli, tmp_path, eventually, when
+):
+    process = run_cli(
+        'fly', '--pilot', pilot.path, '--missions', 9, '--headless', '--out', tmp_path / 'run'
+    )
     lines = []
     reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, '')))
     reader.start()
@@ -241,14 +336,17 @@ def test_a_node_that_dies_ends_the_run_with_a_clear_line(run_cli, tmp_path, even
     assert process.returncode == 1
     said, ended = error.splitlines()
     assert said.startswith(f"[pilot] error: there is no pilot '{tmp_path / 'none'}'")
-    assert ended == ('the pilot ended with exit code 1 and the run cannot go on without it; see '
-                     'its message above')
+    assert ended == (
+        'the pilot ended with exit code 1 and the run cannot go on without it; see '
+        'its message above'
+    )
     assert alive(nodes) == []
 
 
 def test_a_killed_runner_takes_its_nodes_along(pilot, run_cli, tmp_path, eventually):
-    process = run_cli('fly', '--pilot', pilot.path, '--missions', 9, '--headless',
-                      '--out', tmp_path / 'run')
+    process = run_cli(
+        'fly', '--pilot', pilot.path, '--missions', 9, '--headless', '--out', tmp_path / 'run'
+    )
     eventually(lambda: len(children(process.pid)) >= 3, 20)
     time.sleep(1.5)
     nodes = children(process.pid)
@@ -257,13 +355,29 @@ def test_a_killed_runner_takes_its_nodes_along(pilot, run_cli, tmp_path, eventua
     eventually(lambda: alive(nodes) == [], 20)
 
 
-@pytest.mark.parametrize(('topic', 'kind'), [
-    ('cmd_vel', TwistStamped), ('pilot/command', TwistStamped),
-    ('adaptation/time_constants', Float32MultiArray)], ids=['guard', 'pilot', 'adaptation'])
+@pytest.mark.parametrize(
+    ('topic', 'kind'),
+    [
+        ('cmd_vel', TwistStamped),
+        ('pilot/command', TwistStamped),
+        ('adaptation/time_constants', Float32MultiArray),
+    ],
+    ids=['guard', 'pilot', 'adaptation'],
+)
 def test_a_second_one_is_noticed_and_the_mission_does_not_count(
-        ros, adaptive_pilot, run_cli, tmp_path, eventually, topic, kind):
-    process = run_cli('fly', '--pilot', adaptive_pilot.path, '--adapt', '--missions', 9,
-                      '--headless', '--out', tmp_path / 'run')
+    ros, adaptive_pilot, run_cli, tmp_path, eventually, topic, kind
+):
+    process = run_cli(
+        'fly',
+        '--pilot',
+        adaptive_pilot.path,
+        '--adapt',
+        '--missions',
+        9,
+        '--headless',
+        '--out',
+        tmp_path / 'run',
+    )
     lines = []
     reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, '')))
     reader.start()

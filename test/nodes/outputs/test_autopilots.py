@@ -23,17 +23,23 @@ from std_srvs.srv import SetBool
 from liquid_pilot.interfaces import Command, ImuSample, VehicleState
 from liquid_pilot.nodes.common import messages, qos
 from liquid_pilot.nodes.outputs import autopilots, px4
-from liquid_pilot.nodes.outputs.registry import OUTPUTS
+from liquid_pilot.nodes.outputs.registry import OUTPUT_FACTORIES
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
 
-NORTH = VehicleState(0, (0.0, 0.0, 2.0), (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)), (0.0,) * 3,
-                     (0.0,) * 3)
-NEEDED = {'mavros_attitude': 'mavros_msgs', 'px4': 'px4_msgs', 'px4_attitude': 'px4_msgs',
-          'ackermann': 'ackermann_msgs', 'crazyflie': 'crazyflie_interfaces'}
+NORTH = VehicleState(
+    0, (0.0, 0.0, 2.0), (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)), (0.0,) * 3, (0.0,) * 3
+)
+NEEDED = {
+    'mavros_attitude': 'mavros_msgs',
+    'px4': 'px4_msgs',
+    'px4_attitude': 'px4_msgs',
+    'ackermann': 'ackermann_msgs',
+    'crazyflie': 'crazyflie_interfaces',
+}
 
 
 def test_every_adapter_has_an_output():
-    assert set(OUTPUTS) == set(ADAPTERS)
+    assert set(OUTPUT_FACTORIES) == set(ADAPTERS)
 
 
 @pytest.mark.parametrize(('adapter', 'package'), NEEDED.items())
@@ -48,13 +54,23 @@ def test_what_is_not_installed_is_named(start_node, tmp_path, adapter, package):
     assert 'Traceback' not in guard.output
 
 
-@pytest.mark.parametrize(('adapter', 'topic', 'expected'), [
-    # North is where it faces, and the axes are the world's.
-    ('mavros', 'mavros/setpoint_velocity/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
-    ('ardupilot', 'ap/v1/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5))])
+@pytest.mark.parametrize(
+    ('adapter', 'topic', 'expected'),
+    [
+        # North is where it faces, and the axes are the world's.
+        ('mavros', 'mavros/setpoint_velocity/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
+        ('ardupilot', 'ap/v1/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
+    ],
+)
 def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expected):
-    guard = start_node('guard', tmp_path / 'guard.log', f'twists_{adapter}', adapter=adapter,
-                       preflight=False, ardupilot_prefix='ap/v1')
+    guard = start_node(
+        'guard',
+        tmp_path / 'guard.log',
+        f'twists_{adapter}',
+        adapter=adapter,
+        preflight=False,
+        ardupilot_prefix='ap/v1',
+    )
     node = rclpy.create_node('field', namespace=f'twists_{adapter}')
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -70,7 +86,8 @@ def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expec
     assert engage.wait_for_service(30.0), guard.output
     engaged, again_s, deadline = None, 0.0, time.monotonic() + 20.0
     while time.monotonic() < deadline and not any(
-            max(m.twist.linear.x, m.twist.linear.y) > 0.999 for m in got[-1:]):  # It slews.
+        max(m.twist.linear.x, m.twist.linear.y) > 0.999 for m in got[-1:]
+    ):  # It slews.
         now_ns = node.get_clock().now().nanoseconds
         if adapter == 'mavros':
             odometry.publish(messages.pack_odometry(NORTH._replace(stamp_ns=now_ns)))
@@ -107,7 +124,8 @@ def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expec
 def test_a_crazyflie_gets_a_height_and_a_yaw_rate_of_its_own_sign(clockwise, yaw_rate):
     setpoint = make_adapter('crazyflie').convert(Command(3_000_000_007, 1.0, 0.25, 0.5, 0.5), NORTH)
     packed = autopilots.pack_hover(
-        lambda **fields: SimpleNamespace(header=Header(), **fields), setpoint, clockwise)
+        lambda **fields: SimpleNamespace(header=Header(), **fields), setpoint, clockwise
+    )
     assert (packed.vx, packed.vy, packed.yaw_rate, packed.z_distance) == (1.0, 0.25, yaw_rate, 2.25)
     assert messages.to_nanoseconds(packed.header.stamp) == 3_000_000_007
 
@@ -144,10 +162,17 @@ def test_px4_gets_thrust_along_its_body_z_which_points_down():
 
 def odometry_of_px4(**changes):
     half = math.sqrt(0.5)
-    return SimpleNamespace(**{
-        'pose_frame': 1, 'velocity_frame': 1, 'q': [half, 0.0, 0.0, half],  # Facing east.
-        'position': [1.0, 2.0, -3.0], 'velocity': [0.0, 2.0, -0.5],
-        'angular_velocity': [0.1, 0.2, 0.3], **changes})
+    return SimpleNamespace(
+        **{
+            'pose_frame': 1,
+            'velocity_frame': 1,
+            'q': [half, 0.0, 0.0, half],  # Facing east.
+            'position': [1.0, 2.0, -3.0],
+            'velocity': [0.0, 2.0, -0.5],
+            'angular_velocity': [0.1, 0.2, 0.3],
+            **changes,
+        }
+    )
 
 
 def test_odometry_of_px4_comes_in_ros_frames():
@@ -161,8 +186,10 @@ def test_odometry_of_px4_comes_in_ros_frames():
     assert body.velocity_flu_m_s == pytest.approx(state.velocity_flu_m_s)
 
 
-@pytest.mark.parametrize('changes', [
-    {'pose_frame': 2}, {'velocity_frame': 2}, {'q': [math.nan] * 4}, {'velocity': [math.nan] * 3}])
+@pytest.mark.parametrize(
+    'changes',
+    [{'pose_frame': 2}, {'velocity_frame': 2}, {'q': [math.nan] * 4}, {'velocity': [math.nan] * 3}],
+)
 def test_odometry_of_px4_that_is_not_of_the_world_is_none(changes):
     assert px4.px4_state(odometry_of_px4(**changes), 9) is None
 
@@ -175,15 +202,19 @@ def test_modes_that_obey():
     for mode, obeys in (('OFFBOARD', True), ('GUIDED', True), ('POSCTL', False), ('', False)):
         state = SimpleNamespace(connected=True, armed=False, mode=mode)
         assert autopilots.mavros_status(state).obeys is obeys
-    for kind, mode, obeys in ((2, 4, True), (1, 15, True), (2, 15, False), (1, 4, False),
-                              (3, 4, False)):
+    for kind, mode, obeys in (
+        (2, 4, True),
+        (1, 15, True),
+        (2, 15, False),
+        (1, 4, False),
+        (3, 4, False),
+    ):
         state = SimpleNamespace(vehicle_type=kind, mode=mode, armed=True, failsafe=[])
         assert autopilots.ardupilot_status(state).obeys is obeys
 
 
 def test_topics_carry_the_version_of_their_message_as_px4_names_them():
-    assert px4.versioned('fmu/out/vehicle_status', SimpleNamespace()) \
-        == 'fmu/out/vehicle_status'
+    assert px4.versioned('fmu/out/vehicle_status', SimpleNamespace()) == 'fmu/out/vehicle_status'
     for version, name in ((0, 'fmu/out/x'), (1, 'fmu/out/x_v1'), (3, 'fmu/out/x_v3')):
         assert px4.versioned('fmu/out/x', SimpleNamespace(MESSAGE_VERSION=version)) == name
 

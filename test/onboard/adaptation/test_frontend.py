@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from statistics_makers import familiar
+from statistics_makers import make_statistics
 
 from liquid_pilot.interfaces import (
     CameraGeometry,
@@ -15,9 +15,13 @@ from liquid_pilot.interfaces import (
     LiquidPilotError,
     Observation,
 )
-from liquid_pilot.onboard.adaptation.frontend import Front, FrontSettings, FrontState
-from liquid_pilot.onboard.adaptation.novelty_gate import GateSettings, log_texture
-from liquid_pilot.onboard.adaptation.temporal_filter import Receptors
+from liquid_pilot.onboard.adaptation.frontend import (
+    AdaptiveFrontend,
+    FrontendSettings,
+    FrontendState,
+)
+from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings, log_texture
+from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales, TimeScales
 from liquid_pilot.onboard.inference.encoder import Encoder
 from liquid_pilot.onboard.inference.engine import Engine
@@ -27,8 +31,13 @@ HEIGHT, WIDTH, GRID = 32, 64, (4, 8)
 CAMERA = CameraGeometry.from_vertical_fov(WIDTH, HEIGHT, 1.0)
 DT_S = 0.05
 PERIOD_NS = 50_000_000
-ALL_OFF = FrontSettings(photometric=False, receptors=False, hold_frames=False,
-                        stretch_core=False, caution=False)
+ALL_OFF = FrontendSettings(
+    photometric=False,
+    receptors=False,
+    reject_novel_frames=False,
+    slow_core_on_novelty=False,
+    slowdown_on_blindness=False,
+)
 BASE = np.random.default_rng(0).uniform(0.2, 0.8, (3, HEIGHT, WIDTH))
 
 
@@ -46,7 +55,7 @@ def world(k):
 def strange():
     """A frame with the sun in half of it."""
     image = world(0)
-    image[..., WIDTH // 2:] = 1.0
+    image[..., WIDTH // 2 :] = 1.0
     return image
 
 
@@ -58,19 +67,26 @@ def luminance(image):
     return np.tensordot((0.299, 0.587, 0.114), image[0].astype(float), 1)
 
 
-def statistics():
+def statistics_of_the_world():
     tau_s = np.full(GRID, 0.0125, np.float32)
-    texture = Receptors(tau_s, HEIGHT, WIDTH).step(world(0)[0], None, DT_S).texture
+    texture = TemporalFilter(tau_s, HEIGHT, WIDTH).step(world(0)[0], None, DT_S).texture
     grey = luminance(world(0))
-    return familiar(
-        16, 0, GRID, receptor_tau_s=tau_s, feature_mean=encode(world(0)),
+    return make_statistics(
+        16,
+        0,
+        GRID,
+        receptor_tau_s=tau_s,
+        feature_mean=encode(world(0)),
         light=((grey.mean(), math.log(grey.std())), (0.02, 0.1)),
-        feature_whitening=np.eye(16) / 0.02, change_whitening=np.eye(16) / 0.02,
-        texture_mean=log_texture(texture).reshape(GRID), texture_whitening=np.eye(32) / 0.1,
-        usual=(1.2, 1.0, 1.0))
+        feature_whitening=np.eye(16) / 0.02,
+        change_whitening=np.eye(16) / 0.02,
+        texture_mean=log_texture(texture).reshape(GRID),
+        texture_whitening=np.eye(32) / 0.1,
+        usual=(1.2, 1.0, 1.0),
+    )
 
 
-FAMILIAR = statistics()
+STATISTICS = statistics_of_the_world()
 HOLDING = dataclasses.replace(ALL_OFF, receptors=True, follow_rotation=True)
 
 
@@ -81,35 +97,39 @@ def see(front, image, state, log_scale=None, rates=(0.0, 0.0, 0.0), periods=1):
 
 def flown(settings=None, frames=10):
     """A front that has seen so many ordinary frames, and what it made of the last."""
-    front = Front(FAMILIAR, encode, CAMERA, DT_S, settings)
-    sight = see(front, world(0), FrontState())
+    front = AdaptiveFrontend(STATISTICS, encode, CAMERA, DT_S, settings)
+    frontend_output = see(front, world(0), FrontendState())
     for k in range(1, frames):
-        sight = see(front, world(k), sight.state)
-        assert not sight.surprised
-        assert (sight.log_stretch, sight.trust, sight.gain) == (0.0, 1.0, 1.0)
-    return front, sight
+        frontend_output = see(front, world(k), frontend_output.state)
+        assert not frontend_output.novel
+        assert (
+            frontend_output.log_core_time_scale,
+            frontend_output.trust,
+            frontend_output.gain,
+        ) == (0.0, 1.0, 1.0)
+    return front, frontend_output
 
 
 def test_a_refused_frame_leaves_no_trace():
     front, before = flown()
     kept = [array.copy() for array in (before.features, *before.state.receptors[:2])]
-    sight = see(front, strange(), before.state)
-    assert sight.surprised
-    assert sight.log_stretch == pytest.approx(math.log(16.0))
-    assert sight.features.tobytes() == before.features.tobytes()
-    assert sight.state.light == before.state.light
-    assert sight.state.receptors.held is before.state.receptors.held
-    assert sight.state.receptors.slope is before.state.receptors.slope
-    assert not sight.error.any()
-    assert not sight.gradient.any()
-    assert sight.error.shape == sight.gradient.shape == GRID
+    frontend_output = see(front, strange(), before.state)
+    assert frontend_output.novel
+    assert frontend_output.log_core_time_scale == pytest.approx(math.log(16.0))
+    assert frontend_output.features.tobytes() == before.features.tobytes()
+    assert frontend_output.state.light == before.state.light
+    assert frontend_output.state.receptors.held is before.state.receptors.held
+    assert frontend_output.state.receptors.slope is before.state.receptors.slope
+    assert not frontend_output.error.any()
+    assert not frontend_output.gradient.any()
+    assert frontend_output.error.shape == frontend_output.gradient.shape == GRID
     for array, copy in zip((before.features, *before.state.receptors[:2]), kept, strict=True):
         np.testing.assert_array_equal(array, copy)
     # The next ordinary frame is seen as if it had not been, after two periods.
-    after = see(front, world(10), sight.state)
+    after = see(front, world(10), frontend_output.state)
     direct = see(front, world(10), before.state, periods=2)
     assert after.elapsed_s == direct.elapsed_s == pytest.approx(2 * DT_S)
-    assert not after.surprised
+    assert not after.novel
     assert after.features.tobytes() == direct.features.tobytes()
     assert after.state.light == direct.state.light
     np.testing.assert_array_equal(after.gradient, direct.gradient)
@@ -118,25 +138,31 @@ def test_a_refused_frame_leaves_no_trace():
 def test_a_frame_that_is_believed_is_held_by_the_receptors():
     front, before = flown()
     scale = np.full(GRID, 1.5, np.float32)
-    sight = see(front, world(12), before.state, scale)
-    expected = Receptors(FAMILIAR.receptor_tau_s, HEIGHT, WIDTH).step(
-        world(12)[0], before.state.receptors, DT_S, scale)
-    np.testing.assert_array_equal(sight.state.receptors.held, expected.state.held)
-    np.testing.assert_array_equal(sight.features, encode(expected.state.held[None]))
-    np.testing.assert_array_equal(sight.error, expected.error)
-    np.testing.assert_array_equal(sight.gradient, expected.gradient)
-    assert np.abs(sight.features - encode(world(12))).max() > 1e-3
+    frontend_output = see(front, world(12), before.state, scale)
+    expected = TemporalFilter(STATISTICS.receptor_tau_s, HEIGHT, WIDTH).step(
+        world(12)[0], before.state.receptors, DT_S, scale
+    )
+    np.testing.assert_array_equal(frontend_output.state.receptors.held, expected.state.held)
+    np.testing.assert_array_equal(frontend_output.features, encode(expected.state.held[None]))
+    np.testing.assert_array_equal(frontend_output.error, expected.error)
+    np.testing.assert_array_equal(frontend_output.gradient, expected.gradient)
+    assert np.abs(frontend_output.features - encode(world(12))).max() > 1e-3
 
 
-@pytest.mark.parametrize(('rates', 'right', 'down'), [
-    ((0.0, 0.0, 4.0), 6, 0),  # to the left: what is seen moves right
-    ((0.0, 0.0, -2.0), -3, 0), ((0.0, 2.0, 0.0), 0, -3),  # nose down: it moves up
-    ((0.0, -4.0, 2.0), 3, 6)])
+@pytest.mark.parametrize(
+    ('rates', 'right', 'down'),
+    [
+        ((0.0, 0.0, 4.0), 6, 0),  # to the left: what is seen moves right
+        ((0.0, 0.0, -2.0), -3, 0),
+        ((0.0, 2.0, 0.0), 0, -3),  # nose down: it moves up
+        ((0.0, -4.0, 2.0), 3, 6),
+    ],
+)
 def test_what_is_held_follows_the_cameras_rotation(rates, right, down):
-    front = Front(FAMILIAR, encode, CAMERA, DT_S, HOLDING)
+    front = AdaptiveFrontend(STATISTICS, encode, CAMERA, DT_S, HOLDING)
     dot = np.zeros((1, 3, HEIGHT, WIDTH), np.float32)
     dot[..., 16, 32] = 1.0
-    state = see(front, dot, FrontState()).state
+    state = see(front, dot, FrontendState()).state
     slow = np.full(GRID, 12.0, np.float32)
     turned = see(front, 0 * dot, state, slow, rates).state.receptors.held
     assert np.unravel_index(turned[0].argmax(), (HEIGHT, WIDTH)) == (16 + down, 32 + right)
@@ -150,40 +176,46 @@ def test_the_camera_goes_on_turning_while_frames_are_refused():
     yaw = (0.0, 0.0, 1.0)
     refused = see(front, strange(), before.state, rates=yaw)
     refused = see(front, strange(), refused.state, rates=yaw)
-    assert refused.surprised
+    assert refused.novel
     turned = CAMERA.fx * DT_S
-    expected = Receptors(FAMILIAR.receptor_tau_s, HEIGHT, WIDTH).step(
-        world(9)[0], before.state.receptors, refused.elapsed_s + DT_S, None, (3 * turned, 0.0))
+    expected = TemporalFilter(STATISTICS.receptor_tau_s, HEIGHT, WIDTH).step(
+        world(9)[0], before.state.receptors, refused.elapsed_s + DT_S, None, (3 * turned, 0.0)
+    )
     after = see(front, world(9), refused.state, rates=yaw)
-    assert not after.surprised
+    assert not after.novel
     np.testing.assert_array_equal(after.state.receptors.held, expected.state.held)
 
 
 def test_trust_fades_only_after_a_while_and_comes_back():
-    front, sight = flown(FrontSettings(caution_after_s=0.25, caution_fade_s=0.3))
+    front, frontend_output = flown(
+        FrontendSettings(
+            slowdown_on_blindness_after_s=0.25, slowdown_on_blindness_time_constant_s=0.3
+        )
+    )
     trust = []
     for _ in range(20):
-        sight = see(front, strange(), sight.state)
-        assert sight.surprised
-        trust.append(sight.trust)
+        frontend_output = see(front, strange(), frontend_output.state)
+        assert frontend_output.novel
+        trust.append(frontend_output.trust)
     assert trust[:4] == [1.0] * 4
     blind_s = DT_S * np.arange(1, 21)
     np.testing.assert_allclose(trust, np.exp(-np.maximum(blind_s - 0.25, 0) / 0.3), rtol=1e-6)
     assert trust[-1] < 0.1
-    assert see(front, world(0), sight.state).trust == 1.0
+    assert see(front, world(0), frontend_output.state).trust == 1.0
 
 
 def test_without_the_photometric_match_the_picture_stays_dark():
     gateless = dataclasses.replace(ALL_OFF, photometric=True)
     image = dark()
-    lit = see(flown(gateless, 1)[0], image, FrontState())
+    lit = see(flown(gateless, 1)[0], image, FrontendState())
     assert lit.gain == pytest.approx(10.0, rel=1e-3)
     grey = luminance(image)
     assert (grey.mean(), grey.std()) == pytest.approx(
-        (luminance(world(0)).mean(), luminance(world(0)).std()), rel=1e-2)
+        (luminance(world(0)).mean(), luminance(world(0)).std()), rel=1e-2
+    )
     np.testing.assert_array_equal(lit.features, encode(image))
     image = dark()
-    unlit = see(flown(ALL_OFF, 1)[0], image, FrontState())
+    unlit = see(flown(ALL_OFF, 1)[0], image, FrontendState())
     assert unlit.gain == 1.0
     assert unlit.state.light is None
     np.testing.assert_array_equal(image, dark())
@@ -191,49 +223,61 @@ def test_without_the_photometric_match_the_picture_stays_dark():
 
 
 def test_without_receptors_the_encoder_sees_the_frame_and_the_learner_still_their_errors():
-    front, before = flown(dataclasses.replace(FrontSettings(), receptors=False))
+    front, before = flown(dataclasses.replace(FrontendSettings(), receptors=False))
     scale = np.full(GRID, 2.0, np.float32)
-    sight = see(front, world(12), before.state, scale)
-    np.testing.assert_array_equal(sight.features, encode(world(12)))
-    assert sight.error.all()
-    assert sight.gradient.any()
-    assert (sight.state.receptors.held != world(12)[0]).any()
+    frontend_output = see(front, world(12), before.state, scale)
+    np.testing.assert_array_equal(frontend_output.features, encode(world(12)))
+    assert frontend_output.error.all()
+    assert frontend_output.gradient.any()
+    assert (frontend_output.state.receptors.held != world(12)[0]).any()
 
 
 def test_without_hold_frames_a_surprise_is_seen_but_stretches_and_cautions():
-    front, sight = flown(dataclasses.replace(FrontSettings(), hold_frames=False))
-    light = sight.state.light
+    front, frontend_output = flown(
+        dataclasses.replace(FrontendSettings(), reject_novel_frames=False)
+    )
+    light = frontend_output.state.light
     for _ in range(8):
-        sight = see(front, strange(), sight.state)
-        assert sight.surprised
-        assert sight.log_stretch > 0.0
-    assert sight.trust < 1.0
-    assert sight.error.any()
-    assert sight.state.light != light
-    np.testing.assert_array_equal(sight.features, encode(sight.state.receptors.held[None]))
-    assert sight.features.max() > 0.7
+        frontend_output = see(front, strange(), frontend_output.state)
+        assert frontend_output.novel
+        assert frontend_output.log_core_time_scale > 0.0
+    assert frontend_output.trust < 1.0
+    assert frontend_output.error.any()
+    assert frontend_output.state.light != light
+    np.testing.assert_array_equal(
+        frontend_output.features, encode(frontend_output.state.receptors.held[None])
+    )
+    assert frontend_output.features.max() > 0.7
 
 
 def test_without_stretch_or_caution_a_refused_frame_does_neither():
-    front, sight = flown(dataclasses.replace(FrontSettings(), stretch_core=False, caution=False))
-    known = sight.features
+    front, frontend_output = flown(
+        dataclasses.replace(
+            FrontendSettings(), slow_core_on_novelty=False, slowdown_on_blindness=False
+        )
+    )
+    known = frontend_output.features
     for _ in range(15):
-        sight = see(front, strange(), sight.state)
-        assert sight.surprised
-        assert (sight.log_stretch, sight.trust) == (0.0, 1.0)
-        assert sight.features.tobytes() == known.tobytes()
+        frontend_output = see(front, strange(), frontend_output.state)
+        assert frontend_output.novel
+        assert (frontend_output.log_core_time_scale, frontend_output.trust) == (0.0, 1.0)
+        assert frontend_output.features.tobytes() == known.tobytes()
 
 
 def test_with_everything_off_features_are_the_encoders():
-    front, state = Front(FAMILIAR, encode, CAMERA, DT_S, ALL_OFF), FrontState()
+    front, state = AdaptiveFrontend(STATISTICS, encode, CAMERA, DT_S, ALL_OFF), FrontendState()
     for image in (world(0), strange(), dark(3), world(4)):
         expected, given = encode(image), image.copy()
-        sight = see(front, image, state, np.full(GRID, 1.0, np.float32))
-        assert sight.features.tobytes() == expected.tobytes()
+        frontend_output = see(front, image, state, np.full(GRID, 1.0, np.float32))
+        assert frontend_output.features.tobytes() == expected.tobytes()
         np.testing.assert_array_equal(image, given)
-        assert not sight.surprised
-        assert (sight.log_stretch, sight.trust, sight.gain) == (0.0, 1.0, 1.0)
-        state = sight.state
+        assert not frontend_output.novel
+        assert (
+            frontend_output.log_core_time_scale,
+            frontend_output.trust,
+            frontend_output.gain,
+        ) == (0.0, 1.0, 1.0)
+        state = frontend_output.state
 
 
 def test_parts_may_be_switched_between_two_ticks():
@@ -243,16 +287,19 @@ def test_parts_may_be_switched_between_two_ticks():
     np.testing.assert_array_equal(off.features, encode(strange()))
     assert (off.state.light, off.state.gate) == (None, None)
     # Another factor, and a gate that waits for one frame only.
-    front.configure(FrontSettings(stretch=4.0, gate=GateSettings(hold_limit_s=1.5 * DT_S)))
-    sight = see(front, world(11), before.state)
-    assert not sight.surprised
-    assert sight.state.light is not None
-    refused = see(front, strange(), sight.state)
-    assert refused.log_stretch == pytest.approx(math.log(4.0))
-    assert not see(front, strange(), refused.state).surprised
+    front.configure(
+        FrontendSettings(stretch=4.0, gate=NoveltyGateSettings(max_rejection_s=1.5 * DT_S))
+    )
+    frontend_output = see(front, world(11), before.state)
+    assert not frontend_output.novel
+    assert frontend_output.state.light is not None
+    refused = see(front, strange(), frontend_output.state)
+    assert refused.log_core_time_scale == pytest.approx(math.log(4.0))
+    assert not see(front, strange(), refused.state).novel
 
 
 # In the engine, with a real encoder and core.
+
 
 def view(k):
     """(72, 128, 3) uint8: a pattern that drifts; what is fed to the engine."""
@@ -282,7 +329,7 @@ def adaptable(pilot):
     see = Encoder(pilot.encoder, camera.height, camera.width, specification.features)
     preprocess = Preprocessor(camera)
     tau_s = np.full(GRID, 0.0125, np.float32)
-    receptors, state = Receptors(tau_s, camera.height, camera.width), None
+    receptors, state = TemporalFilter(tau_s, camera.height, camera.width), None
     features, textures, grey = [], [], []
     for k in range(1, 40):
         image = preprocess(observation(k).image)
@@ -293,12 +340,22 @@ def adaptable(pilot):
         grey.append(luminance(image))
     features, textures, grey = np.array(features), np.array(textures), np.array(grey)
     change = np.diff(features, axis=0).std()
-    return dataclasses.replace(pilot, familiar=familiar(
-        specification.features, pilot.parameters.neurons, GRID, receptor_tau_s=tau_s,
-        light=((grey.mean(), math.log(grey.std())), (0.05, 0.2)),
-        feature_mean=features.mean(0), feature_whitening=np.eye(16) / features.std(),
-        change_whitening=np.eye(16) / change, texture_mean=textures.mean(0).reshape(GRID),
-        texture_whitening=np.eye(32) / textures.std(0).mean(), usual=(2.5, 2.5, 2.5)))
+    return dataclasses.replace(
+        pilot,
+        training_statistics=make_statistics(
+            specification.features,
+            pilot.parameters.neurons,
+            GRID,
+            receptor_tau_s=tau_s,
+            light=((grey.mean(), math.log(grey.std())), (0.05, 0.2)),
+            feature_mean=features.mean(0),
+            feature_whitening=np.eye(16) / features.std(),
+            change_whitening=np.eye(16) / change,
+            texture_mean=textures.mean(0).reshape(GRID),
+            texture_whitening=np.eye(32) / textures.std(0).mean(),
+            usual=(2.5, 2.5, 2.5),
+        ),
+    )
 
 
 def fly(engine, scales=None):
@@ -325,36 +382,38 @@ def assert_same_bits(ours, theirs):
 
 def test_a_pilot_without_statistics_cannot_adapt_and_says_what_to_do(pilot):
     with pytest.raises(LiquidPilotError, match=r'liquid-pilot familiarise.*without adaptation'):
-        Engine(pilot, front=FrontSettings())
+        Engine(pilot, front=FrontendSettings())
 
 
 def test_statistics_alone_change_nothing(pilot, adaptable):
     assert_same_bits(fly(Engine(pilot)), fly(Engine(adaptable)))
-    assert fly(Engine(adaptable))[0].sight is None
+    assert fly(Engine(adaptable))[0].frontend_output is None
 
 
 def test_with_everything_off_the_flight_is_that_without_a_front(pilot, adaptable):
     assert_same_bits(fly(Engine(adaptable, front=ALL_OFF)), fly(Engine(pilot)))
 
 
-@pytest.mark.parametrize('foresee', [False, True])
-def test_the_same_state_and_observation_give_the_same_bits(adaptable, foresee):
-    engine = Engine(adaptable, front=FrontSettings(foresee=foresee))
+@pytest.mark.parametrize('carry_sensitivities', [False, True])
+def test_the_same_state_and_observation_give_the_same_bits(adaptable, carry_sensitivities):
+    engine = Engine(adaptable, front=FrontendSettings(carry_sensitivities=carry_sensitivities))
     scales, state = scales_for(adaptable), engine.initial_state()
     judged = []
     for seen in flight():
         once = engine.tick(state, seen, scales)
         again = engine.tick(state, seen, scales)
         assert_same_bits([once], [again])
-        for ours, theirs in zip((*once.sight[2:4], *once.state.front.receptors),
-                                (*again.sight[2:4], *again.state.front.receptors),
-                                strict=True):
+        for ours, theirs in zip(
+            (*once.frontend_output[2:4], *once.state.front.receptors),
+            (*again.frontend_output[2:4], *again.state.front.receptors),
+            strict=True,
+        ):
             np.testing.assert_array_equal(ours, theirs)
-        assert once.sight[4:] == again.sight[4:]
+        assert once.frontend_output[4:] == again.frontend_output[4:]
         assert once.state.front.light == again.state.front.light
-        if foresee:
+        if carry_sensitivities:
             assert once.foresight.gradient.tobytes() == again.foresight.gradient.tobytes()
-        judged.append(once.sight.surprised)
+        judged.append(once.frontend_output.novel)
         state = once.state
     # Both kinds of ticks were among them.
     assert judged == [12 <= k < 20 for k in range(1, 28)]
@@ -362,26 +421,29 @@ def test_the_same_state_and_observation_give_the_same_bits(adaptable, foresee):
 
 def test_to_foresee_changes_no_command(adaptable):
     scales = scales_for(adaptable)
-    plain = fly(Engine(adaptable, front=FrontSettings()), scales)
-    foreseeing = fly(Engine(adaptable, front=FrontSettings(foresee=True)), scales)
+    plain = fly(Engine(adaptable, front=FrontendSettings()), scales)
+    foreseeing = fly(Engine(adaptable, front=FrontendSettings(carry_sensitivities=True)), scales)
     assert_same_bits(plain, foreseeing)
     assert plain[-1].foresight is None
-    assert plain[-1].state.sensitive is None
+    assert plain[-1].state.sensitivities is None
     for tick in foreseeing:
-        assert tick.state.sensitive.v.tobytes() == tick.state.core.tobytes()
+        assert tick.state.sensitivities.v.tobytes() == tick.state.core.tobytes()
     assert foreseeing[-1].foresight.gradient.shape == (2, adaptable.parameters.neurons)
     assert foreseeing[-1].foresight.gradient.all(1).any()
 
 
 def test_a_surprise_stretches_the_core_and_trust_scales_the_command(adaptable):
-    engine, scales = Engine(adaptable, front=FrontSettings()), scales_for(adaptable)
+    engine, scales = Engine(adaptable, front=FrontendSettings()), scales_for(adaptable)
     ticks = fly(engine, scales)
     scale = adaptable.specification.command_scale
     for before, tick in itertools.pairwise(ticks):
-        stretch = np.float32(math.log(16.0) if tick.sight.surprised else 0.0)
+        stretch = np.float32(math.log(16.0) if tick.frontend_output.novel else 0.0)
         core, output = engine.core.step(
-            before.state.core, tick.core_inputs, tick.dt_s,
-            CoreScales(scales.core.log_cm + stretch, scales.core.log_gleak))
+            before.state.core,
+            tick.core_inputs,
+            tick.dt_s,
+            CoreScales(scales.core.log_cm + stretch, scales.core.log_gleak),
+        )
         assert core.tobytes() == tick.state.core.tobytes()
-        np.testing.assert_allclose(tick.command.values, tick.sight.trust * output * scale)
-    assert min(tick.sight.trust for tick in ticks) < 0.9
+        np.testing.assert_allclose(tick.command.values, tick.frontend_output.trust * output * scale)
+    assert min(tick.frontend_output.trust for tick in ticks) < 0.9

@@ -8,19 +8,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statistics_makers import familiar
+from statistics_makers import make_statistics
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.adaptation.learner import Adaptation, Evidence, LearnerSettings
-from liquid_pilot.onboard.adaptation.temporal_filter import Receptors
-from liquid_pilot.onboard.adaptation.time_scales import CORE_RANGE, RECEPTOR_RANGE
+from liquid_pilot.onboard.adaptation.learner import LearnerInput, LearnerSettings, TimeScaleLearner
+from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
+from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, FILTER_LOG_SCALE_RANGE
 
 GRID, NEURONS = (2, 3), 5
 ERROR, TAU_S, DT_S = 1e-3, 0.0125, 0.05
 DIGEST = 'ab' * 32
-FAMILIAR = familiar(
-    8, NEURONS, GRID, receptor_tau_s=np.full(GRID, TAU_S), receptor_error=np.full(GRID, ERROR),
-    receptor_pull=(-0.8, 0.2))
+STATISTICS = make_statistics(
+    8,
+    NEURONS,
+    GRID,
+    receptor_tau_s=np.full(GRID, TAU_S),
+    receptor_error=np.full(GRID, ERROR),
+    receptor_pull=(-0.8, 0.2),
+)
 
 
 def bend(log_scale=0.0):
@@ -30,13 +35,13 @@ def bend(log_scale=0.0):
 
 
 def learner(**settings):
-    return Adaptation(FAMILIAR, NEURONS, LearnerSettings(**settings))
+    return TimeScaleLearner(STATISTICS, NEURONS, LearnerSettings(**settings))
 
 
-def pulling(pull, sequence=0, surprised=False, core=(), log_scale=0.0):
-    """Evidence of a pull that is approached when it stays; made at that scale."""
+def pulling(pull, sequence=0, novel=False, core=(), log_scale=0.0):
+    """LearnerInput of a pull that is approached when it stays; made at that scale."""
     gradient = np.full(GRID, pull * ERROR * bend(log_scale))
-    return Evidence(sequence, DT_S, np.full(GRID, ERROR), gradient, surprised, np.array(core))
+    return LearnerInput(sequence, DT_S, np.full(GRID, ERROR), gradient, novel, np.array(core))
 
 
 def feed(adaptation, pull, ticks):
@@ -50,9 +55,17 @@ def feed(adaptation, pull, ticks):
 def some_evidence(count, seed=0):
     """Unlike each other, of flickering blocks, with gradients of the core."""
     rng = np.random.default_rng(seed)
-    return [Evidence(k, float(rng.uniform(0.01, 0.1)), ERROR * rng.uniform(0.5, 2.0, GRID),
-                     ERROR * bend() * rng.uniform(0.5, 3.0, GRID), bool(rng.random() < 0.1),
-                     rng.normal(size=(2, NEURONS))) for k in range(count)]
+    return [
+        LearnerInput(
+            k,
+            float(rng.uniform(0.01, 0.1)),
+            ERROR * rng.uniform(0.5, 2.0, GRID),
+            ERROR * bend() * rng.uniform(0.5, 3.0, GRID),
+            bool(rng.random() < 0.1),
+            rng.normal(size=(2, NEURONS)),
+        )
+        for k in range(count)
+    ]
 
 
 def assert_same(ours, theirs):
@@ -62,8 +75,11 @@ def assert_same(ours, theirs):
 
 def assert_sound(proposal):
     assert proposal.receptors.shape == GRID
-    for values, (low, high) in ((proposal.receptors, RECEPTOR_RANGE),
-                                (proposal.log_cm, CORE_RANGE), (proposal.log_gleak, CORE_RANGE)):
+    for values, (low, high) in (
+        (proposal.receptors, FILTER_LOG_SCALE_RANGE),
+        (proposal.log_cm, CORE_LOG_SCALE_RANGE),
+        (proposal.log_gleak, CORE_LOG_SCALE_RANGE),
+    ):
         assert np.isfinite(values).all()
         assert (values >= np.float32(low)).all()
         assert (values <= np.float32(high)).all()
@@ -78,11 +94,16 @@ def test_flicker_slows_the_receptors_and_smooth_motion_brings_them_back():
     def wave(k):
         return np.repeat(0.5 + 0.4 * np.sin(angle + 0.1 * k), 3, 0).astype(np.float32)
 
-    statistics = familiar(
-        8, 0, GRID, receptor_tau_s=np.full(GRID, TAU_S),
-        receptor_error=np.full(GRID, ERROR), receptor_pull=(-0.9, 0.1))
-    receptors = Receptors(statistics.receptor_tau_s, height, width)
-    adaptation = Adaptation(statistics, 0)
+    statistics = make_statistics(
+        8,
+        0,
+        GRID,
+        receptor_tau_s=np.full(GRID, TAU_S),
+        receptor_error=np.full(GRID, ERROR),
+        receptor_pull=(-0.9, 0.1),
+    )
+    receptors = TemporalFilter(statistics.receptor_tau_s, height, width)
+    adaptation = TimeScaleLearner(statistics, 0)
     state, proposal, scales = None, adaptation.proposal, []
     for k in range(360):
         noisy = 80 <= k < 160
@@ -90,7 +111,8 @@ def test_flicker_slows_the_receptors_and_smooth_motion_brings_them_back():
         found = receptors.step(frame, state, DT_S, proposal.receptors)
         state = found.state
         proposal = adaptation.add(
-            Evidence(k, DT_S, found.error, found.gradient, False, np.empty(0)))
+            LearnerInput(k, DT_S, found.error, found.gradient, False, np.empty(0))
+        )
         scales.append(proposal.receptors)
     assert not np.any(scales[:80])
     assert scales[159].min() > 1.5
@@ -110,8 +132,11 @@ def test_within_the_calm_band_nothing_moves_at_all():
 
 
 def test_the_rate_is_that_of_the_settings_and_off_is_off():
-    slow, fast, off = learner(receptor_rate=0.1), learner(receptor_rate=0.2), learner(
-        learn_receptors=False)
+    slow, fast, off = (
+        learner(filter_learning_rate=0.1),
+        learner(filter_learning_rate=0.2),
+        learner(learn_temporal_filter=False),
+    )
     for k in range(60):
         # A pull above 1 counts as 1.
         last = [adaptation.add(pulling(30.0, k)).receptors for adaptation in (slow, fast, off)]
@@ -121,7 +146,7 @@ def test_the_rate_is_that_of_the_settings_and_off_is_off():
 
 
 def test_what_was_learned_leaks_away_in_calm():
-    adaptation = learner(leak_s=5.0)
+    adaptation = learner(decay_to_trained_s=5.0)
     for k in range(60):
         moved = adaptation.add(pulling(30.0, k)).receptors
     for k in range(400):
@@ -129,7 +154,7 @@ def test_what_was_learned_leaks_away_in_calm():
         if not adaptation.calm:
             moved, started = left, k
     assert moved.min() > 0.5
-    expected = moved * (1 - DT_S / 5.0)**(399 - started)
+    expected = moved * (1 - DT_S / 5.0) ** (399 - started)
     np.testing.assert_allclose(left, expected, rtol=1e-4)
 
 
@@ -145,8 +170,9 @@ def test_surprised_ticks_teach_nothing():
     np.testing.assert_array_equal(adaptation.pull, pull)
 
 
-@pytest.mark.parametrize(('core', 'moves'), [
-    ('off', (False, False)), ('cm', (True, False)), ('cm_gleak', (True, True))])
+@pytest.mark.parametrize(
+    ('core', 'moves'), [('off', (False, False)), ('cm', (True, False)), ('cm_gleak', (True, True))]
+)
 def test_of_the_core_only_what_is_set_moves_and_against_its_gradient(core, moves):
     adaptation = learner(learn_core=core)
     sign = np.array([[1, -1, 1, -1, 1], [-1, 1, 1, 1, -1]])
@@ -182,15 +208,20 @@ def test_an_unknown_part_of_the_core_is_refused():
         LearnerSettings(learn_core='everything')
 
 
-@pytest.mark.parametrize(('change', 'words'), [
-    ({'error': np.zeros(5)}, r'sections of \[5, 6, 0\] numbers'),
-    ({'gradient': np.zeros(0)}, r'\[6, 0, 0\]'),
-    ({'core_gradient': np.zeros(NEURONS)}, r'\[6, 6, 5\]'),
-    ({'gradient': np.full(GRID, math.nan)}, 'not finite, or absurd'),
-    ({'error': np.full(GRID, 1e7)}, 'not finite, or absurd'),
-    ({'elapsed_s': 0.0}, r'elapsed time of 0\.0 s'), ({'elapsed_s': math.nan}, 'elapsed time'),
-    ({'elapsed_s': math.inf}, 'elapsed time'), ({'elapsed_s': -1.0}, 'elapsed time'),
-])
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ({'error': np.zeros(5)}, r'sections of \[5, 6, 0\] numbers'),
+        ({'gradient': np.zeros(0)}, r'\[6, 0, 0\]'),
+        ({'core_gradient': np.zeros(NEURONS)}, r'\[6, 6, 5\]'),
+        ({'gradient': np.full(GRID, math.nan)}, 'not finite, or absurd'),
+        ({'error': np.full(GRID, 1e7)}, 'not finite, or absurd'),
+        ({'elapsed_s': 0.0}, r'elapsed time of 0\.0 s'),
+        ({'elapsed_s': math.nan}, 'elapsed time'),
+        ({'elapsed_s': math.inf}, 'elapsed time'),
+        ({'elapsed_s': -1.0}, 'elapsed time'),
+    ],
+)
 def test_a_refusal_says_what_cannot_be_learned_from(change, words):
     adaptation = learner()
     with pytest.raises(LiquidPilotError, match=words):
@@ -203,16 +234,22 @@ def numbers(size):
     wild = st.sampled_from([0.0, 1e-3, -1e-3, 1.0, -1.0, 9.9e5, -9.9e5, 1e-300])
     worse = st.sampled_from([0.0, 2e6, -1e300, math.nan, math.inf])
     return st.one_of(
-        st.lists(wild, min_size=size, max_size=size), st.lists(wild, min_size=size, max_size=size),
-        st.lists(worse, min_size=size, max_size=size), st.lists(wild, max_size=size + 1),
+        st.lists(wild, min_size=size, max_size=size),
+        st.lists(wild, min_size=size, max_size=size),
+        st.lists(worse, min_size=size, max_size=size),
+        st.lists(wild, max_size=size + 1),
     ).map(np.array)
 
 
 EVIDENCE = st.builds(
-    Evidence, st.integers(-2, 99), st.one_of(
-        st.floats(1e-9, 10.0), st.sampled_from([0.05, 0.0, -0.05, 11.0, math.nan, math.inf])),
-    numbers(math.prod(GRID)), numbers(math.prod(GRID)), st.booleans(),
-    st.one_of(st.just(np.empty(0)), numbers(2 * NEURONS)))
+    LearnerInput,
+    st.integers(-2, 99),
+    st.one_of(st.floats(1e-9, 10.0), st.sampled_from([0.05, 0.0, -0.05, 11.0, math.nan, math.inf])),
+    numbers(math.prod(GRID)),
+    numbers(math.prod(GRID)),
+    st.booleans(),
+    st.one_of(st.just(np.empty(0)), numbers(2 * NEURONS)),
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -235,11 +272,11 @@ def test_whatever_is_told_what_is_proposed_stays_within_bounds(given_ones):
 
 def test_an_error_below_zero_does_no_lasting_harm():
     # No mean of squares is negative, but this one makes the divisor of the pull nothing.
-    statistics = familiar(8, NEURONS, GRID, receptor_error=np.zeros(GRID))
-    adaptation = Adaptation(statistics, NEURONS)
+    statistics = make_statistics(8, NEURONS, GRID, receptor_error=np.zeros(GRID))
+    adaptation = TimeScaleLearner(statistics, NEURONS)
     crafted = np.full(GRID, -2e-9 / -math.expm1(-0.01))
     with contextlib.suppress(LiquidPilotError):
-        adaptation.add(Evidence(0, 0.01, crafted, np.zeros(GRID), False, np.empty(0)))
+        adaptation.add(LearnerInput(0, 0.01, crafted, np.zeros(GRID), False, np.empty(0)))
     assert_sound(adaptation.add(pulling(0.5, 1)))
 
 
@@ -270,13 +307,26 @@ def taught():
     return adaptation
 
 
-@pytest.mark.parametrize('change', [
-    {'format': 'another'}, {'version': 2}, {'pilot': 'cd' * 32}, {'pilot': None}, {'pilot': [1]},
-    {'pilot': 3}, {'receptors': None}, {'receptors': [[0.0] * 3]}, {'receptors': 'x'},
-    {'core': [[0.0] * NEURONS, [math.nan] * NEURONS]}, {'squares': math.inf}, {'error': {}},
-    {'slope': [[0.0, 0.0, '?']] * 2}, {'slope': [[0.0] * 3, [0.0]]},
-    {'receptors': [[10**400] * 3] * 2},
-])
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'format': 'another'},
+        {'version': 2},
+        {'pilot': 'cd' * 32},
+        {'pilot': None},
+        {'pilot': [1]},
+        {'pilot': 3},
+        {'receptors': None},
+        {'receptors': [[0.0] * 3]},
+        {'receptors': 'x'},
+        {'core': [[0.0] * NEURONS, [math.nan] * NEURONS]},
+        {'squares': math.inf},
+        {'error': {}},
+        {'slope': [[0.0, 0.0, '?']] * 2},
+        {'slope': [[0.0] * 3, [0.0]]},
+        {'receptors': [[10**400] * 3] * 2},
+    ],
+)
 def test_a_snapshot_that_does_not_fit_is_refused(change):
     adaptation = taught()
     known = adaptation.snapshot(DIGEST)
@@ -285,9 +335,21 @@ def test_a_snapshot_that_does_not_fit_is_refused(change):
     assert adaptation.snapshot(DIGEST) == known
 
 
-@pytest.mark.parametrize('text', [
-    '', 'null', '[]', '3', '"text"', '{}', '{"format"', '\0', 'NaN',
-    pytest.param('[' * 100_000, id='deep')])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        'null',
+        '[]',
+        '3',
+        '"text"',
+        '{}',
+        '{"format"',
+        '\0',
+        'NaN',
+        pytest.param('[' * 100_000, id='deep'),
+    ],
+)
 def test_what_is_no_snapshot_is_refused(text):
     adaptation = taught()
     known = adaptation.snapshot(DIGEST)
@@ -298,12 +360,16 @@ def test_what_is_no_snapshot_is_refused(text):
 
 
 @settings(max_examples=100, deadline=None)
-@given(name=st.sampled_from(['receptors', 'core', 'squares', 'error', 'slope']),
-       value=st.sampled_from([-1e-3, -ERROR / 2, -1.0, 1e300, -1e300, 1.7e308]),
-       where=st.integers(0, 4), gradient=st.floats(-10.0, 10.0))
+@given(
+    name=st.sampled_from(['receptors', 'core', 'squares', 'error', 'slope']),
+    value=st.sampled_from([-1e-3, -ERROR / 2, -1.0, 1e300, -1e300, 1.7e308]),
+    where=st.integers(0, 4),
+    gradient=st.floats(-10.0, 10.0),
+)
 @pytest.mark.filterwarnings('ignore::RuntimeWarning')
 def test_whatever_a_snapshot_holds_what_is_proposed_stays_within_bounds(
-        name, value, where, gradient):
+    name, value, where, gradient
+):
     adaptation = taught()
     known = adaptation.snapshot(DIGEST)
     content = json.loads(known)

@@ -4,33 +4,42 @@ import dataclasses
 import math
 
 import numpy as np
-from statistics_makers import familiar
+from statistics_makers import make_statistics
 
-from liquid_pilot.onboard.adaptation.novelty_gate import Gate, GateSettings, log_texture
+from liquid_pilot.onboard.adaptation.novelty_gate import (
+    NoveltyGate,
+    NoveltyGateSettings,
+    log_texture,
+)
 
 FEATURES, GRID = 16, (2, 3)
 SIGMA = 0.2
 PERIOD_S = 0.05
 TEXTURE = np.full(GRID, 0.1, np.float32)
-FAMILIAR = familiar(
-    FEATURES, 0, GRID, feature_whitening=np.eye(FEATURES) / SIGMA,
+STATISTICS = make_statistics(
+    FEATURES,
+    0,
+    GRID,
+    feature_whitening=np.eye(FEATURES) / SIGMA,
     # From one frame to the next features change less than over all of training.
     change_whitening=np.eye(FEATURES) / (0.25 * SIGMA),
-    texture_mean=log_texture(TEXTURE).reshape(GRID), texture_whitening=np.eye(6) / 0.3,
-    usual=(1.0, 1.0, 1.0))
+    texture_mean=log_texture(TEXTURE).reshape(GRID),
+    texture_whitening=np.eye(6) / 0.3,
+    usual=(1.0, 1.0, 1.0),
+)
 
 
 def at(distance, axis=0):
     """Features that far from the mean of training, in the gate's measure."""
     direction = np.roll(np.where(np.arange(FEATURES) < 4, 2.0, 0.0), axis)
-    return (FAMILIAR.feature_mean + distance * SIGMA * direction).astype(np.float32)
+    return (STATISTICS.feature_mean + distance * SIGMA * direction).astype(np.float32)
 
 
 def opened(**settings):
     """A gate that has believed one ordinary frame, and its state."""
-    gate = Gate(FAMILIAR, PERIOD_S, GateSettings(**settings))
-    surprised, state, _ = gate.judge(at(0.1), TEXTURE, None, PERIOD_S)
-    assert not surprised
+    gate = NoveltyGate(STATISTICS, PERIOD_S, NoveltyGateSettings(**settings))
+    novel, state, _ = gate.judge(at(0.1), TEXTURE, None, PERIOD_S)
+    assert not novel
     return gate, state
 
 
@@ -50,8 +59,8 @@ def test_familiar_frames_are_believed():
         features = features + 0.2 * SIGMA * rng.uniform(-1, 1, FEATURES)
         features = np.clip(features, at(0.0) - SIGMA, at(0.0) + SIGMA).astype(np.float32)
         texture = (TEXTURE * np.exp(0.25 * rng.uniform(-1, 1, GRID))).astype(np.float32)
-        surprised, state, _ = gate.judge(features, texture, state, PERIOD_S)
-        assert not surprised
+        novel, state, _ = gate.judge(features, texture, state, PERIOD_S)
+        assert not novel
         np.testing.assert_array_equal(state.believed, features)
         assert state.held_s == 0.0
 
@@ -60,10 +69,10 @@ def test_an_outlier_is_held_and_the_state_before_it_kept():
     gate, state = opened()
     kept = state.believed.copy()
     for k in range(1, 6):
-        surprised, after, _ = gate.judge(at(5.0), TEXTURE, state, PERIOD_S)
-        assert surprised
+        novel, after, _ = gate.judge(at(5.0), TEXTURE, state, PERIOD_S)
+        assert novel
         assert after.believed is state.believed
-        assert after.log_usual == state.log_usual
+        assert after.log_baseline == state.log_baseline
         assert math.isclose(after.held_s, k * PERIOD_S)
         state = after
     np.testing.assert_array_equal(state.believed, kept)
@@ -76,30 +85,30 @@ def test_a_covered_lens_is_seen_by_its_texture_alone():
 
 
 def test_what_lasts_longer_than_the_hold_limit_becomes_usual():
-    gate, state = opened(hold_limit_s=0.52)
+    gate, state = opened(max_rejection_s=0.52)
     for _ in range(10):
-        surprised, state, _ = gate.judge(at(5.0), TEXTURE, state, PERIOD_S)
-        assert surprised
-    surprised, state, found = gate.judge(at(5.0), TEXTURE, state, PERIOD_S)
-    assert not surprised
+        novel, state, _ = gate.judge(at(5.0), TEXTURE, state, PERIOD_S)
+        assert novel
+    novel, state, found = gate.judge(at(5.0), TEXTURE, state, PERIOD_S)
+    assert not novel
     np.testing.assert_array_equal(state.believed, at(5.0))
     assert state.held_s == 0.0
-    assert math.isclose(state.log_usual[0], found[0])
+    assert math.isclose(state.log_baseline[0], found[0])
     # It stays believed from now on, but there is more that would be a surprise.
     assert not gate.judge(at(5.1), TEXTURE, state, PERIOD_S)[0]
     assert gate.judge(at(12.0), TEXTURE, state, PERIOD_S)[0]
 
 
 def test_to_return_to_the_familiar_is_no_surprise():
-    gate, state = opened(hold_limit_s=0.5)
+    gate, state = opened(max_rejection_s=0.5)
     for _ in range(60):
-        surprised, state, _ = gate.judge(at(8.0), TEXTURE, state, PERIOD_S)
+        novel, state, _ = gate.judge(at(8.0), TEXTURE, state, PERIOD_S)
     # Elsewhere by now, and used to hardly any change.
-    assert not surprised
-    assert state.log_usual[1] < 0.0
-    surprised, after, found = gate.judge(at(0.1), TEXTURE, state, PERIOD_S)
+    assert not novel
+    assert state.log_baseline[1] < 0.0
+    novel, after, found = gate.judge(at(0.1), TEXTURE, state, PERIOD_S)
     assert found[1] > math.log(30.0)
-    assert not surprised
+    assert not novel
     np.testing.assert_array_equal(after.believed, at(0.1))
     # As large a step the other way is one.
     assert gate.judge(at(15.9), TEXTURE, state, PERIOD_S)[0]
@@ -115,9 +124,11 @@ def test_a_slow_camera_does_not_jump():
 
 
 def test_an_unfamiliar_beginning_is_waited_for():
-    gate = Gate(FAMILIAR, PERIOD_S, dataclasses.replace(GateSettings(), hold_limit_s=0.12))
+    gate = NoveltyGate(
+        STATISTICS, PERIOD_S, dataclasses.replace(NoveltyGateSettings(), max_rejection_s=0.12)
+    )
     state, judged = None, []
     for _ in range(3):
-        surprised, state, _ = gate.judge(at(5.0), TEXTURE, state, PERIOD_S)
-        judged.append(surprised)
+        novel, state, _ = gate.judge(at(5.0), TEXTURE, state, PERIOD_S)
+        judged.append(novel)
     assert judged == [True, True, False]

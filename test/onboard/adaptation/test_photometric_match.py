@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_pilot.onboard.adaptation.photometric_match import (
-    GAIN,
+    GAIN_RANGE,
     SMOOTHING_S,
-    Light,
+    LuminanceStats,
     PhotometricMatch,
 )
 
@@ -33,8 +33,10 @@ def luminance(image):
     return grey.mean(), grey.std()
 
 
-@pytest.mark.parametrize(('spreads_mean', 'spreads_contrast'), [
-    (0.0, 0.0), (1.9, 1.9), (-1.9, 1.9), (1.9, -1.9), (-1.9, -1.9)])
+@pytest.mark.parametrize(
+    ('spreads_mean', 'spreads_contrast'),
+    [(0.0, 0.0), (1.9, 1.9), (-1.9, 1.9), (1.9, -1.9), (-1.9, -1.9)],
+)
 def test_within_the_dead_band_the_picture_keeps_its_bits(spreads_mean, spreads_contrast):
     image = picture(MEAN + 0.05 * spreads_mean, CONTRAST * math.exp(0.2 * spreads_contrast))
     kept = image.copy()
@@ -44,8 +46,9 @@ def test_within_the_dead_band_the_picture_keeps_its_bits(spreads_mean, spreads_c
     assert light == pytest.approx((luminance(kept)[0], math.log(luminance(kept)[1])), abs=1e-4)
 
 
-@pytest.mark.parametrize(('mean', 'contrast'), [
-    (0.2 * MEAN, 0.2 * CONTRAST), (MEAN, 0.02), (0.2, 0.03), (0.75, 0.03)])
+@pytest.mark.parametrize(
+    ('mean', 'contrast'), [(0.2 * MEAN, 0.2 * CONTRAST), (MEAN, 0.02), (0.2, 0.03), (0.75, 0.03)]
+)
 def test_far_outside_it_becomes_that_of_training(mean, contrast):
     image = picture(mean, contrast)
     _, gain = MATCH(image, None, 0.05)
@@ -78,7 +81,7 @@ def test_a_blank_picture_says_nothing_about_the_light():
     image = np.full((3, 40, 60), 0.9, np.float32)
     assert MATCH(image, None, 0.05) == (None, 1.0)
     assert (image == np.float32(0.9)).all()
-    light = Light(0.1, math.log(0.03))
+    light = LuminanceStats(0.1, math.log(0.03))
     after, _ = MATCH(image, light, 0.05)
     assert after == light
 
@@ -96,12 +99,16 @@ def test_the_light_is_smoothed_over_the_elapsed_time():
 
 
 @settings(max_examples=60, deadline=None)
-@given(mean=st.floats(-0.2, 1.2), contrast=st.floats(0.0, 1.0), dt_s=st.floats(1e-4, 10.0),
-       light=st.none() | st.builds(Light, st.floats(0.0, 1.0), st.floats(-7.0, 0.0)))
+@given(
+    mean=st.floats(-0.2, 1.2),
+    contrast=st.floats(0.0, 1.0),
+    dt_s=st.floats(1e-4, 10.0),
+    light=st.none() | st.builds(LuminanceStats, st.floats(0.0, 1.0), st.floats(-7.0, 0.0)),
+)
 def test_whatever_the_picture_it_stays_one(mean, contrast, dt_s, light):
     image = np.clip(picture(mean, contrast), 0, 1)
     after, gain = MATCH(image, light, dt_s)
-    assert GAIN[0] <= gain <= GAIN[1]
+    assert GAIN_RANGE[0] <= gain <= GAIN_RANGE[1]
     assert image.min() >= 0.0
     assert image.max() <= 1.0
     assert after is None or all(map(math.isfinite, after))

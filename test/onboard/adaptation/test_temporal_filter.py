@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from liquid_pilot.onboard.adaptation.temporal_filter import Receptors
+from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
 
 # Sizes that divide by the grid, and sizes that do not.
 SIZES = [(72, 128), (50, 70)]
@@ -22,7 +22,7 @@ def flight(height, width, seed=0):
 def owners(height, width):
     """(H, W): the block of each pixel, found out by slowing one block at a time."""
     frames, tau_s, _ = flight(height, width)
-    receptors = Receptors(tau_s, height, width)
+    receptors = TemporalFilter(tau_s, height, width)
     first = receptors.step(frames[0], None, 0.05).state
     plain = receptors.step(frames[1], first, 0.05)
     owner = np.full((height, width), -1)
@@ -74,10 +74,9 @@ def test_steps_and_derivatives_are_those_of_the_equations(size):
     exact = run(frames, tau_s, log_scale, owner)
     h = 1e-5
     # Blocks do not touch each other, so all may be moved at once.
-    above, below = (run(frames, tau_s, log_scale.astype(float) + shift, owner)
-                    for shift in (h, -h))
+    above, below = (run(frames, tau_s, log_scale.astype(float) + shift, owner) for shift in (h, -h))
     slopes = (above - below) / (2 * h)
-    receptors, state = Receptors(tau_s, *size), None
+    receptors, state = TemporalFilter(tau_s, *size), None
     for t, dt_s in enumerate(DT_S):
         found = receptors.step(frames[t], state, dt_s, log_scale)
         if t:
@@ -85,9 +84,11 @@ def test_steps_and_derivatives_are_those_of_the_equations(size):
             error = block_means(surprise**2, owner)
             np.testing.assert_allclose(found.error, error, rtol=1e-5)
             gradient = block_means(
-                ((frames[t] - above[t - 1])**2 - (frames[t] - below[t - 1])**2) / (4 * h), owner)
+                ((frames[t] - above[t - 1]) ** 2 - (frames[t] - below[t - 1]) ** 2) / (4 * h), owner
+            )
             np.testing.assert_allclose(
-                found.gradient, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max() + 1e-8)
+                found.gradient, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max() + 1e-8
+            )
         np.testing.assert_allclose(found.state.held, exact[t], atol=1e-6)
         np.testing.assert_allclose(found.state.slope, slopes[t], atol=1e-6)
         state = found.state
@@ -97,7 +98,7 @@ def test_steps_and_derivatives_are_those_of_the_equations(size):
 
 def test_the_first_frame_is_held_and_depends_on_nothing():
     frames, tau_s, log_scale = flight(50, 70)
-    found = Receptors(tau_s, 50, 70).step(frames[0], None, 0.05, log_scale)
+    found = TemporalFilter(tau_s, 50, 70).step(frames[0], None, 0.05, log_scale)
     np.testing.assert_array_equal(found.state.held, frames[0])
     assert not found.state.slope.any()
     assert not found.error.any()
@@ -108,7 +109,7 @@ def test_the_first_frame_is_held_and_depends_on_nothing():
 
 def test_what_is_passed_in_is_left_as_it_was():
     frames, tau_s, log_scale = flight(50, 70)
-    receptors = Receptors(tau_s, 50, 70)
+    receptors = TemporalFilter(tau_s, 50, 70)
     state = receptors.step(frames[0], None, 0.05).state
     state = receptors.step(frames[1], state, 0.05).state
     given = (frames[2], state.held, state.slope, log_scale)
@@ -127,15 +128,17 @@ def test_texture_is_the_deviation_about_each_colours_mean(size):
     rng = np.random.default_rng(1)
     # Colours apart from each other: about a common mean the deviation would be far larger.
     spread = rng.uniform(0.01, 0.1, GRID).ravel()[owner]
-    frame = (np.array([0.2, 0.5, 0.8])[:, None, None]
-             + spread * rng.uniform(-1, 1, (3, *size))).astype(np.float32)
-    texture = Receptors(np.full(GRID, 0.01), *size).step(frame, None, 0.05).texture
-    expected = np.sqrt([frame[:, owner == k].astype(float).var(1).mean()
-                        for k in range(np.prod(GRID))]).reshape(GRID)
+    frame = (
+        np.array([0.2, 0.5, 0.8])[:, None, None] + spread * rng.uniform(-1, 1, (3, *size))
+    ).astype(np.float32)
+    texture = TemporalFilter(np.full(GRID, 0.01), *size).step(frame, None, 0.05).texture
+    expected = np.sqrt(
+        [frame[:, owner == k].astype(float).var(1).mean() for k in range(np.prod(GRID))]
+    ).reshape(GRID)
     np.testing.assert_allclose(texture, expected, atol=2e-4)
     # A blank frame has next to none; what single precision leaves is below what counts as faint.
     blank = np.full((3, *size), 0.9, np.float32)
-    assert Receptors(np.full(GRID, 0.01), *size).step(blank, None, 0.05).texture.max() < 1e-3
+    assert TemporalFilter(np.full(GRID, 0.01), *size).step(blank, None, 0.05).texture.max() < 1e-3
 
 
 def shifted(values, right, down, rest):
@@ -149,12 +152,13 @@ def shifted(values, right, down, rest):
     return after
 
 
-@pytest.mark.parametrize('pixels', [(3, 0), (-2, 5), (0, -7), (-40, 11), (69, -49), (70, 0),
-                                    (0, -50), (-500, 900)])
+@pytest.mark.parametrize(
+    'pixels', [(3, 0), (-2, 5), (0, -7), (-40, 11), (69, -49), (70, 0), (0, -50), (-500, 900)]
+)
 def test_what_is_held_moves_with_the_picture(pixels):
     frames, tau_s, log_scale = flight(50, 70)
     owner = owners(50, 70)
-    receptors, state = Receptors(tau_s, 50, 70), None
+    receptors, state = TemporalFilter(tau_s, 50, 70), None
     for t in range(3):
         state = receptors.step(frames[t], state, DT_S[t], log_scale).state
     found = receptors.step(frames[3], state, 0.05, log_scale, pixels)
@@ -164,22 +168,24 @@ def test_what_is_held_moves_with_the_picture(pixels):
     slope = shifted(state.slope.astype(float), *pixels, 0.0)
     ratio = 0.05 / (tau_s.astype(float) * np.exp(log_scale)).ravel()[owner]
     surprise = frames[3] - held
-    np.testing.assert_allclose(
-        found.state.held, held + (1 - np.exp(-ratio)) * surprise, atol=1e-6)
+    np.testing.assert_allclose(found.state.held, held + (1 - np.exp(-ratio)) * surprise, atol=1e-6)
     np.testing.assert_allclose(
         found.state.slope,
-        known * (np.exp(-ratio) * slope - ratio * np.exp(-ratio) * surprise), atol=1e-6)
+        known * (np.exp(-ratio) * slope - ratio * np.exp(-ratio) * surprise),
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(found.error, block_means(surprise**2, owner), rtol=1e-5, atol=1e-9)
     np.testing.assert_allclose(
-        found.error, block_means(surprise**2, owner), rtol=1e-5, atol=1e-9)
+        found.gradient, block_means(-surprise * slope, owner), rtol=1e-4, atol=1e-7
+    )
     np.testing.assert_allclose(
-        found.gradient, block_means(-surprise * slope, owner), rtol=1e-4, atol=1e-7)
-    np.testing.assert_allclose(
-        found.texture, receptors.step(frames[3], None, 0.05).texture, atol=1e-6)
+        found.texture, receptors.step(frames[3], None, 0.05).texture, atol=1e-6
+    )
 
 
 def test_parts_of_pixels_add_up():
     frames, tau_s, _ = flight(50, 70)
-    receptors = Receptors(tau_s, 50, 70)
+    receptors = TemporalFilter(tau_s, 50, 70)
     start = receptors.step(frames[0], None, 0.05).state
     state, frozen = start, np.full(GRID, 12.0)
     for _ in range(20):
@@ -191,7 +197,7 @@ def test_parts_of_pixels_add_up():
 
 def test_the_first_frame_is_held_wherever_the_camera_turned_before_it():
     frames, tau_s, _ = flight(50, 70)
-    found = Receptors(tau_s, 50, 70).step(frames[0], None, 0.05, None, (5.0, -3.0))
+    found = TemporalFilter(tau_s, 50, 70).step(frames[0], None, 0.05, None, (5.0, -3.0))
     np.testing.assert_array_equal(found.state.held, frames[0])
     assert not found.state.slope.any()
     assert not found.error.any()

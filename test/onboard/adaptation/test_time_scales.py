@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.time_scales import (
-    CORE_RANGE,
-    RECEPTOR_RANGE,
-    Proposal,
-    ScaleKeeper,
+    CORE_LOG_SCALE_RANGE,
+    FILTER_LOG_SCALE_RANGE,
+    TimeScaleStore,
+    TimeScaleUpdate,
 )
 
 GRID, NEURONS = (2, 3), 5
@@ -20,8 +20,12 @@ DT_S = 0.05
 
 
 def proposal(sequence=0, receptors=0.5, log_cm=0.1, log_gleak=-0.2):
-    return Proposal(sequence, np.full(GRID, receptors, np.float32),
-                    np.full(NEURONS, log_cm, np.float32), np.full(NEURONS, log_gleak, np.float32))
+    return TimeScaleUpdate(
+        sequence,
+        np.full(GRID, receptors, np.float32),
+        np.full(NEURONS, log_cm, np.float32),
+        np.full(NEURONS, log_gleak, np.float32),
+    )
 
 
 def flown(keeper):
@@ -31,14 +35,16 @@ def flown(keeper):
 
 
 def assert_within(keeper):
-    for values, (low, high) in zip(flown(keeper), (RECEPTOR_RANGE, CORE_RANGE), strict=True):
+    for values, (low, high) in zip(
+        flown(keeper), (FILTER_LOG_SCALE_RANGE, CORE_LOG_SCALE_RANGE), strict=True
+    ):
         assert np.isfinite(values).all()
         assert (values >= np.float32(low)).all()
         assert (values <= np.float32(high)).all()
 
 
 def test_scales_are_the_trained_ones_before_anything_came():
-    keeper = ScaleKeeper(GRID, NEURONS)
+    keeper = TimeScaleStore(GRID, NEURONS)
     for newest in (-1, 0, 1000):
         receptors, core = keeper.scales(newest, DT_S)
         assert receptors.shape == GRID
@@ -47,7 +53,7 @@ def test_scales_are_the_trained_ones_before_anything_came():
 
 
 def test_what_is_accepted_is_flown_and_reset_forgets_it():
-    keeper = ScaleKeeper(GRID, NEURONS)
+    keeper = TimeScaleStore(GRID, NEURONS)
     given = proposal(3)
     keeper.accept(given._replace(receptors=np.arange(6) / 10), 3)
     receptors, core = keeper.scales(3, DT_S)
@@ -55,29 +61,32 @@ def test_what_is_accepted_is_flown_and_reset_forgets_it():
     assert receptors.dtype == core.log_cm.dtype == np.float32
     np.testing.assert_array_equal(core, [given.log_cm, given.log_gleak])
     # The learner may propose for the receptors alone.
-    keeper.accept(Proposal(4, given.receptors, np.empty(0), np.empty(0)), 4)
+    keeper.accept(TimeScaleUpdate(4, given.receptors, np.empty(0), np.empty(0)), 4)
     assert keeper.scales(4, DT_S).core is None
     keeper.reset()
     assert keeper.answered == -1
     assert not keeper.scales(-1, DT_S).receptors.any()
 
 
-@pytest.mark.parametrize(('change', 'words'), [
-    ({'sequence': 4}, 'answer tick 4, expected one after 4 and up to 9'),
-    ({'sequence': 10}, 'answer tick 10'),
-    ({'receptors': np.zeros(7)}, 'of 7 receptor blocks, the pilot has 6'),
-    ({'log_cm': np.zeros(4)}, 'of 4 and 5 neurons, the pilot has 5'),
-    ({'log_gleak': np.full(NEURONS, math.nan)}, 'not finite'),
-])
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ({'sequence': 4}, 'answer tick 4, expected one after 4 and up to 9'),
+        ({'sequence': 10}, 'answer tick 10'),
+        ({'receptors': np.zeros(7)}, 'of 7 receptor blocks, the pilot has 6'),
+        ({'log_cm': np.zeros(4)}, 'of 4 and 5 neurons, the pilot has 5'),
+        ({'log_gleak': np.full(NEURONS, math.nan)}, 'not finite'),
+    ],
+)
 def test_a_refusal_says_what_does_not_fit(change, words):
-    keeper = ScaleKeeper(GRID, NEURONS)
+    keeper = TimeScaleStore(GRID, NEURONS)
     keeper.accept(proposal(4), 9)
     with pytest.raises(LiquidPilotError, match=words):
         keeper.accept(proposal(9)._replace(**change), 9)
 
 
 def test_silence_eases_back_to_the_trained_values():
-    keeper = ScaleKeeper(GRID, NEURONS, patience_ticks=20, ease_s=3.0)
+    keeper = TimeScaleStore(GRID, NEURONS, timeout_ticks=20, decay_s=3.0)
     keeper.accept(proposal(7), 7)
     before = flown(keeper)
     for newest in range(7, 28):
@@ -108,12 +117,22 @@ def numbers(size):
 
 
 @settings(max_examples=100, deadline=None)
-@given(proposals=st.lists(st.builds(
-    Proposal, st.integers(-3, 12), numbers(GRID[0] * GRID[1]), numbers(NEURONS), numbers(NEURONS)),
-    min_size=1, max_size=4))
+@given(
+    proposals=st.lists(
+        st.builds(
+            TimeScaleUpdate,
+            st.integers(-3, 12),
+            numbers(GRID[0] * GRID[1]),
+            numbers(NEURONS),
+            numbers(NEURONS),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
 @pytest.mark.filterwarnings('ignore:overflow encountered in cast')
 def test_whatever_is_proposed_what_is_flown_stays_within_bounds(proposals):
-    keeper = ScaleKeeper(GRID, NEURONS)
+    keeper = TimeScaleStore(GRID, NEURONS)
     keeper.accept(proposal(1), 1)
     for given_one in proposals:
         before, answered = flown(keeper), keeper.answered
@@ -129,7 +148,7 @@ def test_whatever_is_proposed_what_is_flown_stays_within_bounds(proposals):
 
 
 def test_neurons_in_another_shape_are_taken_or_refused_as_a_whole():
-    keeper = ScaleKeeper(GRID, NEURONS)
+    keeper = TimeScaleStore(GRID, NEURONS)
     keeper.accept(proposal(1), 1)
     before = flown(keeper)
     column = proposal(2, receptors=1.5)._replace(log_cm=np.full((NEURONS, 1), 0.3))

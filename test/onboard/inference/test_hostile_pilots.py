@@ -76,13 +76,13 @@ def mutated(data, rng):
         if kind == 0:
             data[at] ^= 1 << rng.randrange(8)
         elif kind == 1:
-            data[at:at + length] = rng.randbytes(length)
+            data[at : at + length] = rng.randbytes(length)
         elif kind == 2:
-            del data[at:at + length]
+            del data[at : at + length]
         elif kind == 3:
-            data[at:at] = data[at:at + length]
+            data[at:at] = data[at : at + length]
         elif kind == 4:
-            data[at:at + length] = rng.choice((b'\x00', b'\xff', b'\x7f', b'\x80')) * length
+            data[at : at + length] = rng.choice((b'\x00', b'\xff', b'\x7f', b'\x80')) * length
         else:
             del data[at:]
     return bytes(data)
@@ -145,8 +145,32 @@ def test_files_cut_anywhere_are_refused(folder, name):
 def test_values_of_any_kind_in_any_field_end_in_one_line(folder):
     original = json.loads((folder / 'pilot.json').read_bytes())
     rng = random.Random(3)
-    wrong = (None, True, -1, 0, 1, 3, 1e308, -0.0, 2**63, 10**300, '', 'a\nb', '\x00', '../x', [],
-             [[]], {}, {'a\nb': 1}, [1e-300] * 6, 'ltc', 'gru', 'ncp', 'dense', 4096)
+    wrong = (
+        None,
+        True,
+        -1,
+        0,
+        1,
+        3,
+        1e308,
+        -0.0,
+        2**63,
+        10**300,
+        '',
+        'a\nb',
+        '\x00',
+        '../x',
+        [],
+        [[]],
+        {},
+        {'a\nb': 1},
+        [1e-300] * 6,
+        'ltc',
+        'gru',
+        'ncp',
+        'dense',
+        4096,
+    )
 
     def places(value):
         if isinstance(value, (dict, list)):
@@ -175,11 +199,25 @@ def test_a_field_with_a_line_break_in_its_name_is_named_on_one_line(folder):
 @pytest.mark.parametrize('kind', ['dense', 'ncp'])
 def test_a_wiring_that_would_take_minutes_to_draw_is_refused_at_once(folder, kind):
     content = json.loads((folder / 'pilot.json').read_bytes())
-    sizes = {'neurons': 4096, 'motors': 4} if kind == 'dense' else {
-        'inter': 4096, 'command': 4096, 'motor': 4, 'sensory_fanout': 4096, 'inter_fanout': 4096,
-        'recurrent_command_synapses': 4096, 'motor_fanin': 4096}
-    content['core']['wiring'] = {'kind': kind, 'inputs': content['features'] + 6, 'seed': 1,
-                                 **sizes}
+    sizes = (
+        {'neurons': 4096, 'motors': 4}
+        if kind == 'dense'
+        else {
+            'inter': 4096,
+            'command': 4096,
+            'motor': 4,
+            'sensory_fanout': 4096,
+            'inter_fanout': 4096,
+            'recurrent_command_synapses': 4096,
+            'motor_fanin': 4096,
+        }
+    )
+    content['core']['wiring'] = {
+        'kind': kind,
+        'inputs': content['features'] + 6,
+        'seed': 1,
+        **sizes,
+    }
     (folder / 'pilot.json').write_text(json.dumps(content))
     started = time.monotonic()
     refused(folder, 'pilot.json', 'core.wiring is too large')
@@ -194,21 +232,37 @@ def header_of(entries, body=b''):
     return struct.pack('<Q', len(text)) + text + body
 
 
-@pytest.mark.parametrize('data', [
-    struct.pack('<Q', 1 << 63) + b'{}',
-    struct.pack('<Q', 100_000_001) + b' ' * 64,
-    header_of({'w': {'dtype': 'F32', 'shape': [1 << 40] * 2, 'data_offsets': [0, 4]}}, bytes(4)),
-    header_of({'w': {'dtype': 'F32', 'shape': [1], 'data_offsets': [4, 0]}}, b'abcd'),
-    header_of({'w': {'dtype': 'F32', 'shape': [1], 'data_offsets': [0, 1 << 62]}}),
-    header_of({'w': {'dtype': 'O', 'shape': [1], 'data_offsets': [0, 8]}}, bytes(8)),
-    header_of({'a\nb': {'dtype': 'F32', 'shape': [1], 'data_offsets': [0, 4]}}, bytes(4)),
-    header_of({f'w{k}': {'dtype': 'F32', 'shape': [0], 'data_offsets': [0, 0]}
-               for k in range(2000)}),
-    gzip.compress(bytes(50_000_000)),
-    pickle.dumps({'w': np.ones(3)}),
-], ids=['huge header', 'header over its limit', 'overflowing shape', 'backward offsets',
-        'offsets beyond', 'objects', 'line break in a name', 'thousands of tensors', 'gzip bomb',
-        'pickle'])
+@pytest.mark.parametrize(
+    'data',
+    [
+        struct.pack('<Q', 1 << 63) + b'{}',
+        struct.pack('<Q', 100_000_001) + b' ' * 64,
+        header_of(
+            {'w': {'dtype': 'F32', 'shape': [1 << 40] * 2, 'data_offsets': [0, 4]}}, bytes(4)
+        ),
+        header_of({'w': {'dtype': 'F32', 'shape': [1], 'data_offsets': [4, 0]}}, b'abcd'),
+        header_of({'w': {'dtype': 'F32', 'shape': [1], 'data_offsets': [0, 1 << 62]}}),
+        header_of({'w': {'dtype': 'O', 'shape': [1], 'data_offsets': [0, 8]}}, bytes(8)),
+        header_of({'a\nb': {'dtype': 'F32', 'shape': [1], 'data_offsets': [0, 4]}}, bytes(4)),
+        header_of(
+            {f'w{k}': {'dtype': 'F32', 'shape': [0], 'data_offsets': [0, 0]} for k in range(2000)}
+        ),
+        gzip.compress(bytes(50_000_000)),
+        pickle.dumps({'w': np.ones(3)}),
+    ],
+    ids=[
+        'huge header',
+        'header over its limit',
+        'overflowing shape',
+        'backward offsets',
+        'offsets beyond',
+        'objects',
+        'line break in a name',
+        'thousands of tensors',
+        'gzip bomb',
+        'pickle',
+    ],
+)
 def test_hostile_tensors_are_refused(folder, data):
     put(folder, 'core.safetensors', data)
     refused(folder, 'core.safetensors')
@@ -270,7 +324,8 @@ def cycle(model):
 
 
 @pytest.mark.parametrize(
-    'change', [no_such_op_set, foreign_domain, no_such_operator, wrong_shape, cycle])
+    'change', [no_such_op_set, foreign_domain, no_such_operator, wrong_shape, cycle]
+)
 def test_graphs_that_the_runtime_does_not_know_are_refused(folder, pilot, change):
     put(folder, 'encoder.onnx', changed_model(pilot, change))
     refused(folder, 'encoder.onnx', 'cannot be loaded')
@@ -280,6 +335,7 @@ def test_graphs_that_the_runtime_does_not_know_are_refused(folder, pilot, change
 @pytest.mark.parametrize('marked', [True, False])
 def test_weights_in_other_files_are_refused(folder, pilot, location, marked, monkeypatch):
     """The runtime would look for them from the folder that the node was started in."""
+
     def outside(model):
         weight = model.graph.initializer[0]
         size = len(numpy_helper.to_array(weight).tobytes())
@@ -303,10 +359,14 @@ def attribute_tensor(model):
 
 def endless_loop(model):
     body = helper.make_graph(
-        [helper.make_node('Identity', ['go'], ['on'])], 'body',
-        [helper.make_tensor_value_info('k', TensorProto.INT64, []),
-         helper.make_tensor_value_info('go', TensorProto.BOOL, [])],
-        [helper.make_tensor_value_info('on', TensorProto.BOOL, [])])
+        [helper.make_node('Identity', ['go'], ['on'])],
+        'body',
+        [
+            helper.make_tensor_value_info('k', TensorProto.INT64, []),
+            helper.make_tensor_value_info('go', TensorProto.BOOL, []),
+        ],
+        [helper.make_tensor_value_info('on', TensorProto.BOOL, [])],
+    )
     true = numpy_helper.from_array(np.array(True), 'true')
     count = numpy_helper.from_array(np.array(1 << 62), 'count')
     model.graph.initializer.extend([true, count])
@@ -314,16 +374,26 @@ def endless_loop(model):
 
 
 def local_function(model):
-    model.functions.append(helper.make_function(
-        'mine', 'Same', ['x'], ['y'], [helper.make_node('Identity', ['x'], ['y'])],
-        [helper.make_opsetid('', 17)]))
+    model.functions.append(
+        helper.make_function(
+            'mine',
+            'Same',
+            ['x'],
+            ['y'],
+            [helper.make_node('Identity', ['x'], ['y'])],
+            [helper.make_opsetid('', 17)],
+        )
+    )
 
 
-@pytest.mark.parametrize(('change', 'message'), [
-    (attribute_tensor, "tensor 'hidden' keeps its data in another file (external_data)"),
-    (endless_loop, "attribute 'body' holds a graph of its own: loops and branches"),
-    (local_function, 'model holds local functions'),
-])
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (attribute_tensor, "tensor 'hidden' keeps its data in another file (external_data)"),
+        (endless_loop, "attribute 'body' holds a graph of its own: loops and branches"),
+        (local_function, 'model holds local functions'),
+    ],
+)
 def test_what_a_graph_must_not_hold_is_refused_before_the_runtime_sees_it(
     folder, pilot, change, message
 ):
@@ -338,13 +408,17 @@ def test_what_a_graph_must_not_hold_is_refused_before_the_runtime_sees_it(
 def test_a_graph_that_asks_for_gigabytes_is_refused(folder, pilot, side):
     def bomb(model):
         model.graph.initializer.append(
-            numpy_helper.from_array(np.array([side, side], np.int64), 'size'))
+            numpy_helper.from_array(np.array([side, side], np.int64), 'size')
+        )
         last = model.graph.node[-1]
         name, last.output[0] = last.output[0], 'small'
-        model.graph.node.extend([
-            helper.make_node('ConstantOfShape', ['size'], ['huge']),
-            helper.make_node('ReduceMax', ['huge'], ['one'], keepdims=0),
-            helper.make_node('Add', ['small', 'one'], [name])])
+        model.graph.node.extend(
+            [
+                helper.make_node('ConstantOfShape', ['size'], ['huge']),
+                helper.make_node('ReduceMax', ['huge'], ['one'], keepdims=0),
+                helper.make_node('Add', ['small', 'one'], [name]),
+            ]
+        )
 
     put(folder, 'encoder.onnx', changed_model(pilot, bomb))
     refused(folder, 'encoder.onnx')
@@ -357,9 +431,21 @@ def test_a_file_of_millions_of_empty_parts_is_refused_soon(folder):
     assert time.monotonic() - started < 5.0
 
 
-@pytest.mark.parametrize('data', [
-    b'\x00', b'\x08', b'\xff' * 30, b'\x3a\x7f', b'\x0b\x0c', b'\x38\x01',
-    gzip.compress(bytes(50_000_000)), pickle.dumps([1]), b'PK\x03\x04' + bytes(60), b'\x08\x0a'])
+@pytest.mark.parametrize(
+    'data',
+    [
+        b'\x00',
+        b'\x08',
+        b'\xff' * 30,
+        b'\x3a\x7f',
+        b'\x0b\x0c',
+        b'\x38\x01',
+        gzip.compress(bytes(50_000_000)),
+        pickle.dumps([1]),
+        b'PK\x03\x04' + bytes(60),
+        b'\x08\x0a',
+    ],
+)
 def test_what_is_no_graph_is_refused(folder, data):
     put(folder, 'encoder.onnx', data)
     refused(folder, 'encoder.onnx', 'not a')

@@ -80,8 +80,9 @@ if folder:
 import cv2
 import liquid_pilot
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
-from liquid_pilot.liquid import _jit, pilot_file
-from liquid_pilot.onboard.engine import Engine
+from liquid_pilot import pilot_file
+from liquid_pilot.liquid import _jit
+from liquid_pilot.onboard.inference.engine import Engine
 engine = Engine(pilot_file.load(pilot_file.resolve('forest-ltc')))
 engine.warm_up()
 state = engine.initial_state()
@@ -104,13 +105,24 @@ def without_root_powers():
 
 def flight(folder, **changes):
     """Fly five frames in a process whose environment has `changes` (None: unset); what it says."""
-    environment = {**os.environ, **flight_graph.environment(flight_graph.FlyOptions(), os.environ),
-                   'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1',
-                   'PYTHONPATH': str(folder or ROOT), **changes}
+    environment = {
+        **os.environ,
+        **flight_graph.environment(flight_graph.FlyOptions(), os.environ),
+        'OMP_NUM_THREADS': '1',
+        'OPENBLAS_NUM_THREADS': '1',
+        'PYTHONPATH': str(folder or ROOT),
+        **changes,
+    }
     environment = {name: value for name, value in environment.items() if value is not None}
     answer = subprocess.run(
-        [sys.executable, '-c', FLIGHT, str(folder or '')], env=environment, cwd='/',
-        capture_output=True, text=True, timeout=180, preexec_fn=without_root_powers)
+        [sys.executable, '-c', FLIGHT, str(folder or '')],
+        env=environment,
+        cwd='/',
+        capture_output=True,
+        text=True,
+        timeout=180,
+        preexec_fn=without_root_powers,
+    )
     assert answer.returncode == 0, answer.stderr
     assert not answer.stderr
     return json.loads(answer.stdout.splitlines()[-1])

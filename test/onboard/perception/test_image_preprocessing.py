@@ -134,9 +134,7 @@ def test_the_targets_own_size_is_not_touched():
 def test_big_endian_words_are_read_as_such(padding):
     little = buffer_of(quadrants(67, 35), 'mono16', padding)
     rows = pack(quadrants(67, 35), 'mono16').view('<u2').astype('>u2').view(np.uint8)
-    big = little._replace(
-        data=np.pad(rows, ((0, 0), (0, padding))).tobytes(), is_bigendian=True
-    )
+    big = little._replace(data=np.pad(rows, ((0, 0), (0, padding))).tobytes(), is_bigendian=True)
     assert np.array_equal(Preprocessor(TARGET)(little).copy(), Preprocessor(TARGET)(big))
     wrong = Preprocessor(TARGET)(big._replace(is_bigendian=False))
     assert np.abs(wrong - Preprocessor(TARGET)(little)).max() > 0.01

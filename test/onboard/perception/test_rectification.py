@@ -15,9 +15,9 @@ from liquid_pilot.interfaces import (
     ImageBuffer,
     ObservationError,
 )
-from liquid_pilot.onboard.perception.field_of_view import read_camera
+from liquid_pilot.onboard.perception.field_of_view import camera_from_info
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
-from liquid_pilot.onboard.perception.rectification import MODELS, Rectification
+from liquid_pilot.onboard.perception.rectification import DISTORTION_MODELS, Rectification
 
 TARGET = CameraGeometry.from_vertical_fov(96, 64, math.radians(60.0))
 LENSES = {
@@ -31,8 +31,9 @@ LENSES = {
 
 def camera(name: str, width: int = 640, height: int = 480, focal: float = 330.0) -> DistortedCamera:
     model, coefficients = LENSES[name]
-    return DistortedCamera(width, height, focal, focal * 1.02, 0.49 * width, 0.52 * height, model,
-                           coefficients)
+    return DistortedCamera(
+        width, height, focal, focal * 1.02, 0.49 * width, 0.52 * height, model, coefficients
+    )
 
 
 def rays_of(lens: DistortedCamera) -> np.ndarray:
@@ -91,16 +92,20 @@ def test_a_scaled_image_uses_the_same_calibration():
     assert error(Preprocessor(TARGET, lens)(buffer(half))) < 0.01
 
 
-@pytest.mark.parametrize('encoding, make', [
-    ('mono8', lambda rgb: rgb[..., 0]),
-    ('bgr8', lambda rgb: rgb[..., ::-1]),
-    ('rgba8', lambda rgb: np.dstack([rgb, rgb[..., :1]])),
-    ('mono16', lambda rgb: rgb[..., 0].astype('<u2') * 257),
-])
+@pytest.mark.parametrize(
+    'encoding, make',
+    [
+        ('mono8', lambda rgb: rgb[..., 0]),
+        ('bgr8', lambda rgb: rgb[..., ::-1]),
+        ('rgba8', lambda rgb: np.dstack([rgb, rgb[..., :1]])),
+        ('mono16', lambda rgb: rgb[..., 0].astype('<u2') * 257),
+    ],
+)
 def test_every_layout_is_rectified(encoding, make):
     lens = camera('webcam')
-    found = Preprocessor(TARGET, lens)(buffer(np.ascontiguousarray(make(photograph(lens))),
-                                              encoding))
+    found = Preprocessor(TARGET, lens)(
+        buffer(np.ascontiguousarray(make(photograph(lens))), encoding)
+    )
     expected = seen_by_target()
     if encoding.startswith('mono'):
         expected = np.repeat(expected[..., :1], 3, axis=-1)
@@ -108,33 +113,45 @@ def test_every_layout_is_rectified(encoding, make):
 
 
 def test_no_distortion_is_a_pinhole():
-    plain = read_camera(info(d=[0.0] * 5))
+    plain = camera_from_info(info(d=[0.0] * 5))
     assert plain == CameraGeometry(640, 480, 330.0, 331.0, 320.0, 240.0)
     assert not isinstance(plain, DistortedCamera)
 
 
 def info(model: str = 'plumb_bob', d: list[float] | None = None) -> SimpleNamespace:
     return SimpleNamespace(
-        width=640, height=480, distortion_model=model, d=LENSES['webcam'][1] if d is None else d,
+        width=640,
+        height=480,
+        distortion_model=model,
+        d=LENSES['webcam'][1] if d is None else d,
         k=[330.0, 0.0, 320.0, 0.0, 331.0, 240.0, 0.0, 0.0, 1.0],
-        p=[300.0, 0.0, 321.0, 0.0, 0.0, 301.0, 241.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+        p=[300.0, 0.0, 321.0, 0.0, 0.0, 301.0, 241.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
 
 
 def test_camera_info_is_read_raw_or_rectified():
-    assert read_camera(info()) == DistortedCamera(
-        640, 480, 330.0, 331.0, 320.0, 240.0, 'plumb_bob', LENSES['webcam'][1])
-    assert read_camera(info(), rectified=True) == CameraGeometry(
-        640, 480, 300.0, 301.0, 321.0, 241.0)
+    assert camera_from_info(info()) == DistortedCamera(
+        640, 480, 330.0, 331.0, 320.0, 240.0, 'plumb_bob', LENSES['webcam'][1]
+    )
+    assert camera_from_info(info(), rectified=True) == CameraGeometry(
+        640, 480, 300.0, 301.0, 321.0, 241.0
+    )
 
 
-@pytest.mark.parametrize('change, words', [
-    ({'model': 'my_lens'}, 'not known.*image_proc'),
-    ({'coefficients': (0.1, 0.1)}, '4 or 5 finite ones'),
-    ({'coefficients': (math.nan, 0.0, 0.0, 0.0, 0.0)}, 'finite'),
-    ({'coefficients': (-1.4, 0.0, 0.0, 0.0, 0.0)}, 'does not hold out to the 81.8 x 60.0 degrees'),
-    ({'fx': 900.0, 'fy': 900.0}, '% of the 81.8 x 60.0 degrees .* wider lens'),
-    ({'fx': 0.0}, 'not calibrated'),
-])
+@pytest.mark.parametrize(
+    'change, words',
+    [
+        ({'model': 'my_lens'}, 'not known.*image_proc'),
+        ({'coefficients': (0.1, 0.1)}, '4 or 5 finite ones'),
+        ({'coefficients': (math.nan, 0.0, 0.0, 0.0, 0.0)}, 'finite'),
+        (
+            {'coefficients': (-1.4, 0.0, 0.0, 0.0, 0.0)},
+            'does not hold out to the 81.8 x 60.0 degrees',
+        ),
+        ({'fx': 900.0, 'fy': 900.0}, '% of the 81.8 x 60.0 degrees .* wider lens'),
+        ({'fx': 0.0}, 'not calibrated'),
+    ],
+)
 def test_what_cannot_be_undone_is_refused_when_it_is_set(change, words):
     lens = DistortedCamera(**{**vars(camera('webcam')), **change})
     with pytest.raises(ObservationError, match=words):
@@ -145,16 +162,18 @@ def test_the_steady_state_uses_the_same_memory():
     lens = camera('fisheye')
     view = Rectification(TARGET, lens, 640, 480)
     box = view.box
-    pixels = photograph(lens)[box.top:box.top + box.height, box.left:box.left + box.width]
+    pixels = photograph(lens)[box.top : box.top + box.height, box.left : box.left + box.width]
     assert view(pixels) is view(pixels)
     assert view(pixels).shape == (64 * view.factor, 96 * view.factor, 3)
     assert view.factor >= 3
 
 
-@given(st.sampled_from(sorted(MODELS)), st.data())
+@given(st.sampled_from(sorted(DISTORTION_MODELS)), st.data())
 def test_any_calibration_is_refused_or_gives_a_picture(model, data):
     number = st.floats(-3.0, 3.0) | st.floats()
-    coefficients = data.draw(st.tuples(*[number] * data.draw(st.sampled_from(MODELS[model]))))
+    coefficients = data.draw(
+        st.tuples(*[number] * data.draw(st.sampled_from(DISTORTION_MODELS[model])))
+    )
     focal, centre = data.draw(st.floats(1.0, 500.0)), data.draw(st.floats(-50.0, 150.0))
     lens = DistortedCamera(128, 96, focal, focal, centre, 48.0, model, coefficients)
     try:

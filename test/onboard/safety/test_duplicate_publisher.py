@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liquid_pilot.onboard.safety.duplicate_publisher import Rivalry
+from liquid_pilot.onboard.safety.duplicate_publisher import DuplicatePublisherDetector
 
 
 def watch(names, period_s):
-    rivalry, seen = Rivalry(), []
+    rivalry, seen = DuplicatePublisherDetector(), []
     for k, name in enumerate(names):
         rivalry.note(name, k * period_s)
         seen.append(rivalry.seen(k * period_s))
@@ -23,19 +23,21 @@ def test_one_who_starts_anew_again_and_again_is_no_rival(lives, period_s):
 @given(st.floats(0.05, 1.9), st.integers(1, 3))
 def test_two_who_take_turns_are_found_and_forgotten_later(period_s, others):
     names = ['one', *(f'other {k}' for k in range(others)), 'one']
-    if period_s * others <= Rivalry.WINDOW_S - 0.01:
+    if period_s * others <= DuplicatePublisherDetector.ALTERNATION_WINDOW_S - 0.01:
         rivalry, seen = watch(names, period_s)
         assert seen[:-1] == [False] * (len(names) - 1) and seen[-1]
         assert rivalry.seen(len(names) * period_s)
-        assert not rivalry.seen(len(names) * period_s + Rivalry.WINDOW_S)
+        assert not rivalry.seen(
+            len(names) * period_s + DuplicatePublisherDetector.ALTERNATION_WINDOW_S
+        )
 
 
 def test_a_name_that_comes_back_much_later_is_another_start():
-    assert not any(watch(['a', 'b', 'a'], Rivalry.WINDOW_S + 0.1)[1])
+    assert not any(watch(['a', 'b', 'a'], DuplicatePublisherDetector.ALTERNATION_WINDOW_S + 0.1)[1])
 
 
 def test_who_has_just_spoken_may_be_alive_and_who_has_not_is_not():
-    rivalry = Rivalry()
+    rivalry = DuplicatePublisherDetector()
     for name, now_s in (('old', 0.0), ('old', 1.0), ('new', 1.5), ('new', 2.5)):
         rivalry.note(name, now_s)
     assert rivalry.lately(3.4) == 2 and rivalry.lately(3.6) == 1 and rivalry.lately(9.0) == 0

@@ -13,8 +13,8 @@ from liquid_pilot.interfaces import Command, VehicleLimits
 from liquid_pilot.onboard.safety.guard import (
     DISENGAGED,
     ENGAGED,
-    FIRST_STEP_S,
-    LONGEST_STEP_S,
+    INITIAL_SLEW_STEP_S,
+    MAX_SLEW_STEP_S,
     OVERRIDDEN,
     SAFE,
     STATES,
@@ -67,7 +67,7 @@ def test_a_command_within_the_limits_arrives_by_slewing():
 
 def test_the_first_command_slews_from_the_safe_command():
     decision = engaged().accept(Command(10**12, 2.0, 0.0, -0.2, 0.0), 0.0)
-    assert decision.command.forward_m_s == pytest.approx(0.1 + 8.0 * FIRST_STEP_S)
+    assert decision.command.forward_m_s == pytest.approx(0.1 + 8.0 * INITIAL_SLEW_STEP_S)
     assert decision.command.up_m_s == -0.2
 
 
@@ -75,7 +75,7 @@ def test_a_long_gap_allows_no_long_step():
     guard = engaged()
     first = guard.accept(Command(0, 0.1, 0.0, 0.0, 0.0), 0.0).command
     later = guard.accept(Command(400 * MS, 2.5, 0.0, 0.0, 0.0), 0.4).command
-    assert later.forward_m_s == pytest.approx(first.forward_m_s + 8.0 * LONGEST_STEP_S)
+    assert later.forward_m_s == pytest.approx(first.forward_m_s + 8.0 * MAX_SLEW_STEP_S)
 
 
 def test_the_slew_counts_the_time_between_two_stamps():
@@ -151,7 +151,7 @@ def test_a_time_out_starts_time_anew():
     assert not guard.accept(Command(0, 2.0, 0.0, 0.0, 0.0), 0.3).fresh
     decision = guard.accept(Command(50 * MS, 2.0, 0.0, 0.0, 0.0), 0.6)
     assert (decision.state, decision.fresh) == (ENGAGED, True)
-    assert decision.command.forward_m_s == pytest.approx(0.1 + 8.0 * FIRST_STEP_S)
+    assert decision.command.forward_m_s == pytest.approx(0.1 + 8.0 * INITIAL_SLEW_STEP_S)
 
 
 def test_a_repeated_stamp_answers_the_same_again():
@@ -180,7 +180,7 @@ def test_a_late_copy_of_the_last_mission_does_not_enter_the_next():
     late = guard.accept(Command(50 * MS, 2.0, 0.0, 0.0, 0.0), 0.07)
     assert late.command.values == LIMITS.safe_command
     first = guard.accept(Command(100 * MS, 2.0, 0.0, 0.0, 0.0), 0.1)
-    assert first.command.forward_m_s == pytest.approx(0.1 + 8.0 * FIRST_STEP_S)
+    assert first.command.forward_m_s == pytest.approx(0.1 + 8.0 * INITIAL_SLEW_STEP_S)
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_no_sequence_of_events_gets_past_the_guard(sequence):
             expired = not 0.0 <= time - last_good <= LIMITS.command_timeout_s
             start = LIMITS.safe_command if expired else last
             for value, before, slew in zip(out.values, start, LIMITS.slew, strict=True):
-                assert abs(value - before) <= slew * LONGEST_STEP_S + 1e-9
+                assert abs(value - before) <= slew * MAX_SLEW_STEP_S + 1e-9
             last_good, last_fresh_stamp = time, out.stamp_ns
         else:
             assert out.values in (last, LIMITS.safe_command)
@@ -384,7 +384,7 @@ def test_slew_follows_the_stamps_and_not_the_arrival(start, gap_ns, values):
 def test_guard_and_adapters_need_no_numerical_library():
     """The last word must not fall with a compiler cache or a network runtime."""
     code = (
-        'import sys, liquid_pilot.onboard.safety.guard, liquid_pilot.onboard.vehicles as v\n'
+        'import sys, liquid_pilot.onboard.safety.guard, liquid_pilot.onboard.setpoints.registry as v\n'
         'v.make_adapter("attitude_thrust")\n'
         'print(sorted({"numba", "onnxruntime", "cv2", "torch", "mujoco", "rclpy"} '
         '& set(sys.modules)))'

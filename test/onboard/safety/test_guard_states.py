@@ -8,8 +8,9 @@ from pathlib import Path
 from liquid_pilot.interfaces import Command, VehicleLimits
 from liquid_pilot.onboard.safety import guard as g
 
-LIMITS = VehicleLimits(maximum=(2.5, 1.5, 1.0, 1.5), slew=(8.0, 8.0, 8.0, 10.0),
-                       safe_command=(0.1, 0.0, -0.2, 0.0))
+LIMITS = VehicleLimits(
+    maximum=(2.5, 1.5, 1.0, 1.5), slew=(8.0, 8.0, 8.0, 10.0), safe_command=(0.1, 0.0, -0.2, 0.0)
+)
 MS = 1_000_000
 
 
@@ -35,8 +36,13 @@ class World:
     def key(self):
         """All that decides what comes next; times and stamps count only by their order."""
         fresh = self.now - self.guard._since_s <= LIMITS.command_timeout_s
-        return (self.guard.state, self.distrusted, fresh, self.guard._order_stamp_ns is None,
-                self.guard.check(self.now).command.values == LIMITS.safe_command)
+        return (
+            self.guard.state,
+            self.distrusted,
+            fresh,
+            self.guard._last_command_stamp_ns is None,
+            self.guard.check(self.now).command.values == LIMITS.safe_command,
+        )
 
 
 EVENTS = {
@@ -85,8 +91,11 @@ def test_every_state_and_every_transition_of_the_table_is_reached_and_no_other()
     for before, event, after, _ in EXPLORED:
         source, target = before.guard.state, after.guard.state
         # Time goes on between two events: what was engaged may have expired on the way.
-        if source == g.ENGAGED and event not in ('engage', 'disengage', 'stop', 'override') \
-                and after.now - before.guard._since_s > LIMITS.command_timeout_s:
+        if (
+            source == g.ENGAGED
+            and event not in ('engage', 'disengage', 'stop', 'override')
+            and after.now - before.guard._since_s > LIMITS.command_timeout_s
+        ):
             source = g.SAFE if event != 'time-out' else source
         assert target == expected(source, event, before.distrusted), (source, event)
         if source != target:
@@ -138,6 +147,8 @@ def test_failing_checks_and_distrust_keep_it_from_engaging_and_are_named():
 
 def test_the_picture_in_the_docs_is_the_table():
     text = (Path(__file__).resolve().parents[3] / 'docs' / 'guard.md').read_text()
-    drawn = {(source, event): target for source, target, event in
-             re.findall(r'^ +(\w+) --> (\w+): (.+)$', text, re.M)}
+    drawn = {
+        (source, event): target
+        for source, target, event in re.findall(r'^ +(\w+) --> (\w+): (.+)$', text, re.M)
+    }
     assert drawn == g.TRANSITIONS

@@ -7,75 +7,95 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liquid_pilot.onboard.safety.preflight import (
-    FITS,
-    UNCHECKED,
-    UNFIT,
-    UNKNOWN,
+    GEOMETRY_DIFFERS,
+    GEOMETRY_MATCHES,
+    GEOMETRY_UNCHECKED,
+    GEOMETRY_UNKNOWN,
+    PreflightRequirements,
     Readiness,
-    Requirements,
     VehicleStatus,
-    failing,
+    failed_checks,
 )
 
-WELL = Readiness('flying', '', 20.0, 19.0, 100.0, 0.03, 0.005, FITS)
+WELL = Readiness('flying', '', 20.0, 19.0, 100.0, 0.03, 0.005, GEOMETRY_MATCHES)
 
 
 def test_all_clear():
-    assert failing(WELL, None, Requirements()) == []
-    assert failing(WELL._replace(state='waiting', geometry=UNCHECKED),
-                   VehicleStatus(True, True, 'OFFBOARD', True, ''), Requirements()) == []
+    assert failed_checks(WELL, None, PreflightRequirements()) == []
+    assert (
+        failed_checks(
+            WELL._replace(state='waiting', geometry=GEOMETRY_UNCHECKED),
+            VehicleStatus(True, True, 'OFFBOARD', True, ''),
+            PreflightRequirements(),
+        )
+        == []
+    )
 
 
-@pytest.mark.parametrize(('changes', 'said'), [
-    ({'state': 'loading'}, 'still loading'),
-    ({'camera_rate_hz': 9.9}, '9.9 frames/s, at least 10'),
-    ({'camera_rate_hz': math.nan}, 'no frames/s'),
-    ({'trained_rate_hz': math.nan}, 'frames/s'),
-    ({'imu_rate_hz': 14.9}, '14.9 samples/s, at least 15'),
-    ({'imu_rate_hz': math.nan}, 'no samples/s'),
-    ({'frame_age_s': 0.51}, 'camera: its stamps are 0.51 s old'),
-    ({'frame_age_s': -0.11}, 'camera: its stamps are -0.11 s old'),
-    ({'imu_age_s': 3.0}, 'imu: its stamps are 3 s old'),
-    ({'geometry': UNFIT}, 'does not fit'),
-    ({'geometry': UNKNOWN}, 'not known'),
-    ({'state': 'refusing', 'problem': 'imu: no message'}, 'the pilot says "imu: no message"'),
-    ({'problem': 'adaptation: silent'}, 'the pilot says "adaptation: silent"')])
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'state': 'loading'}, 'still loading'),
+        ({'camera_rate_hz': 9.9}, '9.9 frames/s, at least 10'),
+        ({'camera_rate_hz': math.nan}, 'no frames/s'),
+        ({'trained_rate_hz': math.nan}, 'frames/s'),
+        ({'imu_rate_hz': 14.9}, '14.9 samples/s, at least 15'),
+        ({'imu_rate_hz': math.nan}, 'no samples/s'),
+        ({'frame_age_s': 0.51}, 'camera: its stamps are 0.51 s old'),
+        ({'frame_age_s': -0.11}, 'camera: its stamps are -0.11 s old'),
+        ({'imu_age_s': 3.0}, 'imu: its stamps are 3 s old'),
+        ({'geometry': GEOMETRY_DIFFERS}, 'does not fit'),
+        ({'geometry': GEOMETRY_UNKNOWN}, 'not known'),
+        ({'state': 'refusing', 'problem': 'imu: no message'}, 'the pilot says "imu: no message"'),
+        ({'problem': 'adaptation: silent'}, 'the pilot says "adaptation: silent"'),
+    ],
+)
 def test_each_fact_alone_keeps_it_on_the_ground(changes, said):
-    (found,) = failing(WELL._replace(**changes), None, Requirements())
+    (found,) = failed_checks(WELL._replace(**changes), None, PreflightRequirements())
     assert said in found
 
 
 def test_the_edges_pass():
     edge = WELL._replace(camera_rate_hz=10.0, imu_rate_hz=15.0, frame_age_s=0.5, imu_age_s=-0.1)
-    assert failing(edge, None, Requirements()) == []
+    assert failed_checks(edge, None, PreflightRequirements()) == []
 
 
 def test_clocks_are_compared_only_where_they_can_be():
     late = WELL._replace(frame_age_s=1e9, imu_age_s=math.nan)
-    assert len(failing(late, None, Requirements())) == 2
-    assert failing(late, None, Requirements(frame_age_s=None)) == []
+    assert len(failed_checks(late, None, PreflightRequirements())) == 2
+    assert failed_checks(late, None, PreflightRequirements(frame_age_s=None)) == []
 
 
-@pytest.mark.parametrize(('status', 'needs_mode', 'said'), [
-    (VehicleStatus(connected=False, estimator='no attitude'), True, 'not connected'),
-    (VehicleStatus(True, True, 'GUIDED', True, 'its estimate is not good'), True, 'not good'),
-    (VehicleStatus(True, True, 'LOITER', False, ''), True, 'in mode LOITER'),
-    (VehicleStatus(True, True, '', False, ''), True, r'in mode ?'),
-    (VehicleStatus(True, True, 'POSCTL', False, ''), False, ''),
-    (VehicleStatus(), True, '')])
-def test_the_autopilot_has_its_say(status, needs_mode, said):
-    found = failing(WELL, status, Requirements(needs_mode=needs_mode))
+@pytest.mark.parametrize(
+    ('status', 'requires_offboard_mode', 'said'),
+    [
+        (VehicleStatus(connected=False, estimator='no attitude'), True, 'not connected'),
+        (VehicleStatus(True, True, 'GUIDED', True, 'its estimate is not good'), True, 'not good'),
+        (VehicleStatus(True, True, 'LOITER', False, ''), True, 'in mode LOITER'),
+        (VehicleStatus(True, True, '', False, ''), True, r'in mode ?'),
+        (VehicleStatus(True, True, 'POSCTL', False, ''), False, ''),
+        (VehicleStatus(), True, ''),
+    ],
+)
+def test_the_autopilot_has_its_say(status, requires_offboard_mode, said):
+    found = failed_checks(
+        WELL, status, PreflightRequirements(requires_offboard_mode=requires_offboard_mode)
+    )
     assert (len(found) == 1 and said in found[0]) if said else found == []
 
 
 def test_silence_is_not_readiness():
-    assert failing(None, None, Requirements()) == [
-        'the pilot says nothing on /diagnostics; start it']
+    assert failed_checks(None, None, PreflightRequirements()) == [
+        'the pilot says nothing on /diagnostics; start it'
+    ]
     nothing = Readiness.from_values('flying', '', {})
-    assert len(failing(nothing, None, Requirements())) == 5
+    assert len(failed_checks(nothing, None, PreflightRequirements())) == 5
 
 
-@given(st.tuples(*[st.floats()] * 5), st.sampled_from([FITS, UNFIT, UNKNOWN, UNCHECKED]))
+@given(
+    st.tuples(*[st.floats()] * 5),
+    st.sampled_from([GEOMETRY_MATCHES, GEOMETRY_DIFFERS, GEOMETRY_UNKNOWN, GEOMETRY_UNCHECKED]),
+)
 def test_facts_survive_diagnostics(facts, geometry):
     before = Readiness('flying', '', *facts, geometry)
     after = Readiness.from_values('flying', '', before.values())
@@ -87,5 +107,8 @@ def test_facts_survive_diagnostics(facts, geometry):
 
 @given(st.dictionaries(st.sampled_from(Readiness._fields), st.text(max_size=8)), st.text())
 def test_whatever_diagnostics_says_only_numbers_pass(values, state):
-    if failing(Readiness.from_values(state, '', values), None, Requirements()) == []:
-        assert float(values['imu_rate_hz']) >= 15.0 and values['geometry'] in (FITS, UNCHECKED)
+    if failed_checks(Readiness.from_values(state, '', values), None, PreflightRequirements()) == []:
+        assert float(values['imu_rate_hz']) >= 15.0 and values['geometry'] in (
+            GEOMETRY_MATCHES,
+            GEOMETRY_UNCHECKED,
+        )

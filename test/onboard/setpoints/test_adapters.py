@@ -13,7 +13,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
 from liquid_pilot.onboard.setpoints.velocity_controller import VelocityController
-from liquid_pilot.onboard.vehicles.registry import LIMITS, limits_of
+from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS, get_vehicle_limits
 
 COMMAND = Command(9, 1.0, -0.5, 0.2, 0.3)
 STATE = VehicleState(9, (0, 0, 2), (1.0, 0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.0, 0.0))
@@ -24,20 +24,20 @@ def test_every_entry_makes_an_adapter_of_its_name():
     for name, entry in ADAPTERS.items():
         adapter = make_adapter(name)
         assert adapter.name == name
-        assert isinstance(adapter.needs_state, bool)
+        assert isinstance(adapter.needs_odometry, bool)
         assert entry.description
         assert adapter.convert(COMMAND, STATE).stamp_ns == COMMAND.stamp_ns
 
 
 def test_cmd_vel_passes_the_command_on_without_odometry():
     adapter = make_adapter('cmd_vel')
-    assert not adapter.needs_state
+    assert not adapter.needs_odometry
     assert adapter.convert(COMMAND, None) == COMMAND
 
 
 def test_attitude_thrust_is_the_velocity_controller():
     adapter = make_adapter('attitude_thrust')
-    assert adapter.needs_state
+    assert adapter.needs_odometry
     answer = adapter.convert(COMMAND, STATE)
     assert isinstance(answer, AttitudeThrust)
     assert answer == VelocityController().attitude_thrust(COMMAND, STATE)
@@ -52,10 +52,10 @@ def test_unknown_names_are_answered_with_the_known_ones():
     with pytest.raises(LiquidPilotError, match='attitude_thrust, cmd_vel'):
         make_adapter('px5')
     with pytest.raises(LiquidPilotError, match='quadrotor'):
-        limits_of('submarine')
+        get_vehicle_limits('submarine')
 
 
 def test_the_safe_command_of_each_class_stops_it():
-    for limits in LIMITS.values():
+    for limits in VEHICLE_LIMITS.values():
         assert math.hypot(*limits.safe_command) == 0.0
-    assert limits_of('quadrotor').maximum == (2.5, 1.5, 1.0, 1.5)
+    assert get_vehicle_limits('quadrotor').maximum == (2.5, 1.5, 1.0, 1.5)

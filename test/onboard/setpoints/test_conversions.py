@@ -8,20 +8,23 @@ from hypothesis import strategies as st
 
 from liquid_pilot.interfaces import Command, LiquidPilotError, ObservationError, VehicleState
 from liquid_pilot.onboard.geometry import into_world
-from liquid_pilot.onboard.setpoints.hover import FLOOR_M
+from liquid_pilot.onboard.setpoints.hover import MIN_HEIGHT_M
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
-from liquid_pilot.onboard.setpoints.settings import VehicleSettings
-from liquid_pilot.onboard.vehicles.registry import LIMITS
+from liquid_pilot.onboard.setpoints.settings import AdapterSettings
+from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
 
-MAXIMUM = LIMITS['quadrotor'].maximum
+MAXIMUM = VEHICLE_LIMITS['quadrotor'].maximum
 commands = st.builds(
-    Command, st.integers(0, 2**61),
-    *[st.floats(-maximum, maximum) for maximum in MAXIMUM])
-units = st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: math.hypot(*q) > 0.1).map(
-    lambda q: tuple(value / math.hypot(*q) for value in q))
+    Command, st.integers(0, 2**61), *[st.floats(-maximum, maximum) for maximum in MAXIMUM]
+)
+units = (
+    st.tuples(*[st.floats(-1, 1)] * 4)
+    .filter(lambda q: math.hypot(*q) > 0.1)
+    .map(lambda q: tuple(value / math.hypot(*q) for value in q))
+)
 near = st.tuples(*[st.floats(-50, 50)] * 3)
 states = st.builds(VehicleState, st.integers(0, 2**61), near, units, near, near)
-NEEDY = [name for name in ADAPTERS if make_adapter(name).needs_state]
+NEEDY = [name for name in ADAPTERS if make_adapter(name).needs_odometry]
 
 
 def numbers(setpoint):
@@ -30,8 +33,13 @@ def numbers(setpoint):
 
 
 def facing(yaw, height=2.0):
-    return VehicleState(0, (0.0, 0.0, height), (math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)),
-                        (0.0,) * 3, (0.0,) * 3)
+    return VehicleState(
+        0,
+        (0.0, 0.0, height),
+        (math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)),
+        (0.0,) * 3,
+        (0.0,) * 3,
+    )
 
 
 @pytest.mark.parametrize('name', ADAPTERS)
@@ -43,10 +51,16 @@ def test_whatever_the_guard_lets_through_stays_finite_and_keeps_its_stamp(name, 
 
 
 @pytest.mark.parametrize('name', NEEDY)
-@pytest.mark.parametrize('state', [
-    None,
-    facing(0.0)._replace(orientation_wxyz=(math.nan, 0, 0, 0), position_enu_m=(0, 0, math.nan)),
-    facing(0.0)._replace(orientation_wxyz=(0.0, 0.0, 0.0, 0.0), position_enu_m=(0, 0, math.inf))])
+@pytest.mark.parametrize(
+    'state',
+    [
+        None,
+        facing(0.0)._replace(orientation_wxyz=(math.nan, 0, 0, 0), position_enu_m=(0, 0, math.nan)),
+        facing(0.0)._replace(
+            orientation_wxyz=(0.0, 0.0, 0.0, 0.0), position_enu_m=(0, 0, math.inf)
+        ),
+    ],
+)
 def test_without_usable_odometry_nothing_is_made(name, state):
     with pytest.raises(ObservationError, match=r'odom|orientation'):
         make_adapter(name).convert(Command(1, 1.0, 0.0, 0.0, 0.0), state)
@@ -62,7 +76,8 @@ def test_world_velocities_keep_speed_climb_and_turn(command, state):
     assert up == command.up_m_s
     assert enu.yaw_rate_rad_s == command.yaw_rate_rad_s == -ned.yaw_rate_rad_s
     assert math.hypot(east, north) == pytest.approx(
-        math.hypot(command.forward_m_s, command.left_m_s), abs=1e-9)
+        math.hypot(command.forward_m_s, command.left_m_s), abs=1e-9
+    )
 
 
 @given(commands, states)
@@ -75,7 +90,8 @@ def test_gazebo_gets_the_same_velocity_along_the_tilted_axes(command, state):
 
 def test_gazebo_is_told_to_climb_along_a_nose_that_points_down():
     pitched = facing(0.0)._replace(
-        orientation_wxyz=(math.cos(0.1), 0.0, math.sin(0.1), 0.0))  # 0.2 rad, nose down.
+        orientation_wxyz=(math.cos(0.1), 0.0, math.sin(0.1), 0.0)
+    )  # 0.2 rad, nose down.
     body = make_adapter('gazebo').convert(Command(1, 2.0, 0.0, 0.0, 0.0), pitched)
     assert body.values[:3] == pytest.approx((2.0 * math.cos(0.2), 0.0, 2.0 * math.sin(0.2)))
 
@@ -95,10 +111,12 @@ def test_forward_is_where_the_nose_is():
 
 @given(commands, states, st.floats(0.1, 0.9))
 def test_thrust_is_a_share_and_attitude_the_same_in_both_conventions(command, state, hover):
-    target = make_adapter('px4_attitude', VehicleSettings(hover_thrust=hover)).convert(
-        command, state)
-    other = make_adapter('mavlink_attitude', VehicleSettings(hover_thrust=hover)).convert(
-        command, state)
+    target = make_adapter('px4_attitude', AdapterSettings(hover_thrust=hover)).convert(
+        command, state
+    )
+    other = make_adapter('mavlink_attitude', AdapterSettings(hover_thrust=hover)).convert(
+        command, state
+    )
     assert target == other and 0.0 <= target.thrust <= 1.0
     plain = make_adapter('attitude_thrust').convert(command, state)
     assert target.orientation_wxyz == plain.orientation_wxyz
@@ -106,8 +124,9 @@ def test_thrust_is_a_share_and_attitude_the_same_in_both_conventions(command, st
 
 
 def test_hovering_takes_the_hover_thrust_and_no_tilt():
-    target = make_adapter('mavros_attitude', VehicleSettings(hover_thrust=0.4)).convert(
-        Command(1, 0.0, 0.0, 0.0, 0.0), facing(math.pi / 2))
+    target = make_adapter('mavros_attitude', AdapterSettings(hover_thrust=0.4)).convert(
+        Command(1, 0.0, 0.0, 0.0, 0.0), facing(math.pi / 2)
+    )
     assert target.thrust == pytest.approx(0.4)
     # Level and facing north: for an autopilot no rotation at all.
     assert target.orientation_frd_ned_wxyz == pytest.approx((1, 0, 0, 0), abs=1e-9)
@@ -115,10 +134,11 @@ def test_hovering_takes_the_hover_thrust_and_no_tilt():
 
 @given(st.floats(0.5, 2.5), st.floats(-1.0, 1.0), st.booleans())
 def test_a_car_turns_as_fast_as_it_was_told(speed, yaw_rate, reverse):
-    settings = VehicleSettings(wheelbase_m=0.3, most_steering_rad=1.0, least_speed_m_s=0.5)
+    settings = AdapterSettings(wheelbase_m=0.3, max_steering_angle_rad=1.0, min_speed_m_s=0.5)
     forward = -speed if reverse else speed
     setpoint = make_adapter('ackermann', settings).convert(
-        Command(1, forward, 0.0, 0.0, yaw_rate), None)
+        Command(1, forward, 0.0, 0.0, yaw_rate), None
+    )
     assert setpoint.speed_m_s == forward
     # Backwards the same curvature turns the other way about.
     turned = setpoint.speed_m_s * math.tan(setpoint.steering_rad) / 0.3
@@ -128,7 +148,7 @@ def test_a_car_turns_as_fast_as_it_was_told(speed, yaw_rate, reverse):
 
 @given(commands)
 def test_steering_is_bounded_and_survives_standing_still(command):
-    settings = VehicleSettings(most_steering_rad=0.42, least_speed_m_s=0.5)
+    settings = AdapterSettings(max_steering_angle_rad=0.42, min_speed_m_s=0.5)
     adapter = make_adapter('ackermann', settings)
     assert abs(adapter.convert(command, None).steering_rad) <= 0.42
     still = adapter.convert(command._replace(forward_m_s=0.0), None)
@@ -139,16 +159,27 @@ def test_steering_is_bounded_and_survives_standing_still(command):
 @given(commands, states)
 def test_a_hover_never_asks_for_the_ground(command, state):
     setpoint = make_adapter('crazyflie').convert(command, state)
-    assert setpoint.height_m >= FLOOR_M
+    assert setpoint.height_m >= MIN_HEIGHT_M
     assert (setpoint.forward_m_s, setpoint.left_m_s, setpoint.yaw_rate_rad_s) == (
-        command.forward_m_s, command.left_m_s, command.yaw_rate_rad_s)
+        command.forward_m_s,
+        command.left_m_s,
+        command.yaw_rate_rad_s,
+    )
     wanted = state.position_enu_m[2] + 0.5 * command.up_m_s
-    assert setpoint.height_m == pytest.approx(max(wanted, FLOOR_M))
+    assert setpoint.height_m == pytest.approx(max(wanted, MIN_HEIGHT_M))
 
 
-@pytest.mark.parametrize('wrong', [
-    {'hover_thrust': 1.0}, {'hover_thrust': 0.0}, {'wheelbase_m': -1.0},
-    {'most_steering_rad': 1.6}, {'least_speed_m_s': math.nan}, {'climb_lead_s': math.inf}])
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        {'hover_thrust': 1.0},
+        {'hover_thrust': 0.0},
+        {'wheelbase_m': -1.0},
+        {'max_steering_angle_rad': 1.6},
+        {'min_speed_m_s': math.nan},
+        {'climb_lookahead_s': math.inf},
+    ],
+)
 def test_settings_that_are_no_vehicle_are_refused(wrong):
     with pytest.raises(LiquidPilotError, match=next(iter(wrong))):
-        VehicleSettings(**wrong)
+        AdapterSettings(**wrong)

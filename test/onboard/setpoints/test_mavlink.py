@@ -19,7 +19,7 @@ from mavlink_peer import (
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget
-from liquid_pilot.onboard.setpoints.mavlink import SILENT_S, MavlinkLink
+from liquid_pilot.onboard.setpoints.mavlink import HEARTBEAT_TIMEOUT_S, MavlinkLink
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityNed
 
 ARDUPILOT = mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA
@@ -84,22 +84,35 @@ def test_modes_and_arming_are_watched(ends):
     link, peer = ends
     assert link.status(0.0).connected is False
     for message, mode, obeys, armed in (
-            (peer.heartbeat(PX4_POSCTL), 'POSCTL', False, False),
-            (peer.heartbeat(PX4_OFFBOARD, armed=True), 'OFFBOARD', True, True),
-            (peer.heartbeat(GUIDED, True, ARDUPILOT), 'GUIDED', True, True),
-            (peer.heartbeat(LOITER, True, ARDUPILOT), 'LOITER', False, True)):
+        (peer.heartbeat(PX4_POSCTL), 'POSCTL', False, False),
+        (peer.heartbeat(PX4_OFFBOARD, armed=True), 'OFFBOARD', True, True),
+        (peer.heartbeat(GUIDED, True, ARDUPILOT), 'GUIDED', True, True),
+        (peer.heartbeat(LOITER, True, ARDUPILOT), 'LOITER', False, True),
+    ):
         peer.send(message)
         heard(link)
         status = link.status(0.0)
         assert (status.connected, status.mode, status.obeys, status.armed) == (
-            True, mode, obeys, armed)
-    silent = link.status(SILENT_S + 0.1)
+            True,
+            mode,
+            obeys,
+            armed,
+        )
+    silent = link.status(HEARTBEAT_TIMEOUT_S + 0.1)
     assert (silent.connected, silent.obeys, silent.armed) == (False, False, False)
 
 
-@pytest.mark.parametrize(('flags', 'said'), [
-    (None, None), (7, ''), (6, 'attitude'), (1, 'velocity'), (0, 'attitude and velocity'),
-    (7 | 128, 'velocity')])
+@pytest.mark.parametrize(
+    ('flags', 'said'),
+    [
+        (None, None),
+        (7, ''),
+        (6, 'attitude'),
+        (1, 'velocity'),
+        (0, 'attitude and velocity'),
+        (7 | 128, 'velocity'),
+    ],
+)
 def test_the_estimator_has_its_say(ends, flags, said):
     link, peer = ends
     peer.send(peer.heartbeat(), *([] if flags is None else [peer.estimate(flags)]))
@@ -114,17 +127,27 @@ def test_setpoints_say_what_is_meant_and_what_is_ignored(ends):
     heard(link)
     link.send_velocity(VelocityNed(5_000_000_000, (1.0, -2.0, 0.5), -0.25))
     (sent,) = answers(peer, 'SET_POSITION_TARGET_LOCAL_NED')
-    ignored = sum(getattr(mavlink, f'POSITION_TARGET_TYPEMASK_{name}_IGNORE') for name in (
-        'X', 'Y', 'Z', 'AX', 'AY', 'AZ', 'YAW'))
+    ignored = sum(
+        getattr(mavlink, f'POSITION_TARGET_TYPEMASK_{name}_IGNORE')
+        for name in ('X', 'Y', 'Z', 'AX', 'AY', 'AZ', 'YAW')
+    )
     assert (sent.type_mask, sent.coordinate_frame, sent.time_boot_ms) == (
-        ignored, mavlink.MAV_FRAME_LOCAL_NED, 5000)
+        ignored,
+        mavlink.MAV_FRAME_LOCAL_NED,
+        5000,
+    )
     assert (sent.vx, sent.vy, sent.vz, sent.yaw_rate) == (1.0, -2.0, 0.5, -0.25)
     assert (sent.target_system, sent.get_srcComponent()) == (
-        1, mavlink.MAV_COMP_ID_ONBOARD_COMPUTER)
+        1,
+        mavlink.MAV_COMP_ID_ONBOARD_COMPUTER,
+    )
     link.send_attitude(AttitudeTarget(1, (0, 1, 0, 0), (1.0, 0.0, 0.0, 0.0), 0.5, 0.75))
     (sent,) = answers(peer, 'SET_ATTITUDE_TARGET')
-    assert sent.type_mask == mavlink.ATTITUDE_TARGET_TYPEMASK_BODY_ROLL_RATE_IGNORE \
+    assert (
+        sent.type_mask
+        == mavlink.ATTITUDE_TARGET_TYPEMASK_BODY_ROLL_RATE_IGNORE
         | mavlink.ATTITUDE_TARGET_TYPEMASK_BODY_PITCH_RATE_IGNORE
+    )
     assert (list(sent.q), sent.body_yaw_rate, sent.thrust) == ([1.0, 0.0, 0.0, 0.0], -0.5, 0.75)
     # ArduCopter stops when only some of the rates are ignored.
     peer.send(peer.heartbeat(GUIDED, True, ARDUPILOT))
@@ -136,7 +159,9 @@ def test_setpoints_say_what_is_meant_and_what_is_ignored(ends):
     link.heartbeat()
     (sent,) = answers(peer, 'HEARTBEAT')
     assert (sent.type, sent.autopilot) == (
-        mavlink.MAV_TYPE_ONBOARD_CONTROLLER, mavlink.MAV_AUTOPILOT_INVALID)
+        mavlink.MAV_TYPE_ONBOARD_CONTROLLER,
+        mavlink.MAV_AUTOPILOT_INVALID,
+    )
 
 
 def test_it_speaks_of_itself_only_to_ask_for_what_is_missing(ends):
@@ -159,8 +184,9 @@ def test_another_vehicle_and_a_ground_station_are_not_ours(ends):
     other, station = Peer(peer.address[1], system=7), Peer(peer.address[1], system=255)
     peer.send(peer.heartbeat(PX4_POSCTL))
     heard(link)
-    other.send(other.heartbeat(PX4_OFFBOARD, armed=True), other.imu(), other.attitude(),
-               other.place())
+    other.send(
+        other.heartbeat(PX4_OFFBOARD, armed=True), other.imu(), other.attitude(), other.place()
+    )
     station.send(mavlink.MAVLink_heartbeat_message(6, mavlink.MAV_AUTOPILOT_INVALID, 0, 0, 4, 3))
     got = heard(link)
     assert (got.imu, got.state) == ([], None)
@@ -175,8 +201,10 @@ def test_losses_reordering_and_noise_leave_a_true_picture(ends):
     peer.send(peer.heartbeat())
     heard(link)
     for round_ in range(30):
-        packets = [peer.pack(message) for message in (
-            peer.heartbeat(PX4_OFFBOARD), peer.imu(), peer.attitude(), peer.place())]
+        packets = [
+            peer.pack(message)
+            for message in (peer.heartbeat(PX4_OFFBOARD), peer.imu(), peer.attitude(), peer.place())
+        ]
         packets = [packet for packet in packets if rng.random() > 0.3]
         packets += [rng.randbytes(rng.randrange(1, 40)) for _ in range(2)]
         # One that is cut short, and one with a bit flipped.

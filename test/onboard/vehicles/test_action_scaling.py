@@ -7,47 +7,49 @@ from hypothesis import strategies as st
 
 from liquid_pilot.onboard.vehicles.action_scaling import (
     CURVATURE,
-    LEAST_SPEED_M_S,
-    STEERINGS,
-    Coding,
+    MIN_SPEED_M_S,
+    STEERING_MODES,
+    ActionScaling,
 )
 
 SCALE = (8.0, 1.0, 0.5, 0.2)
 outputs = st.lists(st.floats(-2.0, 2.0, width=32), min_size=4, max_size=4)
 
 
-@pytest.mark.parametrize('steering', STEERINGS)
+@pytest.mark.parametrize('steering', STEERING_MODES)
 @given(outputs)
 def test_what_a_pilot_learns_is_what_it_then_commands(steering, values):
-    coding = Coding(SCALE, steering)
+    coding = ActionScaling(SCALE, steering)
     command = np.float32([coding.command(values)])
     np.testing.assert_allclose(coding.outputs(command)[0], values, rtol=1e-4, atol=1e-5)
 
 
 @given(outputs)
 def test_a_yaw_rate_is_the_scaled_output_to_the_last_bit(values):
-    command = Coding(SCALE).command(values)
+    command = ActionScaling(SCALE).command(values)
     assert command == tuple(value * scale for value, scale in zip(values, SCALE, strict=True))
 
 
 def test_a_curvature_is_a_yaw_rate_by_speed_and_survives_standing_still():
-    coding = Coding((10.0, 1.0, 1.0, 0.1), CURVATURE)
+    coding = ActionScaling((10.0, 1.0, 1.0, 0.1), CURVATURE)
     assert coding.command([0.6, 0.0, 0.0, 0.5]) == pytest.approx((6.0, 0.0, 0.0, 0.3))
-    assert coding.command([0.0, 0.0, 0.0, 0.5])[3] == pytest.approx(0.05 * LEAST_SPEED_M_S)
+    assert coding.command([0.0, 0.0, 0.0, 0.5])[3] == pytest.approx(0.05 * MIN_SPEED_M_S)
     # In reverse the same wheel angle turns the car the other way; the sign is the curvature's.
     assert coding.command([-0.6, 0.0, 0.0, 0.5])[3] == pytest.approx(0.3)
 
 
 @given(outputs, st.floats(0.0, 1.0))
 def test_caution_slows_down_and_keeps_a_cars_path(values, trust):
-    yaw, car = (Coding(SCALE, steering).command(values, trust) for steering in STEERINGS)
+    yaw, car = (
+        ActionScaling(SCALE, steering).command(values, trust) for steering in STEERING_MODES
+    )
     assert yaw == pytest.approx([trust * value * s for value, s in zip(values, SCALE, strict=True)])
     assert car[:3] == pytest.approx(yaw[:3])
-    curvature = car[3] / max(abs(car[0]), LEAST_SPEED_M_S)
+    curvature = car[3] / max(abs(car[0]), MIN_SPEED_M_S)
     assert curvature == pytest.approx(values[3] * SCALE[3], abs=1e-9)
 
 
 def test_learning_leaves_the_commands_as_they_were():
     commands = np.float32([[4.0, 0.0, 0.0, 0.4]])
-    Coding(SCALE, CURVATURE).outputs(commands)
+    ActionScaling(SCALE, CURVATURE).outputs(commands)
     assert commands[0, 3] == np.float32(0.4)

@@ -7,23 +7,32 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statistics_makers import familiar
+from statistics_makers import make_statistics
 
 from liquid_pilot.interfaces import Command, ImageBuffer, ImuSample, Observation
-from liquid_pilot.onboard.adaptation.frontend import FrontSettings
-from liquid_pilot.onboard.adaptation.time_scales import CORE_RANGE, CoreScales, TimeScales
+from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, CoreScales, TimeScales
 from liquid_pilot.onboard.inference.engine import Engine
-from liquid_pilot.onboard.vehicles.action_scaling import curvature_of, yaw_rate_of
+from liquid_pilot.onboard.vehicles.action_scaling import (
+    curvature_to_yaw_rate,
+    yaw_rate_to_curvature,
+)
 from liquid_pilot.onboard.vehicles.car_model import BUGGY
-from liquid_pilot.onboard.vehicles.friction_estimator import SHARES, Grip, GripSettings
-from liquid_pilot.onboard.vehicles.registry import class_of
+from liquid_pilot.onboard.vehicles.friction_estimator import (
+    FRICTION_RATIOS,
+    FrictionEstimator,
+    FrictionEstimatorSettings,
+)
+from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.mujoco.rendering import mujoco
 from liquid_pilot.simulation.vehicles.rover import Rover
 
-LIMITS = class_of('rover').limits
-WORLD = ('<mujoco><compiler angle="radian"/><option timestep="0.005" integrator="implicitfast"/>'
-         '<default><default class="visual"><geom contype="0" conaffinity="0" mass="0"/></default>'
-         '</default><worldbody>{0}</worldbody><sensor>{2}</sensor></mujoco>')
+LIMITS = get_vehicle('rover').limits
+WORLD = (
+    '<mujoco><compiler angle="radian"/><option timestep="0.005" integrator="implicitfast"/>'
+    '<default><default class="visual"><geom contype="0" conaffinity="0" mass="0"/></default>'
+    '</default><worldbody>{0}</worldbody><sensor>{2}</sensor></mujoco>'
+)
 
 
 def slalom(time_s):
@@ -37,7 +46,7 @@ def drive(grip_at, seconds, handling=BUGGY):
     model = mujoco.MjModel.from_xml_string(WORLD.format(*rover.mjcf(0.9)))
     data = mujoco.MjData(model)
     rover.place(data, (0.0, 0.0, 0.0), 0.0)
-    grip = Grip(handling, LIMITS)
+    grip = FrictionEstimator(handling, LIMITS)
     state, samples, rows = grip.initial_state(), [], []
     command = Command(0, 0.0, 0.0, 0.0, 0.0)
     for step in range(round(seconds / 0.005)):
@@ -49,7 +58,7 @@ def drive(grip_at, seconds, handling=BUGGY):
         if step % 10 == 0:
             speed, curvature = slalom(time_s)
             state, samples = grip.see(state, samples), []
-            values = (speed, 0.0, 0.0, yaw_rate_of(curvature, speed))
+            values = (speed, 0.0, 0.0, curvature_to_yaw_rate(curvature, speed))
             state = grip.told(state, grip.govern(state, values), 0.05)
             command = Command(stamp_ns, *state.flown)
             rows.append((state.share, vehicle.velocity_flu_m_s[0]))
@@ -79,8 +88,9 @@ def test_the_speed_goes_by_the_root_of_the_grip():
 
 
 def test_another_inertia_than_it_knows_is_not_taken_for_ice():
-    heavy = replace(BUGGY, mass_kg=1.2 * BUGGY.mass_kg,
-                    yaw_inertia_kg_m2=1.2 * BUGGY.yaw_inertia_kg_m2)
+    heavy = replace(
+        BUGGY, mass_kg=1.2 * BUGGY.mass_kg, yaw_inertia_kg_m2=1.2 * BUGGY.yaw_inertia_kg_m2
+    )
     assert drive(lambda time_s: 1.0, 8.0, handling=heavy)[60:, 0].mean() > 0.9
 
 
@@ -89,41 +99,53 @@ SPEEDS = st.floats(-20.0, 20.0)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.integers(-10**9, 10**10), NUMBERS, NUMBERS), max_size=6),
-       st.lists(st.tuples(SPEEDS, SPEEDS), min_size=1, max_size=3))
+@given(
+    st.lists(st.tuples(st.integers(-(10**9), 10**10), NUMBERS, NUMBERS), max_size=6),
+    st.lists(st.tuples(SPEEDS, SPEEDS), min_size=1, max_size=3),
+)
 def test_whatever_comes_the_command_is_finite_and_no_faster(samples, commands):
-    grip = Grip(BUGGY, LIMITS)
+    grip = FrictionEstimator(BUGGY, LIMITS)
     state = grip.initial_state()
     for forward, yaw_rate in commands:
-        state = grip.see(state, [
-            ImuSample(stamp, (0.0, 0.0, turn), (0.0, side, 9.8)) for stamp, turn, side in samples])
-        assert min(SHARES) - 1e-9 <= state.share <= 1.0
+        state = grip.see(
+            state,
+            [ImuSample(stamp, (0.0, 0.0, turn), (0.0, side, 9.8)) for stamp, turn, side in samples],
+        )
+        assert min(FRICTION_RATIOS) - 1e-9 <= state.share <= 1.0
         given_values = (forward, 0.1, -0.1, yaw_rate)
         values = grip.govern(state, given_values)
         state = grip.told(state, values, 0.05)
         assert np.isfinite([*values, *state.flown]).all()
         assert abs(values[0]) <= abs(forward)
         assert values[1:3] == given_values[1:3]
-        assert curvature_of(values[3], values[0]) == pytest.approx(
-            curvature_of(yaw_rate, forward))
+        assert yaw_rate_to_curvature(values[3], values[0]) == pytest.approx(
+            yaw_rate_to_curvature(yaw_rate, forward)
+        )
 
 
 def test_brakes_leave_the_tyres_something_to_turn_by():
-    grip = Grip(BUGGY, LIMITS, GripSettings(brake_share=0.25))
+    grip = FrictionEstimator(BUGGY, LIMITS, FrictionEstimatorSettings(max_brake_fraction=0.25))
     ice = grip.initial_state()._replace(
-        speed_m_s=8.0, evidence=np.array([*[-50.0] * (len(SHARES) - 1), 0.0]))
+        speed_m_s=8.0, evidence=np.array([*[-50.0] * (len(FRICTION_RATIOS) - 1), 0.0])
+    )
     forward, *_ = grip.govern(ice, (8.0, 0.0, 0.0, 0.0))
-    push = BUGGY.push_m_s2(forward, 8.0)
+    push = BUGGY.commanded_acceleration_m_s2(forward, 8.0)
     assert push == pytest.approx(-0.25 * 0.3 * BUGGY.friction * 9.80665)
 
 
 def test_old_samples_change_nothing_and_after_a_gap_the_grip_is_remembered():
-    grip = Grip(BUGGY, LIMITS)
+    grip = FrictionEstimator(BUGGY, LIMITS)
     wet = grip.initial_state()._replace(
-        evidence=np.array([-8.0, -8.0, -8.0, -8.0, 0.0, -8.0, -8.0]), flown=(5.0, 0.0, 0.0, 0.0))
+        evidence=np.array([-8.0, -8.0, -8.0, -8.0, 0.0, -8.0, -8.0]), flown=(5.0, 0.0, 0.0, 0.0)
+    )
     state = grip.see(wet, [ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8))])
-    again = grip.see(state, [ImuSample(10**9, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8)),
-                             ImuSample(9 * 10**8, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8))])
+    again = grip.see(
+        state,
+        [
+            ImuSample(10**9, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8)),
+            ImuSample(9 * 10**8, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8)),
+        ],
+    )
     assert again == state
     later = grip.see(state, [ImuSample(5 * 10**9, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8))])
     assert later.share == pytest.approx(state.share)
@@ -132,16 +154,23 @@ def test_old_samples_change_nothing_and_after_a_gap_the_grip_is_remembered():
 
 @pytest.fixture(scope='module')
 def rover(make_pilot):
-    made = make_pilot(vehicle='rover', steering='curvature', limits=LIMITS,
-                      command_scale=(8.0, 1.0, 1.0, 0.12))
+    made = make_pilot(
+        vehicle='rover', steering='curvature', limits=LIMITS, command_scale=(8.0, 1.0, 1.0, 0.12)
+    )
     neurons = made.parameters.cm.size
-    return replace(made, familiar=familiar(made.specification.features, neurons))
+    return replace(made, training_statistics=make_statistics(made.specification.features, neurons))
 
 
 @pytest.mark.parametrize('govern', [True, False])
 def test_an_adapting_car_slows_down_on_ice_and_keeps_its_path(rover, govern):
-    quiet = FrontSettings(photometric=False, receptors=False, hold_frames=False,
-                          stretch_core=False, caution=False, govern=govern)
+    quiet = FrontendSettings(
+        photometric=False,
+        receptors=False,
+        reject_novel_frames=False,
+        slow_core_on_novelty=False,
+        slowdown_on_blindness=False,
+        govern=govern,
+    )
     image = ImageBuffer(bytes(128 * 72 * 3), 128, 72, 384, 'rgb8')
     seen = Observation(10**9, image, (ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8)),))
     plain, engine = Engine(rover), Engine(rover, front=quiet)
@@ -151,16 +180,24 @@ def test_an_adapting_car_slows_down_on_ice_and_keeps_its_path(rover, govern):
     if not govern:
         assert tick.command == expected
         return
-    ice = tick.state.grip._replace(evidence=np.array([*[-50.0] * (len(SHARES) - 1), 0.0]))
+    ice = tick.state.grip._replace(evidence=np.array([*[-50.0] * (len(FRICTION_RATIOS) - 1), 0.0]))
     slow = engine.tick(engine.initial_state()._replace(grip=ice), seen).command
     assert slow.forward_m_s == pytest.approx(math.sqrt(0.3) * expected.forward_m_s)
-    assert curvature_of(slow.yaw_rate_rad_s, slow.forward_m_s) == pytest.approx(
-        curvature_of(expected.yaw_rate_rad_s, expected.forward_m_s))
+    assert yaw_rate_to_curvature(slow.yaw_rate_rad_s, slow.forward_m_s) == pytest.approx(
+        yaw_rate_to_curvature(expected.yaw_rate_rad_s, expected.forward_m_s)
+    )
 
 
 def test_a_core_leaks_more_on_ice(rover):
-    quiet = FrontSettings(photometric=False, receptors=False, hold_frames=False,
-                          stretch_core=False, caution=False, govern=False, leak_by_grip=0.5)
+    quiet = FrontendSettings(
+        photometric=False,
+        receptors=False,
+        reject_novel_frames=False,
+        slow_core_on_novelty=False,
+        slowdown_on_blindness=False,
+        govern=False,
+        leak_friction_exponent=0.5,
+    )
     image = ImageBuffer(bytes(128 * 72 * 3), 128, 72, 384, 'rgb8')
     seen = Observation(10**9, image, (ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8)),))
     plain, engine = Engine(rover), Engine(rover, front=quiet)
@@ -168,19 +205,28 @@ def test_a_core_leaks_more_on_ice(rover):
     # While nothing tells, dry is as likely as training has it.
     usual = 0.5 * -math.log(dry.state.grip.share)
     neurons = engine.scalable_neurons
-    scales = [TimeScales(core=CoreScales(np.zeros(neurons, np.float32),
-                                         np.full(neurons, leak, np.float32)))
-              for leak in (usual, 0.5 * -math.log(0.3), 0.25)]
+    scales = [
+        TimeScales(
+            core=CoreScales(np.zeros(neurons, np.float32), np.full(neurons, leak, np.float32))
+        )
+        for leak in (usual, 0.5 * -math.log(0.3), 0.25)
+    ]
     assert dry.command == plain.tick(plain.initial_state(), seen, scales[0]).command
-    ice = dry.state.grip._replace(evidence=np.array([*[-50.0] * (len(SHARES) - 1), 0.0]))
+    ice = dry.state.grip._replace(evidence=np.array([*[-50.0] * (len(FRICTION_RATIOS) - 1), 0.0]))
     on_ice = engine.initial_state()._replace(grip=ice)
     slow = engine.tick(on_ice, seen)
     assert slow.command == plain.tick(plain.initial_state(), seen, scales[1]).command
     assert slow.command != dry.command
     assert (engine.time_constants(slow) < engine.time_constants(dry)).all()
     # It is added to what the learner proposes, and bounded.
-    engine.front.configure(replace(quiet, leak_by_grip=9.0))
-    both = TimeScales(core=CoreScales(np.zeros(neurons, np.float32),
-                                      np.full(neurons, 0.25 + CORE_RANGE[1], np.float32)))
-    assert engine.tick(on_ice, seen, scales[2]).command == \
-        plain.tick(plain.initial_state(), seen, both).command
+    engine.front.configure(replace(quiet, leak_friction_exponent=9.0))
+    both = TimeScales(
+        core=CoreScales(
+            np.zeros(neurons, np.float32),
+            np.full(neurons, 0.25 + CORE_LOG_SCALE_RANGE[1], np.float32),
+        )
+    )
+    assert (
+        engine.tick(on_ice, seen, scales[2]).command
+        == plain.tick(plain.initial_state(), seen, both).command
+    )

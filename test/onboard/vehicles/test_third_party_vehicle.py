@@ -14,8 +14,18 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / 'docs' / 'vehicles.md').read_text()
-SMALL = ('--set', 'encoder_epochs=1', '--set', 'core_epochs=1', '--set', 'joint_steps=0',
-         '--threads', '1', '--workers', '1')
+SMALL = (
+    '--set',
+    'encoder_epochs=1',
+    '--set',
+    'core_epochs=1',
+    '--set',
+    'joint_steps=0',
+    '--threads',
+    '1',
+    '--workers',
+    '1',
+)
 
 
 def block(first):
@@ -32,18 +42,28 @@ def package(folder, source, name='wagon', module='my_robots'):
     about.mkdir()
     (about / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n')
     (about / 'entry_points.txt').write_text(
-        f'[liquid_pilot.vehicles]\n{name} = {module}.wagon:VEHICLE\n' + (
-            f'[liquid_pilot.tasks]\n{name} = {module}.wagon:task\n' if 'def task' in source else ''))
-    return {**os.environ, 'PYTHONPATH': os.pathsep.join([str(folder), str(ROOT)]),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'OMP_NUM_THREADS': '1',
-            'ROS_DOMAIN_ID': str(20 + (os.getpid() + 7) % 80)}
+        f'[liquid_pilot.vehicles]\n{name} = {module}.wagon:VEHICLE\n'
+        + (f'[liquid_pilot.tasks]\n{name} = {module}.wagon:task\n' if 'def task' in source else '')
+    )
+    return {
+        **os.environ,
+        'PYTHONPATH': os.pathsep.join([str(folder), str(ROOT)]),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'OMP_NUM_THREADS': '1',
+        'ROS_DOMAIN_ID': str(20 + (os.getpid() + 7) % 80),
+    }
 
 
 def run(environment, *words):
     process = subprocess.Popen(
-        [sys.executable, '-m', 'liquid_pilot.cli', *map(str, words)], env=environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True)
+        [sys.executable, '-m', 'liquid_pilot.cli', *map(str, words)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
         said = process.communicate(timeout=300)[0]
     finally:
@@ -57,28 +77,71 @@ def test_the_wagon_of_the_page_is_shown_trained_judged_and_driven(tmp_path):
     environment = package(tmp_path / 'installed', block('from dataclasses'))
     demonstrations, out = tmp_path / 'demonstrations', tmp_path / 'trained'
     # Disturbed so much that it soon leaves the road.
-    code, said = run(environment, 'demonstrate', '--vehicle', 'wagon', '--out', demonstrations,
-                     '--episodes', 3, '--disturbance', 9, '--workers', 1)
+    code, said = run(
+        environment,
+        'demonstrate',
+        '--vehicle',
+        'wagon',
+        '--out',
+        demonstrations,
+        '--episodes',
+        3,
+        '--disturbance',
+        9,
+        '--workers',
+        1,
+    )
     assert code == 0, said
     config = tmp_path / 'wagon.yaml'
     config.write_text(block('name: road-wagon'))
     assert yaml.safe_load(config.read_text())['vehicle'] == 'wagon'
-    code, said = run(environment, 'train', '--demonstrations', demonstrations, '--config', config,
-                     '--out', out, *SMALL)
+    code, said = run(
+        environment,
+        'train',
+        '--demonstrations',
+        demonstrations,
+        '--config',
+        config,
+        '--out',
+        out,
+        *SMALL,
+    )
     assert code == 0, said
     pilot = out / 'pilot'
     description = json.loads((pilot / 'pilot.json').read_text())
     assert description['vehicle'] == 'wagon' and description['steering'] == 'curvature'
     assert description['limits']['maximum'] == [5.0, 0.0, 0.0, 2.0]
-    code, said = run(environment, 'evaluate', pilot, '--missions', 1, '--workers', 1,
-                     '--out', tmp_path / 'judged')
+    code, said = run(
+        environment,
+        'evaluate',
+        pilot,
+        '--missions',
+        1,
+        '--workers',
+        1,
+        '--out',
+        tmp_path / 'judged',
+    )
     assert code == 0, said
     parameters = tmp_path / 'fly.yaml'
     parameters.write_text('/**/simulator:\n  ros__parameters:\n    time_limit_s: 2.0\n')
     # Three episodes are no statistics to adapt by: everything surprises it, and it slows down.
-    code, said = run(environment, 'fly', '--vehicle', 'wagon', '--pilot', pilot, '--missions', 1,
-                     '--no-adapt', '--headless', '--params-file', parameters,
-                     '--out', tmp_path / 'flown')
+    code, said = run(
+        environment,
+        'fly',
+        '--vehicle',
+        'wagon',
+        '--pilot',
+        pilot,
+        '--missions',
+        1,
+        '--no-adapt',
+        '--headless',
+        '--params-file',
+        parameters,
+        '--out',
+        tmp_path / 'flown',
+    )
     assert code == 0, said
     report = json.loads((tmp_path / 'flown' / 'report.json').read_text())
     assert report['run']['vehicle'] == 'wagon'
@@ -86,19 +149,29 @@ def test_the_wagon_of_the_page_is_shown_trained_judged_and_driven(tmp_path):
     assert 0.5 < report['missions'][0]['distance_flown_m'] < 4.5
 
 
-LIST = ('import warnings; warnings.simplefilter("always")\n'
-        'from liquid_pilot.onboard.vehicles.registry import CLASSES; print(sorted(CLASSES))')
+LIST = (
+    'import warnings; warnings.simplefilter("always")\n'
+    'from liquid_pilot.onboard.vehicles.registry import VEHICLES; print(sorted(VEHICLES))'
+)
 
 
-@pytest.mark.parametrize(('name', 'source', 'words'), [
-    ('wagon', 'VEHICLE = 3', "'wagon' is left out: my_robots.wagon:VEHICLE is not an object that"),
-    ('wagon', 'import nothing_of_this_name', "'wagon' is left out: No module named"),
-    ('rover', 'VEHICLE = 3', "'rover' is left out: there is a vehicle of this name already")])
-def test_a_vehicle_that_cannot_be_loaded_is_left_out_with_a_warning(
-        name, source, words, tmp_path):
+@pytest.mark.parametrize(
+    ('name', 'source', 'words'),
+    [
+        (
+            'wagon',
+            'VEHICLE = 3',
+            "'wagon' is left out: my_robots.wagon:VEHICLE is not an object that",
+        ),
+        ('wagon', 'import nothing_of_this_name', "'wagon' is left out: No module named"),
+        ('rover', 'VEHICLE = 3', "'rover' is left out: there is a vehicle of this name already"),
+    ],
+)
+def test_a_vehicle_that_cannot_be_loaded_is_left_out_with_a_warning(name, source, words, tmp_path):
     environment = package(tmp_path, source, name)
-    done = subprocess.run([sys.executable, '-c', LIST], env=environment, capture_output=True,
-                          text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, '-c', LIST], env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "['quadrotor', 'rover']"
     assert done.stderr.count('UserWarning') == 1 and words in done.stderr
 
@@ -109,4 +182,5 @@ def test_a_vehicle_without_a_task_is_flown_but_not_simulated(tmp_path):
     code, said = run(environment, 'demonstrate', '--vehicle', 'wagon', '--out', tmp_path / 'out')
     assert code == 1
     assert said.splitlines()[-1].endswith(
-        "no vehicle named 'wagon' in simulation; there is: quadrotor, rover"), said
+        "no vehicle named 'wagon' in simulation; there is: quadrotor, rover"
+    ), said

@@ -15,13 +15,16 @@ def packet(seconds, position=(0.0, 0.0, 1.5), distance=10.0, contact=None):
     return SensorPacket(stamp, IMAGE, (), state, distance, contact)
 
 
-@pytest.mark.parametrize(('last', 'outcome', 'reason'), [
-    (packet(5.0, distance=1.5), 'success', 'within'),
-    (packet(5.0, distance=1.0, contact='tree_3'), 'crash', 'tree_3'),
-    (packet(5.0, (0.0, 0.0, 8.1)), 'crash', 'above'),
-    (packet(5.0, (39.0, 12.0, 1.5)), 'crash', 'area'),
-    (packet(42.0), 'timeout', '40 s'),
-])
+@pytest.mark.parametrize(
+    ('last', 'outcome', 'reason'),
+    [
+        (packet(5.0, distance=1.5), 'success', 'within'),
+        (packet(5.0, distance=1.0, contact='tree_3'), 'crash', 'tree_3'),
+        (packet(5.0, (0.0, 0.0, 8.1)), 'crash', 'above'),
+        (packet(5.0, (39.0, 12.0, 1.5)), 'crash', 'area'),
+        (packet(42.0), 'timeout', '40 s'),
+    ],
+)
 def test_how_a_mission_ends(last, outcome, reason):
     mission = Mission(1, None)
     assert mission.update(packet(2.0)) is None
@@ -35,7 +38,7 @@ def test_how_a_mission_ends(last, outcome, reason):
 
 
 def test_distance_flown_is_summed_along_the_path():
-    mission = Mission(1, None, MissionRules(arrival_m=0.5))
+    mission = Mission(1, None, MissionRules(arrival_radius_m=0.5))
     for second, x in enumerate([0.0, 1.0, 3.0, 2.0]):
         mission.update(packet(second, (x, 0.0, 1.5)))
     assert mission.result.distance_flown_m == pytest.approx(4.0)
@@ -47,8 +50,13 @@ def test_a_mission_that_is_cut_short_is_aborted():
     assert mission.result.outcome == 'aborted'
     mission.abort('the user stopped it')
     assert mission.result.to_json() == {
-        'seed': 4, 'outcome': 'aborted', 'reason': 'the user stopped it', 'duration_s': 0.0,
-        'distance_flown_m': 0.0, 'target_distance_m': 10.0}
+        'seed': 4,
+        'outcome': 'aborted',
+        'reason': 'the user stopped it',
+        'duration_s': 0.0,
+        'distance_flown_m': 0.0,
+        'target_distance_m': 10.0,
+    }
 
 
 def test_an_abort_does_not_undo_an_end():

@@ -7,8 +7,8 @@ import pytest
 
 from liquid_pilot.interfaces import Command, SensorPacket
 from liquid_pilot.simulation.base.condition import parse
-from liquid_pilot.simulation.conditions.pipeline import PICTURE
-from liquid_pilot.simulation.forest.layout import generate
+from liquid_pilot.simulation.conditions.pipeline import IMAGE_EFFECTS
+from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.simulator import Simulation
 
 SEED = 7
@@ -34,29 +34,34 @@ def pixels(packet: SensorPacket) -> np.ndarray:
 
 
 def test_the_same_seed_and_conditions_fly_the_same(simulation):
-    everything = '+'.join(f'{family}:3' for family in (
-        *PICTURE, 'wind', 'mass', 'motor', 'rate', 'dropped', 'latency'))
+    everything = '+'.join(
+        f'{family}:3'
+        for family in (*IMAGE_EFFECTS, 'wind', 'mass', 'motor', 'rate', 'dropped', 'latency')
+    )
     once, again = (fly(simulation, everything, 12) for _ in range(2))
     assert once == again
     assert fly(simulation, 'clear', 12) != once
 
 
-@pytest.mark.parametrize('family', list(PICTURE))
+@pytest.mark.parametrize('family', list(IMAGE_EFFECTS))
 def test_before_its_onset_a_flight_is_a_clear_one_to_the_bit(simulation, family):
     clear = fly(simulation, 'clear', 8)
     later = fly(simulation, f'{family}:5@0.3s', 8)
     assert later[:6] == clear[:6]
-    changed = [not np.array_equal(pixels(a), pixels(b))
-               for a, b in zip(later[6:], clear[6:], strict=True)]
+    changed = [
+        not np.array_equal(pixels(a), pixels(b)) for a, b in zip(later[6:], clear[6:], strict=True)
+    ]
     assert any(changed) or family in ('blink', 'occlusion')
     assert [packet.state for packet in later] == [packet.state for packet in clear]
 
 
-@pytest.mark.parametrize('family', sorted(set(PICTURE) - {'blink', 'occlusion'}))
+@pytest.mark.parametrize('family', sorted(set(IMAGE_EFFECTS) - {'blink', 'occlusion'}))
 def test_a_stronger_one_changes_the_picture_more(simulation, family):
     clear = pixels(fly(simulation, 'clear', 2)[-1])
-    change = [np.abs(pixels(fly(simulation, f'{family}:{severity}', 2)[-1]) - clear).mean()
-              for severity in (1, 3, 5)]
+    change = [
+        np.abs(pixels(fly(simulation, f'{family}:{severity}', 2)[-1]) - clear).mean()
+        for severity in (1, 3, 5)
+    ]
     assert 0.0 < change[0] < change[1] < change[2]
 
 
@@ -64,8 +69,9 @@ def test_a_stronger_one_changes_the_picture_more(simulation, family):
 def test_bursts_and_blanks_take_their_share_of_the_time(simulation, family, share):
     clear = fly(simulation, 'clear', 120)
     hit = fly(simulation, f'{family}={share}', 120)
-    shares = np.mean([not np.array_equal(pixels(a), pixels(b))
-                      for a, b in zip(hit, clear, strict=True)])
+    shares = np.mean(
+        [not np.array_equal(pixels(a), pixels(b)) for a, b in zip(hit, clear, strict=True)]
+    )
     assert share - 0.25 < shares < share + 0.25
 
 
@@ -116,7 +122,7 @@ def test_what_acts_on_the_vehicle_moves_it(simulation):
 
 
 def test_the_world_differs_where_it_is_asked_to(simulation):
-    usual = generate(SEED)
+    usual = generate_forest(SEED)
     simulation.reset(SEED, conditions=parse('range=10'))
     assert simulation.layout.target_distance_m == pytest.approx(usual.target_distance_m + 10.0)
     simulation.reset(SEED, conditions=parse('target:5'))

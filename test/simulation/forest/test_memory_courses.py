@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from liquid_pilot.interfaces import Command, LiquidPilotError
-from liquid_pilot.simulation.base.action_noise import Waverer
-from liquid_pilot.simulation.base.condition import COURSES, parse
+from liquid_pilot.simulation.base.action_noise import UndecidedSteering
+from liquid_pilot.simulation.base.condition import MEMORY_COURSES, parse
 from liquid_pilot.simulation.base.mission import Mission
 from liquid_pilot.simulation.base.random_streams import random_stream
-from liquid_pilot.simulation.forest.expert import Expert
-from liquid_pilot.simulation.forest.layout import ForestSettings, generate
-from liquid_pilot.simulation.forest.memory_courses import Way
+from liquid_pilot.simulation.forest.expert import ForestExpert
+from liquid_pilot.simulation.forest.layout import ForestSettings, generate_forest
+from liquid_pilot.simulation.forest.memory_courses import ForestRouteProgress
 from liquid_pilot.simulation.forest.scene import build_forest_scene
 from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.simulation.tasks.registry import layout_of
@@ -46,7 +46,7 @@ def aside(layout, place):
 def fly(simulation, seed, text, command=None):
     """Outcome, reason and packets of a flight by the expert, or by a function of it."""
     packet = simulation.reset(seed, conditions=parse(text))
-    expert, mission = Expert(simulation.layout), Mission(seed, simulation.layout)
+    expert, mission = ForestExpert(simulation.layout), Mission(seed, simulation.layout)
     packets = []
     while mission.update(packet) is None:
         packets.append((packet, red_pixels(packet)))
@@ -55,21 +55,22 @@ def fly(simulation, seed, text, command=None):
     return mission.outcome, mission.reason, packets
 
 
-@pytest.mark.parametrize('family', COURSES)
+@pytest.mark.parametrize('family', MEMORY_COURSES)
 def test_the_expert_remembers_and_arrives(simulation, family):
     for seed in range(3):
         outcome, reason, _ = fly(simulation, seed, f'{family}:{1 + 2 * seed}')
         assert outcome == 'success', (seed, reason)
 
 
-@pytest.mark.parametrize('family', COURSES)
+@pytest.mark.parametrize('family', MEMORY_COURSES)
 def test_target_and_decoy_are_mirror_images_and_either_side_is_as_likely(family):
     sides = []
     for seed in range(60):
         layout = course(seed, f'{family}:2')
         target, decoy = layout.target_enu_m, layout.course.decoy_enu_m
         assert math.dist(target[:2], layout.start_enu_m[:2]) == pytest.approx(
-            math.dist(decoy[:2], layout.start_enu_m[:2]))
+            math.dist(decoy[:2], layout.start_enu_m[:2])
+        )
         assert aside(layout, target) == pytest.approx(-aside(layout, decoy))
         assert abs(aside(layout, target)) > 2.0
         sides.append(aside(layout, target) > 0)
@@ -78,17 +79,23 @@ def test_target_and_decoy_are_mirror_images_and_either_side_is_as_likely(family)
 
 def test_forests_alone_do_not_tell_the_side():
     # What a course clears of trees it clears on both sides.
-    left = [sum(aside(layout, (tree.x_m, tree.y_m)) * aside(layout, layout.target_enu_m) > 0
-                for tree in layout.trees if not tree.backdrop)
-            for layout in (course(seed, 'two_legs:3') for seed in range(40))]
-    total = [sum(not tree.backdrop for tree in course(seed, 'two_legs:3').trees)
-             for seed in range(40)]
+    left = [
+        sum(
+            aside(layout, (tree.x_m, tree.y_m)) * aside(layout, layout.target_enu_m) > 0
+            for tree in layout.trees
+            if not tree.backdrop
+        )
+        for layout in (course(seed, 'two_legs:3') for seed in range(40))
+    ]
+    total = [
+        sum(not tree.backdrop for tree in course(seed, 'two_legs:3').trees) for seed in range(40)
+    ]
     assert abs(sum(left) / sum(total) - 0.5) < 0.05
 
 
 def test_two_legs_shows_the_target_at_the_start_and_both_chairs_behind_the_gate(simulation):
     _, _, packets = fly(simulation, 0, 'two_legs:3')
-    way, seen = Way(simulation.layout), []
+    way, seen = ForestRouteProgress(simulation.layout), []
     for packet, red in packets:
         way.update(packet.state.position_enu_m)
         shown = tuple(way.shown(packet.stamp_ns * 1e-9).values())
@@ -110,9 +117,14 @@ def test_hidden_hides_behind_hedges_for_seconds(simulation):
 
 
 def test_glimpse_is_flown_by_somebody_else_until_the_handover(simulation):
-    wild = fly(simulation, 0, 'glimpse:2',
-               lambda packet, label: Command(packet.stamp_ns, 2.0, 1.0, 0.0, 1.0)
-               if packet.stamp_ns < 2.9e9 else label)
+    wild = fly(
+        simulation,
+        0,
+        'glimpse:2',
+        lambda packet, label: (
+            Command(packet.stamp_ns, 2.0, 1.0, 0.0, 1.0) if packet.stamp_ns < 2.9e9 else label
+        ),
+    )
     assert wild[0] == 'success'
     start, before = wild[2][0][0].state, wild[2][59][0].state
     assert math.dist(start.position_enu_m, before.position_enu_m) < 0.5
@@ -131,20 +143,20 @@ def test_the_wrong_chair_ends_the_mission_and_the_gate_comes_first(simulation):
         state = packet.state._replace(position_enu_m=(*place[:2], 1.5))
         return replace(packet, state=state, target_distance_m=distance)
 
-    way = Way(layout)
+    way = ForestRouteProgress(layout)
     # Past the gate, straight to the target: there is still the gate to fly through.
-    assert way.left_m((*layout.target_enu_m[:2], 1.5)) > 1.5
-    assert mission.update(at(layout.target_enu_m, way.left_m(layout.target_enu_m))) is None
+    assert way.remaining_m((*layout.target_enu_m[:2], 1.5)) > 1.5
+    assert mission.update(at(layout.target_enu_m, way.remaining_m(layout.target_enu_m))) is None
     way.update((*layout.course.gate_enu_m, 1.5))
-    assert way.left_m((*layout.target_enu_m[:2], 1.5)) == 0.0
+    assert way.remaining_m((*layout.target_enu_m[:2], 1.5)) == 0.0
     assert mission.update(at(layout.course.decoy_enu_m, 5.0)) == 'crash'
     assert mission.reason == 'came to the wrong target'
 
 
 def test_without_a_course_nothing_is_other_than_before():
     settings = ForestSettings()
-    assert course(5, 'clear') == generate(5, settings)
-    assert 'decoy' not in build_forest_scene(generate(5)).bodies
+    assert course(5, 'clear') == generate_forest(5, settings)
+    assert 'decoy' not in build_forest_scene(generate_forest(5)).bodies
 
 
 def test_a_flight_has_one_course_and_it_cannot_begin_on_the_way():
@@ -159,23 +171,29 @@ def test_at_the_moment_of_decision_somebody_undecided_steers_for_a_while():
     label = Command(1, 1.0, 0.5, 0.1, 0.9)
     wavering = 0
     for seed in range(60):
-        waver = Waverer(random_stream(seed, 'waver'))
+        waver = UndecidedSteering(random_stream(seed, 'waver'))
         assert waver(label, False, 0.05) == label
         flown = [waver(label, True, 0.05) for _ in range(60)]
         ticks = sum(command != label for command in flown)
         assert flown[-1] == label
-        assert all(abs(command.yaw_rate_rad_s) <= 1.0 and command.up_m_s == 0.1
-                   for command in flown)
+        assert all(
+            abs(command.yaw_rate_rad_s) <= 1.0 and command.up_m_s == 0.1 for command in flown
+        )
         wavering += ticks > 0
         assert ticks == 0 or 8 <= ticks <= 33
     assert 24 <= wavering <= 48
 
 
 def test_deciding_begins_behind_the_gate_or_at_the_handover():
-    way = Way(course(0, 'two_legs:1'))
-    assert not way.deciding(100.0)
+    way = ForestRouteProgress(course(0, 'two_legs:1'))
+    assert not way.at_decision_point(100.0)
     way.update((*course(0, 'two_legs:1').course.gate_enu_m, 1.5))
-    assert way.deciding(0.0)
-    way = Way(course(0, 'glimpse:2'))
-    assert [way.deciding(time_s) for time_s in (0.0, 2.9, 3.0, 9.0)] == [False, False, True, True]
-    assert not Way(course(0, 'clear')).deciding(9.0)
+    assert way.at_decision_point(0.0)
+    way = ForestRouteProgress(course(0, 'glimpse:2'))
+    assert [way.at_decision_point(time_s) for time_s in (0.0, 2.9, 3.0, 9.0)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert not ForestRouteProgress(course(0, 'clear')).at_decision_point(9.0)

@@ -10,13 +10,13 @@ from sdf_reader import SEED, made, numbers
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.forest.layout import generate
+from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.forest.memory_courses import DECOY_BODY, TARGET_BODY
 from liquid_pilot.simulation.forest.scene import build_forest_scene
 from liquid_pilot.simulation.forest.shapes import make_chair
 from liquid_pilot.simulation.gazebo import quadrotor
 from liquid_pilot.simulation.gazebo import world as gazebo_world
-from liquid_pilot.simulation.gazebo.models import SOLID
+from liquid_pilot.simulation.gazebo.models import OBSTACLE_PREFIX
 from liquid_pilot.simulation.mujoco import mjcf
 from liquid_pilot.simulation.mujoco.rendering import mujoco
 from liquid_pilot.simulation.simulator import Simulation
@@ -54,7 +54,7 @@ def read_meshes(files):
 def extent(model, geom):
     """The lowest and the highest point of a geom that is an upright mesh."""
     first = model.mesh_vertadr[geom.dataid[0]]
-    rows = model.mesh_vert[first:first + model.mesh_vertnum[geom.dataid[0]]]
+    rows = model.mesh_vert[first : first + model.mesh_vertnum[geom.dataid[0]]]
     rotation = np.zeros(9)
     mujoco.mju_quat2Mat(rotation, geom.quat)
     heights = (rows @ rotation.reshape(3, 3).T)[:, 2] + geom.pos[2]
@@ -77,14 +77,16 @@ def test_it_is_the_forest_of_mujoco(condition):
     with Simulation() as simulation:
         simulation.reset(SEED, conditions=parse(condition))
         layout, look = simulation.layout, simulation._weather.look()
-    xml, textures = mjcf.build(build_forest_scene(layout, look), '', '', '', 0.005, (64, 36))
+    xml, textures = mjcf.build_mjcf(build_forest_scene(layout, look), '', '', '', 0.005, (64, 36))
     model = mujoco.MjModel.from_xml_string(xml, textures)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    text, files = gazebo_world.build(layout, look=look)
+    text, files = gazebo_world.build_sdf(layout, look=look)
     root, meshes = ElementTree.fromstring(text), read_meshes(files)
-    parts = {visual.get('name').removesuffix('_visual'): visual
-             for visual in root.findall(".//model[@name='solid_forest']/link/visual")}
+    parts = {
+        visual.get('name').removesuffix('_visual'): visual
+        for visual in root.findall(".//model[@name='solid_forest']/link/visual")
+    }
     named = [model.geom(k).name for k in range(model.ngeom) if model.geom(k).name]
     assert set(parts) | {'ground'} == set(named)
     for name, part in parts.items():
@@ -100,7 +102,8 @@ def test_it_is_the_forest_of_mujoco(condition):
             scale = root.find(f".//collision[@name='{name}']/geometry/mesh/scale")
             if scale is not None:
                 assert [float(word) for word in scale.text.split()] == pytest.approx(
-                    mesh[0].max(axis=0), abs=1e-4)
+                    mesh[0].max(axis=0), abs=1e-4
+                )
             continue  # Its place is its middle.
         assert pose[:3] == pytest.approx(geom.pos, abs=1e-6)
         radii = geom.size
@@ -125,12 +128,13 @@ def test_it_is_the_forest_of_mujoco(condition):
 
 
 def test_a_capsule_lies_between_its_ends():
-    legs = [part for part in make_chair(generate(SEED)).parts if part.kind == 'capsule']
+    legs = [part for part in make_chair(generate_forest(SEED)).parts if part.kind == 'capsule']
     assert len(legs) == 4
     for leg in legs:
         _, pitch, yaw = leg.rpy_rad
-        axis = np.array([math.sin(pitch) * math.cos(yaw), math.sin(pitch) * math.sin(yaw),
-                         math.cos(pitch)])
+        axis = np.array(
+            [math.sin(pitch) * math.cos(yaw), math.sin(pitch) * math.sin(yaw), math.cos(pitch)]
+        )
         ends = [np.array(leg.position_m) + sign * leg.size[1] * axis for sign in (-1, 1)]
         assert np.concatenate(ends) == pytest.approx(leg.ends_m, abs=1e-9)
 
@@ -141,9 +145,11 @@ def test_the_camera_is_the_one_that_pilots_are_trained_with(world):
     width, height = (int(camera.findtext(f'image/{name}')) for name in ('width', 'height'))
     fx = 0.5 * width / math.tan(0.5 * float(camera.findtext('horizontal_fov')))
     expected = CameraGeometry.from_vertical_fov(
-        s.camera_width, s.camera_height, s.camera_vertical_fov_rad)
+        s.camera_width, s.camera_height, s.camera_vertical_fov_rad
+    )
     assert (width, height, fx) == pytest.approx(
-        (expected.width, expected.height, expected.fx), abs=1e-5)
+        (expected.width, expected.height, expected.fx), abs=1e-5
+    )
     sensor = world[0].find(".//sensor[@type='camera']")
     assert float(sensor.findtext('update_rate')) == s.camera_rate_hz
     assert numbers(sensor, 'pose')[:3] == pytest.approx(V.camera_position_m)
@@ -152,8 +158,9 @@ def test_the_camera_is_the_one_that_pilots_are_trained_with(world):
 def test_the_vehicle_weighs_and_pushes_as_in_mujoco(world):
     model = world[0].find(f".//model[@name='{quadrotor.MODEL}']")
     assert sum(float(mass.text) for mass in model.iter('mass')) == pytest.approx(V.mass_kg)
-    motors = [plugin for plugin in model.iter('plugin')
-              if plugin.get('name').endswith('MotorModel')]
+    motors = [
+        plugin for plugin in model.iter('plugin') if plugin.get('name').endswith('MotorModel')
+    ]
     assert len(motors) == len(ROTORS)
     for motor in motors:
         fastest = float(motor.findtext('maxRotVelocity'))
@@ -171,7 +178,7 @@ def test_the_vehicle_weighs_and_pushes_as_in_mujoco(world):
 
 
 def test_it_starts_where_the_forest_says(world):
-    layout = generate(SEED)
+    layout = generate_forest(SEED)
     pose = numbers(world[0].find(f".//model[@name='{quadrotor.MODEL}']"), 'pose')
     assert pose == pytest.approx([*layout.start_enu_m, 0.0, 0.0, layout.start_yaw_rad], abs=1e-6)
 
@@ -179,7 +186,7 @@ def test_it_starts_where_the_forest_says(world):
 def test_what_can_be_touched_is_told_by_its_name(world):
     root, _ = world
     for model in root.iter('model'):
-        solid = model.get('name').startswith(SOLID)
+        solid = model.get('name').startswith(OBSTACLE_PREFIX)
         touchable = model.find('link/collision') is not None
         assert solid == (touchable and model.get('name') != quadrotor.MODEL)
-    assert root.findtext('.//plugin/target') == SOLID
+    assert root.findtext('.//plugin/target') == OBSTACLE_PREFIX

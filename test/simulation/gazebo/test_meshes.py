@@ -12,8 +12,10 @@ def shape(kind, size):
 
 
 SOLIDS = {
-    'cylinder': ((0.3, 2.0), [0.3, 0.3, 2.0]), 'ellipsoid': ((1.5, 1.0, 0.5), [1.5, 1.0, 0.5]),
-    'box': ((2.0, 0.2, 0.8), [2.0, 0.2, 0.8])}
+    'cylinder': ((0.3, 2.0), [0.3, 0.3, 2.0]),
+    'ellipsoid': ((1.5, 1.0, 0.5), [1.5, 1.0, 0.5]),
+    'box': ((2.0, 0.2, 0.8), [2.0, 0.2, 0.8]),
+}
 
 
 def triangles(surface):
@@ -34,30 +36,42 @@ def volume(surface):
 @pytest.mark.parametrize('kind', SOLIDS)
 def test_a_solid_has_the_size_that_is_asked_for(kind):
     size, half = SOLIDS[kind]
-    corners = np.array(meshes.of_shape(shape(kind, size)).vertices)
+    corners = np.array(meshes.shape_mesh(shape(kind, size)).vertices)
     assert corners.max(axis=0) == pytest.approx(half, abs=1e-9)
     assert corners.min(axis=0) == pytest.approx(-np.array(half), abs=1e-9)
 
 
 def test_a_cone_stands_on_its_base():
-    corners = np.array(meshes.of_shape(shape('cone', (2, 1))).vertices)
+    corners = np.array(meshes.shape_mesh(shape('cone', (2, 1))).vertices)
     radius, height = cone_size(2, 1)
     assert corners.max(axis=0) == pytest.approx([radius, radius, height])
     assert corners[:, 2].min() == 0.0
 
 
-@pytest.mark.parametrize(('kind', 'size', 'expected'), [
-    ('ellipsoid', (1.5, 1.0, 0.5), 4 / 3 * np.pi * 0.75), ('box', (2.0, 0.2, 0.8), 8 * 0.32),
-    ('cone', (2, 1), np.pi / 3 * cone_size(2, 1)[0] ** 2 * cone_size(2, 1)[1])])
+@pytest.mark.parametrize(
+    ('kind', 'size', 'expected'),
+    [
+        ('ellipsoid', (1.5, 1.0, 0.5), 4 / 3 * np.pi * 0.75),
+        ('box', (2.0, 0.2, 0.8), 8 * 0.32),
+        ('cone', (2, 1), np.pi / 3 * cone_size(2, 1)[0] ** 2 * cone_size(2, 1)[1]),
+    ],
+)
 def test_what_is_closed_holds_what_it_should(kind, size, expected):
     """So its faces all look outwards; an inscribed polyhedron holds a little less."""
-    assert 0.85 * expected < volume(meshes.of_shape(shape(kind, size))) <= expected * (1 + 1e-9)
+    assert 0.85 * expected < volume(meshes.shape_mesh(shape(kind, size))) <= expected * (1 + 1e-9)
 
 
-@pytest.mark.parametrize('surface', [
-    meshes.of_shape(shape('cylinder', (0.3, 2.0))), meshes.of_shape(shape('cone', (0, 0))),
-    meshes.of_shape(shape('ellipsoid', (1.0, 2.0, 0.5))), meshes.square(80.0, 10.0),
-    meshes.of_shape(shape('box', (1.0, 2.0, 3.0))), meshes.ball((95.0,) * 3, 8, 4, inside=True)])
+@pytest.mark.parametrize(
+    'surface',
+    [
+        meshes.shape_mesh(shape('cylinder', (0.3, 2.0))),
+        meshes.shape_mesh(shape('cone', (0, 0))),
+        meshes.shape_mesh(shape('ellipsoid', (1.0, 2.0, 0.5))),
+        meshes.square_mesh(80.0, 10.0),
+        meshes.shape_mesh(shape('box', (1.0, 2.0, 3.0))),
+        meshes.ellipsoid_mesh((95.0,) * 3, 8, 4, inside=True),
+    ],
+)
 def test_faces_look_where_their_normals_do(surface):
     assert len(surface.vertices) == len(surface.places) == len(surface.normals)
     for triangle in triangles(surface):
@@ -69,17 +83,20 @@ def test_faces_look_where_their_normals_do(surface):
 
 
 def test_the_dome_is_seen_from_inside():
-    assert volume(meshes.ball((1.0,) * 3, 8, 4, inside=True)) < 0.0
+    assert volume(meshes.ellipsoid_mesh((1.0,) * 3, 8, 4, inside=True)) < 0.0
 
 
 def test_equal_rows_of_a_file_are_written_once():
-    objects = meshes.Objects('some')
+    objects = meshes.ObjWriter('some')
     for name, half in (('one', 1.0), ('two', 1.0), ('three', 2.0)):
-        objects.add(name, meshes.square(half, 1.0), (0.5, 0.25, 1.0), 'ground.png')
+        objects.add(name, meshes.square_mesh(half, 1.0), (0.5, 0.25, 1.0), 'ground.png')
     files = objects.files()
     lines = files['some.obj'].decode().splitlines()
     assert lines[0] == 'mtllib some.mtl'
     assert [line for line in lines if line.startswith('f ')] == [
-        'f 1/1/1 2/2/1 3/3/1 4/4/1', 'f 1/1/1 2/2/1 3/3/1 4/4/1', 'f 5/1/1 6/2/1 7/3/1 8/4/1']
+        'f 1/1/1 2/2/1 3/3/1 4/4/1',
+        'f 1/1/1 2/2/1 3/3/1 4/4/1',
+        'f 5/1/1 6/2/1 7/3/1 8/4/1',
+    ]
     assert len([line for line in lines if line.startswith('v ')]) == 8
     assert 'newmtl two\nKa 0.500 0.250 1.000\nKd 0.500 0.250 1.000' in files['some.mtl'].decode()

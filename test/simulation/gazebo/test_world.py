@@ -7,7 +7,7 @@ import pytest
 from sdf_reader import SEED, made
 
 from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.forest.layout import generate
+from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.gazebo import world
 from liquid_pilot.simulation.tasks.registry import layout_of
 
@@ -22,24 +22,36 @@ ALLOWED = {
     'link': {'pose', 'inertial', 'collision', 'visual', 'sensor'},
     'inertial': {'mass', 'inertia'},
     'inertia': {'ixx', 'iyy', 'izz', 'ixy', 'ixz', 'iyz'},
-    'collision': {'pose', 'geometry', 'surface'}, 'surface': {'friction'},
-    'friction': {'ode'}, 'ode': {'mu', 'mu2'},
+    'collision': {'pose', 'geometry', 'surface'},
+    'surface': {'friction'},
+    'friction': {'ode'},
+    'ode': {'mu', 'mu2'},
     'visual': {'pose', 'geometry', 'material', 'cast_shadows'},
     'geometry': {'box', 'cylinder', 'capsule', 'ellipsoid', 'plane', 'mesh'},
-    'box': {'size'}, 'cylinder': {'radius', 'length'}, 'capsule': {'radius', 'length'},
-    'ellipsoid': {'radii'}, 'plane': {'normal', 'size'}, 'mesh': {'uri', 'submesh', 'scale'},
+    'box': {'size'},
+    'cylinder': {'radius', 'length'},
+    'capsule': {'radius', 'length'},
+    'ellipsoid': {'radii'},
+    'plane': {'normal', 'size'},
+    'mesh': {'uri', 'submesh', 'scale'},
     'submesh': {'name'},
     'material': {'ambient', 'diffuse', 'specular', 'emissive', 'double_sided', 'pbr'},
-    'pbr': {'metal'}, 'metal': {'albedo_map', 'roughness', 'metalness', 'emissive_map'},
+    'pbr': {'metal'},
+    'metal': {'albedo_map', 'roughness', 'metalness', 'emissive_map'},
     'sensor': {'pose', 'update_rate', 'topic', 'camera', 'imu', 'contact'},
     'contact': {'collision'},
     'camera': {'camera_info_topic', 'horizontal_fov', 'image', 'clip', 'optical_frame_id'},
-    'image': {'width', 'height', 'format'}, 'clip': {'near', 'far'},
+    'image': {'width', 'height', 'format'},
+    'clip': {'near', 'far'},
     'imu': {'angular_velocity', 'linear_acceleration'},
-    'angular_velocity': {'x', 'y', 'z'}, 'linear_acceleration': {'x', 'y', 'z'},
-    'x': {'noise'}, 'y': {'noise'}, 'z': {'noise'},
+    'angular_velocity': {'x', 'y', 'z'},
+    'linear_acceleration': {'x', 'y', 'z'},
+    'x': {'noise'},
+    'y': {'noise'},
+    'z': {'noise'},
     'noise': {'mean', 'stddev', 'bias_mean', 'bias_stddev'},
-    'joint': {'parent', 'child', 'axis'}, 'axis': {'xyz', 'limit'},
+    'joint': {'parent', 'child', 'axis'},
+    'axis': {'xyz', 'limit'},
     'limit': {'lower', 'upper', 'velocity', 'effort'},
 }
 # By gz-sim's sources (branch gz-sim8, src/systems): library, class, what it reads; * is needed.
@@ -53,18 +65,22 @@ SYSTEMS = {
     ('gz-sim-multicopter-motor-model-system', 'MulticopterMotorModel'): (
         'robotNamespace* jointName* linkName* actuator_number* turningDirection* motorType '
         'commandSubTopic rotorDragCoefficient rollingMomentCoefficient maxRotVelocity '
-        'motorConstant momentConstant timeConstantUp timeConstantDown rotorVelocitySlowdownSim'),
+        'motorConstant momentConstant timeConstantUp timeConstantDown rotorVelocitySlowdownSim'
+    ),
     ('gz-sim-multicopter-control-system', 'MulticopterVelocityControl'): (
         'robotNamespace* comLinkName* rotorConfiguration* velocityGain* attitudeGain* '
         'angularRateGain* maximumLinearAcceleration* maximumLinearVelocity '
-        'maximumAngularVelocity commandSubTopic enableSubTopic'),
+        'maximumAngularVelocity commandSubTopic enableSubTopic'
+    ),
     ('gz-sim-ackermann-steering-system', 'AckermannSteering'): (
         'left_joint* right_joint* left_steering_joint* right_steering_joint* kingpin_width '
         'wheel_separation wheel_base wheel_radius steering_limit steer_p_gain min_velocity '
         'max_velocity min_acceleration max_acceleration min_jerk max_jerk '
-        'odom_publish_frequency topic sub_topic odom_topic tf_topic frame_id child_frame_id'),
+        'odom_publish_frequency topic sub_topic odom_topic tf_topic frame_id child_frame_id'
+    ),
     ('gz-sim-odometry-publisher-system', 'OdometryPublisher'): (
-        'odom_frame robot_base_frame dimensions odom_publish_frequency odom_topic tf_topic'),
+        'odom_frame robot_base_frame dimensions odom_publish_frequency odom_topic tf_topic'
+    ),
     ('gz-sim-touchplugin-system', 'TouchPlugin'): 'target* time* namespace collision enabled',
 }
 
@@ -107,8 +123,9 @@ def test_every_plugin_is_one_of_gz_sim_and_reads_what_it_is_given(each):
 
 def test_every_file_that_is_named_is_there(each):
     root, files = each
-    named = {element.text for tag in ('uri', 'albedo_map', 'emissive_map')
-             for element in root.iter(tag)}
+    named = {
+        element.text for tag in ('uri', 'albedo_map', 'emissive_map') for element in root.iter(tag)
+    }
     for name in [name for name in named if name.endswith('.obj')]:
         named |= words(files, name, 'mtllib')
         named |= words(files, name.replace('.obj', '.mtl'), 'map_Kd')
@@ -125,11 +142,15 @@ def test_every_mesh_that_is_named_is_a_part_of_its_file_with_a_material(each):
     root, files = each
     for file in {name.partition('.')[0] for name in files if name.endswith('.obj')}:
         parts = words(files, f'{file}.obj', 'o')
-        named = {mesh.findtext('submesh/name') for mesh in root.iter('mesh')
-                 if mesh.findtext('uri') == f'{file}.obj'}
+        named = {
+            mesh.findtext('submesh/name')
+            for mesh in root.iter('mesh')
+            if mesh.findtext('uri') == f'{file}.obj'
+        }
         assert named == parts and len(parts) == files[f'{file}.obj'].decode().count('\no ')
-        assert words(files, f'{file}.obj', 'usemtl') == parts == words(
-            files, f'{file}.mtl', 'newmtl')
+        assert (
+            words(files, f'{file}.obj', 'usemtl') == parts == words(files, f'{file}.mtl', 'newmtl')
+        )
 
 
 def test_a_mesh_that_is_touched_has_a_file_of_its_own(each):
@@ -141,14 +162,17 @@ def test_a_mesh_that_is_touched_has_a_file_of_its_own(each):
 
 def test_nothing_but_the_sky_has_an_albedo_map(each):
     """The older renderer draws it as if it were glass: what lies behind the sky cannot be seen."""
-    maps = [visual.get('name') for visual in each[0].iter('visual')
-            if visual.find('material/pbr') is not None]
+    maps = [
+        visual.get('name')
+        for visual in each[0].iter('visual')
+        if visual.find('material/pbr') is not None
+    ]
     assert maps == ['dome']
 
 
 def test_it_is_written_with_its_files_and_the_same_every_time(tmp_path):
-    first = world.write(tmp_path / 'a', generate(SEED), render_engine='ogre')
-    again = world.write(tmp_path / 'b', generate(SEED), render_engine='ogre')
+    first = world.write_world(tmp_path / 'a', generate_forest(SEED), render_engine='ogre')
+    again = world.write_world(tmp_path / 'b', generate_forest(SEED), render_engine='ogre')
     for path in first.parent.iterdir():
         assert path.read_bytes() == (again.parent / path.name).read_bytes()
     assert '<render_engine>ogre</render_engine>' in first.read_text()
@@ -160,8 +184,9 @@ CHECKERS = [tool for tool in ('gz', 'ign') if shutil.which(tool)]
 @pytest.mark.skipif(not CHECKERS, reason='neither `gz sdf` nor `ign sdf` is installed')
 @pytest.mark.parametrize('vehicle', ['quadrotor', 'rover'])
 def test_sdformat_takes_it(vehicle, tmp_path):
-    path = world.write(
-        tmp_path, layout_of(vehicle, SEED, ()), SimulationSettings(vehicle=vehicle))
+    path = world.write_world(
+        tmp_path, layout_of(vehicle, SEED, ()), SimulationSettings(vehicle=vehicle)
+    )
     done = subprocess.run([CHECKERS[0], 'sdf', '-k', path], capture_output=True, text=True)
     assert 'Valid.' in done.stdout, done.stderr[:2000]
     assert 'Error' not in done.stderr.replace('Library error', ''), done.stderr[:2000]

@@ -26,8 +26,10 @@ def test_leaving_out_what_is_not_in_view_changes_no_pixel(seed):
         simulation.reset(seed)
         s = simulation.settings
         size = (s.camera_width, s.camera_height)
-        with (CameraRenderer(simulation.model, 'forward', *size) as culled,
-              CameraRenderer(simulation.model, 'forward', *size, cull=False) as every):
+        with (
+            CameraRenderer(simulation.model, 'forward', *size) as culled,
+            CameraRenderer(simulation.model, 'forward', *size, cull=False) as every,
+        ):
             drawn, pictures = [0, 0], set()
             for _ in range(40):
                 look_from(simulation, rng)

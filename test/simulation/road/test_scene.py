@@ -8,12 +8,12 @@ from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.mujoco import mjcf
 from liquid_pilot.simulation.mujoco.rendering import mujoco
 from liquid_pilot.simulation.road import scene as road_scene
-from liquid_pilot.simulation.road.layout import generate
+from liquid_pilot.simulation.road.layout import generate_road
 from liquid_pilot.simulation.simulator import Simulation
 
 
 def seed_with(markings):
-    return next(seed for seed in range(100) if generate(seed).markings == markings)
+    return next(seed for seed in range(100) if generate_road(seed).markings == markings)
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +30,7 @@ def picture(simulation, seed):
 def painted(markings):
     """Columns of the road's picture that hold paint, as shares of the width."""
     seed = seed_with(markings)
-    data = road_scene.road(generate(seed)).textures['road.png']
+    data = road_scene.build_road_scene(generate_road(seed)).textures['road.png']
     rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(float)
     bright = rgb.max(axis=2) > 0.75 * 255
     return np.flatnonzero(bright.mean(axis=0) > 0.3) / rgb.shape[1]
@@ -48,10 +48,10 @@ def test_lines_are_painted_where_the_seed_has_them():
 def test_the_camera_sees_road_ahead_grass_beside_and_sky_above(simulation, markings):
     rgb = picture(simulation, seed_with(markings)).astype(int)
     height, width, _ = rgb.shape
-    below = rgb[int(0.85 * height):, int(0.4 * width):int(0.6 * width)].mean(axis=(0, 1))
+    below = rgb[int(0.85 * height) :, int(0.4 * width) : int(0.6 * width)].mean(axis=(0, 1))
     assert below.max() - below.min() < 40  # grey
     beside = rgb[int(0.62 * height), [2, -3]].mean(axis=0)
-    sky = rgb[3, width // 2 - 20:width // 2 + 20]
+    sky = rgb[3, width // 2 - 20 : width // 2 + 20]
     assert np.median(sky[:, 2]) > np.median(sky[:, 0]) - 5
     assert abs(below - beside).max() > 15
 
@@ -63,10 +63,11 @@ def test_there_is_road_before_the_wheels_all_along(simulation):
     line = simulation.layout.line
     for along in range(0, 300, 10):
         x, y, heading, _ = line[simulation.layout.index(along)]
-        simulation.vehicle.place(simulation.data, (x, y, float(simulation.layout.height(x, y))),
-                                 heading)
+        simulation.vehicle.place(
+            simulation.data, (x, y, float(simulation.layout.height(x, y))), heading
+        )
         state = simulation.vehicle.state(simulation.data, 0)
-        image = simulation.seen_from(state)
+        image = simulation.render_from(state)
         rgb = np.frombuffer(bytes(image.data), np.uint8).reshape(image.height, image.width, 3)
         patch = rgb[-25:, 108:148].astype(int)
         assert (patch.max(axis=2) - patch.min(axis=2)).mean() < 45, along
@@ -78,13 +79,18 @@ def test_what_stands_there_can_be_hit_and_the_road_cannot(simulation):
     solid = {model.geom(k).name for k in range(model.ngeom) if model.geom_contype[k]}
     assert any(name.startswith('tree_') for name in solid)
     assert not any(name.startswith(('tile', 'road')) for name in solid)
-    meshes = [k for k in range(model.ngeom) if model.geom_type[k] == mujoco.mjtGeom.mjGEOM_MESH
-              and not model.geom_contype[k]]
+    meshes = [
+        k
+        for k in range(model.ngeom)
+        if model.geom_type[k] == mujoco.mjtGeom.mjGEOM_MESH and not model.geom_contype[k]
+    ]
     assert len(meshes) > 50
 
 
 def test_a_road_without_a_vehicle_compiles_and_is_the_same_every_time():
-    first, again = (mjcf.build(road_scene.road(generate(9)), '', '', '', 0.005, (64, 36))
-                    for _ in range(2))
+    first, again = (
+        mjcf.build_mjcf(road_scene.build_road_scene(generate_road(9)), '', '', '', 0.005, (64, 36))
+        for _ in range(2)
+    )
     assert first == again
     mujoco.MjModel.from_xml_string(*first)

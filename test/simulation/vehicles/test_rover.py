@@ -7,13 +7,15 @@ import pytest
 
 from liquid_pilot.interfaces import AttitudeThrust, Command, LiquidPilotError
 from liquid_pilot.simulation.mujoco.rendering import mujoco
-from liquid_pilot.simulation.road.layout import generate
+from liquid_pilot.simulation.road.layout import generate_road
 from liquid_pilot.simulation.vehicles.rover import Rover, RoverSettings
 
 S = RoverSettings()
-WORLD = ('<mujoco><compiler angle="radian"/><option timestep="0.005" integrator="implicitfast"/>'
-         '<default><default class="visual"><geom contype="0" conaffinity="0" mass="0"/></default>'
-         '</default><worldbody>{0}</worldbody><sensor>{2}</sensor></mujoco>')
+WORLD = (
+    '<mujoco><compiler angle="radian"/><option timestep="0.005" integrator="implicitfast"/>'
+    '<default><default class="visual"><geom contype="0" conaffinity="0" mass="0"/></default>'
+    '</default><worldbody>{0}</worldbody><sensor>{2}</sensor></mujoco>'
+)
 
 
 def drive(command, seconds, grip=1.0, speed=0.0, layout=None, start=(0.0, 0.0, 0.0), yaw=0.0):
@@ -22,7 +24,7 @@ def drive(command, seconds, grip=1.0, speed=0.0, layout=None, start=(0.0, 0.0, 0
     model = mujoco.MjModel.from_xml_string(WORLD.format(*rover.mjcf(0.9)))
     data = mujoco.MjData(model)
     if layout is not None:
-        rover.enter(layout)
+        rover.set_layout(layout)
     rover.grip = grip if callable(grip) else lambda x, y: grip
     rover.place(data, start, yaw)
     data.qvel[:2] = speed * math.cos(yaw), speed * math.sin(yaw)
@@ -33,8 +35,14 @@ def drive(command, seconds, grip=1.0, speed=0.0, layout=None, start=(0.0, 0.0, 0
         rover.apply_wind(data, 1, (0.0, 0.0, 0.0))
         mujoco.mj_step(model, data)
         if step % 10 == 0:
-            rows.append((*state.position_enu_m, *state.velocity_flu_m_s,
-                         state.angular_velocity_flu_rad_s[2], state.orientation_wxyz[1]))
+            rows.append(
+                (
+                    *state.position_enu_m,
+                    *state.velocity_flu_m_s,
+                    state.angular_velocity_flu_rad_s[2],
+                    state.orientation_wxyz[1],
+                )
+            )
     return np.array(rows)
 
 
@@ -50,7 +58,7 @@ def test_it_stands_where_it_is_put():
 
 def test_it_stands_on_a_slope_too():
     """But for some centimetres a second sideways: slip is what its tyres hold by."""
-    road = generate(5)
+    road = generate_road(5)
     rng = np.random.default_rng(0)
     for x, y in rng.uniform(-100, 100, (3, 2)):
         start = (x, y, float(road.height(x, y)))
@@ -110,8 +118,9 @@ def test_brakes_stop_it_and_grip_says_how_soon():
 
 
 def test_one_side_on_ice_pulls_it_round():
-    path = drive(lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 1.0,
-                 lambda x, y: 1.0 if y > 0.0 else 0.05, 8.0)
+    path = drive(
+        lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 1.0, lambda x, y: 1.0 if y > 0.0 else 0.05, 8.0
+    )
     assert path[-1, 6] > 0.05 or np.abs(path[:, 6]).max() > 0.1
 
 

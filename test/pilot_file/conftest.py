@@ -1,0 +1,3 @@
+"""Random but valid cores for the tests of this folder."""
+
+from random_parameters import parameters_for  # noqa: F401

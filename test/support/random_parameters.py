@@ -1,0 +1,40 @@
+"""Random but valid cores for the tests of this folder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.wiring import Wiring
+
+
+def _parameters_for(wiring: Wiring, seed: int = 0) -> LtcParameters:
+    generator = np.random.default_rng(seed)
+    neurons, inputs, motors = wiring.neurons, wiring.inputs, wiring.motors
+
+    def uniform(low: float, high: float, *shape: int) -> np.ndarray:
+        return generator.uniform(low, high, shape).astype(np.float32)
+
+    tensors = {
+        'gleak': uniform(0.001, 1.0, neurons),
+        'vleak': uniform(-0.2, 0.2, neurons),
+        'cm': uniform(0.01, 0.6, neurons),
+        'input_w': uniform(0.5, 1.5, inputs),
+        'input_b': uniform(-0.2, 0.2, inputs),
+        'output_w': uniform(0.5, 1.5, motors),
+        'output_b': uniform(-0.2, 0.2, motors),
+    }
+    for prefix, polarity in (('', wiring.polarity), ('sensory_', wiring.sensory_polarity)):
+        shape = polarity.shape
+        tensors[prefix + 'w'] = uniform(0.001, 1.0, *shape) * np.abs(polarity)
+        tensors[prefix + 'sigma'] = uniform(3.0, 8.0, *shape)
+        tensors[prefix + 'mu'] = uniform(0.3, 0.8, *shape)
+        tensors[prefix + 'erev'] = polarity.astype(np.float32)
+    return LtcParameters.from_tensors(tensors)
+
+
+@pytest.fixture(scope='session')
+def parameters_for():
+    """Function (wiring, seed) -> LtcParameters in ncps' initial ranges."""
+    return _parameters_for
