@@ -1,13 +1,13 @@
-"""What adapting costs a control tick, in time and memory.
+"""Measure what adaptation costs a control tick, in time and memory.
 
     python benchmarks/adaptation_cost.py [--pilot forest-ltc] [--rounds 150] [--quick]
 
-One pilot as trained, one that adapts (match, receptors, gate, and the scales of the learner taken
-in), one whose core's sensitivities are carried along too, take turns over the same 640 x 480
-frames, 20 ticks a round, one thread each. `p50_growth` is the median over the rounds of the
-quotient of the rounds' median ticks, less 1; `node_p50_us` is the learner's share, which runs in
-another process. `memory_bytes` is what an adapting engine and its state hold more than a plain
-one, as numpy counts it. The last line printed is one JSON object.
+A pilot as trained and one that adapts (photometric match, temporal filter, novelty gate, and the
+time scales of the learner) take turns over the same 640 x 480 frames, 20 ticks a round, one thread
+each. `p50_growth` is the median over the rounds of the ratio of the rounds' median ticks, less 1.
+`node_p50_us` is the time of the learner, which runs in another process. `memory_bytes` is how much
+more an adapting engine and its state hold than a plain one, as numpy counts it. The last line
+printed is one JSON object.
 """
 
 # ruff: noqa: E402 -- thread pools read the environment when their library is imported
@@ -28,8 +28,8 @@ import numpy as np
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import TimeScaleLearner
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore
 from liquid_pilot.onboard.inference.engine import Engine, learner_input_of
 from liquid_pilot.pilot_file import PilotFile
@@ -38,37 +38,41 @@ WIDTH, HEIGHT, PERIOD_NS, ROUND = 640, 480, 50_000_000, 20
 
 
 class TimedEngine:
-    """One engine that flies through the frames."""
+    """An engine, and the learner of one that adapts, whose ticks are timed.
 
-    def __init__(self, pilot: PilotFile, front: FrontendSettings | None) -> None:
-        self.engine = Engine(pilot, front=front)
+    Args:
+        pilot: the pilot.
+        adaptation: settings of a pilot that adapts; None: it flies as trained.
+    """
+
+    def __init__(self, pilot: PilotFile, adaptation: AdaptationSettings | None) -> None:
+        self.engine = Engine(pilot, adaptation=adaptation)
         self.engine.warm_up()
         self.state, self.sequence = self.engine.initial_state(), 0
-        self.learner = None
-        self.learning: list[float] = []
-        if front is not None:
-            neurons = self.engine.scalable_neurons
-            self.learner = TimeScaleLearner(pilot.training_statistics, neurons)
-            self.keeper = TimeScaleStore(pilot.training_statistics.receptor_tau_s.shape, neurons)
+        self.learner: TimeScaleLearner | None = None
+        self.learning_s: list[float] = []
+        if adaptation is not None:
+            statistics, neurons = pilot.require_statistics(), self.engine.scalable_neurons
+            self.learner = TimeScaleLearner(statistics, neurons)
+            self.store = TimeScaleStore(statistics.filter_tau_s.shape, neurons)
 
     def tick(self, observation: Observation) -> float:
-        """One tick; its seconds, without the learner's."""
+        """Do one tick; returns its seconds, without those of the learner."""
         began = time.perf_counter()
-        scales = self.keeper.scales(self.sequence, 0.05) if self.learner and self.sequence else None
+        scales = self.store.scales(self.sequence, 0.05) if self.learner and self.sequence else None
         tick = self.engine.tick(self.state, observation, scales)
-        took = time.perf_counter() - began
+        took_s = time.perf_counter() - began
         self.state, self.sequence = tick.state, self.sequence + 1
         if self.learner:
             began = time.perf_counter()
-            self.keeper.accept(
-                self.learner.add(learner_input_of(tick, self.sequence)), self.sequence
-            )
-            self.learning.append(time.perf_counter() - began)
-        return took
+            update = self.learner.update(learner_input_of(tick, self.sequence))
+            self.store.accept(update, self.sequence)
+            self.learning_s.append(time.perf_counter() - began)
+        return took_s
 
 
 def observations(count: int) -> list[Observation]:
-    """Ticks of a smooth picture that moves, with grain, so that every part has work to do."""
+    """Return ticks of a smooth moving picture with grain, so that every part has work to do."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (HEIGHT // 20, 2 * WIDTH // 20, 3), dtype=np.uint8)
     wide = coarse.repeat(20, axis=0).repeat(20, axis=1)
@@ -87,10 +91,12 @@ def observations(count: int) -> list[Observation]:
     ]
 
 
-def held_bytes(pilot: PilotFile, front: FrontendSettings | None, seen: list[Observation]) -> int:
-    """Memory that an engine and its state hold after some ticks."""
+def held_bytes(
+    pilot: PilotFile, adaptation: AdaptationSettings | None, seen: list[Observation]
+) -> int:
+    """Return the memory that an engine and its state hold after some ticks."""
     tracemalloc.start()
-    side = TimedEngine(pilot, front)
+    side = TimedEngine(pilot, adaptation)
     for observation in seen:
         side.tick(observation)
     held, _ = tracemalloc.get_traced_memory()
@@ -99,12 +105,11 @@ def held_bytes(pilot: PilotFile, front: FrontendSettings | None, seen: list[Obse
 
 
 def measure(pilot: PilotFile, rounds: int) -> dict:
-    """All figures."""
+    """Return all figures."""
     seen = observations(ROUND * rounds)
     sides = {
         'trained': TimedEngine(pilot, None),
-        'adapting': TimedEngine(pilot, FrontendSettings()),
-        'foreseeing': TimedEngine(pilot, FrontendSettings(carry_sensitivities=True)),
+        'adapting': TimedEngine(pilot, AdaptationSettings()),
     }
     medians = {name: np.empty(rounds) for name in sides}
     for turn in range(rounds):
@@ -114,32 +119,31 @@ def measure(pilot: PilotFile, rounds: int) -> dict:
         print(f'\rround {turn + 1}/{rounds} ', end='', file=sys.stderr, flush=True)
     print(file=sys.stderr)
     few = seen[:ROUND]
-    plain, front = (held_bytes(pilot, one, few) for one in (None, FrontendSettings()))
+    plain, adapting = (held_bytes(pilot, one, few) for one in (None, AdaptationSettings()))
     return {
         'p50_growth': growth(medians['adapting'], medians['trained']),
-        'p50_growth_foreseeing': growth(medians['foreseeing'], medians['trained']),
         **{
             f'{name}_p50_us': round(1e6 * float(np.median(times)), 1)
             for name, times in medians.items()
         },
-        'node_p50_us': round(1e6 * float(np.median(sides['adapting'].learning)), 1),
-        'memory_bytes': front - plain,
+        'node_p50_us': round(1e6 * float(np.median(sides['adapting'].learning_s)), 1),
+        'memory_bytes': adapting - plain,
         'ticks': ROUND * rounds,
         'pilot': pilot.digest[:12],
     }
 
 
 def growth(slow: np.ndarray, fast: np.ndarray) -> float:
-    """Median over the rounds of the quotient, less 1."""
+    """Return the median over the rounds of slow/fast, less 1."""
     return round(float(np.median(slow / fast)) - 1.0, 3)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--pilot', default='forest-ltc', help='a pilot that can adapt')
-    parser.add_argument('--rounds', type=int, default=150, help='of 20 ticks of each side')
-    parser.add_argument('--quick', action='store_true', help='few rounds, for a look')
+    parser.add_argument('--rounds', type=int, default=150, help='rounds of 20 ticks of each side')
+    parser.add_argument('--quick', action='store_true', help='few rounds, for a test')
     parsed = parser.parse_args(arguments)
     pilot = pilot_file.load(pilot_file.resolve(parsed.pilot))
     print(json.dumps(measure(pilot, 25 if parsed.quick else parsed.rounds)))

@@ -1,19 +1,19 @@
-"""Fixes the five severities of every condition by how a pilot without augmentation takes them.
+"""Calibrate the five severities of every condition with a pilot without augmentation.
 
     python benchmarks/calibrate_conditions.py [PILOT] [--workers 2] [--write] [--quick]
 
 Flies the pilot (default: forest-ltc) on development forests, 3,000,000 and on, through each
 condition at strengths over its range: eight missions at each of five, from the weakest on until
 the pilot is lost, then twelve at each of four more where the success falls. To these is fitted
-success = fair/(1 + (strength/a)^k), the likeliest a and k; the strengths at which it is 90, 70, 50,
-35 and 20 per cent of that in fair weather are severities 1 to 5. Where the range ends before the
-pilot is lost, the five are spread evenly from the first of these to that end, and the family is
+success = fair/(1 + (strength/a)^k), with the most likely a and k. The strengths at which it is 90,
+70, 50, 35 and 20 percent of that in fair weather are severities 1 to 5. Where the range ends before
+the pilot is lost, the five are spread evenly from the first of these to that end, and the family is
 listed as `unbroken`.
 
 Missions are kept in --out (runs/calibration) and not flown twice. --write puts the severities into
-liquid_pilot/simulation/severities.yaml and the record into benchmarks/calibration.json; later
-studies use that file unchanged. The last line printed is one JSON object. --quick takes two
-missions of one family and writes nothing.
+liquid_pilot/simulation/conditions/severities.yaml and the figures into benchmarks/calibration.json.
+Later studies use that file unchanged. --quick takes two missions of one family and writes nothing.
+The last line printed is one JSON object.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress
 
 from liquid_pilot.evaluation.runner import evaluate
 from liquid_pilot.pilot_file import PilotFile, load, resolve
 from liquid_pilot.simulation.base.condition import CLEAR
 from liquid_pilot.simulation.conditions.severities import SeverityScale, scales
+from liquid_pilot.utils.progress import make_progress
 
 ROOT = Path(__file__).resolve().parent.parent
-SEVERITIES = ROOT / 'liquid_pilot' / 'simulation' / 'severities.yaml'
+SEVERITIES = ROOT / 'liquid_pilot' / 'simulation' / 'conditions' / 'severities.yaml'
 RECORD = ROOT / 'benchmarks' / 'calibration.json'
 FIRST_FOREST = 3_000_000
 COARSE, COARSE_MISSIONS = 5, 8
@@ -52,7 +52,7 @@ SuccessCounts = dict[float, tuple[int, int]]
 
 
 def fit(rates: SuccessCounts, clear: float, high: float) -> tuple[float, float]:
-    """The likeliest a and k of success = clear/(1 + (strength/a)^k), on a grid."""
+    """Return the most likely a and k of success = clear/(1 + (strength/a)^k), on a grid."""
     strength, won, flown = np.array([(each, *rates[each]) for each in sorted(rates)], float).T
     a = np.geomspace(0.01 * high, 4.0 * high, 400)[:, None, None]
     k = np.geomspace(0.5, 40.0, 120)[None, :, None]
@@ -107,7 +107,7 @@ class ConditionSweep:
         name = next(iter(results.pilots))
         rates: dict[str, SuccessCounts] = {family: {} for family in wanted}
         for (family, strength), label in labels.items():
-            flights = results.of(name, label).values()
+            flights = results.flights_by_seed(name, label).values()
             successes = sum(flight.outcome == 'success' for flight in flights)
             rates[family][strength] = successes, len(flights)
         return rates
@@ -120,7 +120,7 @@ def _digits(value: float) -> float:
 def calibrate(
     flier: ConditionSweep, families: dict[str, SeverityScale], clear: float
 ) -> dict[str, SuccessCounts]:
-    """The rates of every family at strengths that tell where its success falls."""
+    """Return the rates of every family at strengths around the fall of its success."""
     found: dict[str, SuccessCounts] = {
         family: {scale.low: (round(COARSE_MISSIONS * clear), COARSE_MISSIONS)}
         for family, scale in families.items()
@@ -182,7 +182,7 @@ def write(found: dict[str, list[float]], record: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('pilot', nargs='?', default='forest-ltc')
     parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
@@ -210,7 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
             'targets': TARGET_RELATIVE_SUCCESS,
         }
         try:
-            with Progress(console=Console(stderr=True)) as progress:
+            with make_progress() as progress:
                 flier = ConditionSweep(pilot, parsed.out, parsed.workers, progress)
                 if parsed.quick:
                     rates = flier.fly({'noise': [0.1, 0.8]}, 1)['noise']

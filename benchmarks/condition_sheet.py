@@ -1,13 +1,13 @@
-"""What every condition does to the picture: a sheet of all families and severities.
+"""Draw what every condition does to the picture: a sheet of all families and severities.
 
-    python benchmarks/condition_sheet.py [--seed 7] [--out docs/images/conditions.jpg]
-    python benchmarks/condition_sheet.py --courses --out docs/images/courses.jpg
+    python benchmarks/condition_sheet.py [--seed 7] [--out docs/images/conditions.webp]
+    python benchmarks/condition_sheet.py --courses --out docs/images/courses.webp
 
-Families of the picture and the world, one a row, severities 1 to 5 from left to right, all at the
-same instant of the same flight: the expert flies for two seconds, and the frame is taken. Prints
-beside each what it costs to make a frame of severity 5, in milliseconds over fair weather. The last
-line printed is one JSON object. --courses shows two flights of the expert on each course instead,
-from start to target.
+Families of the picture and the world, one per row, severities 1 to 5 from left to right, all at the
+same instant of the same flight: the expert flies for two seconds, and the frame is taken. The time
+to make a frame of severity 5 beyond one of fair weather is printed too, in milliseconds. --courses
+shows two flights of the expert on each memory course instead, from start to target. The last line
+printed is one JSON object.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _COURSE_FRAMES = 7
 
 
 def fly(simulation: Simulation, seed: int, label: str) -> tuple[np.ndarray, float]:
-    """The frame after two seconds, (H, W, 3) uint8 RGB, and the median time of a tick in ms."""
+    """Return the frame after two seconds, (H, W, 3) RGB, and the median time of a tick in ms."""
     packet = simulation.reset(seed, conditions=parse(label))
-    expert = simulation.task.demonstrator(simulation.layout)
+    expert = simulation.task.expert(simulation.layout)
     times, frame = [], packet.observation
     for _ in range(_FLOWN_TICKS):
         started = time.perf_counter()
@@ -53,9 +53,9 @@ def fly(simulation: Simulation, seed: int, label: str) -> tuple[np.ndarray, floa
 
 
 def fly_course(simulation: Simulation, seed: int, label: str) -> list[np.ndarray]:
-    """Frames of a flight of the expert, evenly spread from start to target."""
+    """Return frames of a flight of the expert, evenly spread from start to target."""
     packet = simulation.reset(seed, conditions=parse(label))
-    expert = simulation.task.demonstrator(simulation.layout)
+    expert = simulation.task.expert(simulation.layout)
     mission, frames = Mission(seed, simulation.layout), []
     while mission.update(packet) is None:
         image = packet.observation.image
@@ -65,7 +65,7 @@ def fly_course(simulation: Simulation, seed: int, label: str) -> list[np.ndarray
 
 
 def sheet(rows: dict[str, list[np.ndarray]], width: int) -> np.ndarray:
-    """(h, w, 3) uint8 RGB: a name and its pictures a row."""
+    """Return a picture (h, w, 3) uint8 RGB with one row per name: the name and its pictures."""
     height = width * 9 // 16
     columns = max(map(len, rows.values()))
     page = np.full((len(rows) * height, _LABEL_PX + columns * width, 3), 255, np.uint8)
@@ -91,16 +91,16 @@ def sheet(rows: dict[str, list[np.ndarray]], width: int) -> np.ndarray:
 
 def _write(path: Path, page: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(page, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    cv2.imwrite(str(path), cv2.cvtColor(page, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 62])
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--seed', type=int, default=7)
-    parser.add_argument('--width', type=int, default=168, help='of a picture, in pixels')
+    parser.add_argument('--width', type=int, default=168, help='width of a picture, in pixels')
     parser.add_argument('--courses', action='store_true', help='draw the courses')
-    parser.add_argument('--out', type=Path, default=Path('docs/images/conditions.jpg'))
+    parser.add_argument('--out', type=Path, default=Path('docs/images/conditions.webp'))
     parsed = parser.parse_args(arguments)
     rows, cost = {}, {}
     if parsed.courses:

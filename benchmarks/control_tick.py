@@ -5,8 +5,8 @@
 Both sides get the same 640 x 480 rgb8 frames and IMU samples, use the same preprocessing (this
 package's), the same encoder weights, the same liquid weights and the same elapsed times, on one
 thread each; that they give the same commands is checked first, over 50 ticks. The one side is
-`onboard.inference.engine.Engine`, which flies; the other is what one would write with torch and ncps: the
-encoder of `learning.models.encoder`, then `ncps.torch.LTC`, in inference mode.
+`onboard.inference.engine.Engine`, which flies. The other is what one would write with torch and
+ncps: the encoder of `learning.models.encoder`, then `ncps.torch.LTC`, in inference mode.
 
 They take turns by rounds of 20 ticks. `p50_us` and `p99_us` are of this package's ticks,
 `ratio_vs_torch_ncps` is the quotient of the medians. `cold_p50_us` is the median of first ticks:
@@ -39,6 +39,7 @@ from onnx import numpy_helper
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
 from liquid_pilot.learning.models.encoder import Encoder
+from liquid_pilot.onboard.inference.encoder import Encoder as OnnxEncoder
 from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 from liquid_pilot.pilot_file import PilotFile
@@ -52,7 +53,7 @@ _POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
 
 
 class TorchNcps:
-    """The same pilot by torch and ncps."""
+    """The pilot, built of torch and ncps."""
 
     def __init__(self, pilot: PilotFile) -> None:
         specification = pilot.specification
@@ -68,12 +69,12 @@ class TorchNcps:
         self.reset()
 
     def reset(self) -> None:
-        """Before the first frame."""
+        """Return to the state before the first frame."""
         self._state: torch.Tensor | None = None
         self._last_ns: int | None = None
 
     def tick(self, observation: Observation) -> list[float]:
-        """Forward, left, up, yaw rate."""
+        """Return forward, left, up and yaw rate."""
         stamp_ns = observation.stamp_ns
         dt_s = (
             self._first_dt_s
@@ -95,7 +96,7 @@ class TorchNcps:
 
 
 def torch_encoder(pilot: PilotFile) -> Encoder:
-    """The torch module that has the weights of the pilot's encoder.onnx."""
+    """Return the torch module with the weights of the pilot's encoder.onnx."""
     camera, features = pilot.specification.camera, pilot.specification.features
     graph = onnx.load_model_from_string(pilot.encoder).graph
     weights = {
@@ -110,7 +111,7 @@ def torch_encoder(pilot: PilotFile) -> Encoder:
 
 
 def ncps_core(pilot: PilotFile) -> ncps.torch.LTC:
-    """`ncps.torch.LTC` with the pilot's wiring and weights."""
+    """Return `ncps.torch.LTC` with the pilot's wiring and weights."""
     wired = ncps.wirings.Wiring(pilot.wiring.neurons)
     wired.build(pilot.wiring.inputs)
     wired.set_output_dim(pilot.wiring.motors)
@@ -124,14 +125,14 @@ def ncps_core(pilot: PilotFile) -> ncps.torch.LTC:
                 continue
             value = torch.from_numpy(getattr(pilot.parameters, name))
             if name in _POSITIVE:
-                # ncps puts a softplus over these; where there is no synapse its mask counts.
+                # ncps applies a softplus to these. Where there is no synapse, its mask counts.
                 value = value.double().clamp(min=1e-12).expm1().log().float()
             parameter.copy_(value)
     return core.eval()
 
 
 def observations(count: int, seed: int = 0) -> list[Observation]:
-    """`count` ticks of smooth random frames (8 of them, in turn) and five IMU samples each."""
+    """Return observations of 8 smooth random frames, in turn, with five IMU samples each."""
     rng = np.random.default_rng(seed)
     frames = []
     for _ in range(8):
@@ -153,7 +154,7 @@ def observations(count: int, seed: int = 0) -> list[Observation]:
 
 
 class Timed:
-    """Durations in microseconds of calls of one side."""
+    """Times one side; durations in microseconds."""
 
     def __init__(self, tick: Callable[[Observation], object]) -> None:
         self._tick = tick
@@ -161,20 +162,29 @@ class Timed:
         self.cold: list[float] = []
 
     def __call__(self, observation: Observation, into: list[float]) -> None:
-        """One tick."""
+        """Time one tick and append its duration to a list."""
         before = time.perf_counter_ns()
         self._tick(observation)
         into.append((time.perf_counter_ns() - before) * 1e-3)
 
 
+def make_encoder(pilot: PilotFile) -> OnnxEncoder:
+    """Return the pilot's encoder by itself."""
+    specification = pilot.specification
+    camera = specification.camera
+    return OnnxEncoder(pilot.encoder, camera.height, camera.width, specification.features)
+
+
 def parts(engine: Engine, seen: list[Observation]) -> dict[str, float]:
-    """Median microseconds of the engine's parts, each called by itself."""
+    """Return the median microseconds of the stages of the engine, each called by itself."""
     state, image = engine.initial_state(), seen[0].image
-    made = engine._preprocess(image)
+    stages = engine.stages
+    encoder = make_encoder(engine.pilot)
+    picture = stages.preprocess(image)
     inputs = engine.tick(state, seen[0]).core_inputs
     jobs = {
-        'preprocess': lambda: engine._preprocess(image),
-        'encoder': lambda: engine._encode(made),
+        'preprocess': lambda: stages.preprocess(image),
+        'encoder': lambda: encoder(picture),
         'core': lambda: engine.core.step(state.core, inputs, 0.05),
     }
     found = {}
@@ -189,7 +199,11 @@ def parts(engine: Engine, seen: list[Observation]) -> dict[str, float]:
 
 
 def measure(pilot: PilotFile, ticks: int, cold_ticks: int) -> dict:
-    """All figures; RuntimeError when the two sides do not give the same commands."""
+    """Return all figures.
+
+    Raises:
+        RuntimeError: the two sides do not give the same commands.
+    """
     torch.set_num_threads(1)
     engine, other = Engine(pilot), TorchNcps(pilot)
     engine.warm_up()
@@ -225,7 +239,7 @@ def measure(pilot: PilotFile, ticks: int, cold_ticks: int) -> dict:
         _progress('cold', k + 1, cold_ticks, started)
     print(file=sys.stderr)
     mine, theirs = sides
-    # The first rounds find their buffers and branches.
+    # The first round warms up caches and branch prediction: it is left out.
     warm = [np.array(side.warm[min(ROUND, len(side.warm) // 2) :]) for side in sides]
     cold = [float(np.median(side.cold)) for side in sides]
     return {
@@ -256,12 +270,12 @@ def _progress(stage: str, done: int, of: int, started_s: float) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--pilot', default='forest-ltc', help='a liquid pilot')
     parser.add_argument('--ticks', type=int, default=2000, help='warm ticks of each side')
     parser.add_argument('--cold-ticks', type=int, default=100, help='cold ticks of each side')
-    parser.add_argument('--quick', action='store_true', help='few ticks, for a look')
+    parser.add_argument('--quick', action='store_true', help='few ticks, for a test')
     parsed = parser.parse_args(arguments)
     ticks, cold = (100, 5) if parsed.quick else (parsed.ticks, parsed.cold_ticks)
     pilot = pilot_file.load(pilot_file.resolve(parsed.pilot))

@@ -26,7 +26,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from side_by_side import ncps_layer, net, quotient, take_turns
+from side_by_side import interleaved_timings, make_wiring, median_ratio, ncps_layer
 
 from liquid_pilot.learning.models.ltc import LiquidCore
 
@@ -34,9 +34,9 @@ BATCH, TICKS, NEURONS, INPUTS, UNFOLDS = 32, 32, 34, 64, 6
 
 
 def measure(kind: str, rounds: int) -> dict[str, float]:
-    """Ratio, times and differences for one wiring."""
-    core = LiquidCore(net(kind, NEURONS, INPUTS), UNFOLDS, seed=0)
-    # Their capacitances are for steps of a fraction of a second; make them fit one second.
+    """Return ratio, times and differences for one wiring."""
+    core = LiquidCore(make_wiring(kind, NEURONS, INPUTS), UNFOLDS, seed=0)
+    # The capacitances are for steps of a fraction of a second: adapt them to one second.
     with torch.no_grad():
         core.cm += 1.0
     layer = ncps_layer(core)
@@ -60,9 +60,9 @@ def measure(kind: str, rounds: int) -> dict[str, float]:
     grads = {'x': x.grad, **{name: value.grad for name, value in core.named_parameters()}}
     outputs.append(sides['ncps']())
     theirs = {**layer.rnn_cell._params, 'x': x}
-    times = take_turns({name: (side, 1) for name, side in sides.items()}, rounds, kind)
+    times = interleaved_timings({name: (side, 1) for name, side in sides.items()}, rounds, kind)
     return {
-        'ratio': quotient(times['ncps'], times['ours']),
+        'ratio': median_ratio(times['ncps'], times['ours']),
         'ours_ms': round(float(np.median(times['ours'])) * 1e3, 1),
         'ncps_ms': round(float(np.median(times['ncps'])) * 1e3, 1),
         'output_difference': difference(*outputs),
@@ -73,12 +73,12 @@ def measure(kind: str, rounds: int) -> dict[str, float]:
 
 
 def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    """Largest, relative to the largest value."""
+    """Return the largest difference, relative to the largest value."""
     return float(f'{((ours - theirs).abs().max() / theirs.abs().max()).item():.2g}')
 
 
 def main() -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--rounds', type=int, default=15)
     parser.add_argument('--quick', action='store_true', help='one round')

@@ -1,4 +1,4 @@
-"""What the pilot node costs a small computer: memory, start, disk.
+"""Measure memory, start-up time and disk space of the pilot node.
 
     python benchmarks/footprint.py [--frames 200] [--quick]
 
@@ -35,7 +35,13 @@ _SHIPPED = ('liquid_pilot', 'pilots', 'config', 'launch', 'scripts')
 
 
 def measure_pilot_node(pilot: str, frames: int, cache: str) -> dict:
-    """Start a node, fly it for some frames, and look at its process; the cache is numba's."""
+    """Start a pilot node, let it answer some frames, and measure its process.
+
+    Args:
+        pilot: name or folder of the pilot.
+        frames: number of frames before memory is read.
+        cache: folder of numba's cache of compiled kernels.
+    """
     from rclpy.node import Node
 
     from liquid_pilot.nodes.common import node_base
@@ -47,7 +53,7 @@ def measure_pilot_node(pilot: str, frames: int, cache: str) -> dict:
         command = node_process.pilot_command(pilot, 'measured')
         started_s = time.perf_counter()
         with node_process.running(command, {'NUMBA_CACHE_DIR': cache}) as process:
-            while camera.ask(_PERIOD_S) is None:
+            while camera.round_trip_s(_PERIOD_S) is None:
                 if spinner.stopping:
                     return 130
                 if process.poll() is not None or time.perf_counter() - started_s > _START_LIMIT_S:
@@ -55,7 +61,7 @@ def measure_pilot_node(pilot: str, frames: int, cache: str) -> dict:
             found['first_command_s'] = round(time.perf_counter() - started_s, 2)
             answered = 0
             for _ in range(frames):
-                answered += camera.ask(_PERIOD_S) is not None
+                answered += camera.round_trip_s(_PERIOD_S) is not None
                 spinner.wait(_PERIOD_S)
                 if spinner.stopping:
                     return 130
@@ -65,14 +71,14 @@ def measure_pilot_node(pilot: str, frames: int, cache: str) -> dict:
             found['torch_loaded'] = '/torch/' in mapped or 'libtorch' in mapped
         return 0
 
-    code = node_base.run('camera', lambda: Node('camera'), work)
+    code = node_base.run('camera', lambda: node_process.plain_node('camera'), work)
     if code:
         sys.exit(code)
     return found
 
 
 def measure_idle_node(executable: str, service: str, cache: str, **parameters: object) -> dict:
-    """Start a node that waits for work, until it answers for its service; look at its process."""
+    """Start a node that waits for work, wait for its service, and measure its process."""
     from rclpy.node import Node
     from std_srvs.srv import SetBool
 
@@ -87,7 +93,7 @@ def measure_idle_node(executable: str, service: str, cache: str, **parameters: o
         with node_process.running(command, {'NUMBA_CACHE_DIR': cache}) as process:
             while not client.service_is_ready():
                 if process.poll() is not None or time.perf_counter() - started_s > _START_LIMIT_S:
-                    raise RuntimeError(f'{executable} does not come')
+                    raise RuntimeError(f'the node {executable} does not start')
                 spinner.wait(_PERIOD_S)
                 if spinner.stopping:
                     return 130
@@ -96,14 +102,14 @@ def measure_idle_node(executable: str, service: str, cache: str, **parameters: o
             found['rss_mb'] = round(resident_bytes(process.pid) * 1e-6, 1)
         return 0
 
-    code = node_base.run('witness', lambda: Node('witness'), work)
+    code = node_base.run('witness', lambda: node_process.plain_node('witness'), work)
     if code:
         sys.exit(code)
     return found
 
 
 def resident_bytes(pid: int) -> int:
-    """VmRSS of a process."""
+    """Return the VmRSS of a process, in bytes."""
     for line in Path(f'/proc/{pid}/status').read_text().splitlines():
         if line.startswith('VmRSS:'):
             return 1024 * int(line.split()[1])
@@ -111,7 +117,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def requirements() -> set[str]:
-    """Distributions that the package needs without any extra, and that those need."""
+    """Return the distributions that the package needs without extras, directly or indirectly."""
     for node in ast.walk(ast.parse((ROOT / 'setup.py').read_text())):
         if isinstance(node, ast.keyword) and node.arg == 'install_requires':
             left = [Requirement(text) for text in ast.literal_eval(node.value)]
@@ -129,7 +135,7 @@ def requirements() -> set[str]:
 
 
 def installed_bytes() -> dict[str, int]:
-    """Bytes on disk by distribution."""
+    """Return the bytes on disk of each distribution."""
     sizes = {
         'liquid_pilot': sum(
             path.stat().st_size
@@ -149,11 +155,11 @@ def installed_bytes() -> dict[str, int]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--pilot', default='forest-ltc')
     parser.add_argument('--frames', type=int, default=200, help='frames before memory is read')
-    parser.add_argument('--quick', action='store_true', help='few frames, for a look')
+    parser.add_argument('--quick', action='store_true', help='few frames, for a test')
     parsed = parser.parse_args(arguments)
     node_process.prepare()
     frames = 10 if parsed.quick else parsed.frames

@@ -1,15 +1,15 @@
-r"""What Gazebo's camera saw, beside what MuJoCo draws from the same places.
+r"""Compare the frames of Gazebo's camera with those that MuJoCo renders from the same positions.
 
     liquid-pilot fly --simulator gazebo --no-adapt --record --missions 4 --seed 10000 \
         --out runs/gazebo
-    python benchmarks/gazebo_pictures.py runs/gazebo [--out docs/images/gazebo_mujoco.jpg]
+    python benchmarks/gazebo_pictures.py runs/gazebo [--out docs/images/gazebo_mujoco.webp]
 
-Of every mission of a recorded flight in Gazebo: each frame, and the picture that MuJoCo draws of
-the forest of the same seed from the odometry of the frame's time. `difference` is the mean absolute
-difference of the two, of 255; `command_rms` how far apart the pilot's commands are when it is shown
-the one series of pictures and the other, both with the recorded IMU (m/s for forward, left and up,
-rad/s for yaw), and `command_sd` how much the commands vary in flight. The last line printed is one
-JSON object.
+For every mission of a recorded flight in Gazebo, each frame is compared with the picture that
+MuJoCo renders of the forest of the same seed, from the odometry of that time. `difference` is the
+mean absolute difference of the two, of 255. `command_rms` is the RMS difference of the pilot's
+commands between the two series of pictures, both with the recorded IMU (m/s for forward, left and
+up, rad/s for yaw), and `command_sd` the standard deviation of the commands in flight. The last line
+printed is one JSON object.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ AXES = ('forward', 'left', 'up', 'yaw')
 
 
 class RecordedFlight(NamedTuple):
-    """One mission as recorded."""
+    """One recorded mission."""
 
     seed: int
     frames: list[tuple[int, ImageBuffer]]
@@ -61,7 +61,7 @@ class RecordedFlight(NamedTuple):
 
 
 def read(folder: Path) -> list[RecordedFlight]:
-    """The missions of a recording, each from its first frame to its last."""
+    """Return the missions of a recording, each from its first frame to its last."""
     decode, kept, marks = Decoder(), {topic: [] for topic in UNPACK}, []
     for message in Bag(folder / 'recording').messages([*UNPACK, '/mission']):
         content = decode(message)
@@ -106,7 +106,7 @@ def redraw(flight: RecordedFlight, simulation: Simulation, conditions: str) -> l
 
 
 def commands(engine: Engine, flight: RecordedFlight, images: list[ImageBuffer]) -> np.ndarray:
-    """(frames, 4): what the pilot answers, from a fresh state on."""
+    """Return the pilot's commands (frames, 4), from its initial state on."""
     state, answers, before_ns = engine.initial_state(), [], 0
     for (stamp_ns, _), image in zip(flight.frames, images, strict=True):
         imu = tuple(s for s in flight.imu if before_ns < s.stamp_ns <= stamp_ns) or tuple(
@@ -119,7 +119,7 @@ def commands(engine: Engine, flight: RecordedFlight, images: list[ImageBuffer]) 
 
 
 def sheet(flights: list[RecordedFlight], drawn: list[list[ImageBuffer]]) -> np.ndarray:
-    """A row a mission: pairs of pictures, Gazebo's on the left."""
+    """Return a picture with one row per mission: pairs of frames, Gazebo's on the left."""
     rows = []
     for flight, mine in zip(flights, drawn, strict=True):
         pairs = []
@@ -132,12 +132,12 @@ def sheet(flights: list[RecordedFlight], drawn: list[list[ImageBuffer]]) -> np.n
 
 
 def main() -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('run', type=Path, help='run folder of a recorded flight in Gazebo')
     parser.add_argument('--pilot', default='forest-ltc')
-    parser.add_argument('--condition', default='clear', help='the one that was flown in')
-    parser.add_argument('--out', type=Path, help='picture of the pairs, as a PNG or JPEG file')
+    parser.add_argument('--condition', default='clear', help='the condition of the flight')
+    parser.add_argument('--out', type=Path, help='picture of the pairs, a PNG or WebP file')
     arguments = parser.parse_args()
     flights = [flight for flight in read(arguments.run) if flight.frames]
     first = flights[0].frames[0][1]
@@ -166,7 +166,8 @@ def main() -> None:
         'command_sd': _by_axis(np.std(np.concatenate(own), axis=0)),
     }
     if arguments.out is not None:
-        cv2.imwrite(str(arguments.out), sheet(flights, drawn)[..., ::-1])
+        picture = sheet(flights, drawn)[..., ::-1]
+        cv2.imwrite(str(arguments.out), picture, [cv2.IMWRITE_WEBP_QUALITY, 62])
     print(json.dumps(figures))
 
 

@@ -1,12 +1,12 @@
-"""How many faults that somebody could write into the guard do its tests find?
+"""Mutation testing of the guard: the share of small faults in its code that its tests find.
 
     pip install cosmic-ray
-    python benchmarks/guard_mutation.py [--workers 2] [--module liquid_pilot/onboard/safety/guard.py]
+    python benchmarks/guard_mutation.py [--workers 2] [--module MODULE]
 
 cosmic-ray makes one small change at a time (an operator, a comparison, a constant, a branch) to a
-copy of the module, in a temporary folder, and runs the guard's tests against it; a change that no
-test notices has survived. Takes some seconds a change. The survivors are printed with their lines;
-the last line printed is one JSON object.
+copy of the module, in a temporary folder, and runs the guard's tests against it. A change that no
+test notices has survived. Each change takes some seconds. The survivors are printed with their
+lines. The last line printed is one JSON object.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
+from liquid_pilot.utils.progress import make_progress
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = (
@@ -36,7 +35,7 @@ TIMEOUT_S = 120
 
 
 def copy(place: Path) -> Path:
-    """What the tests need, and nothing that is large."""
+    """Copy what the tests need into a folder; returns the folder."""
     for part in ('liquid_pilot', 'test', 'docs/guard.md'):
         source, target = ROOT / part, place / part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,9 +47,9 @@ def copy(place: Path) -> Path:
 
 
 def survives(place: Path, module: str, text: str) -> bool:
-    """Whether all tests pass although the module of the copy says this."""
+    """Return whether all tests pass with another text of the module."""
     (place / module).write_text(text)
-    # Each in a folder of its own: an example database would carry finds from one to the next.
+    # The example database of hypothesis would carry failures from one change to the next.
     command = [
         sys.executable,
         '-m',
@@ -84,7 +83,7 @@ def survives(place: Path, module: str, text: str) -> bool:
 
 
 def mutants(module: Path) -> list[tuple[str, int, str]]:
-    """(operator, line, text of the module) of every change that means something."""
+    """Return (operator, line, text of the module) of every change that has an effect."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
@@ -94,7 +93,7 @@ def mutants(module: Path) -> list[tuple[str, int, str]]:
         try:
             operator = get_operator(name)()
         except TypeError:
-            continue  # One that must be told what to look for.
+            continue  # It needs arguments.
         for occurrence in itertools.count():
             changed = mutate_code(source, operator, occurrence)
             if changed is None:
@@ -112,7 +111,7 @@ def mutants(module: Path) -> list[tuple[str, int, str]]:
 
 
 def meaning(source: str) -> str:
-    """The code without annotations, which are never evaluated here."""
+    """Return the syntax tree without annotations, which have no effect here."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         for field in ('annotation', 'returns'):
@@ -122,11 +121,11 @@ def meaning(source: str) -> str:
 
 
 def main() -> int:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--module', default='liquid_pilot/onboard/safety/guard.py')
     parser.add_argument('--workers', type=int, default=2, metavar='N')
-    parser.add_argument('--limit', type=int, metavar='N', help='only every so many-th change')
+    parser.add_argument('--limit', type=int, metavar='N', help='test every N-th change only')
     parsed = parser.parse_args()
     try:
         every = mutants(ROOT / parsed.module)[:: parsed.limit or 1]
@@ -134,13 +133,13 @@ def main() -> int:
         parser.error('cosmic-ray is not installed: pip install cosmic-ray')
     lines = (ROOT / parsed.module).read_text().splitlines()
     survivors = []
-    with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True)) as bar:
+    with tempfile.TemporaryDirectory() as folder, make_progress() as bar:
         places = [copy(Path(folder) / str(k)) for k in range(parsed.workers)]
         if not survives(places[0], parsed.module, (ROOT / parsed.module).read_text()):
             parser.error('the tests fail without any change')
         task = bar.add_task('changes', total=len(every))
 
-        def judge(mutant: tuple[str, int, str]) -> None:
+        def check(mutant: tuple[str, int, str]) -> None:
             place = places.pop()
             try:
                 if survives(place, parsed.module, mutant[2]):
@@ -156,7 +155,7 @@ def main() -> int:
                 bar.advance(task)
 
         with ThreadPoolExecutor(parsed.workers) as pool:
-            list(pool.map(judge, every))
+            list(pool.map(check, every))
     killed = len(every) - len(survivors)
     print(
         json.dumps(

@@ -4,14 +4,14 @@
 
 For N = 19, 34 and 64 neurons, fully connected, I = 64 inputs, 6 unfolds, one sample, one thread:
 `LtcDynamics.step` and `ncps.torch.LTC` (a sequence of one step, in inference mode) with the same
-weights, state, input and elapsed time take turns, 10 and 100 calls a round; that they agree is
-checked first. `ratio_vs_ncps` is the median over the rounds of ncps' time by ours.
+weights, state, input and elapsed time take turns, 10 and 100 calls a round. It is checked first
+that they agree. `ratio_vs_ncps` is the median over the rounds of ncps' time by ours.
 
 The floor is what the I*N + 6*N^2 sigmoids of a step cost when nothing else is done: their number
 times the time per value of the same sigmoid over 4096 contiguous float32 in the first-level
 cache. `floor_ratio` is the median of our step by that.
 
-`versions` has the same for code compiled for CPUs of lesser vector width (x86-64-v3: 256 bits with
+`versions` has the same for code compiled for CPUs of smaller vector width (x86-64-v3: 256 bits with
 fused multiply-add; x86-64-v2: 128 bits without), each in a process of its own. `sparse` has N = 34
 with a neural-circuit-policy wiring; ncps' layer does not use its sparsity. --quick takes few rounds
 and leaves the versions out. The last line printed is one JSON object.
@@ -34,7 +34,13 @@ import sys
 import numba
 import numpy as np
 import torch
-from side_by_side import microseconds, ncps_layer, net, quotient, take_turns
+from side_by_side import (
+    interleaved_timings,
+    make_wiring,
+    median_ratio,
+    microseconds,
+    ncps_layer,
+)
 
 from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid._kernels import sigmoid_of
@@ -46,8 +52,8 @@ VERSIONS = ('x86-64-v3', 'x86-64-v2')
 
 
 def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
-    """Ratios and times for one size."""
-    core = LiquidCore(net(kind, neurons, INPUTS), UNFOLDS, seed=0)
+    """Return ratios and times for one size."""
+    core = LiquidCore(make_wiring(kind, neurons, INPUTS), UNFOLDS, seed=0)
     ours, theirs = LtcDynamics(core.export(), UNFOLDS), ncps_layer(core)
     generator = np.random.default_rng(0)
     v = generator.uniform(-0.5, 0.5, neurons).astype(np.float32)
@@ -61,7 +67,7 @@ def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
 
     arguments = generator.normal(size=4096).astype(np.float32)
     results = np.empty_like(arguments)
-    times = take_turns(
+    times = interleaved_timings(
         {
             'ncps': (lambda: theirs(torch_x, torch_v, torch_dt), 10),
             'step': (lambda: ours.step(v, x, DT_S, out=out), 100),
@@ -74,8 +80,8 @@ def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
     sigmoids = np.count_nonzero(parameters.sensory_w) + UNFOLDS * np.count_nonzero(parameters.w)
     floor = times['sigmoids'] / len(arguments) * sigmoids
     return {
-        'ratio_vs_ncps': quotient(times['ncps'], times['step']),
-        'floor_ratio': quotient(times['step'], floor),
+        'ratio_vs_ncps': median_ratio(times['ncps'], times['step']),
+        'floor_ratio': median_ratio(times['step'], floor),
         'step_us': microseconds(times['step']),
         'ncps_us': microseconds(times['ncps']),
         'floor_us': microseconds(floor),
@@ -83,13 +89,13 @@ def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
 
 
 def by_figure(measured: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """{size: {figure: value}} as {figure: {size: value}}."""
+    """Return {size: {figure: value}} as {figure: {size: value}}."""
     figures = next(iter(measured.values()))
     return {figure: {size: found[figure] for size, found in measured.items()} for figure in figures}
 
 
-def version(name: str, rounds: int) -> dict:
-    """The figures of code compiled for a CPU that LLVM calls `name`."""
+def measure_version(name: str, rounds: int) -> dict:
+    """Return the figures of code that is compiled for the CPU that LLVM calls `name`."""
     print(f'for {name}:', file=sys.stderr, flush=True)
     command = [sys.executable, __file__, '--rounds', str(rounds), '--native-only']
     done = subprocess.run(
@@ -104,13 +110,13 @@ def version(name: str, rounds: int) -> dict:
 
 
 def main() -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--rounds', type=int, default=200)
     parser.add_argument(
         '--native-only',
         action='store_true',
-        help='leave out the versions for CPUs of lesser vector width',
+        help='leave out the versions for CPUs of smaller vector width',
     )
     parser.add_argument('--quick', action='store_true', help='5 rounds, native only')
     arguments = parser.parse_args()
@@ -121,7 +127,7 @@ def main() -> None:
         figures = {**by_figure(measured), 'sparse': measure('ncp', 34, rounds)}
     figures['cpu'] = numba.config.CPU_NAME or 'native'
     if not arguments.quick and not arguments.native_only and platform.machine() == 'x86_64':
-        figures['versions'] = {name: version(name, rounds) for name in VERSIONS}
+        figures['versions'] = {name: measure_version(name, rounds) for name in VERSIONS}
     print(json.dumps(figures))
 
 

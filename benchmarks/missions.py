@@ -1,10 +1,10 @@
-"""How well the pilot of record flies, and whether ROS flies what one process flies.
+"""Measure how well a pilot flies, and whether ROS flies what one process flies.
 
     python benchmarks/missions.py                 # 100 + 20 missions, some minutes
     python benchmarks/missions.py --missions 5 --attitude-missions 2 --out runs/smoke
 
 Every seed is flown as trained, through the ROS graph in lock-step (`liquid-pilot fly --no-adapt`)
-and then in this process; outcomes and paths are compared point by point. Further seeds are flown
+and then in this process. Outcomes and paths are compared point by point. Further seeds are flown
 through the attitude + thrust adapter. The seeds are of forests that no training has used (those
 begin at 1,000,000). The last line printed is one JSON object.
 """
@@ -20,18 +20,17 @@ import time
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from liquid_pilot import pilot_file
+from liquid_pilot.evaluation.runner import evaluate
 from liquid_pilot.evaluation.statistics import wilson_interval
-from liquid_pilot.simulation.rollout import fly_missions
+from liquid_pilot.utils.progress import make_progress
 
 
 def fly_through_ros(
     pilot: str, adapter: str, missions: int, seed: int, out: Path
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """One run of `liquid-pilot fly`: its report, and each path as (n, 4) of t, x, y, z."""
+    """Run `liquid-pilot fly`; returns its report, and each path as (n, 4) of t, x, y, z."""
     command = [
         sys.executable,
         '-m',
@@ -56,46 +55,54 @@ def fly_through_ros(
 
 
 def difference_m(ros: np.ndarray, here: np.ndarray) -> float:
-    """Largest distance between two paths (n, 4) at the same tick; infinite when one is longer."""
+    """Return the largest distance of two paths (n, 4) at a tick; infinite if one is longer."""
     if ros.shape != here.shape:
         return math.inf
     return float(np.linalg.norm(ros[:, 1:] - here[:, 1:], axis=1).max())
 
 
 def compare(pilot: str, adapter: str, missions: int, seed: int, out: Path, workers: int) -> dict:
-    """Fly both ways; successes through ROS, outcomes that agree, and how far paths differ."""
+    """Fly both ways; returns successes through ROS, equal outcomes, and differences of paths."""
     started = time.monotonic()
     report, ros_paths = fly_through_ros(pilot, adapter, missions, seed, out)
     ros_s = time.monotonic() - started
     ros = {mission['seed']: mission['outcome'] for mission in report['missions']}
     started = time.monotonic()
-    with Progress(console=Console(stderr=True)) as progress:
+    with make_progress() as progress:
         task = progress.add_task(f'{adapter}, in process', total=missions)
-        here = fly_missions(
+        results = evaluate(
+            [pilot_file.load(pilot_file.resolve(pilot))],
+            ['clear'],
             range(seed, seed + missions),
-            pilot_file.load(pilot_file.resolve(pilot)),
-            adapter,
             workers=workers,
-            on_result=lambda result: progress.advance(task),
+            on_progress=lambda *figures: progress.advance(task),
+            on_event=progress.print,
+            adapter=adapter,
+            keep_paths=True,
         )
+    if results.interrupted:
+        raise SystemExit(130)
+    (name,) = results.pilots
+    here = results.flights_by_seed(name, 'clear')
     successes = sum(outcome == 'success' for outcome in ros.values())
     return {
         'missions': missions,
         'first_seed': seed,
         'successes': successes,
         'wilson_95': [round(v, 4) for v in wilson_interval(successes, missions)],
-        'same_outcome': sum(ros.get(r.seed) == r.outcome for r in here),
+        'same_outcome': sum(ros.get(seed) == flight.outcome for seed, flight in here.items()),
         'largest_path_difference_m': max(
-            difference_m(ros_paths[f'seed_{r.seed}'], np.array(r.path)) for r in here
+            difference_m(ros_paths[f'seed_{seed}'], np.array(flight.path))
+            for seed, flight in here.items()
         ),
         'ros_wall_s': round(ros_s, 1),
         'in_process_wall_s': round(time.monotonic() - started, 1),
-        'flight_s': round(sum(r.duration_s for r in here), 1),
+        'flight_s': round(sum(flight.duration_s for flight in here.values()), 1),
     }
 
 
 def main() -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--pilot', default='forest-ltc')
     parser.add_argument('--missions', type=int, default=100)

@@ -1,7 +1,7 @@
-"""Real nodes in processes of their own, and a camera with an IMU to fly them with.
+"""Nodes in processes of their own, and a camera with an IMU that they answer.
 
-Shared by the benchmarks that measure the pilot node. `prepare` must come before anything starts
-ROS: traffic stays on this machine's loopback, on a domain of the run's own.
+The benchmarks of the pilot node share it. Call `prepare` before anything starts ROS: traffic then
+stays on the loopback interface, on a separate ROS domain.
 """
 
 from __future__ import annotations
@@ -19,21 +19,30 @@ WIDTH, HEIGHT = 640, 480
 
 
 def prepare() -> None:
-    """Set this process's environment as the graph sets that of its nodes; children inherit it."""
+    """Set the environment of this process and its children as a flight sets that of nodes."""
     from liquid_pilot.nodes.launch import flight_graph
+    from liquid_pilot.nodes.launch.flight_options import FlyOptions
 
     for name in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
         os.environ.setdefault(f'{name}_NUM_THREADS', '1')
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ.setdefault('ROS_DOMAIN_ID', str(40 + os.getpid() % 60))
-    os.environ.update(flight_graph.environment(flight_graph.FlyOptions(), os.environ))
+    os.environ.update(flight_graph.environment(FlyOptions(), os.environ))
 
 
 @contextmanager
 def running(
     command: list[str], added: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen]:
-    """A process while the block runs; RuntimeError when it has ended before its end."""
+    """Run a process until the context ends.
+
+    Args:
+        command: the command line.
+        added: variables to add to the environment.
+
+    Raises:
+        RuntimeError: the process ended before the context.
+    """
     process = subprocess.Popen(
         command,
         env={**os.environ, **(added or {})},
@@ -55,12 +64,18 @@ def running(
 
 
 def pilot_command(pilot: str, namespace: str) -> list[str]:
-    """The command line that starts a pilot node as a flight on a vehicle does."""
+    """Return the command line that starts a pilot node as on a vehicle."""
     return node_command('pilot', namespace, pilot=pilot)
 
 
 def node_command(executable: str, namespace: str, **parameters: object) -> list[str]:
-    """Likewise any node."""
+    """Return the command line that starts a node as on a vehicle.
+
+    Args:
+        executable: name of the node's executable.
+        namespace: namespace of the node.
+        parameters: its parameters.
+    """
     from liquid_pilot.nodes.launch.flight_graph import NodeSpec
     from liquid_pilot.nodes.launch.process_runner import command_line
     from liquid_pilot.utils.resources import share_path
@@ -77,8 +92,21 @@ def node_command(executable: str, namespace: str, **parameters: object) -> list[
     )
 
 
+def plain_node(name: str, namespace: str = ''):
+    """Return a node without parameters, as `nodes.common.node_base.run` makes one."""
+    from rclpy.node import Node
+
+    class PlainNode(Node):
+        """A node without parameters."""
+
+        def close(self) -> None:
+            """Do nothing: there is nothing to finish."""
+
+    return PlainNode(name, namespace=namespace)
+
+
 class Camera:
-    """Publishes VGA frames with IMU and camera_info in a namespace, and takes the commands."""
+    """Publishes VGA frames with IMU and camera_info in a namespace, and receives the commands."""
 
     def __init__(self, node, spinner, namespace: str) -> None:
         from geometry_msgs.msg import TwistStamped
@@ -99,7 +127,7 @@ class Camera:
             ImageBuffer(rgb.tobytes(), WIDTH, HEIGHT, 3 * WIDTH, 'rgb8'), 1
         )
         self._imu = messages.pack_imu(ImuSample(1, (0.0, 0.0, 0.0), (0.0, 0.0, 9.81)))
-        # The pilot's own view, in a camera that sees more above and below.
+        # The pilot's field of view, in a camera that sees more above and below it.
         self._info = messages.pack_camera_info(
             CameraGeometry(
                 WIDTH, HEIGHT, scale * target.fx, scale * target.fy, WIDTH / 2, HEIGHT / 2
@@ -121,8 +149,16 @@ class Camera:
             self._answered_s = time.perf_counter()
             self._spinner.wake()
 
-    def ask(self, limit_s: float, imu_ahead_s: float = 0.003) -> float | None:
-        """Send the IMU, then a frame; seconds from the frame's publication to its command."""
+    def round_trip_s(self, limit_s: float, imu_ahead_s: float = 0.003) -> float | None:
+        """Publish an IMU sample and a frame, and wait for the command.
+
+        Args:
+            limit_s: longest time to wait.
+            imu_ahead_s: time from the IMU sample to the frame.
+
+        Returns:
+            Seconds from the publication of the frame to its command; None when none came in time.
+        """
         stamp = self._to_time(time.time_ns())
         self._imu.header.stamp = self._info.header.stamp = stamp
         self._infos.publish(self._info)

@@ -1,4 +1,4 @@
-"""What a robot installs: resolved for a 64-bit ARM board, without having one.
+"""Measure what a robot installs: wheels for a 64-bit ARM board, resolved on any machine.
 
     python benchmarks/onboard_wheels.py [--python 3.10 3.12] [--keep FOLDER]
 
@@ -32,12 +32,12 @@ PLATFORMS = (
     'manylinux2014_aarch64',
 )
 CONSTRAINTS = {'3.12': 'constraints-numpy1.txt'}
-"""Of Pythons whose rclpy is compiled against a NumPy of apt's."""
+"""Constraints for a Python whose rclpy is compiled against the NumPy of apt."""
 EXTRAS = ('', 'mavlink')
 
 
 def requirements(extra: str) -> list[str]:
-    """What setup.py asks for, read without running it."""
+    """Return the requirements of setup.py, read without running it."""
     values: dict[str, object] = {}
     for node in ast.walk(ast.parse((ROOT / 'setup.py').read_text())):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.List):
@@ -51,7 +51,11 @@ def requirements(extra: str) -> list[str]:
 
 
 def download(python: str, extra: str, folder: Path) -> None:
-    """The wheels of one Python; CalledProcessError when one is missing for this platform."""
+    """Download the wheels of one Python.
+
+    Raises:
+        CalledProcessError: a wheel is missing for this platform.
+    """
     constraints = CONSTRAINTS.get(python)
     subprocess.run(
         [
@@ -96,7 +100,7 @@ def weigh(folder: Path) -> dict[str, object]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--python', nargs='+', default=['3.10', '3.12'], metavar='X.Y')
     parser.add_argument('--keep', type=Path, metavar='FOLDER', help='leave the wheels there')

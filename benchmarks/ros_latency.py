@@ -3,13 +3,13 @@
     python benchmarks/ros_latency.py [--frames 1000] [--quick]
 
 Three processes: this one is the camera, the pilot node is one, and a bare rclpy node is another,
-which takes the same image and at once publishes a TwistStamped with the image's stamp: the least
+which takes the same image and at once publishes a TwistStamped with the image's stamp: the minimum
 that any rclpy node can do. Both have the same topics, qualities of service, executor and Fast DDS
 profile. A 640 x 480 rgb8 frame goes to the one, and when it is answered and 25 ms have gone, the
 next goes to the other. Latency is from just before a frame's publication to the arrival of its
 command, both by this process's clock. The IMU sample of a frame goes out 3 ms before it.
 
-`p50_ratio` and `p99_ratio` are pilot to bare; `lost` counts frames that nobody answered within
+`p50_ratio` and `p99_ratio` are pilot to bare; `lost` counts frames without an answer within
 half a second (best effort may lose them). The last line printed is one JSON object.
 """
 
@@ -30,7 +30,7 @@ _PILOT, _BARE = 'measured', 'bare'
 
 
 def passthrough() -> int:
-    """The bare node: what runs in the third process."""
+    """Run the bare node, in the third process; returns the exit code."""
     from geometry_msgs.msg import TwistStamped
     from rclpy.node import Node
     from sensor_msgs.msg import Image
@@ -38,7 +38,7 @@ def passthrough() -> int:
     from liquid_pilot.nodes.common import node_base, qos
 
     def make() -> Node:
-        node = Node('passthrough', namespace=_BARE)
+        node = node_process.plain_node('passthrough', _BARE)
         commands = node.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
 
         def answer(message: Image) -> None:
@@ -53,7 +53,11 @@ def passthrough() -> int:
 
 
 def measure(pilot: str, frames: int, warm_up: int) -> dict:
-    """All figures; RuntimeError when a node does not answer at all."""
+    """Return all figures.
+
+    Raises:
+        RuntimeError: a node does not answer at all.
+    """
     from rclpy.node import Node
 
     from liquid_pilot.nodes.common import node_base
@@ -65,14 +69,14 @@ def measure(pilot: str, frames: int, warm_up: int) -> dict:
         cameras = {name: node_process.Camera(node, spinner, name) for name in latencies}
         for name, camera in cameras.items():
             started_s = time.monotonic()
-            while camera.ask(_LIMIT_S) is None:
+            while camera.round_trip_s(_LIMIT_S) is None:
                 if spinner.stopping:
                     return 130
                 if time.monotonic() - started_s > _START_LIMIT_S:
                     raise RuntimeError(f'the node in /{name} does not answer')
         for k in range(-warm_up, frames):
             for name, camera in cameras.items():
-                seconds = camera.ask(_LIMIT_S)
+                seconds = camera.round_trip_s(_LIMIT_S)
                 if spinner.stopping:
                     return 130
                 if k >= 0 and seconds is None:
@@ -92,7 +96,7 @@ def measure(pilot: str, frames: int, warm_up: int) -> dict:
         node_process.running(node_process.pilot_command(pilot, _PILOT)),
         node_process.running(bare),
     ):
-        code = node_base.run('camera', lambda: Node('camera'), work)
+        code = node_base.run('camera', lambda: node_process.plain_node('camera'), work)
     if code:
         sys.exit(code)
     answered = {name: len(found) for name, found in latencies.items()}
@@ -117,11 +121,11 @@ def measure(pilot: str, frames: int, warm_up: int) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--pilot', default='forest-ltc')
     parser.add_argument('--frames', type=int, default=1000, help='frames for each node')
-    parser.add_argument('--quick', action='store_true', help='few frames, for a look')
+    parser.add_argument('--quick', action='store_true', help='few frames, for a test')
     parser.add_argument('--passthrough', action='store_true', help=argparse.SUPPRESS)
     parsed = parser.parse_args(arguments)
     if parsed.passthrough:

@@ -25,7 +25,13 @@ import json
 
 import numpy as np
 import torch
-from side_by_side import microseconds, ncps_layer, net, quotient, take_turns
+from side_by_side import (
+    interleaved_timings,
+    make_wiring,
+    median_ratio,
+    microseconds,
+    ncps_layer,
+)
 
 from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid.sensitivity import LtcSensitivity
@@ -35,8 +41,8 @@ CASES = {'19': ('dense', 19), '34': ('dense', 34), '64': ('dense', 64), '34_ncp'
 
 
 def measure(kind: str, neurons: int, rounds: int, ticks: int) -> dict[str, float]:
-    """Ratios, times and error for one size."""
-    core = LiquidCore(net(kind, neurons, INPUTS), UNFOLDS, seed=0)
+    """Return ratios, times and error for one size."""
+    core = LiquidCore(make_wiring(kind, neurons, INPUTS), UNFOLDS, seed=0)
     ours, theirs = LtcSensitivity(core.export(), UNFOLDS), ncps_layer(core)
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(ticks, INPUTS)).astype(np.float32)
@@ -53,7 +59,7 @@ def measure(kind: str, neurons: int, rounds: int, ticks: int) -> dict[str, float
     torch_v, torch_x = torch.tensor(v)[None], torch.tensor(x)[None, None]
     torch_dt = torch.full((1, 1), DT_S)
     with torch.inference_mode():
-        times = take_turns(
+        times = interleaved_timings(
             {
                 'ncps': (lambda: theirs(torch_x, torch_v, torch_dt), 10),
                 'sensitivity': (lambda: ours.step_sensitivity(state, x, DT_S, out=state), 50),
@@ -63,8 +69,8 @@ def measure(kind: str, neurons: int, rounds: int, ticks: int) -> dict[str, float
             f'{kind} {neurons}',
         )
     return {
-        'ratio_vs_ncps_forward': quotient(times['ncps'], times['sensitivity']),
-        'times_a_step': quotient(times['sensitivity'], times['step']),
+        'ratio_vs_ncps_forward': median_ratio(times['ncps'], times['sensitivity']),
+        'times_a_step': median_ratio(times['sensitivity'], times['step']),
         'sensitivity_us': microseconds(times['sensitivity']),
         'ncps_us': microseconds(times['ncps']),
         'error': float(f'{error:.2g}'),
@@ -72,7 +78,7 @@ def measure(kind: str, neurons: int, rounds: int, ticks: int) -> dict[str, float
 
 
 def exact_derivatives(core: LiquidCore, inputs: np.ndarray, dt_s: np.ndarray) -> list[np.ndarray]:
-    """By float64 back-propagation: d v / d log cm and d v / d log gleak after all ticks, (N, N)."""
+    """Return d v / d log cm and d v / d log gleak (N, N) after all ticks, by back-propagation."""
     reference = LiquidCore(core.wiring, core.unfolds, backend='torch').double()
     reference.load_state_dict(core.state_dict())
     effective = reference.effective()
@@ -85,7 +91,7 @@ def exact_derivatives(core: LiquidCore, inputs: np.ndarray, dt_s: np.ndarray) ->
 
 
 def main() -> None:
-    """See the module."""
+    """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--rounds', type=int, default=200)
     parser.add_argument('--quick', action='store_true', help='5 rounds, and errors over 10 steps')

@@ -1,6 +1,6 @@
-"""What the benchmarks of the core share: sides that take turns, and ncps with this core's weights.
+"""Shared parts of the benchmarks of the core: interleaved timing, and ncps with the same weights.
 
-Imported by the scripts next to it after they have pinned the thread pools.
+The scripts import it after they have limited the thread pools.
 """
 
 from __future__ import annotations
@@ -24,10 +24,18 @@ MOTORS = 4
 def interleaved_timings(
     sides: dict[str, tuple[Callable[[], object], int]], rounds: int, label: str
 ) -> dict[str, np.ndarray]:
-    """Seconds a call of each side, by round; every round calls each side `count` times in turn.
+    """Time several sides in turn.
 
-    What else runs on the machine then slows all sides of a round alike, so that quotients within
-    a round are steadier than times.
+    Other work on the machine then slows all sides of a round alike, so that ratios within a round
+    are steadier than times.
+
+    Args:
+        sides: name to (function, number of calls per round).
+        rounds: number of rounds.
+        label: what the progress on standard error is called.
+
+    Returns:
+        Name to (rounds,) seconds per call.
     """
     times = {name: np.empty(rounds) for name in sides}
     shown = time.monotonic()
@@ -47,17 +55,17 @@ def interleaved_timings(
 
 
 def median_ratio(slow: np.ndarray, fast: np.ndarray) -> float:
-    """Median over the rounds of slow/fast, to three digits."""
+    """Return the median over the rounds of slow/fast, to three digits."""
     return float(f'{np.median(slow / fast):.3g}')
 
 
 def microseconds(times: np.ndarray) -> float:
-    """Median, rounded."""
+    """Return the median in microseconds, rounded."""
     return round(float(np.median(times)) * 1e6, 2)
 
 
 def make_wiring(kind: str, neurons: int, inputs: int) -> Wiring:
-    """A dense wiring, or one of neural circuit policies of the usual proportions."""
+    """Return a dense wiring, or a neural circuit policy of the usual proportions."""
     if kind == 'dense':
         return wiring.dense(inputs, neurons, MOTORS, seed=1)
     command = (neurons - MOTORS) * 2 // 5
@@ -76,7 +84,7 @@ def make_wiring(kind: str, neurons: int, inputs: int) -> Wiring:
 
 
 def ncps_layer(core: LiquidCore) -> ncps.torch.LTC:
-    """The LTC layer of ncps with the wiring and the trained values of `core`."""
+    """Return the LTC layer of ncps with the wiring and the parameters of `core`."""
     neurons, inputs = core.wiring.neurons, core.wiring.inputs
     layer = ncps.torch.LTC(
         inputs,

@@ -1,125 +1,371 @@
-"""What all studies share: how a plan is read, bars, the command line, and a control."""
+"""What the studies share: plans, folders, the command line, missions and results files.
+
+A study's folder holds its plan (`study.yaml`), its code, the figures that were found
+(`results.json`), the page that is made from them (`README.md`) and the pictures. Pilots, missions,
+demonstrations and checkpoints are kept under `runs/`, which git does not track.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from rich.console import Console
-from rich.progress import Progress
 
+from liquid_pilot.evaluation.runner import Results, evaluate
 from liquid_pilot.evaluation.statistics import holm
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
+from liquid_pilot.pilot_file import PilotFile
+from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.progress import ProgressCallback, progress_display
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS_FILE, PAGE_FILE, REMARKS_FILE = 'results.json', 'README.md', 'remarks.md'
+MAX_LINE_LENGTH = 400
+"""Longest JSON value that `results.json` holds on one line, in characters."""
 
 
-def read_plan(folder: Path, smoke: bool) -> tuple[dict[str, Any], Path, Path]:
-    """The plan of a study's folder, and where its parts are kept.
+@dataclass(frozen=True)
+class StudyFiles:
+    """The plan of a study, and the folders of its parts."""
 
-    Returns:
-        What study.yaml holds, or its smoke version; the folder of what is large and cheap to make
-        again; and the folder of the record: of a smoke version the same.
+    plan: dict[str, Any]
+    """The content of study.yaml, or of its smoke version."""
+    folder: Path
+    """The study's own folder, with the plan and the remarks."""
+    runs: Path
+    """The folder that holds the working folders of all studies."""
+    out: Path
+    """The folder that results.json, the page and the pictures are written to."""
+    smoke: bool = False
+
+    @property
+    def work(self) -> Path:
+        """The working folder: pilots, missions, demonstrations and checkpoints."""
+        return self.work_of(self.folder.name)
+
+    def work_of(self, name: str) -> Path:
+        """Return the working folder of another study of the same runs."""
+        return self.runs / (f'{name}-smoke' if self.smoke else name)
+
+    def remarks(self) -> str:
+        """Return the text that a person wrote about the published figures; '' of other figures."""
+        path = self.folder / REMARKS_FILE
+        return path.read_text() if self.out == self.folder and path.is_file() else ''
+
+
+def read_plan(
+    folder: Path, smoke: bool = False, runs: Path | None = None, publish: bool = False
+) -> StudyFiles:
+    """Read the plan of a study.
+
+    Args:
+        folder: the study's own folder.
+        smoke: whether to return the smoke version, a tiny study for tests.
+        runs: the folder of the working folders; None: `runs/` of the repository.
+        publish: whether results and page are written to the study's own folder.
     """
     content = yaml.safe_load((folder / 'study.yaml').read_text())
     tiny = content.pop('smoke')
-    if smoke:
-        work = ROOT / 'runs' / f'{folder.name}-smoke'
-        return {**content, **tiny}, work, work
-    return content, ROOT / 'runs' / folder.name, folder
+    plan = {**content, **tiny} if smoke else content
+    files = StudyFiles(plan, folder, runs or ROOT / 'runs', folder, smoke)
+    return files if publish else StudyFiles(plan, folder, files.runs, files.work, smoke)
 
 
-def add_holm_p_values(rows: Sequence[dict[str, Any]]) -> None:
-    """Give each row with a 'p' its 'p_holm', corrected over all of them."""
-    tests = [row for row in rows if 'p' in row]
-    for row, adjusted in zip(tests, holm([row['p'] for row in tests]), strict=True):
-        row['p_holm'] = round(adjusted, 6)
-
-
-class ProgressBars:
-    """A bar for each thing under way, as trainer and demonstrator announce them."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, Any] = {}
-        self.label = ''
-        """Before the names of stages."""
-
-    def announce(self, stage: str, done: int, of: int, loss: float) -> None:
-        """How far a stage has come."""
-        name = f'{self.label}{stage}'
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=of)
-        self._progress.update(self._tasks[name], completed=done, total=of, visible=done < of)
-
-
-def parse(
-    about: str,
+def parse_arguments(
+    description: str,
     steps: Sequence[str],
     arguments: list[str] | None,
-    names: Sequence[str] | Callable[[bool], Sequence[str]] = (),
+    part_names: Callable[[bool], Sequence[str]] | None = None,
 ) -> argparse.Namespace:
-    """The command line of a study: steps, --workers, --smoke and, where it has parts, --only.
+    """Parse the command line of a study.
 
     Args:
-        about: the module's docstring.
-        steps: all there are, in their order.
-        arguments: None for the process's own.
-        names: of parts for --only; a function of --smoke where the plan has them.
+        description: the docstring of the script.
+        steps: the steps of the study, in their order; without a step all of them are done.
+        arguments: the command line; None: that of this process.
+        part_names: returns the names that --only accepts, given --smoke; None: no --only.
     """
-    parser = argparse.ArgumentParser(description=about.partition('\n')[0])
-    parser.add_argument('steps', nargs='*', help=f'of {", ".join(steps)}; default: all')
-    parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
-    parser.add_argument('--smoke', action='store_true', help='a tiny study, for a look')
-    if names:
-        parser.add_argument('--only', metavar='NAME', help='one part of the plan')
+    parser = argparse.ArgumentParser(description=description.partition('\n')[0])
+    parser.add_argument(
+        'steps',
+        nargs='*',
+        metavar='STEP',
+        help=f'any of {", ".join(steps)} (default: all), or `page`: write the page of '
+        'results.json again',
+    )
+    parser.add_argument('--workers', type=int, default=2, metavar='N', help='number of processes')
+    parser.add_argument('--smoke', action='store_true', help='do a tiny version of the study')
+    parser.add_argument(
+        '--runs',
+        type=Path,
+        metavar='DIR',
+        help='folder of pilots, missions and checkpoints (default: runs)',
+    )
+    parser.add_argument(
+        '--publish',
+        action='store_true',
+        help="write results.json, the page and the pictures to the study's own folder, in place "
+        'of the published ones (default: to its folder under runs)',
+    )
+    if part_names is not None:
+        parser.add_argument('--only', metavar='NAME', help='do one part of the plan')
     parsed = parser.parse_args(arguments)
-    unknown = set(parsed.steps) - set(steps)
+    unknown = sorted(set(parsed.steps) - {*steps, 'page'})
     if unknown:
-        parser.error(f'no step named {", ".join(sorted(unknown))}; there is: {", ".join(steps)}')
+        parser.error(f'no step named {", ".join(unknown)}; there is: {", ".join(steps)}, page')
     parsed.steps = parsed.steps or list(steps)
-    if names:
-        known = names(parsed.smoke) if callable(names) else names
+    if part_names is not None:
+        known = part_names(parsed.smoke)
         if parsed.only not in (None, *known):
             parser.error(f'no part named {parsed.only!r}; there is: {", ".join(known)}')
     return parsed
 
 
-def run(
-    work: Callable[[Progress], dict[str, Any]], report: Callable[[], dict[str, Any]] | None
-) -> int:
-    """Do the work with bars, then the report; prints one JSON object of both; the exit code."""
+class Display:
+    """Progress bars, and lines of text above them."""
+
+    def __init__(self, announce: ProgressCallback, console: Console) -> None:
+        self.announce = announce
+        self.print: Callable[[str], None] = console.print
+
+    def labelled(self, label: str) -> ProgressCallback:
+        """Return a progress callback that writes a label before the name of each stage."""
+
+        def announce(stage: str, done: int, of: int, loss: float) -> None:
+            self.announce(f'{label} {stage}', done, of, loss)
+
+        return announce
+
+
+@contextmanager
+def open_display() -> Iterator[Display]:
+    """Show progress on standard error until the context ends."""
+    console = Console(stderr=True)
+    with progress_display(console) as announce:
+        yield Display(announce, console)
+
+
+def run(do_steps: Callable[[Display], dict[str, Any]], report: Callable[[], dict[str, Any]]) -> int:
+    """Do the steps of a study, then write its report.
+
+    Prints one JSON object with what both return.
+
+    Returns:
+        The exit code: 0, 1 after an error, or 130 when the user stopped the study.
+    """
     try:
-        with Progress(console=Console(stderr=True)) as progress:
-            closing = work(progress)
+        with open_display() as display:
+            closing = do_steps(display)
+        print(json.dumps({**closing, **report()}))
+    except LiquidPilotError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print('stopped; the same command goes on from here', file=sys.stderr)
         return 130
-    print(json.dumps({**closing, **(report() if report is not None else {})}))
     return 0
 
 
-class FixedTimeScales:
-    """In a learner's place: time constants that nothing changes.
+class Missions:
+    """The missions of one step, shown as one progress bar.
 
     Args:
-        receptors: (rows, columns), logarithms over the trained ones.
-        neurons: of the core, whose own time constants stay.
+        display: where the progress is shown.
+        stage: the name of the bar.
+        planned: the number of missions of the step, those included that are stored already.
     """
 
-    def __init__(self, receptors: np.ndarray, neurons: int) -> None:
-        self._receptors = receptors.astype(np.float32)
+    def __init__(self, display: Display, stage: str, planned: int) -> None:
+        self._display, self._stage, self._planned = display, stage, planned
+        self._done = 0
+        self.throughput: dict[str, float] = {}
+        """Throughput of the last evaluation that flew a mission; see `Throughput.to_json`."""
+
+    def evaluate(
+        self,
+        pilots: Sequence[PilotFile],
+        conditions: Sequence[str],
+        seeds: Sequence[int],
+        out: Path,
+        workers: int,
+        **more: Any,
+    ) -> Results:
+        """Fly the missions that are missing in a folder; see `evaluation.runner.evaluate`.
+
+        Raises:
+            KeyboardInterrupt: when the user stopped the evaluation.
+        """
+        here = len(pilots) * len(conditions) * len(seeds)
+
+        def on_progress(done: int, total: int, *rest: Any) -> None:
+            self._announce(here - total + done)
+
+        results = evaluate(
+            pilots,
+            conditions,
+            seeds,
+            out,
+            workers,
+            on_progress=on_progress,
+            on_event=self._display.print,
+            **more,
+        )
+        if results.interrupted:
+            raise KeyboardInterrupt
+        self._announce(here)
+        self._done += here
+        if results.new_flights:
+            self.throughput = results.throughput.to_json()
+        return results
+
+    def _announce(self, done_here: int) -> None:
+        self._display.announce(self._stage, self._done + done_here, self._planned, math.nan)
+
+
+def add_holm_p_values(rows: Sequence[dict[str, Any]]) -> None:
+    """Give each row with a 'p' its 'p_holm', corrected for the number of these rows."""
+    tests = [row for row in rows if 'p' in row]
+    for row, adjusted in zip(tests, holm([row['p'] for row in tests]), strict=True):
+        row['p_holm'] = round(adjusted, 6)
+
+
+def results_json(content: Mapping[str, Any]) -> bytes:
+    """Return the content of a results file: short values stand on one line each."""
+    return (_format_json(content, 0) + '\n').encode()
+
+
+def _format_json(value: Any, indent: int) -> str:
+    flat = json.dumps(value, allow_nan=False)
+    if len(flat) + indent <= MAX_LINE_LENGTH or not isinstance(value, (dict, list)):
+        return flat
+    if isinstance(value, dict):
+        opening, closing = '{', '}'
+        parts = [
+            f'{json.dumps(key)}: {_format_json(each, indent + 1)}' for key, each in value.items()
+        ]
+    else:
+        opening, closing = '[', ']'
+        parts = [_format_json(each, indent + 1) for each in value]
+    margin = '\n' + ' ' * (indent + 1)
+    return f'{opening}{margin}{("," + margin).join(parts)}\n{" " * indent}{closing}'
+
+
+def read_results(files: StudyFiles) -> dict[str, Any]:
+    """Return the results of a study as they were written.
+
+    Raises:
+        LiquidPilotError: when there are none.
+    """
+    path = files.out / RESULTS_FILE
+    if not path.is_file():
+        raise LiquidPilotError(f'{path} does not exist; do the step `report` first')
+    return json.loads(path.read_text())
+
+
+def write_results(files: StudyFiles, content: dict[str, Any], missing: int) -> None:
+    """Write results.json.
+
+    Raises:
+        LiquidPilotError: when unfinished results would take the place of the published ones.
+    """
+    if missing and files.out == files.folder:
+        raise LiquidPilotError(
+            f'{missing} missions are missing; fly them first, or leave out --publish'
+        )
+    files.out.mkdir(parents=True, exist_ok=True)
+    write_atomically(files.out / RESULTS_FILE, results_json(content))
+
+
+def write_page(files: StudyFiles, text: str, pictures: Mapping[str, bytes]) -> Path:
+    """Write README.md and the pictures beside results.json; returns the path of the page."""
+    for name, picture in pictures.items():
+        write_atomically(files.out / name, picture)
+    return write_atomically(files.out / PAGE_FILE, text.encode())
+
+
+def wrap_paragraphs(text: str) -> str:
+    """Return a text of paragraphs and headings with lines of at most 100 columns."""
+    return '\n\n'.join(
+        textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False)
+        for paragraph in text.strip().split('\n\n')
+    )
+
+
+def provenance(content: Mapping[str, Any], command: str) -> str:
+    """Return the section of a page that says where missions and pilots are.
+
+    Args:
+        content: the results. 'raw_data' names the commit that holds missions and pilots, their
+            folders and the command that evaluated them there; None: they are in the working
+            folder. 'flight_versions' are the versions of the code that flew the missions.
+        command: the command that flies and reports with the pilots of the working folder.
+    """
+    versions = ', '.join(f'`{version}`' for version in content['flight_versions']) or 'none'
+    raw = content.get('raw_data')
+    if raw is None:
+        text = (
+            'Missions and pilots are in the working folder of the study, under `runs/`. Flight '
+            f'version (`liquid_pilot/evaluation/flight_version.py`): {versions}.'
+        )
+        return f'{wrap_paragraphs(text)}\n'
+    commit, folders = raw['commit'], raw['folders']
+    pilots = ' '.join(folder for folder in folders if folder.endswith('pilots'))
+    text = (
+        f'The missions behind these figures, the pilots that flew them and the code that wrote the '
+        f'figures are in commit `{commit}`, in {_list(f"`{folder}`" for folder in folders)}. That '
+        f'code filed its missions under the digest {versions}. With the code of that commit, to '
+        'write the figures again from the missions:'
+    )
+    return f"""{wrap_paragraphs(text)}
+
+    git worktree add ../liquid_pilot-{commit} {commit}   # needs the history
+    cd ../liquid_pilot-{commit} && PYTHONPATH=. {raw['command']}   # needs that folder
+
+With the present code, to fly the pilots of that commit:
+
+    mkdir -p runs && git archive {commit} {pilots} \\
+        | tar -x -C runs --strip-components=1   # needs the history
+    {command}   # needs many hours
+"""
+
+
+def _list(names: Iterable[str]) -> str:
+    *others, last = names
+    return f'{", ".join(others)} and {last}' if others else last
+
+
+class FixedTimeScales:
+    """A learner whose time scales never change.
+
+    Args:
+        filter_log_scales: (R, C), logarithms over the trained time constants of the temporal
+            filter.
+        neurons: number of neurons of the core, whose time constants stay as trained.
+    """
+
+    def __init__(self, filter_log_scales: np.ndarray, neurons: int) -> None:
+        self._filter = filter_log_scales.astype(np.float32)
         self._core = np.zeros((2, neurons), np.float32)
 
     def reset(self) -> None:
-        """Nothing to forget."""
+        """Do nothing: there is nothing to forget."""
 
-    def add(self, evidence: LearnerInput) -> TimeScaleUpdate:
-        """The same for every tick."""
-        return TimeScaleUpdate(evidence.sequence, self._receptors, *self._core)
+    def update(self, learner_input: LearnerInput) -> TimeScaleUpdate:
+        """Return the same time scales for every tick."""
+        return TimeScaleUpdate(learner_input.sequence, self._filter, *self._core)
+
+    def describe(self) -> tuple[str, str]:
+        """Return the state in one word, and the reason in one sentence."""
+        return 'fixed', 'the time scales of this control never change'

@@ -1,33 +1,33 @@
-"""Tables and bars of the studies' pages."""
+"""Pictures of the studies' pages."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-
-def table(header: list[str], rows: Iterable[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ['---'] * len(header), *rows]
-    return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
+COLOURS = 256
+"""Max number of colours of a picture; a smaller palette makes a smaller file."""
 
 
-def bars(
+def draw_bars(
     rows: Mapping[str, Mapping[str, tuple[float, float, float]]],
     label: str,
-    most: float | None = None,
+    y_max: float | None = None,
 ) -> bytes:
-    """A PNG: a group of bars a condition, one a name, with intervals.
+    """Draw one group of bars per condition, with intervals.
 
     Args:
-        rows: condition to {name: (value, low, high)}; a condition may lack names.
-        label: of the vertical axis.
-        most: where it ends; None for what the bars need.
+        rows: condition to {name: (value, lower end, upper end)}; a condition may lack names.
+        label: label of the vertical axis.
+        y_max: upper end of that axis; None: what the bars need.
+
+    Returns:
+        A PNG file.
     """
     from matplotlib import color_sequences
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
@@ -39,10 +39,10 @@ def bars(
     width = 0.85 / len(names)
     for k, name in enumerate(names):
         found = [(at, row[name]) for at, row in enumerate(rows.values()) if name in row]
-        places = [at + (k - 0.5 * (len(names) - 1)) * width for at, _ in found]
-        values, low, high = np.array([cell for _, cell in found]).T
+        positions = [at + (k - 0.5 * (len(names) - 1)) * width for at, _ in found]
+        values, low, high = np.array([value for _, value in found]).T
         axes.bar(
-            places,
+            positions,
             values,
             width,
             label=name,
@@ -50,9 +50,24 @@ def bars(
             error_kw={'elinewidth': 0.6, 'ecolor': '#57606a'},
         )
     axes.set_xticks(range(len(rows)), rows, rotation=30, ha='right', fontsize=8)
-    axes.set(ylim=(0.0, most), ylabel=label)
+    axes.set(ylim=(0.0, y_max), ylabel=label)
     axes.legend(fontsize=7, ncols=2, loc='upper left', bbox_to_anchor=(1.0, 1.0))
     axes.grid(axis='y', alpha=0.3)
+    return encode_figure(figure)
+
+
+def encode_figure(figure: Any) -> bytes:
+    """Render a matplotlib figure as a PNG file with a palette.
+
+    Args:
+        figure: a `matplotlib.figure.Figure`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, 'PNG', optimize=True)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What the flights of several pilots in several conditions say: rates, figures, paired tests."""
+"""Compare pilots by their missions: success rates, figures and paired tests."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from liquid_pilot.evaluation.metrics import FlightMetrics
 from liquid_pilot.evaluation.runner import Results
 from liquid_pilot.evaluation.statistics import holm, mcnemar_exact, wilson_interval
 
-FORMAT_VERSION = 1
-"""Of results.json; raised when a field changes its meaning."""
+FORMAT_VERSION = 2
+"""Version of the format of results.json; raised when a field changes its name or meaning."""
 
 
 def compare(results: Results) -> dict[str, Any]:
-    """All that a report shows, as JSON: {'cells': [...], 'comparisons': [...], ...}.
+    """Summarise an evaluation.
 
     Every pilot is compared with the first one, in each condition, over the seeds that both have
-    flown (McNemar's exact test); Holm's correction takes all these comparisons together.
+    flown (McNemar's exact test). Holm's correction counts all these comparisons.
+
+    Returns:
+        What a report shows, as JSON values: 'cells', one for each pilot in each condition (see
+        `summarise_cell`), 'comparisons', the paired tests, and how the missions were flown.
     """
     comparisons = [
         _paired(results, first, other, condition)
@@ -27,12 +31,12 @@ def compare(results: Results) -> dict[str, Any]:
         for other in others
     ]
     for comparison, adjusted in zip(
-        comparisons, holm([each['p'] for each in comparisons]), strict=True
+        comparisons, holm([test['p'] for test in comparisons]), strict=True
     ):
         comparison['p_holm'] = adjusted
     return {
         'format': FORMAT_VERSION,
-        'code': results.code,
+        'flight_version': results.version,
         'adapter': results.adapter,
         'pilots': results.pilots,
         'modes': results.modes,
@@ -45,21 +49,31 @@ def compare(results: Results) -> dict[str, Any]:
         ],
         'comparisons': comparisons,
         'given_up': [
-            {'condition': cell.condition, 'seed': cell.seed, 'pilot': cell.pilot}
-            for cell in results.given_up
+            {'condition': key.condition, 'seed': key.seed, 'pilot': key.pilot}
+            for key in results.given_up
         ],
     }
 
 
 def summarise_cell(results: Results, pilot: str, condition: str) -> dict[str, Any]:
-    """Outcomes and figures of one pilot in one condition; lengths in m, times in s."""
-    flights = list(results.of(pilot, condition).values())
+    """Return outcomes and figures of one pilot in one condition; lengths in m, times in s.
+
+    Args:
+        results: the missions.
+        pilot: name of the pilot.
+        condition: label of the conditions.
+
+    Returns:
+        JSON values. Duration, length and path ratio are means over the successes; the other
+        figures are over all missions. A figure without a mission to compute it from is None.
+    """
+    flights = list(results.flights_by_seed(pilot, condition).values())
     counts = {
         outcome: sum(flight.outcome == outcome for flight in flights)
         for outcome in ('success', 'crash', 'timeout')
     }
     low, high = wilson_interval(counts['success'], len(flights))
-    won = [flight for flight in flights if flight.outcome == 'success']
+    succeeded = [flight for flight in flights if flight.outcome == 'success']
     moved = [flight for flight in flights if flight.duration_s > 0.0]
     return {
         'pilot': pilot,
@@ -71,9 +85,9 @@ def summarise_cell(results: Results, pilot: str, condition: str) -> dict[str, An
         'timeouts': counts['timeout'],
         'success_rate': round(counts['success'] / len(flights), 6) if flights else None,
         'wilson_95': [round(low, 6), round(high, 6)],
-        'time_to_target_s': _mean(won, 'duration_s'),
-        'flown_m': _mean(won, 'flown_m'),
-        'path_ratio': _mean(won, 'path_ratio'),
+        'time_to_target_s': _mean(succeeded, 'duration_s'),
+        'flown_m': _mean(succeeded, 'flown_m'),
+        'path_ratio': _mean(succeeded, 'path_ratio'),
         'clearance_median_m': _median(flights, 'clearance_m'),
         'ended_per_km': _per_km(flights),
         'speed_m_s': _rounded(
@@ -88,24 +102,26 @@ def summarise_cell(results: Results, pilot: str, condition: str) -> dict[str, An
 
 
 def _per_km(flights: Iterable[FlightMetrics]) -> float | None:
-    """Crashes a kilometre: of a car, how often somebody would have had to take the wheel."""
+    """Return the crashes per kilometre; for a car, the rate of interventions."""
     flown_m = sum(flight.flown_m for flight in flights)
     crashes = sum(flight.outcome == 'crash' for flight in flights)
     return _rounded(1e3 * crashes / flown_m) if flown_m else None
 
 
 def _paired(results: Results, first: str, other: str, condition: str) -> dict[str, Any]:
-    mine, theirs = results.of(first, condition), results.of(other, condition)
-    both = [
-        (mine[seed].outcome == 'success', theirs[seed].outcome == 'success')
-        for seed in mine.keys() & theirs.keys()
+    """Compare two pilots in one condition, over the seeds that both have flown."""
+    first_flights = results.flights_by_seed(first, condition)
+    other_flights = results.flights_by_seed(other, condition)
+    pairs = [
+        (first_flights[seed].outcome == 'success', other_flights[seed].outcome == 'success')
+        for seed in first_flights.keys() & other_flights.keys()
     ]
-    only_first, only_other = both.count((True, False)), both.count((False, True))
+    only_first, only_other = pairs.count((True, False)), pairs.count((False, True))
     return {
         'condition': condition,
         'first': first,
         'other': other,
-        'pairs': len(both),
+        'pairs': len(pairs),
         'only_first': only_first,
         'only_other': only_other,
         'p': mcnemar_exact(only_first, only_other),
@@ -131,7 +147,7 @@ def _rounded(value: float) -> float:
 
 
 def format_ranges(seeds: Iterable[int]) -> str:
-    """Whole numbers as people write them: '0-99', '3, 7-9'."""
+    """Format whole numbers as ranges, such as '0-99' or '3, 7-9'."""
     spans: list[list[int]] = []
     for seed in sorted(set(seeds)):
         if spans and seed == spans[-1][1] + 1:

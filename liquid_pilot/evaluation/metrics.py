@@ -1,56 +1,64 @@
-"""One flight as an evaluation keeps it: its outcome and the figures that are compared."""
+"""The figures of one mission that an evaluation stores and compares."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, Command
+from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, Command, SensorPacket
 from liquid_pilot.simulation.base.condition import Condition
 from liquid_pilot.simulation.base.mission import MissionResult
-from liquid_pilot.simulation.base.task import MissionRules
-from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
+from liquid_pilot.simulation.base.task import Layout, MissionRules
+from liquid_pilot.simulation.rollout import MissionPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
 
 Trajectory = list[tuple[float, float, float, float]]
+"""(time in s, x, y, z in m) of each tick, in the world frame (ENU)."""
 
 
 @dataclass(frozen=True)
 class FlightMetrics:
-    """The figures of one flight; the seed, pilot and condition are the key it is kept by."""
+    """The figures of one mission; its seed, pilot and condition are the key it is stored by.
+
+    Floats are rounded to four decimals, so that what is read back equals what was flown.
+    """
 
     outcome: str
+    """'success', 'crash' or 'timeout'."""
     reason: str
+    """Why the mission ended, as one sentence."""
     duration_s: float
     flown_m: float
+    """Length of the path."""
     target_distance_m: float
-    """Horizontal, at the end."""
+    """Horizontal distance to the target at the end."""
     path_ratio: float | None
-    """Distance flown by the distance come nearer to the target; 1 is straight. None without."""
+    """Distance flown over distance gained towards the target, 1 for a straight path; None unless
+    the mission succeeded."""
     clearance_m: float | None
-    """Smallest horizontal gap between hull and trunk; 0 touches. None in a forest without."""
+    """Smallest horizontal gap between hull and trunks, 0 on contact; None without trunks."""
     command_change_m_s2: float
     """RMS rate of change of the commanded velocity, as it left the guard."""
     command_turn_rad_s2: float
-    """RMS rate of change of the commanded yaw rate."""
+    """RMS rate of change of the commanded yaw rate, as it left the guard."""
     path: Trajectory | None = None
-    """(time s, x, y, z) of each tick, ENU metres, when it was asked for."""
+    """The path; None unless it was asked for."""
     lateral_rms_m: float | None = None
-    """RMS distance from the middle of the way, of a vehicle that has one to keep to."""
+    """RMS distance from the middle of the road; None for a task without a road."""
 
     def __post_init__(self) -> None:
-        """Four decimals: what was read back equals what was flown."""
-        for each in fields(self):
-            value = getattr(self, each.name)
+        """Round all floats to four decimals."""
+        for field in fields(self):
+            value = getattr(self, field.name)
             if isinstance(value, float):
-                object.__setattr__(self, each.name, round(value, 4))
+                object.__setattr__(self, field.name, round(value, 4))
 
     def to_json(self) -> dict[str, Any]:
-        """For one line of a file."""
+        """Return the figures as JSON values; `path` and `lateral_rms_m` only where they exist."""
         content = asdict(self)
         for name in ('path', 'lateral_rms_m'):
             if content[name] is None:
@@ -60,30 +68,43 @@ class FlightMetrics:
 
 @dataclass(frozen=True)
 class RolloutTiming:
-    """What a flight cost: wall time of one process."""
+    """The cost of one mission in the process that flew it."""
 
     ticks: int
-    began_s: float
-    """On the clock `time.monotonic`, which all processes of a machine share."""
+    start_s: float
+    """Start on the clock `time.monotonic`, which all processes of a machine share."""
     end_s: float
+    """End on the same clock."""
     render_s: float
+    """Wall time spent in rendering."""
 
 
 def fly_and_measure(
     seed: int,
     simulation: Simulation,
-    pilot: InProcessPilot,
+    pilot: MissionPilot,
     rules: MissionRules | None,
     conditions: tuple[Condition, ...],
     keep_path: bool = False,
-    on_packet: Any = None,
+    on_packet: Callable[[SensorPacket], None] | None = None,
 ) -> FlightMetrics:
-    """Fly one mission (see `fly_mission`) and take its figures."""
+    """Fly one mission and return its figures.
+
+    Args:
+        seed: see `fly_mission`, as for the other arguments.
+        simulation: the simulation.
+        pilot: the pilot.
+        rules: the rules of success and failure.
+        conditions: the conditions of this mission.
+        keep_path: whether the figures include the path.
+        on_packet: called with each packet before the pilot answers it.
+    """
     commands: list[Command] = []
     result = fly_mission(seed, simulation, pilot, rules, on_packet, conditions, commands.append)
-    hull_m = simulation.vehicle.settings.collision_radius_m
+    layout = _layout_of(result)
+    hull_radius_m = simulation.vehicle.settings.collision_radius_m
     change, turn = command_rate_rms(commands)
-    aside_m = result.layout.lateral_offsets_m(np.array(result.path)[:, 1:3])
+    lateral_m = layout.lateral_offsets_m(np.array(result.path)[:, 1:3])
     return FlightMetrics(
         result.outcome,
         result.reason,
@@ -91,30 +112,44 @@ def fly_and_measure(
         result.distance_flown_m,
         result.target_distance_m,
         path_ratio(result),
-        clearance_m(result.path, result.layout.trunks(), hull_m),
+        clearance_m(result.path, layout.obstacle_discs(), hull_radius_m),
         change,
         turn,
         result.path if keep_path else None,
-        None if aside_m is None else math.sqrt(float((aside_m**2).mean())),
+        None if lateral_m is None else math.sqrt(float((lateral_m**2).mean())),
     )
 
 
+def _layout_of(result: MissionResult) -> Layout:
+    if result.layout is None:
+        raise ValueError('this mission has no layout')
+    return result.layout
+
+
 def path_ratio(result: MissionResult) -> float | None:
-    """Distance flown by the distance come nearer to the target; None unless it arrived."""
+    """Return the distance flown over the distance gained towards the target.
+
+    Returns:
+        1 for a straight path; None unless the mission succeeded.
+    """
     if result.outcome != 'success':
         return None
-    return result.distance_flown_m / (result.layout.target_distance_m - result.target_distance_m)
+    gained_m = _layout_of(result).target_distance_m - result.target_distance_m
+    return result.distance_flown_m / gained_m
 
 
 def clearance_m(
-    path: Sequence[tuple[float, ...]], trunks: np.ndarray, hull_m: float
+    path: Sequence[tuple[float, ...]], trunks: np.ndarray, hull_radius_m: float
 ) -> float | None:
-    """Smallest horizontal gap between a hull of radius `hull_m` and any trunk, along the path.
+    """Return the smallest horizontal gap between the hull and any trunk along the path.
 
     Args:
-        path: (time, x, y, z) of each tick; straight in between.
-        trunks: (n, 3) of x, y and radius.
-        hull_m: radius of the vehicle, in metres.
+        path: (time, x, y, z) of each tick, joined by straight lines.
+        trunks: (n, 3) of x, y and radius, in metres.
+        hull_radius_m: radius of the vehicle's hull.
+
+    Returns:
+        The gap in metres, negative when they overlap; None without trunks or without a path.
     """
     if not len(trunks) or not path:
         return None
@@ -123,14 +158,19 @@ def clearance_m(
     along = ends - starts  # (m, 2)
     to_trunk = trunks[None, :, :2] - starts[:, None]  # (m, n, 2)
     squared = np.maximum((along**2).sum(axis=1), 1e-12)[:, None]
-    share = np.clip((to_trunk * along[:, None]).sum(axis=2) / squared, 0.0, 1.0)
-    gap = np.linalg.norm(to_trunk - share[..., None] * along[:, None], axis=2)
-    return float((gap - trunks[:, 2]).min()) - hull_m
+    fraction = np.clip((to_trunk * along[:, None]).sum(axis=2) / squared, 0.0, 1.0)
+    gap = np.linalg.norm(to_trunk - fraction[..., None] * along[:, None], axis=2)
+    return float((gap - trunks[:, 2]).min()) - hull_radius_m
 
 
 def command_rate_rms(commands: Sequence[Command]) -> tuple[float, float]:
-    """RMS rate of change of (velocity in m/s^2, yaw rate in rad/s^2); 0 with under two."""
-    # What a guard holds for want of a good command has the stamp of the last one.
+    """Return the RMS rate of change of a sequence of commands.
+
+    Returns:
+        That of the velocity in m/s^2 and that of the yaw rate in rad/s^2; 0 for fewer than two
+        commands.
+    """
+    # A command that the guard repeats, because no newer one has come, has the stamp of the last.
     newest = {command.stamp_ns: command.values for command in commands}
     if len(newest) < 2:
         return 0.0, 0.0

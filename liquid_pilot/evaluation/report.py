@@ -1,6 +1,6 @@
-"""What a run leaves in its folder: report.json, paths.npz, paths.png and camera.png.
+"""Write the report of a run: report.json, paths.npz, paths.png and camera.png.
 
-Files are written beside their place and renamed, so that a folder never holds half of one.
+Each file is written under another name and then renamed, so that none is ever half written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from liquid_pilot.simulation.base.mission import OUTCOMES, MissionResult
 from liquid_pilot.utils.atomic_write import write_atomically
 
 INTERRUPTED = 'interrupted by the user'
-"""The reason of a mission that says nothing about the pilot: it is not counted as a trial."""
+"""The reason of a mission that the user interrupted; such a mission is not counted as a trial."""
 OUTCOME_COLOURS = {
     'success': '#1a7f37',
     'crash': '#cf222e',
@@ -33,18 +33,19 @@ _MAX_ROWS = 12
 
 
 class CameraFrames(NamedTuple):
-    """What the camera saw in one mission: (seconds of flight, frame) now and then."""
+    """Some of the camera's frames of one mission."""
 
     seed: int
     outcome: str
     frames: Sequence[tuple[float, ImageBuffer]]
+    """(seconds since the start, frame)."""
 
 
 def summarise(results: Sequence[MissionResult]) -> dict[str, Any]:
-    """Counts and the rate of success with its 95 % interval (Wilson).
+    """Return the counts of outcomes and the success rate with its 95 % interval (Wilson).
 
     A mission that the user interrupted is no trial; one that was aborted for any other reason
-    counts as not successful.
+    counts as a failure.
     """
     trials = [result for result in results if result.reason != INTERRUPTED]
     counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in OUTCOMES}
@@ -67,13 +68,25 @@ def write_report(
     out_dir: Path,
     results: Sequence[MissionResult],
     meta: Mapping[str, Any],
-    shots: Sequence[CameraFrames] = (),
+    camera_frames: Sequence[CameraFrames] = (),
     pictures: bool = True,
 ) -> list[Path]:
-    """Write the report of a run into `out_dir` (made if need be); returns the files.
+    """Write the report of a run.
 
-    report.json is there first: a picture that fails does not take it along. LiquidPilotError when
-    the folder cannot be written.
+    report.json is written first, so that it exists even if a picture cannot be drawn.
+
+    Args:
+        out_dir: the folder, which is made if it does not exist.
+        results: the missions.
+        meta: how they were flown; written as 'run'.
+        camera_frames: frames of the missions for camera.png.
+        pictures: whether to write more than report.json.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        LiquidPilotError: when the folder cannot be written.
     """
     content = {
         'missions': [result.to_json() for result in results],
@@ -90,9 +103,9 @@ def write_report(
         if any(result.path for result in results):
             written.append(write_atomically(out_dir / 'paths.npz', _npz(results)))
             written.append(write_atomically(out_dir / 'paths.png', encode_png(draw_paths(results))))
-        if any(shot.frames for shot in shots):
+        if any(mission.frames for mission in camera_frames):
             written.append(
-                write_atomically(out_dir / 'camera.png', encode_png(contact_sheet(shots)))
+                write_atomically(out_dir / 'camera.png', encode_png(contact_sheet(camera_frames)))
             )
     except OSError as error:
         raise LiquidPilotError(f'the report cannot be written into {out_dir}: {error}') from error
@@ -100,27 +113,29 @@ def write_report(
 
 
 def _npz(results: Sequence[MissionResult]) -> bytes:
-    """One array a mission, 'seed_<seed>': (n, 4) of seconds of flight and x, y, z (ENU, m)."""
+    """Return an npz file with 'seed_<seed>' of each mission: (n, 4) of seconds, x, y, z (ENU)."""
+    arrays: dict[str, Any] = {
+        f'seed_{result.seed}': np.array(result.path, np.float64).reshape(-1, 4)
+        for result in results
+    }
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        **{
-            f'seed_{result.seed}': np.array(result.path, np.float64).reshape(-1, 4)
-            for result in results
-        },
-    )
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
 def encode_png(rgb: np.ndarray) -> bytes:
-    """(h, w, 3) uint8 RGB as the bytes of a PNG file."""
+    """Return a picture, (h, w, 3) uint8 RGB, as a PNG file."""
     return cv2.imencode('.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def draw_paths(results: Sequence[MissionResult]) -> np.ndarray:
-    """The flights from above: (height, width, 3) uint8 RGB.
+    """Draw the paths from above, one panel per mission.
 
-    One panel a mission; of more than a hundred, those that failed come first.
+    Args:
+        results: the missions; of more than a hundred, failures are drawn first.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -164,8 +179,8 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
     path = np.array(result.path)[:, 1:3]
     corners = [path]
     if result.layout is not None:
-        drawn = result.layout.map()
-        corners.append(drawn.shown)
+        drawn = result.layout.top_view()
+        corners.append(drawn.extent_points)
         for colour, discs in drawn.discs:
             axes.add_collection(
                 PatchCollection(
@@ -179,7 +194,7 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
                 axes.add_patch(Polygon(_ribbon(points, width), facecolor=colour))
             else:
                 axes.plot(*points.T, color=colour, linewidth=-width, zorder=3)
-        for colour, edge, (x, y) in drawn.stars:
+        for colour, edge, (x, y) in drawn.markers:
             axes.plot(
                 x,
                 y,
@@ -205,9 +220,9 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
             zorder=5,
             markersize=4 if small else 9,
         )
-    every = np.concatenate(corners)
-    middle = 0.5 * (every.min(axis=0) + every.max(axis=0))
-    extent = float((every.max(axis=0) - every.min(axis=0)).max())
+    points = np.concatenate(corners)
+    middle = 0.5 * (points.min(axis=0) + points.max(axis=0))
+    extent = float((points.max(axis=0) - points.min(axis=0)).max())
     half = 0.5 * extent + max(2.5, 0.04 * extent)
     axes.set_xlim(middle[0] - half, middle[0] + half)
     axes.set_ylim(middle[1] - half, middle[1] + half)
@@ -222,7 +237,7 @@ def _draw_panel(axes: Any, result: MissionResult, small: bool) -> None:
 
 
 def _draw_scale(axes: Any, corner: np.ndarray, half: float) -> None:
-    """A bar of round metres, at most three tenths of the panel long."""
+    """Draw a scale bar of a round length, at most three tenths of the panel long."""
     metres = max(
         (round_m for round_m in (1, 2, 5, 10, 20, 50, 100) if round_m < 0.6 * half), default=1
     )
@@ -232,16 +247,24 @@ def _draw_scale(axes: Any, corner: np.ndarray, half: float) -> None:
 
 
 def _ribbon(points: np.ndarray, width: float) -> np.ndarray:
-    """(2 n, 2): the outline of a line of this width."""
+    """Return the outline (2 n, 2) of a line through points (n, 2) of the given width."""
     along = np.gradient(points, axis=0)
     left = np.stack([-along[:, 1], along[:, 0]], axis=1)
     left *= 0.5 * width / np.maximum(np.hypot(*left.T), 1e-9)[:, None]
     return np.concatenate([points + left, (points - left)[::-1]])
 
 
-def contact_sheet(shots: Sequence[CameraFrames], columns: int = 6) -> np.ndarray:
-    """A row a mission (at most twelve), frames evenly spread over its flight: (h, w, 3) RGB."""
-    rows = [shot for shot in shots if shot.frames][:_MAX_ROWS]
+def contact_sheet(camera_frames: Sequence[CameraFrames], columns: int = 6) -> np.ndarray:
+    """Draw frames of missions, one row per mission, evenly spread over its time.
+
+    Args:
+        camera_frames: the missions; the first twelve that have frames are drawn.
+        columns: max number of frames per mission.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    rows = [mission for mission in camera_frames if mission.frames][:_MAX_ROWS]
     first = rows[0].frames[0][1]
     width = 256
     height = max(1, round(width * first.height / first.width))
@@ -251,15 +274,15 @@ def contact_sheet(shots: Sequence[CameraFrames], columns: int = 6) -> np.ndarray
         255,
         np.uint8,
     )
-    for row, shot in enumerate(rows):
+    for row, mission in enumerate(rows):
         top = margin + row * (height + label + margin)
-        colour = OUTCOME_COLOURS[shot.outcome]
+        colour = OUTCOME_COLOURS[mission.outcome]
         rgb = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
-        picks = np.linspace(0, len(shot.frames) - 1, min(columns, len(shot.frames)))
+        picks = np.linspace(0, len(mission.frames) - 1, min(columns, len(mission.frames)))
         for column, pick in enumerate(np.round(picks).astype(int)):
-            time_s, image = shot.frames[pick]
+            time_s, image = mission.frames[pick]
             left = margin + column * (width + margin)
-            text = f'{time_s:.1f} s' if column else f'seed {shot.seed}: {shot.outcome}'
+            text = f'{time_s:.1f} s' if column else f'seed {mission.seed}: {mission.outcome}'
             cv2.putText(
                 sheet,
                 text,
@@ -278,7 +301,7 @@ def contact_sheet(shots: Sequence[CameraFrames], columns: int = 6) -> np.ndarray
 
 
 def format_duration(seconds: float) -> str:
-    """A duration for people: '12.3 s', '4 min 05 s'."""
+    """Format a duration, such as '12.3 s' or '4 min 05 s'; '-' for NaN."""
     if math.isnan(seconds):
         return '-'
     if seconds < 100.0:

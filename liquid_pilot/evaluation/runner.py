@@ -1,8 +1,8 @@
-"""Several pilots, conditions and seeds: every combination flown once, and kept.
+"""Evaluate pilots: every pilot in every condition on every seed, each mission flown once.
 
     results = evaluate([pilot_a, pilot_b], ['clear', 'snow:3'], range(100), out=Path('runs/x'))
 
-A second call with the same folder flies only what is missing.
+A second call with the same folder flies only the missions that are missing there.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from liquid_pilot.evaluation import workers as crew
+from liquid_pilot.evaluation import workers as rollout_workers
+from liquid_pilot.evaluation.flight_version import flight_version
 from liquid_pilot.evaluation.metrics import FlightMetrics, RolloutTiming
-from liquid_pilot.evaluation.results_store import ResultsStore, RunKey, code_digest
+from liquid_pilot.evaluation.results_store import ResultsStore, RunKey
 from liquid_pilot.evaluation.workers import Job, PilotFactory, RunConfig, fly_all, make_pilot
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.settings import parse_mode
 from liquid_pilot.pilot_file import PilotFile
-from liquid_pilot.simulation.base import condition as weather
+from liquid_pilot.simulation.base import condition as flight_condition
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.tasks.registry import check_conditions, task_of
@@ -26,35 +27,38 @@ from liquid_pilot.simulation.tasks.registry import check_conditions, task_of
 
 @dataclass
 class Throughput:
-    """How fast a run flew, and how fast it could have if drawing were all there is to do."""
+    """The speed of a run, and the speed it would have if rendering were all its work."""
 
     workers: int
+    """Number of processes."""
     ticks: int = 0
+    """Ticks of all missions."""
     render_s: float = 0.0
-    """Summed over the workers."""
-    began_s: float = float('inf')
+    """Wall time spent in rendering, summed over the workers."""
+    start_s: float = float('inf')
+    """Start of the first mission; the start of the workers is left out."""
     end_s: float = float('-inf')
-    """Of the first and the last mission, in wall time: the start of the workers is left out."""
+    """End of the last mission."""
 
-    def add(self, effort: RolloutTiming) -> None:
-        """Count one flight."""
-        self.ticks += effort.ticks
-        self.render_s += effort.render_s
-        self.began_s = min(self.began_s, effort.began_s)
-        self.end_s = max(self.end_s, effort.end_s)
+    def add(self, timing: RolloutTiming) -> None:
+        """Count one mission."""
+        self.ticks += timing.ticks
+        self.render_s += timing.render_s
+        self.start_s = min(self.start_s, timing.start_s)
+        self.end_s = max(self.end_s, timing.end_s)
 
     @property
     def ticks_per_s(self) -> float:
-        """Ticks of all workers together by wall time."""
-        return self.ticks / (self.end_s - self.began_s) if self.ticks else 0.0
+        """Ticks of all workers together per second of wall time."""
+        return self.ticks / (self.end_s - self.start_s) if self.ticks else 0.0
 
     @property
     def render_bound_per_s(self) -> float:
-        """Ticks per second if the workers did nothing but draw, as fast as they drew here."""
+        """Ticks per second if the workers did nothing but render, at the speed of this run."""
         return self.workers * self.ticks / self.render_s if self.ticks else 0.0
 
     def to_json(self) -> dict[str, float]:
-        """{'ticks_per_s', 'render_bound_per_s', 'share'}."""
+        """Return {'ticks_per_s', 'render_bound_per_s', 'share'}; 'share' is their quotient."""
         bound = self.render_bound_per_s
         return {
             'ticks_per_s': round(self.ticks_per_s, 1),
@@ -65,59 +69,78 @@ class Throughput:
 
 @dataclass
 class Results:
-    """What is known of each combination."""
+    """The missions of an evaluation."""
 
     pilots: dict[str, str]
-    """Name to digest; the first is the one that the others are compared with."""
+    """Name of each pilot to its digest; the others are compared with the first one."""
     modes: dict[str, str]
-    """Name to how that pilot adapts; '' for one that flies as trained."""
+    """Name of each pilot to how it adapts; '' for one that flies as trained."""
     conditions: list[str]
+    """Labels of the conditions."""
     seeds: list[int]
     adapter: str
-    code: str
+    """Name of the vehicle adapter."""
+    version: str
+    """See `flight_version`."""
     vehicle: str
-    """Class of all these pilots."""
+    """Vehicle of all these pilots."""
     flights: dict[RunKey, FlightMetrics]
-    """Of these combinations only, whenever they were flown."""
+    """The missions of these combinations that are finished, now or in an earlier run."""
     throughput: Throughput
-    """Of what was flown just now."""
-    flown: int = 0
-    """Missions flown just now; the others were known."""
+    """The speed of this run."""
+    new_flights: int = 0
+    """Number of missions that this run flew; the others were stored already."""
     given_up: list[RunKey] = field(default_factory=list)
+    """Missions that killed their worker each time."""
     interrupted: bool = False
+    """Whether the user stopped the run."""
 
-    def cell(self, pilot: str, condition: str, seed: int) -> RunKey:
-        """The key of one combination; `pilot` is a name."""
+    def run_key(self, pilot: str, condition: str, seed: int) -> RunKey:
+        """Return the key of one mission.
+
+        Args:
+            pilot: name of the pilot, a key of `pilots`.
+            condition: label of the conditions.
+            seed: seed of the forest or road.
+        """
         return RunKey(
-            self.code, self.pilots[pilot], condition, self.adapter, seed, self.modes[pilot]
+            self.version, self.pilots[pilot], condition, self.adapter, seed, self.modes[pilot]
         )
 
-    def of(self, pilot: str, condition: str) -> dict[int, FlightMetrics]:
-        """Seed to flight, where it is known."""
-        found = ((seed, self.flights.get(self.cell(pilot, condition, seed))) for seed in self.seeds)
+    def flights_by_seed(self, pilot: str, condition: str) -> dict[int, FlightMetrics]:
+        """Return the finished missions of one pilot in one condition, by seed."""
+        found = (
+            (seed, self.flights.get(self.run_key(pilot, condition, seed))) for seed in self.seeds
+        )
         return {seed: flight for seed, flight in found if flight is not None}
 
 
 def unique_names(pilots: Sequence[PilotFile], modes: Sequence[str]) -> dict[str, int]:
-    """A name for each pilot in its mode, told apart by digest where need be; to its index."""
+    """Return a unique name of each pilot in its mode, and the pilot's index.
+
+    Pilots of the same name get the beginning of their digest as a suffix.
+
+    Raises:
+        LiquidPilotError: when there is no pilot, or one is named twice in the same mode.
+    """
     if not pilots:
         raise LiquidPilotError('name at least one pilot')
-    short = [pilot.specification.name for pilot in pilots]
+    short_names = [pilot.specification.name for pilot in pilots]
     digests: dict[str, set[str]] = {}
-    for name, pilot in zip(short, pilots, strict=True):
+    for name, pilot in zip(short_names, pilots, strict=True):
         digests.setdefault(name, set()).add(pilot.digest)
-    found: dict[str, int] = {}
-    for index, (name, pilot, mode) in enumerate(zip(short, pilots, modes, strict=True)):
-        full = name if len(digests[name]) == 1 else f'{name}-{pilot.digest[:6]}'
-        full += f'+{mode}' if mode else ''
-        if full in found:
-            raise LiquidPilotError(f'{full} is named twice; name each pilot once in each mode')
-        found[full] = index
-    return found
+    indices: dict[str, int] = {}
+    for index, (name, pilot, mode) in enumerate(zip(short_names, pilots, modes, strict=True)):
+        full_name = name if len(digests[name]) == 1 else f'{name}-{pilot.digest[:6]}'
+        full_name += f'+{mode}' if mode else ''
+        if full_name in indices:
+            raise LiquidPilotError(f'{full_name} is named twice; name each pilot once in each mode')
+        indices[full_name] = index
+    return indices
 
 
 def _vehicle_of(pilots: Sequence[PilotFile]) -> str:
-    """The one class of vehicle that all pilots are of."""
+    """Return the vehicle of the pilots, which must be the same for all of them."""
     found = sorted({pilot.specification.vehicle for pilot in pilots})
     if len(found) > 1:
         raise LiquidPilotError(
@@ -144,82 +167,88 @@ def evaluate(
 ) -> Results:
     """Fly every pilot in every condition on every seed.
 
-    Ctrl-C ends it early, with `interrupted` set in what is returned.
+    Ctrl-C ends the run early, with `interrupted` set in the results.
 
     Args:
-        pilots: the first is what the others are compared with.
-        conditions: labels as `conditions.parse` reads them; see `expand_conditions`.
-        seeds: of the forests; all pilots meet the same.
-        out: folder of the file that keeps finished missions; None keeps nothing.
-        workers: processes; with 1 everything happens in this one.
-        on_progress: called after each mission with (done, total) of what there is to fly, and
-            what was flown.
-        on_event: called with a line for the user, when a worker died.
+        pilots: the pilots; the others are compared with the first one.
+        conditions: labels as `simulation.base.condition.parse` reads them; see also
+            `simulation.tasks.registry.expand_conditions`.
+        seeds: seeds of the forests or roads, the same for all pilots.
+        out: folder of the file that stores finished missions; None: nothing is stored.
+        workers: number of processes; with 1 the missions are flown in this process.
+        on_progress: called after each mission with (number of missions flown, number to fly, key,
+            figures, throughput).
+        on_event: called with a line for the user when a worker died.
         adapter: a name of `onboard.setpoints`.
-        rules: what counts as success; None: as the vehicle's task has it.
-        settings: the simulation's; None: those of the pilots' vehicle.
-        keep_paths: keep every path too (12 kB a mission).
-        modes: of each pilot, how it adapts (`onboard.adaptation.settings.parse_mode`); None: none of them.
-        make_pilot: for studies with modes of their own, see `crew.Terms`.
+        rules: the rules of success and failure; None: those of the vehicle's task.
+        settings: settings of the simulation; None: the default ones of the pilots' vehicle.
+        keep_paths: whether the figures include the path (12 kB per mission).
+        modes: how each pilot adapts (`onboard.adaptation.settings.parse_mode`); None: not at all.
+        make_pilot: makes a pilot of (pilot file, simulation, adapter, mode). Studies with modes of
+            their own give another one, which worker processes must be able to import.
+
+    Raises:
+        LiquidPilotError: when pilots, conditions or modes do not fit together, or the folder
+            cannot be used.
     """
-    labels = list(dict.fromkeys(weather.label(weather.parse(one)) for one in conditions))
+    labels = list(
+        dict.fromkeys(flight_condition.label(flight_condition.parse(one)) for one in conditions)
+    )
     seeds = list(dict.fromkeys(seeds))
     settings = settings or SimulationSettings(vehicle=_vehicle_of(pilots))
     for one in labels:
-        check_conditions(settings.vehicle, weather.parse(one))
+        check_conditions(settings.vehicle, flight_condition.parse(one))
     rules = rules or task_of(settings.vehicle).rules
-    code = code_digest((rules, settings))
+    version = flight_version(rules, settings)
     modes = list(modes or [''] * len(pilots))
-    if make_pilot is crew.make_pilot:
+    if make_pilot is rollout_workers.make_pilot:
         for mode in modes:
             parse_mode(mode)
-    named = unique_names(pilots, modes)
-    with ResultsStore(out) as ledger:
+    indices = unique_names(pilots, modes)
+    with ResultsStore(out) as store:
         # Pilot by pilot on the same seed: pairs are complete early, whenever the run ends.
-        every = [
+        all_jobs = [
             Job(
-                RunKey(code, pilot.digest, label, adapter, seed, mode),
+                RunKey(version, pilot.digest, label, adapter, seed, mode),
                 str(pilot.path),
-                weather.parse(label),
+                flight_condition.parse(label),
             )
             for seed in seeds
             for label in labels
             for pilot, mode in zip(pilots, modes, strict=True)
         ]
-        jobs = [job for job in every if not _is_stored(ledger, job.cell, keep_paths)]
+        jobs = [job for job in all_jobs if not _is_stored(store, job.key, keep_paths)]
         results = Results(
-            {name: pilots[index].digest for name, index in named.items()},
-            {name: modes[index] for name, index in named.items()},
+            {name: pilots[index].digest for name, index in indices.items()},
+            {name: modes[index] for name, index in indices.items()},
             labels,
             seeds,
             adapter,
-            code,
+            version,
             settings.vehicle,
             {},
             Throughput(max(1, min(workers, len(jobs)))),
         )
 
-        def on_flight(cell: RunKey, flight: FlightMetrics, effort: RolloutTiming) -> None:
-            ledger.add(cell, flight)
-            results.flown += 1
-            results.throughput.add(effort)
+        def on_flight(key: RunKey, flight: FlightMetrics, timing: RolloutTiming) -> None:
+            store.add(key, flight)
+            results.new_flights += 1
+            results.throughput.add(timing)
             if on_progress:
-                on_progress(results.flown, len(jobs), cell, flight, results.throughput)
+                on_progress(results.new_flights, len(jobs), key, flight, results.throughput)
 
         try:
-            terms = RunConfig(rules, settings, keep_paths, make_pilot)
+            config = RunConfig(rules, settings, keep_paths, make_pilot)
             results.given_up = fly_all(
-                jobs, terms, workers, on_flight, on_event or (lambda text: None)
+                jobs, config, workers, on_flight, on_event or (lambda text: None)
             )
         except KeyboardInterrupt:
             results.interrupted = True
-        wanted = {job.cell for job in every}
-        results.flights = {
-            cell: flight for cell, flight in ledger.flights.items() if cell in wanted
-        }
+        wanted = {job.key for job in all_jobs}
+        results.flights = {key: flight for key, flight in store.flights.items() if key in wanted}
     return results
 
 
-def _is_stored(ledger: ResultsStore, cell: RunKey, with_path: bool) -> bool:
-    flight = ledger.flights.get(cell)
+def _is_stored(store: ResultsStore, key: RunKey, with_path: bool) -> bool:
+    flight = store.flights.get(key)
     return flight is not None and (flight.path is not None or not with_path)

@@ -1,4 +1,4 @@
-"""Intervals and tests for rates of success."""
+"""Intervals and tests for success rates."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Sequence
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a rate (Wilson 1927), 95 % by default.
+    """Return Wilson's score interval of a rate (Wilson 1927), 95 % by default.
 
     Args:
-        successes: how many of the trials succeeded.
-        trials: how many there were; with none the interval is all of [0, 1].
+        successes: number of trials that succeeded.
+        trials: number of trials; with none the interval is all of [0, 1].
         z: quantile of the normal distribution.
+
+    Returns:
+        (lower, upper).
 
     Raises:
         ValueError: unless 0 <= successes <= trials.
@@ -29,10 +32,13 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[f
 
 
 def poisson_interval(events: int) -> tuple[float, float]:
-    """Exact interval of 95 % of the number of events to expect (Garwood 1936).
+    """Return the exact 95 % interval of the expected number of events (Garwood 1936).
 
     Args:
-        events: how many came; with none it reaches from 0 to 3.69.
+        events: number of events that occurred; with none the interval is 0 to 3.69.
+
+    Returns:
+        (lower, upper).
 
     Raises:
         ValueError: when the count is negative.
@@ -40,32 +46,36 @@ def poisson_interval(events: int) -> tuple[float, float]:
     if events < 0:
         raise ValueError(f'{events} events')
 
-    def at_most(count: int, expected: float) -> float:
+    def cumulative_probability(count: int, expected: float) -> float:
         return math.fsum(
             math.exp(k * math.log(expected) - expected - math.lgamma(k + 1))
             for k in range(count + 1)
         )
 
-    def crossing(count: int, share: float) -> float:
-        """The expectation of which at most `count` come with that probability."""
+    def expectation(count: int, probability: float) -> float:
+        """Return the expected number for which `count` or fewer occur with that probability."""
         low, high = 0.0, 20.0 + 2.0 * count
         for _ in range(60):
             middle = 0.5 * (low + high)
-            low, high = (middle, high) if at_most(count, middle) > share else (low, middle)
+            low, high = (
+                (middle, high)
+                if cumulative_probability(count, middle) > probability
+                else (low, middle)
+            )
         return low
 
-    return crossing(events - 1, 0.975) if events else 0.0, crossing(events, 0.025)
+    return expectation(events - 1, 0.975) if events else 0.0, expectation(events, 0.025)
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
-    """Two-sided exact conditional p-value of McNemar's test (McNemar 1947).
+    """Return the two-sided exact conditional p-value of McNemar's test (McNemar 1947).
 
-    Of paired trials only those count in which one succeeded and the other did not; if the two
-    are equally good, each of these is a toss of a fair coin.
+    Only the pairs count in which one side succeeded and the other did not. If both sides are
+    equally good, each of these pairs is a toss of a fair coin.
 
     Args:
-        only_first: pairs in which only the first succeeded.
-        only_second: pairs in which only the second did.
+        only_first: number of pairs in which only the first side succeeded.
+        only_second: number of pairs in which only the second side succeeded.
 
     Raises:
         ValueError: when a count is negative.
@@ -84,16 +94,16 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
 def paired_difference(
     only_first: int, only_second: int, pairs: int, z: float = 1.959964
 ) -> tuple[float, float, float]:
-    """Second minus first rate of paired trials, with its interval (Bonett and Price 2012).
+    """Return the second minus the first rate of paired trials (Bonett and Price 2012).
 
     Args:
-        only_first: pairs in which only the first succeeded.
-        only_second: pairs in which only the second did.
-        pairs: all of them.
+        only_first: number of pairs in which only the first side succeeded.
+        only_second: number of pairs in which only the second side succeeded.
+        pairs: number of all pairs.
         z: quantile of the normal distribution; 95 % by default.
 
     Returns:
-        (difference, lower, upper); with no pair (0, -1, 1).
+        (difference, lower, upper); without a pair (0, -1, 1).
 
     Raises:
         ValueError: when the counts do not fit together.
@@ -112,13 +122,16 @@ def paired_difference(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for having been looked at together (Holm 1979), in the order given.
+    """Return p-values that are corrected for multiple comparisons (Holm 1979), in the same order.
 
-    Whoever calls those at most `a` significant is wrong about any of them with a probability of
-    at most `a`, whatever the dependence between them.
+    If the differences with an adjusted value of at most `a` are called significant, the probability
+    that any of them is a false positive is at most `a`, whatever the dependence between the tests.
+
+    Args:
+        p_values: the p-values of all tests.
 
     Raises:
-        ValueError: when one lies outside [0, 1].
+        ValueError: when one of them lies outside [0, 1].
     """
     if not all(0.0 <= p <= 1.0 for p in p_values):
         raise ValueError(f'p-values must lie in [0, 1]: {p_values}')

@@ -1,9 +1,8 @@
-"""An evaluation for readers: report.md, results.json, success.png, and a table on the terminal."""
+"""Write an evaluation: report.md, results.json, success.png, and a table for the terminal."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rich.table import Table
 from liquid_pilot.evaluation.report import encode_png
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.tables import markdown_table
 
 COLUMNS = (
     'condition',
@@ -29,19 +29,24 @@ COLUMNS = (
     'change m/s²',
     'p (Holm)',
 )
+"""Columns of the table in report.md."""
 TERMINAL_COLUMNS = ('condition', 'pilot', 'won', 'rate', '95 %', 'crash', 'late', 'time s', 'p')
 _COLOURS = ('#0969da', '#d1242f', '#1a7f37', '#8250df', '#bf8700', '#6e7781')
 
 
 def table_rows(content: dict[str, Any]) -> list[tuple[str, ...]]:
-    """A row a cell, as text, in the order of COLUMNS; `content` as `comparison.compare` makes."""
-    adjusted = {(each['condition'], each['other']): each for each in content['comparisons']}
-    table = []
+    """Return one row of text per pilot and condition, in the order of COLUMNS.
+
+    Args:
+        content: the evaluation, as `comparison.compare` returns it.
+    """
+    tests = {(test['condition'], test['other']): test for test in content['comparisons']}
+    rows: list[tuple[str, ...]] = []
     for cell in content['cells']:
         flown, missing = cell['flown'], cell['missing']
-        test = adjusted.get((cell['condition'], cell['pilot']))
+        test = tests.get((cell['condition'], cell['pilot']))
         low, high = cell['wilson_95']
-        table.append(
+        rows.append(
             (
                 cell['condition'],
                 cell['pilot'],
@@ -57,7 +62,7 @@ def table_rows(content: dict[str, Any]) -> list[tuple[str, ...]]:
                 _p_text(test),
             )
         )
-    return table
+    return rows
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -73,7 +78,7 @@ def _p_text(test: dict[str, Any] | None) -> str:
 
 
 def terminal_table(content: dict[str, Any]) -> Table:
-    """What fits 80 columns of it; report.md has the rest."""
+    """Return the columns that fit a terminal of 80 columns; report.md has all of them."""
     table = Table(box=SIMPLE, pad_edge=False)
     for name in TERMINAL_COLUMNS:
         left = name in ('condition', 'pilot')
@@ -101,26 +106,26 @@ def terminal_table(content: dict[str, Any]) -> Table:
 
 
 def markdown(content: dict[str, Any]) -> str:
-    """report.md: the table, the paired tests, and where it all comes from."""
+    """Return the text of report.md: the table, the paired tests and what was flown."""
     first = next(iter(content['pilots']))
-    parts = ['# Evaluation', '', _markdown_table(COLUMNS, table_rows(content)), '']
+    parts = ['# Evaluation', '', markdown_table(COLUMNS, table_rows(content)), '']
     if content['comparisons']:
         parts += [
             f'## Against {first}, seed by seed',
             '',
-            _markdown_table(
+            markdown_table(
                 ('condition', 'pilot', 'pairs', f'only {first}', 'only the other', 'p', 'p (Holm)'),
                 [
                     (
-                        each['condition'],
-                        each['other'],
-                        f'{each["pairs"]}',
-                        f'{each["only_first"]}',
-                        f'{each["only_other"]}',
-                        f'{each["p"]:.4g}',
-                        f'{each["p_holm"]:.4g}',
+                        test['condition'],
+                        test['other'],
+                        f'{test["pairs"]}',
+                        f'{test["only_first"]}',
+                        f'{test["only_other"]}',
+                        f'{test["p"]:.4g}',
+                        f'{test["p_holm"]:.4g}',
                     )
-                    for each in content['comparisons']
+                    for test in content['comparisons']
                 ],
             ),
             '',
@@ -131,15 +136,16 @@ def markdown(content: dict[str, Any]) -> str:
             f'**{missing} missions are missing**: start again with the same folder to fly them.',
             '',
         ]
-    for each in content['given_up']:
+    for mission in content['given_up']:
         parts.append(
-            f'Given up, because its worker died each time: {each["condition"]}, seed '
-            f'{each["seed"]}, pilot {each["pilot"][:12]}.'
+            f'Given up, because its worker died each time: {mission["condition"]}, seed '
+            f'{mission["seed"]}, pilot {mission["pilot"][:12]}.'
         )
     parts += [
         '## What was flown',
         '',
-        f'Seeds {content["seeds"]}; adapter {content["adapter"]}; code {content["code"]}.',
+        f'Seeds {content["seeds"]}; adapter {content["adapter"]}; flight version '
+        f'{content["flight_version"]}.',
         '',
         *(f'- {name}: {digest}' for name, digest in content['pilots'].items()),
         '',
@@ -149,13 +155,15 @@ def markdown(content: dict[str, Any]) -> str:
     return '\n'.join(parts)
 
 
-def _markdown_table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    lines = [head, ['---'] * len(head), *body]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-
-
 def draw_success(content: dict[str, Any]) -> np.ndarray:
-    """Success with its 95 % interval, a group of points a condition: (h, w, 3) uint8 RGB."""
+    """Draw the success rates with their 95 % intervals, one group of points per condition.
+
+    Args:
+        content: the evaluation, as `comparison.compare` returns it.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -173,12 +181,12 @@ def draw_success(content: dict[str, Any]) -> np.ndarray:
             continue
         rates = np.array([cell['success_rate'] for cell in cells])
         ends = np.array([cell['wilson_95'] for cell in cells]).T
-        places = [
+        positions = [
             conditions.index(cell['condition']) + (index - 0.5 * (len(pilots) - 1)) * step
             for cell in cells
         ]
         axes.errorbar(
-            places,
+            positions,
             100 * rates,
             100 * np.maximum(np.abs(ends - rates), 0.0),
             fmt='o',
@@ -199,7 +207,18 @@ def draw_success(content: dict[str, Any]) -> np.ndarray:
 
 
 def write(out: Path, content: dict[str, Any]) -> list[Path]:
-    """Write results.json, report.md and success.png; LiquidPilotError when that fails."""
+    """Write results.json, report.md and success.png.
+
+    Args:
+        out: the folder, which is made if it does not exist.
+        content: the evaluation, as `comparison.compare` returns it.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        LiquidPilotError: when the folder cannot be written.
+    """
     text = json.dumps(content, indent=2, allow_nan=False) + '\n'
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,15 @@
-"""Many flights over several worker processes, some of which may die on the way."""
+"""Many missions in several worker processes, any of which may die."""
 
 from __future__ import annotations
 
 import multiprocessing
-import signal
-import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 
 from liquid_pilot.evaluation.metrics import FlightMetrics, RolloutTiming, fly_and_measure
 from liquid_pilot.evaluation.results_store import RunKey
@@ -21,20 +19,20 @@ from liquid_pilot.pilot_file import PilotFile, load
 from liquid_pilot.simulation.base.condition import Condition
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
-from liquid_pilot.simulation.rollout import InProcessPilot
+from liquid_pilot.simulation.rollout import InProcessPilot, MissionPilot
 from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.utils.process_pool import WorkerDiedError, spawned_pool
+from liquid_pilot.utils.signals import ignore_sigint
 
 OnFlight = Callable[[RunKey, FlightMetrics, RolloutTiming], None]
+PilotFactory = Callable[[PilotFile, Simulation, str, str], MissionPilot]
+"""Makes a pilot from (pilot file, simulation, adapter, mode); importable in another process."""
 _MAX_WORKER_DEATHS = 2
-"""How often a mission that flies alone may kill its worker before it is given up."""
+"""Number of workers that a mission flying alone may kill before it is given up."""
 
 
-PilotFactory = Callable[[PilotFile, Simulation, str, str], InProcessPilot]
-
-
-def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> InProcessPilot:
-    """A pilot that adapts as its mode says (`onboard.adaptation.settings`), ready to fly."""
+def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> MissionPilot:
+    """Make a pilot that adapts as its mode says (`onboard.adaptation.settings.parse_mode`)."""
     return InProcessPilot(file, simulation, adapter, adapting=parse_mode(mode))
 
 
@@ -42,7 +40,7 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
 class Job:
     """One mission to fly."""
 
-    cell: RunKey
+    key: RunKey
     pilot_path: str
     conditions: tuple[Condition, ...]
 
@@ -52,28 +50,35 @@ class RunConfig:
     """What all missions of a run share."""
 
     rules: MissionRules | None = None
+    """Rules of success and failure; None: those of the vehicle's task."""
     settings: SimulationSettings | None = None
+    """Settings of the simulation; None: the default ones."""
     keep_paths: bool = False
+    """Whether the figures of a mission include its path."""
     make_pilot: PilotFactory = make_pilot
-    """Of (pilot file, simulation, adapter, mode); a function that another process can import."""
 
 
 class _StopRequested(Exception):  # noqa: N818 - no error: the user has asked for it
-    """The user stops the run: the mission under way ends unfinished."""
+    """The user stops the run: the mission in progress ends unfinished."""
 
 
 class RolloutWorker:
-    """One process's simulation and the pilots that it has loaded so far."""
+    """The simulation of one process and the pilots that it has loaded.
 
-    def __init__(self, terms: RunConfig, stop: threading.Event | None = None) -> None:
-        self._config, self._stop = terms, stop
-        self._simulation = Simulation(terms.settings)
-        self._pilots: dict[tuple[str, str, str], InProcessPilot] = {}
+    Args:
+        config: what all missions share.
+        stop: when it is set, the mission in progress ends unfinished.
+    """
+
+    def __init__(self, config: RunConfig, stop: Event | None = None) -> None:
+        self._config, self._stop = config, stop
+        self._simulation = Simulation(config.settings)
+        self._pilots: dict[tuple[str, str, str], MissionPilot] = {}
 
     def fly(self, job: Job) -> tuple[FlightMetrics, RolloutTiming]:
-        """One mission."""
-        cell, terms = job.cell, self._config
-        pilot = self._pilots.get((cell.pilot, cell.adapter, cell.mode))
+        """Fly one mission; returns its figures and its cost."""
+        key, config = job.key, self._config
+        pilot = self._pilots.get((key.pilot, key.adapter, key.mode))
         if pilot is None:
             pilot = self._load(job)
         ticks = 0
@@ -84,29 +89,29 @@ class RolloutWorker:
             if self._stop is not None and self._stop.is_set():
                 raise _StopRequested
 
-        began = time.monotonic()
+        start_s = time.monotonic()
         flight = fly_and_measure(
-            cell.seed,
+            key.seed,
             self._simulation,
             pilot,
-            terms.rules,
+            config.rules,
             job.conditions,
-            terms.keep_paths,
+            config.keep_paths,
             on_packet,
         )
         render_s = self._simulation.render_time_s
-        # The packet that ends a flight is drawn too, and answered by nobody.
-        return flight, RolloutTiming(ticks + 1, began, time.monotonic(), render_s)
+        # The packet that ends a mission is rendered too, but the pilot does not answer it.
+        return flight, RolloutTiming(ticks + 1, start_s, time.monotonic(), render_s)
 
-    def _load(self, job: Job) -> InProcessPilot:
+    def _load(self, job: Job) -> MissionPilot:
         file = load(job.pilot_path)
-        if file.digest != job.cell.pilot:
+        if file.digest != job.key.pilot:
             raise LiquidPilotError(
                 f'{job.pilot_path} was changed while it was evaluated; start again'
             )
-        pilot = self._config.make_pilot(file, self._simulation, job.cell.adapter, job.cell.mode)
-        pilot.engine.warm_up()
-        self._pilots[job.cell.pilot, job.cell.adapter, job.cell.mode] = pilot
+        pilot = self._config.make_pilot(file, self._simulation, job.key.adapter, job.key.mode)
+        pilot.warm_up()
+        self._pilots[job.key.pilot, job.key.adapter, job.key.mode] = pilot
         return pilot
 
     def close(self) -> None:
@@ -116,113 +121,115 @@ class RolloutWorker:
 
 def fly_all(
     jobs: Sequence[Job],
-    terms: RunConfig,
+    config: RunConfig,
     workers: int,
     on_flight: OnFlight,
     on_event: Callable[[str], None],
 ) -> list[RunKey]:
-    """Fly every job, in their order as far as the workers allow; returns what was given up.
+    """Fly every job, in their order as far as the workers allow.
 
-    A worker that dies is replaced, and the missions that were under way are flown again at the
-    end, one at a time; one that kills its worker twice when it is alone is given up.
+    A worker that dies is replaced. The missions that were in progress are flown again at the end,
+    one at a time, and a mission that kills its worker twice when it flies alone is given up.
 
     Args:
-        jobs: what to fly.
-        terms: what all missions share.
-        workers: processes; with 1 everything happens in this one.
-        on_flight: called in this process with each mission that has ended.
+        jobs: the missions.
+        config: what all missions share.
+        workers: number of processes; with 1 the missions are flown in this process.
+        on_flight: called in this process with each finished mission.
         on_event: called with a line for the user when a worker died.
+
+    Returns:
+        The keys of the missions that were given up.
     """
-    if workers <= 1 or not jobs:
-        flier = RolloutWorker(terms) if jobs else None
+    if not jobs:
+        return []
+    if workers <= 1:
+        worker = RolloutWorker(config)
         try:
             for job in jobs:
-                on_flight(job.cell, *flier.fly(job))
+                on_flight(job.key, *worker.fly(job))
         finally:
-            if flier is not None:
-                flier.close()
+            worker.close()
         return []
-    waiting, suspects, given_up = deque(jobs), deque(), []
+    waiting, suspects = deque(jobs), deque[Job]()
+    given_up: list[RunKey] = []
     while waiting:
         count = min(workers, len(waiting))
         # One job more than workers, so that none of them waits for this process.
-        under_way = _run_until_worker_death(waiting, terms, count, count + 1, on_flight)
-        if under_way:
-            on_event(f'a worker process died; {len(under_way)} missions are flown again')
-            suspects.extend(under_way)
+        in_flight = _run_until_worker_death(waiting, config, count, count + 1, on_flight)
+        if in_flight:
+            on_event(f'a worker process died; {len(in_flight)} missions are flown again')
+            suspects.extend(in_flight)
     deaths: Counter[RunKey] = Counter()
     while suspects:
-        for job in _run_until_worker_death(suspects, terms, 1, 1, on_flight):
-            deaths[job.cell] += 1
-            on_event(f'a worker process died on {job.cell.condition}, seed {job.cell.seed}')
-            if deaths[job.cell] < _MAX_WORKER_DEATHS:
+        for job in _run_until_worker_death(suspects, config, 1, 1, on_flight):
+            deaths[job.key] += 1
+            on_event(f'a worker process died on {job.key.condition}, seed {job.key.seed}')
+            if deaths[job.key] < _MAX_WORKER_DEATHS:
                 suspects.append(job)
             else:
-                given_up.append(job.cell)
+                given_up.append(job.key)
     return given_up
 
 
 def _run_until_worker_death(
-    waiting: deque[Job], terms: RunConfig, workers: int, most: int, on_flight: OnFlight
+    waiting: deque[Job], config: RunConfig, workers: int, max_in_flight: int, on_flight: OnFlight
 ) -> list[Job]:
-    """Take jobs from `waiting` until there is none or a worker dies; what was then under way.
+    """Fly jobs from `waiting` until there is none left or a worker dies.
 
-    No more than `most` of them are under way at a time.
+    Args:
+        waiting: the jobs; those that were started are removed.
+        config: what all missions share.
+        workers: number of processes.
+        max_in_flight: max number of jobs that are given to the workers at a time.
+        on_flight: called in this process with each finished mission.
+
+    Returns:
+        The jobs that were in progress when a worker died; empty when none died.
     """
     stop = multiprocessing.get_context('spawn').Event()
-    under_way: dict[Future, Job] = {}
+    in_flight: dict[Future[tuple[FlightMetrics, RolloutTiming]], Job] = {}
     try:
-        with spawned_pool(workers, _start_worker, (terms, stop)) as pool:
+        with spawned_pool(workers, _start_worker, (config, stop), ignore_ctrl_c=True) as pool:
             try:
-                with _workers_ignore_ctrl_c():
-                    _submit(pool, waiting, under_way, workers)
-                while under_way:
-                    _submit(pool, waiting, under_way, most)
-                    done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                    # A dead worker breaks all futures at once: what is finished comes first.
+                with ignore_sigint():
+                    _submit(pool, waiting, in_flight, workers)
+                while in_flight:
+                    _submit(pool, waiting, in_flight, max_in_flight)
+                    done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+                    # A dead worker breaks all futures at once: finished missions come first.
                     for future in sorted(done, key=lambda one: one.exception() is not None):
-                        flight, effort = future.result()
-                        on_flight(under_way.pop(future).cell, flight, effort)
+                        flight, timing = future.result()
+                        on_flight(in_flight.pop(future).key, flight, timing)
             except BaseException:
                 stop.set()
                 raise
     except WorkerDiedError:
-        return list(under_way.values())
+        return list(in_flight.values())
     return []
 
 
 def _submit(
-    pool: ProcessPoolExecutor, waiting: deque[Job], under_way: dict[Future, Job], most: int
+    pool: ProcessPoolExecutor,
+    waiting: deque[Job],
+    in_flight: dict[Future[tuple[FlightMetrics, RolloutTiming]], Job],
+    max_in_flight: int,
 ) -> None:
-    while waiting and len(under_way) < most:
+    while waiting and len(in_flight) < max_in_flight:
         job = waiting.popleft()
         try:
-            under_way[pool.submit(_fly_in_worker, job)] = job
+            in_flight[pool.submit(_fly_in_worker, job)] = job
         except BrokenProcessPool:
             waiting.appendleft(job)
             raise
 
 
-@contextmanager
-def _workers_ignore_ctrl_c() -> Iterator[None]:
-    """Processes started within leave Ctrl-C to this one, from their first instruction on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 _worker: dict[str, RolloutWorker] = {}
 
 
-def _start_worker(terms: RunConfig, stop: threading.Event) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker['flier'] = RolloutWorker(terms, stop)
+def _start_worker(config: RunConfig, stop: Event) -> None:
+    _worker['this process'] = RolloutWorker(config, stop)
 
 
 def _fly_in_worker(job: Job) -> tuple[FlightMetrics, RolloutTiming]:
-    return _worker['flier'].fly(job)
+    return _worker['this process'].fly(job)

@@ -1,166 +1,155 @@
-"""The pilots of the study: those of the robustness record, and what that has not.
+"""The pilots of the adaptation study: some of the robustness study, and some of its own.
 
-The liquid, the augmented, the feed-forward and the plain GRU pilot of a training seed are those
-that `benchmarks/robustness` trained. The GRU that is told the elapsed time is trained here, behind
-the encoder of the liquid one and on the same demonstrations; so is the oracle, the same liquid
-pilot trained on flights through the very weather of this study; and so are the pilots for courses
-that need memory (`mem_`), a liquid one and two other cores that begin with its encoder. Each gets
-the statistics that it adapts by, measured on what it was trained on.
+The liquid, the augmented, the feed-forward and the plain GRU pilot of a training seed come from the
+robustness study. The GRU that knows the elapsed time is trained here, behind the encoder of the
+liquid one and on the same demonstrations. So are the oracle, a liquid pilot that is trained on
+missions in the conditions of this study, and the pilots for memory courses (`mem_`), a liquid one
+and other cores behind its encoder. Each gets the training statistics that it adapts by, measured on
+the demonstrations that it was trained on.
 """
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.progress import Progress
-from study import ROOT, Study
 
-import studies
 from liquid_pilot import pilot_file
-from liquid_pilot.learning.config import TrainingSettings
-from liquid_pilot.learning.data import dataset_index, expert_rollouts
+from liquid_pilot.learning.data.dataset_index import DataSource
 from liquid_pilot.learning.training import adaptation_statistics
-from liquid_pilot.learning.training.train import Initialisation, train
 from liquid_pilot.simulation.tasks.registry import expand_conditions
+from studies import common, robustness
+from studies.adaptation.study import ROOT, Study
+from studies.common import Display
+from studies.robustness import pilots as robustness_pilots
+from studies.robustness.study import Study as RobustnessStudy
+from studies.training import collect_demonstrations, train_pilot
 
-ROBUSTNESS_PILOTS = ROOT / 'benchmarks' / 'robustness' / 'pilots'
 BORROWED = {
     'ltc': 'ltc_ncp-plain',
     'augmented': 'ltc_ncp-augmented',
     'gru': 'gru-plain',
     'feedforward': 'feedforward-plain',
 }
+"""Kinds of pilots that come from the robustness study, and their names there."""
 MEMORY = 'mem_'
 
 
 class PilotTrainer:
-    """Makes whatever is missing, with a bar for each thing under way."""
+    """Trains the pilots that do not exist.
 
-    def __init__(self, study: Study, workers: int, progress: Progress) -> None:
-        self._study, self._workers, self._bars = study, workers, studies.Bars(progress)
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: where the progress is shown.
+    """
 
-    def make(self, kind: str, seed: int) -> None:
-        """One pilot, unless it is there."""
-        place = self._study.pilot(kind, seed)
-        if place.is_dir():
+    def __init__(self, study: Study, workers: int, display: Display) -> None:
+        self._study, self._workers, self._display = study, workers, display
+        files = study.files
+        folder = Path(robustness.__file__).parent
+        self._robustness = RobustnessStudy(common.read_plan(folder, files.smoke, files.runs))
+
+    def train(self, kind: str, seed: int) -> None:
+        """Train one pilot and measure its statistics, unless it exists."""
+        folder = self._study.pilot(kind, seed)
+        if folder.is_dir():
             return
-        self._bars.label = f'{kind}-{seed} '
         if kind in BORROWED:
-            pilot = pilot_file.load(ROBUSTNESS_PILOTS / f'{BORROWED[kind]}-{seed}')
-            data = self.shown('demonstrations')
+            pilot = pilot_file.load(self._borrow(kind, seed))
+            data = robustness_pilots.demonstrations(self._robustness, self._workers, self._display)
         elif kind.startswith(MEMORY):
-            data = self.shown('courses')
+            data = self.collect_demonstrations('courses')
             pilot = self._train_memory(kind, seed, data)
         elif kind == 'oracle':
-            data = self.shown('shifted')
-            pilot = self._train(kind, seed, data, {'core': 'ltc'}, Initialisation())
+            data = self.collect_demonstrations('shifted')
+            pilot = self._train(kind, seed, data, {'core': 'ltc'})
         else:
-            data = self.shown('demonstrations')
-            pilot = self._train(
-                kind,
-                seed,
-                data,
-                self._core(kind),
-                Initialisation(encoder_source=ROBUSTNESS_PILOTS / f'{BORROWED["ltc"]}-{seed}'),
-            )
+            data = robustness_pilots.demonstrations(self._robustness, self._workers, self._display)
+            pilot = self._train(kind, seed, data, self._core(kind), self._borrow('ltc', seed))
         statistics = pilot.training_statistics or adaptation_statistics.fit_statistics(
-            pilot, data.training, self._bars.announce
+            pilot, data.training, self._display.labelled(f'{kind}-{seed}')
         )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        adaptation_statistics.save_with_statistics(pilot, statistics, place)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        adaptation_statistics.save_with_statistics(pilot, statistics, folder)
+
+    def _borrow(self, kind: str, seed: int) -> Path:
+        """Return the folder of a pilot of the robustness study, which is trained if need be."""
+        arm = BORROWED[kind]
+        robustness_pilots.train_missing_pilot(
+            self._robustness, arm, seed, self._workers, self._display
+        )
+        return self._robustness.pilot(arm, seed)
 
     def _core(self, kind: str) -> dict[str, Any]:
-        """Settings that a kind's name stands for: a core, perhaps on irregular frames."""
+        """Return the settings that the name of a kind stands for."""
         core = kind.removesuffix('_irregular')
-        return {'core': core, **(self._study.content['elapsed'] if core != kind else {})}
+        return {'core': core, **(self._study.plan['elapsed'] if core != kind else {})}
 
     def _train(
         self,
         kind: str,
         seed: int,
-        data: dataset_index.DataSource,
+        data: DataSource,
         changes: dict[str, Any],
-        beginning: Initialisation,
+        encoder_source: Path | None = None,
     ) -> pilot_file.PilotFile:
-        settings = TrainingSettings.from_mapping(
-            {
-                **self._study.content['budget'],
-                'augmentation': 'none',
-                **changes,
-                'name': f'{kind}-{seed}',
-                'seed': seed,
-            },
-            'study.yaml',
-        )
-        return train(
-            settings,
-            self._study.work / 'training' / f'{kind}-{seed}',
-            self._bars.announce,
-            self._workers,
-            data=data,
-            beginning=beginning,
-        )
+        name = f'{kind}-{seed}'
+        settings = {
+            **self._study.plan['budget'],
+            'augmentation': 'none',
+            **changes,
+            'name': name,
+            'seed': seed,
+        }
+        run = self._study.files.work / 'training' / name
+        announce = self._display.labelled(name)
+        return train_pilot(settings, run, self._workers, announce, data, encoder_source)
 
-    def _train_memory(
-        self, kind: str, seed: int, data: dataset_index.DataSource
-    ) -> pilot_file.PilotFile:
-        plan = yaml.safe_load((ROOT / 'config' / 'train_memory.yaml').read_text())
-        chosen, first = self._core(kind.removeprefix(MEMORY)), f'{MEMORY}ltc'
-        beginning = Initialisation()
+    def _train_memory(self, kind: str, seed: int, data: DataSource) -> pilot_file.PilotFile:
+        settings = yaml.safe_load((ROOT / 'config' / 'train_memory.yaml').read_text())
+        core, first = self._core(kind.removeprefix(MEMORY)), f'{MEMORY}ltc'
+        encoder_source = None
         if kind != first:
-            self.make(first, seed)
-            beginning = Initialisation(
-                encoder_source=self._study.work / 'training' / f'{first}-{seed}'
-            )
-        return self._train(
-            kind,
-            seed,
-            data,
-            {
-                **plan,
-                **self._study.content['memory'],
-                **chosen,
-                'core_rate': self._study.content['memory_rates'][chosen['core']],
-            },
-            beginning,
-        )
+            self.train(first, seed)
+            encoder_source = self._study.files.work / 'training' / f'{first}-{seed}'
+            if not encoder_source.is_dir():
+                # A pilot that came from elsewhere has no training here.
+                encoder_source = self._study.pilot(first, seed)
+        changes = {
+            **settings,
+            **self._study.plan['memory'],
+            **core,
+            'core_rate': self._study.plan['memory_rates'][core['core']],
+        }
+        return self._train(kind, seed, data, changes, encoder_source)
 
-    def shown(self, name: str) -> dataset_index.DataSource:
-        """The demonstrations of that name in study.yaml, flown if need be."""
-        plan = self._study.content['demonstrations'][name]
-        families = self._study.content['families']
-        flown = {'shifted': ['clear', *families['development'], *families['sealed']]}
+    def collect_demonstrations(self, name: str) -> DataSource:
+        """Collect the missing demonstrations of a name in study.yaml, and return all of them."""
+        plan = self._study.plan['demonstrations'][name]
+        families = self._study.plan['families']
+        conditions: list[str] = []
         if 'conditions' in plan:
-            flown[name] = expand_conditions(plan['conditions'])
-        folder = self._study.work / name
-        expert_rollouts.collect(
-            range(plan['first_seed'], plan['first_seed'] + plan['episodes']),
-            folder,
-            expert_rollouts.CollectionSettings(
-                disturbance=expert_rollouts.ActionNoiseSettings(level=plan['disturbance']),
-                conditions=tuple(flown.get(name, ())),
-            ),
-            self._workers,
-            lambda outcome, frames, done, of: self._bars.announce(name, done, of, math.nan),
-        )
-        return dataset_index.read(folder, plan['held_out_share'])
+            conditions = expand_conditions(plan['conditions'])
+        elif name == 'shifted':
+            conditions = ['clear', *families['development'], *families['sealed']]
+        folder = self._study.files.work / name
+        return collect_demonstrations(name, plan, folder, self._workers, self._display, conditions)
 
 
-def train_missing(study: Study, workers: int, progress: Progress, only: str | None = None) -> None:
-    """Make whatever is missing: of one kind, or of all."""
-    maker = PilotTrainer(study, workers, progress)
-    for kind in study.content['pilots']:
+def train_missing(study: Study, workers: int, display: Display, only: str | None = None) -> None:
+    """Train the pilots that do not exist: of one kind, or of all."""
+    trainer = PilotTrainer(study, workers, display)
+    for kind in study.plan['pilots']:
         for seed in study.seeds:
             if only in (None, kind):
-                maker.make(kind, seed)
+                trainer.train(kind, seed)
 
 
 def held_out_courses(
-    study: Study, workers: int, progress: Progress
+    study: Study, workers: int, display: Display
 ) -> tuple[list[Path], tuple[str, ...]]:
-    """Episodes that no pilot learns from, and the conditions they were flown in, in turn."""
-    data = PilotTrainer(study, workers, progress).shown('judged')
+    """Return episodes that no pilot learns from, and the conditions of the episodes, in turn."""
+    data = PilotTrainer(study, workers, display).collect_demonstrations('judged')
     return sorted([*data.training, *data.validation]), data.conditions

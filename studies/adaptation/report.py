@@ -1,71 +1,75 @@
-"""What the study says, as figures: docs/adaptation.json, docs/evidence.md and their pictures.
+"""The figures of the adaptation study, from its missions.
 
-Missions are pooled over the training seeds; the rate of each seed stands beside, and differences
-have two intervals: over missions (Bonett and Price), and by a bootstrap that draws training seeds
-first and forests within them, which says more about the next training.
+Missions are pooled over the training seeds, and the rate of each seed is kept too. Differences have
+two intervals: over missions (Bonett and Price), and by a bootstrap that draws training seeds first
+and forests within them, which says more about the next training.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import schedule
-from study import Study
 
 from liquid_pilot import pilot_file
-from liquid_pilot.evaluation import results_store
+from liquid_pilot.evaluation.results_store import read_results
 from liquid_pilot.evaluation.statistics import (
     holm,
     mcnemar_exact,
     paired_difference,
     wilson_interval,
 )
-from liquid_pilot.utils.atomic_write import write_atomically
+from studies.adaptation import schedule
+from studies.adaptation.study import Study
 
 MissionOutcomes = dict[tuple[int, int], tuple[bool, bool]]
 """(training seed, forest) to whether the mission succeeded, and whether it crashed."""
 BOOTSTRAP_SAMPLES = 2000
+MIN_ORACLE_GAIN = 0.05
+"""Smallest gain of the oracle over the first arm for which the closed gap is computed."""
 
 
 def collect_outcomes(study: Study) -> tuple[dict[tuple[str, str, str], MissionOutcomes], set[str]]:
-    """(part, arm, condition) to its missions, and the versions of the code that flew them."""
+    """Read all missions of the study.
+
+    Returns:
+        (part, arm, condition) to its missions, and the flight versions that flew them.
+    """
     found: dict[tuple[str, str, str], MissionOutcomes] = {}
-    codes: set[str] = set()
+    versions: set[str] = set()
     for seed in study.seeds:
-        known: dict[tuple[str, str, str, int], tuple[str, Any]] = {
-            (cell.pilot, cell.mode, cell.condition, cell.seed): (cell.code, flight)
-            for cell, flight in results_store.read_results(study.flights(seed)).items()
+        known: dict[tuple[str, str, str, int], tuple[str, str]] = {
+            (key.pilot, key.mode, key.condition, key.seed): (key.version, flight.outcome)
+            for key, flight in read_results(study.flights(seed)).items()
         }
         digests = {
             kind: pilot_file.load(study.pilot(kind, seed)).digest
-            for kind in [*study.content['pilots'], 'shipped']
+            for kind in [*study.plan['pilots'], 'shipped']
             if study.pilot(kind, seed).is_dir()
         }
-        for part in study.content['flights']:
+        for part in study.plan['flights']:
             for name in part['arms']:
                 kind, mode = study.arm(name)
                 for condition in study.conditions(part):
-                    won = found.setdefault((part['name'], name, condition), {})
+                    missions = found.setdefault((part['name'], name, condition), {})
                     for forest in study.forests(part, seed):
                         flown = known.get((digests.get(kind, ''), mode, condition, forest))
                         if flown is not None:
-                            codes.add(flown[0])
-                            outcome = flown[1].outcome
-                            won[seed, forest] = outcome == 'success', outcome == 'crash'
-    return found, codes
+                            version, outcome = flown
+                            versions.add(version)
+                            missions[seed, forest] = outcome == 'success', outcome == 'crash'
+    return found, versions
 
 
 def summarise(study: Study) -> dict[str, Any]:
-    """All figures, as JSON."""
-    found, codes = collect_outcomes(study)
+    """Return all figures of the study, as JSON values."""
+    found, versions = collect_outcomes(study)
     parts: dict[str, Any] = {}
     tests: list[dict[str, Any]] = []
-    for part in study.content['flights']:
+    for part in study.plan['flights']:
         planned = len(study.forests(part, 1)) * len(study.seeds)
         rows = parts[part['name']] = {}
         for condition in study.conditions(part):
@@ -74,7 +78,7 @@ def summarise(study: Study) -> dict[str, Any]:
                 for name in part['arms']
             }
             first, *others = part['arms']
-            reference = found[part['name'], part.get('against', first), condition]
+            reference = found[part['name'], first, condition]
             for name in others:
                 test = compare(reference, found[part['name'], name, condition], study.seeds)
                 tests.append(test)
@@ -82,45 +86,23 @@ def summarise(study: Study) -> dict[str, Any]:
             _close_gaps(row, first)
     for test, adjusted in zip(tests, holm([test['p'] for test in tests]), strict=True):
         test['p_holm'] = float(f'{adjusted:.2g}')
-    content = {
-        'version': 1,
-        'codes': sorted(codes),
+    return {
+        'version': study.plan['version'],
+        'flight_versions': sorted(versions),
         'comparisons': len(tests),
-        'conditions': by_family(parts),
         'parts': parts,
-        'fixed': _read(study.record / 'fixed.json'),
-        'grid': _read(study.record / 'grid.json'),
+        'sealed_mean_gain': mean_gain(study, found, 'sealed'),
+        'fixed': _read(study.fixed_filter_path),
+        'grid': _read(study.grid_path),
         'schedule': summarise_schedule(study),
     }
-    content['sealed_mean_gain'] = mean_gain(study, found, 'sealed')
-    return content
 
 
-def by_family(parts: dict[str, Any]) -> dict[str, Any]:
-    """{'snow': {'frozen': {'successes', 'missions', ...}}}; weather in mid-flight: 'snow@3s'.
-
-    A family that is flown at several severities keeps them in its name, such as 'rate:5'.
-    """
-    labels = dict.fromkeys(label for rows in parts.values() for label in rows)
-    short = {label: re.sub(r'[:=][0-9.]+', '', label) for label in labels}
-    names = {
-        label: name if list(short.values()).count(name) == 1 else label
-        for label, name in short.items()
-    }
-    conditions: dict[str, Any] = {}
-    for rows in parts.values():
-        for label, row in rows.items():
-            found = conditions.setdefault(names[label], {})
-            for arm, cell in row.items():
-                # 'clear' is flown by several parts: the one with the most missions counts.
-                if arm not in found or cell['missions'] > found[arm]['missions']:
-                    found[arm] = {
-                        'successes': cell['successes'],
-                        'missions': cell['missions'],
-                        'wilson_95': cell['wilson_95'],
-                        'condition': label,
-                    }
-    return conditions
+def cells(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the figures of every arm in every condition of the results."""
+    return [
+        cell for rows in content['parts'].values() for row in rows.values() for cell in row.values()
+    ]
 
 
 def _cell(study: Study, missions: MissionOutcomes, planned: int) -> dict[str, Any]:
@@ -140,7 +122,16 @@ def _cell(study: Study, missions: MissionOutcomes, planned: int) -> dict[str, An
 
 
 def compare(first: MissionOutcomes, other: MissionOutcomes, seeds: Iterable[int]) -> dict[str, Any]:
-    """McNemar's test and the paired difference, other minus first."""
+    """Compare two arms over the missions that both have flown.
+
+    Args:
+        first: the missions of the reference.
+        other: the missions of the other arm.
+        seeds: the training seeds.
+
+    Returns:
+        McNemar's test, and the difference of the success rates, other minus first.
+    """
     keys = sorted(first.keys() & other.keys())
     pairs = [(first[key][0], other[key][0]) for key in keys]
     only_first, only_other = pairs.count((True, False)), pairs.count((False, True))
@@ -167,7 +158,7 @@ def compare(first: MissionOutcomes, other: MissionOutcomes, seeds: Iterable[int]
 
 
 def bootstrap(per_seed: list[np.ndarray]) -> list[float]:
-    """95 % interval of the mean: training seeds are drawn, then missions within each."""
+    """Return the 95 % interval of a mean: training seeds are drawn, then missions within each."""
     if not per_seed:
         return [-1.0, 1.0]
     rng = np.random.default_rng(0)
@@ -179,13 +170,13 @@ def bootstrap(per_seed: list[np.ndarray]) -> list[float]:
 
 
 def _close_gaps(row: dict[str, Any], first: str) -> None:
-    """(adapted - frozen) / (oracle - frozen), where the oracle is better by 5 points at least."""
+    """Give each arm (arm - first) / (oracle - first), where the oracle gains MIN_ORACLE_GAIN."""
     rate = {
         name: cell['successes'] / cell['missions'] if cell['missions'] else None
         for name, cell in row.items()
     }
     start, best = rate.get(first), rate.get('oracle')
-    if start is None or best is None or best - start < 0.05:
+    if start is None or best is None or best - start < MIN_ORACLE_GAIN:
         return
     for name, cell in row.items():
         if name not in (first, 'oracle') and rate[name] is not None:
@@ -195,13 +186,13 @@ def _close_gaps(row: dict[str, Any], first: str) -> None:
 def mean_gain(
     study: Study, found: dict[tuple[str, str, str], MissionOutcomes], name: str
 ) -> dict[str, Any]:
-    """Mean over the conditions of a part of `all` minus `frozen`, with both intervals."""
-    part = next((part for part in study.content['flights'] if part['name'] == name), None)
-    gains = {}
+    """Return the mean of `all` minus `frozen` over the conditions of a part, with intervals."""
+    part = next((part for part in study.plan['flights'] if part['name'] == name), None)
+    gains: dict[int, list[float]] = {}
     for condition in study.conditions(part) if part else []:
-        frozen, every = (found[name, arm, condition] for arm in ('frozen', 'all'))
-        for key in frozen.keys() & every.keys():
-            gains.setdefault(key[0], []).append(float(every[key][0]) - float(frozen[key][0]))
+        frozen, adapting = (found[name, arm, condition] for arm in ('frozen', 'all'))
+        for key in frozen.keys() & adapting.keys():
+            gains.setdefault(key[0], []).append(float(adapting[key][0]) - float(frozen[key][0]))
     per_seed = [np.array(each) for each in gains.values()]
     if not per_seed:
         return {}
@@ -219,12 +210,12 @@ def mean_gain(
 
 
 def summarise_schedule(study: Study) -> dict[str, Any]:
-    """A-B-A-C-A: A after minus A before, recovery, and the hour."""
+    """Return the figures of the schedule: its phases, forgetting, recovery, and the hour."""
     phases: list[list[dict[str, Any]]] = []
     names: list[str] = []
     hours, recoveries = [], []
     for seed in study.seeds:
-        content = _read(study.flights(seed) / schedule.FILE)
+        content = _read(study.flights(seed) / schedule.SCHEDULE_FILE)
         if not content:
             continue
         names = [phase['condition'] for phase in content['phases']]
@@ -232,7 +223,7 @@ def summarise_schedule(study: Study) -> dict[str, Any]:
             if len(phases) <= k:
                 phases.append([])
             phases[k] += [{**row, 'seed': seed} for row in phase['flights']]
-        hour = _read(study.flights(seed) / schedule.HOUR)
+        hour = _read(study.flights(seed) / schedule.HOUR_FILE)
         hours += [_hour(hour)] if hour else []
         recoveries += [
             recovery_s(before['flights'], after['flights'])
@@ -265,7 +256,7 @@ def summarise_schedule(study: Study) -> dict[str, Any]:
 
 
 def _hour(content: dict[str, Any]) -> dict[str, Any]:
-    """Figures of one hour: how far receptors went on the way, and how far they are afterwards."""
+    """Return the figures of one hour: outcomes, and log-scales of the temporal filter."""
     flights = content['flights']
     return {
         'condition': content['condition'],
@@ -281,9 +272,15 @@ def _hour(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def recovery_s(shifted: list[dict[str, Any]], calm: list[dict[str, Any]]) -> float | None:
-    """Seconds of flight in calm weather until receptors are back to a tenth of what they were.
+    """Return the time in clear weather until the temporal filter is back near its trained state.
 
-    By the mean log-scale of whole flights; 0 when the shift had moved them by less than 5 %.
+    Args:
+        shifted: missions of a phase in other weather.
+        calm: missions of the clear phase after it.
+
+    Returns:
+        Seconds of flight until the mean log-scale of a mission is a tenth of what it was; 0 when
+        the shift had moved it by less than 5 %, and None when it does not come back.
     """
     level = float(np.mean([row['mean'] for row in shifted[-5:]]))
     if level < 0.05:
@@ -297,42 +294,21 @@ def recovery_s(shifted: list[dict[str, Any]], calm: list[dict[str, Any]]) -> flo
 
 
 def _frozen(study: Study, names: list[str]) -> dict[tuple[int, tuple[int, int]], tuple[bool, bool]]:
-    """(phase, (training seed, forest)) to how the pilot flew it as trained."""
+    """Return (phase, (training seed, forest)) to the outcome of the pilot as trained."""
     found = {}
     for seed in study.seeds:
         digest = pilot_file.load(study.pilot('ltc', seed)).digest
-        first = study.content['first_forest'] + 10_000 * (seed - 1) + 5000
-        for cell, flight in results_store.read_results(study.flights(seed)).items():
-            k = (cell.seed - first) // 200
+        for key, flight in read_results(study.flights(seed)).items():
+            k = schedule.phase_of(study, seed, key.seed)
             if (
-                cell.pilot == digest
-                and not cell.mode
+                key.pilot == digest
+                and not key.mode
                 and 0 <= k < len(names)
-                and cell.condition == names[k]
+                and key.condition == names[k]
             ):
-                found[k, (seed, cell.seed)] = flight.outcome == 'success', False
+                found[k, (seed, key.seed)] = flight.outcome == 'success', False
     return found
 
 
 def _read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.is_file() else {}
-
-
-def write(study: Study, docs: Path) -> dict[str, Any]:
-    """Write all of it below `docs`; the closing figures."""
-    import pages
-
-    content = summarise(study)
-    (docs / 'images').mkdir(parents=True, exist_ok=True)
-    write_atomically(docs / 'adaptation.json', (json.dumps(content, indent=1) + '\n').encode())
-    write_atomically(docs / 'evidence.md', pages.markdown(study, content).encode())
-    for name, picture in pages.pictures(content).items():
-        write_atomically(docs / 'images' / name, picture)
-    cells = [
-        cell for rows in content['parts'].values() for row in rows.values() for cell in row.values()
-    ]
-    return {
-        'flown': sum(cell['missions'] for cell in cells),
-        'missing': sum(cell['missing'] for cell in cells),
-        'report': str(docs / 'evidence.md'),
-    }

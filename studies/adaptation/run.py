@@ -1,152 +1,148 @@
-"""The study of adaptation: arms, weather, forests and controls as study.yaml lists them.
+"""The adaptation study: arms, conditions, forests and controls as study.yaml lists them.
 
-    python studies/adaptation/run.py [STEP ...] [--smoke] [--workers 2]
+    python studies/adaptation/run.py [STEP ...] [--only NAME] [--smoke] [--workers 2] [--publish]
 
-Steps: `prepare` demonstrates, trains the pilots that are missing and measures what is familiar to
-each; `fixed` chooses the best fixed low-pass on forests of its own; `schedule` flies A-B-A-C-A and
-an hour of A without resets; `fly` flies what is missing, in the order of study.yaml (--only NAME
-for one part); `grid` scales the time constants of the memory pilots, offline; `report` writes
-docs/adaptation.json and the tables and figures of docs/evidence.md from what has been flown so far.
-Without words it does all of them. Everything is resumable. Pilots and flights are kept in this
-folder, demonstrations and checkpoints under runs/adaptation. The last line printed is one JSON
-object. --smoke does a tiny study into runs/adaptation-smoke.
+Step `train` collects demonstrations, trains the pilots that are missing (those of the robustness
+study too) and measures their training statistics. Step `fixed` chooses the best fixed low-pass
+filter in forests of its own. Step `grid` scales the time constants of the memory pilots, offline.
+Step `fly` flies the missing missions, in the order of the plan (--only NAME: one part). Step
+`schedule` flies A-B-A-C-A and an hour of A without resets. Step `report` writes results.json,
+README.md and the pictures from the missions flown so far. Without a step all of them are done. What
+exists is not made again, so a study that was stopped goes on. Pilots, missions, demonstrations and
+checkpoints are kept in runs/adaptation, and the report too unless --publish puts it in place of the
+published one. Step `page` writes README.md and the pictures of results.json again. --smoke does a
+tiny study in runs/adaptation-smoke. The last line printed is one JSON object.
 """
 
-# ruff: noqa: E402 -- thread pools read the environment when their library is imported
+# ruff: noqa: I001 -- the path and the thread pools are set before anything else is imported
 from __future__ import annotations
 
-import os
+import sys
+from pathlib import Path
 
-for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
-    os.environ.setdefault(f'{_pool}_NUM_THREADS', '2')
-# Threads that spin while they wait cost a busy machine two thirds of its speed.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from studies import thread_limits  # noqa: F401
 
 import itertools
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress
-
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-import arms
-from study import Study
-
-import studies
 from liquid_pilot import pilot_file
+from liquid_pilot.utils.atomic_write import write_atomically
+from studies import common
+from studies.adaptation import arms, page, report, schedule
+from studies.adaptation.study import FOREST_STRIDE, HERE, Study
+from studies.common import Display, Missions
 
-STEPS = ('prepare', 'fixed', 'grid', 'fly', 'schedule', 'report')
+STEPS = ('train', 'fixed', 'grid', 'fly', 'schedule', 'report')
 
 
-def choose_fixed(study: Study, workers: int, progress: Progress) -> dict[str, Any]:
-    """The best fixed low-pass of those of study.yaml, on forests of its own; kept in fixed.json."""
-    plan = study.content['fixed']
+def choose_fixed_filter(study: Study, workers: int, display: Display) -> dict[str, Any]:
+    """Choose the best fixed low-pass filter of the plan; the figures are kept in fixed.json."""
+    plan = study.plan['fixed']
     modes = [
-        f'{arms.PREFIX}fixed:{gain:g},{str(follow).lower()}'
-        for gain, follow in itertools.product(plan['gains'], plan['follow_rotation'])
+        f'{arms.FIXED_FILTER}:{gain:g},{str(rotation).lower()}'
+        for gain, rotation in itertools.product(plan['gains'], plan['rotation_compensation'])
     ]
-    conditions = ['clear', *study.content['families']['development']]
+    conditions = ['clear', *study.plan['families']['development']]
+    planned = len(study.seeds) * len(modes) * len(conditions) * plan['forests']
+    missions = Missions(display, 'low-pass filters', planned)
     rows = {mode: {'mode': mode, 'successes': 0, 'missions': 0} for mode in modes}
     for seed in study.seeds:
-        first = plan['first_forest'] + 10_000 * (seed - 1)
-        results = study.evaluate(
-            seed,
-            [('ltc', mode) for mode in modes],
-            conditions,
-            range(first, first + plan['forests']),
-            workers,
-            progress,
-            f'low-pass, seed {seed}',
-        )
-        for cell, flight in results.flights.items():
-            rows[cell.mode]['missions'] += 1
-            rows[cell.mode]['successes'] += flight.outcome == 'success'
+        first = plan['first_forest'] + FOREST_STRIDE * (seed - 1)
+        forests = range(first, first + plan['forests'])
+        chosen = [('ltc', mode) for mode in modes]
+        results = study.evaluate(missions, seed, chosen, conditions, forests, workers)
+        for key, flight in results.flights.items():
+            rows[key.mode]['missions'] += 1
+            rows[key.mode]['successes'] += flight.outcome == 'success'
     best = max(rows.values(), key=lambda row: row['successes'])
-    found = {'best': best['mode'], 'tried': list(rows.values())}
-    (study.record / 'fixed.json').write_text(json.dumps(found, indent=1) + '\n')
-    return found
+    content = {'best': best['mode'], 'tried': list(rows.values())}
+    write_atomically(study.fixed_filter_path, (json.dumps(content, indent=1) + '\n').encode())
+    return content
 
 
-def score_grid(study: Study, workers: int, progress: Progress) -> None:
-    """Memory pilots of the first training seed on held-out courses; kept in grid.json."""
-    import grid
-    import makers
+def score_memory_pilots(study: Study, workers: int, display: Display) -> None:
+    """Score memory pilots of the first training seed on held-out courses; kept in grid.json."""
+    from studies.adaptation import grid, pilots
 
-    paths, conditions = makers.judged_courses(study, workers, progress)
-    seed, found = study.seeds[0], {}
-    for kind in [kind for kind in study.content['pilots'] if kind.startswith(makers.MEMORY)]:
-        courses = grid.Courses(pilot_file.load(study.pilot(kind, seed)), paths, conditions)
-        found[kind] = courses.judge()
-        if kind == f'{makers.MEMORY}ltc':
-            scaled = courses.grid()
-    (study.record / 'grid.json').write_text(
-        json.dumps({'training_seed': seed, 'pilots': found, 'scaled': scaled}, indent=1) + '\n'
-    )
+    paths, conditions = pilots.held_out_courses(study, workers, display)
+    seed = study.seeds[0]
+    found, scaled = {}, {}
+    for kind in [kind for kind in study.plan['pilots'] if kind.startswith(pilots.MEMORY)]:
+        pilot = pilot_file.load(study.pilot(kind, seed))
+        courses = grid.HeldOutCourses(pilot, paths, conditions)
+        found[kind] = courses.score()
+        if kind == f'{pilots.MEMORY}ltc':
+            scaled = courses.scale_capacitances()
+    content = {'training_seed': seed, 'pilots': found, 'scaled': scaled}
+    write_atomically(study.grid_path, (json.dumps(content, indent=1) + '\n').encode())
 
 
-def fly(study: Study, workers: int, progress: Progress, only: str | None) -> dict[str, float]:
-    """Fly what is missing, part by part; how fast it went."""
-    speed: dict[str, float] = {}
-    for part in study.content['flights']:
+def fly(study: Study, workers: int, display: Display, only: str | None) -> dict[str, float]:
+    """Fly the missing missions, part by part; returns the throughput."""
+    throughput: dict[str, float] = {}
+    for part in study.plan['flights']:
         if only not in (None, part['name']):
             continue
         chosen = [study.arm(name) for name in part['arms']]
-        # Condition by condition: a row is complete before the next begins.
-        for condition, seed in itertools.product(study.conditions(part), study.seeds):
-            results = study.evaluate(
-                seed,
-                chosen,
-                [condition],
-                study.forests(part, seed),
-                workers,
-                progress,
-                f'{part["name"]}: {condition}, training seed {seed}',
-            )
-            if results.flown:
-                speed = results.throughput.to_json()
-    return speed
+        conditions = study.conditions(part)
+        planned = sum(len(study.forests(part, seed)) for seed in study.seeds)
+        missions = Missions(display, part['name'], planned * len(chosen) * len(conditions))
+        # Condition by condition: a row is complete before the next one begins.
+        for condition, seed in itertools.product(conditions, study.seeds):
+            forests = study.forests(part, seed)
+            study.evaluate(missions, seed, chosen, [condition], forests, workers)
+        throughput = missions.throughput or throughput
+    return throughput
 
 
-def parts(smoke: bool) -> list[str]:
-    """What --only may name."""
-    content, _, _ = studies.read(HERE, smoke)
-    return [part['name'] for part in content['flights']] + content['pilots']
+def part_names(smoke: bool) -> list[str]:
+    """Return what --only may name: parts of the missions, and kinds of pilots."""
+    plan = common.read_plan(HERE, smoke).plan
+    return [part['name'] for part in plan['flights']] + plan['pilots']
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """See the module."""
-    parsed = studies.parse(__doc__, STEPS, arguments, parts)
-    study, steps = Study.read(parsed.smoke), parsed.steps
+    """Do the steps of the command line; returns the exit code."""
+    parsed = common.parse_arguments(__doc__, STEPS, arguments, part_names)
+    files = common.read_plan(HERE, parsed.smoke, parsed.runs, parsed.publish)
+    study, steps, workers = Study(files), parsed.steps, parsed.workers
 
-    def work(progress: Progress) -> dict[str, Any]:
+    def do_steps(display: Display) -> dict[str, Any]:
         closing: dict[str, Any] = {}
-        if 'prepare' in steps:
-            import makers
+        if 'train' in steps:
+            from studies.adaptation import pilots
 
-            makers.prepare(study, parsed.workers, progress, parsed.only)
+            pilots.train_missing(study, workers, display, parsed.only)
         if 'grid' in steps:
-            score_grid(study, parsed.workers, progress)
+            score_memory_pilots(study, workers, display)
         if 'fixed' in steps:
-            closing['fixed'] = choose_fixed(study, parsed.workers, progress)['best']
+            closing['fixed'] = choose_fixed_filter(study, workers, display)['best']
         if 'schedule' in steps:
-            import schedule
-
-            schedule.fly(study, parsed.workers, progress)
-            schedule.frozen(study, parsed.workers, progress)
+            schedule.fly(study, workers, display)
+            schedule.fly_frozen_baseline(study, workers, display)
         if 'fly' in steps:
-            closing['throughput'] = fly(study, parsed.workers, progress, parsed.only)
+            closing['throughput'] = fly(study, workers, display, parsed.only)
         return closing
 
-    def report() -> dict[str, Any]:
-        import record
+    def write_report() -> dict[str, Any]:
+        if 'report' in steps:
+            content = report.summarise(study)
+            missing = sum(cell['missing'] for cell in report.cells(content))
+            common.write_results(files, content, missing)
+        elif 'page' not in steps:
+            return {}
+        content = common.read_results(files)
+        path = common.write_page(files, page.markdown(study, content), page.pictures(content))
+        return {
+            'flown': sum(cell['missions'] for cell in report.cells(content)),
+            'missing': sum(cell['missing'] for cell in report.cells(content)),
+            'page': str(path),
+        }
 
-        return record.write(study, study.work if parsed.smoke else studies.ROOT / 'docs')
-
-    return studies.run(work, report if 'report' in steps else None)
+    return common.run(do_steps, write_report)
 
 
 if __name__ == '__main__':

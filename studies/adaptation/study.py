@@ -1,4 +1,4 @@
-"""study.yaml as an object: what is flown by whom, and where it is kept."""
+"""The plan of the adaptation study as an object."""
 
 from __future__ import annotations
 
@@ -9,100 +9,122 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import arms
-from rich.progress import Progress
-
-import studies
 from liquid_pilot import pilot_file
-from liquid_pilot.evaluation.runner import Results, evaluate
+from liquid_pilot.evaluation.runner import Results
 from liquid_pilot.interfaces import LiquidPilotError
+from studies.adaptation import arms
+from studies.common import RESULTS_FILE, ROOT, Missions, StudyFiles
 
 HERE = Path(__file__).resolve().parent
-ROOT = studies.ROOT
 SHIPPED = ROOT / 'pilots' / 'forest-ltc'
+FOREST_STRIDE = 10_000
+"""Distance between the first forests of two training seeds."""
+SCHEDULE_OFFSET = 5000
+"""First forest of the schedule, counted from the first forest of a training seed."""
+PHASE_STRIDE = 200
+"""Distance between the first forests of two phases of the schedule."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """The plan, and where its parts are kept."""
+    """The plan of the study, and where its parts are kept."""
 
-    content: dict[str, Any]
-    work: Path
-    """Demonstrations and checkpoints: large, and cheap to make again."""
-    record: Path
-    """Pilots and flights."""
+    files: StudyFiles
 
-    @classmethod
-    def read(cls, smoke: bool = False) -> Study:
-        """The study, or its smoke version in a folder of its own."""
-        return cls(*studies.read(HERE, smoke))
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The content of study.yaml."""
+        return self.files.plan
 
     @property
     def seeds(self) -> list[int]:
         """Training seeds."""
-        return self.content['training_seeds']
+        return self.plan['training_seeds']
 
     def pilot(self, kind: str, seed: int) -> Path:
-        """Where a pilot is kept."""
-        return SHIPPED if kind == 'shipped' else self.record / 'pilots' / f'{kind}-{seed}'
+        """Return the folder of a pilot."""
+        if kind == 'shipped':
+            return SHIPPED
+        return self.files.work / 'pilots' / f'{kind}-{seed}'
 
     def arm(self, name: str) -> tuple[str, str]:
-        """(kind of pilot, mode) of an arm of study.yaml."""
-        arm = self.content['arms'][name]
+        """Return the kind of pilot and the mode of an arm."""
+        arm = self.plan['arms'][name]
         mode = arm.get('mode', '')
-        return arm['pilot'], self._fixed if mode == f'{arms.PREFIX}fixed' else mode
+        return arm['pilot'], self._best_fixed_filter if mode == arms.FIXED_FILTER else mode
+
+    @property
+    def fixed_filter_path(self) -> Path:
+        """The file of the fixed low-pass filters that were tried."""
+        return self.files.work / 'fixed.json'
+
+    @property
+    def grid_path(self) -> Path:
+        """The file of the offline grid over time constants."""
+        return self.files.work / 'grid.json'
 
     @cached_property
-    def _fixed(self) -> str:
-        path = self.record / 'fixed.json'
-        if not path.is_file():
-            raise LiquidPilotError('the fixed low-pass is not chosen yet: run the step `fixed`')
-        return json.loads(path.read_text())['best']
+    def _best_fixed_filter(self) -> str:
+        """Mode of the best fixed filter: of this working folder, else of the published results."""
+        if self.fixed_filter_path.is_file():
+            return json.loads(self.fixed_filter_path.read_text())['best']
+        published = self.files.folder / RESULTS_FILE
+        if self.files.smoke or not published.is_file():
+            raise LiquidPilotError(
+                'the fixed low-pass filter is not chosen yet; do the step `fixed` first'
+            )
+        return json.loads(published.read_text())['fixed']['best']
 
     def conditions(self, part: dict[str, Any]) -> list[str]:
-        """Labels of a part of the flights."""
+        """Return the labels of the conditions of a part of the missions."""
         if 'conditions' in part:
             return part['conditions']
-        onset = f'@{self.content["onset_s"]}s' if part.get('onset') else ''
-        return [label + onset for label in self.content['families'][part['families']]]
+        onset = f'@{self.plan["onset_s"]}s' if part.get('onset') else ''
+        return [label + onset for label in self.plan['families'][part['families']]]
+
+    def first_forest(self, seed: int) -> int:
+        """Return the first forest of a training seed."""
+        return self.plan['first_forest'] + FOREST_STRIDE * (seed - 1)
 
     def forests(self, part: dict[str, Any], seed: int) -> range:
-        """Those that the pilots of a training seed fly through."""
-        first = self.content['first_forest'] + 10_000 * (seed - 1)
-        return range(first, first + self.content[part.get('forests', 'forests')])
+        """Return the forests that the pilots of a training seed fly through."""
+        first = self.first_forest(seed)
+        return range(first, first + self.plan[part.get('forests', 'forests')])
+
+    def phase_forests(self, seed: int, phase: int) -> range:
+        """Return the forests of one phase of the schedule."""
+        first = self.first_forest(seed) + SCHEDULE_OFFSET + PHASE_STRIDE * phase
+        return range(first, first + self.plan['schedule']['flights'])
 
     def flights(self, seed: int) -> Path:
-        """The folder of the flights of a training seed."""
-        return self.record / 'flights' / str(seed)
+        """Return the folder of the missions of a training seed."""
+        return self.files.work / 'flights' / str(seed)
 
     def evaluate(
         self,
+        missions: Missions,
         seed: int,
         chosen: Sequence[tuple[str, str]],
         conditions: Sequence[str],
         forests: Sequence[int],
         workers: int,
-        progress: Progress,
-        title: str,
     ) -> Results:
-        """Fly what is missing of (kind, mode) pairs of one training seed; Ctrl-C goes through."""
-        task = progress.add_task(title, total=None)
+        """Fly the missing missions of some arms of one training seed.
 
-        def on_progress(done: int, total: int, *rest: Any) -> None:
-            progress.update(task, completed=done, total=total)
-
-        results = evaluate(
+        Args:
+            missions: the progress bar that counts them.
+            seed: the training seed.
+            chosen: (kind of pilot, mode) of each arm.
+            conditions: labels of the conditions.
+            forests: seeds of the forests.
+            workers: number of processes.
+        """
+        return missions.evaluate(
             [pilot_file.load(self.pilot(kind, seed)) for kind, _ in chosen],
             conditions,
             forests,
             self.flights(seed),
             workers,
-            on_progress,
-            progress.console.print,
             modes=[mode for _, mode in chosen],
             make_pilot=arms.make_pilot,
         )
-        progress.update(task, visible=False)
-        if results.interrupted:
-            raise KeyboardInterrupt
-        return results

@@ -1,87 +1,49 @@
-"""The pilots of the study: one liquid one, other cores behind its encoder, and an oracle.
+"""The pilots of the driving study: a liquid one, other cores behind its encoder, and an oracle.
 
-The oracle is shown roads of half the grip by a demonstrator that knows it and drives for it.
+The oracle learns on roads with half of the friction, from an expert that knows the friction and
+drives accordingly.
 """
 
 from __future__ import annotations
 
-import math
-import shutil
-
-from rich.progress import Progress
-from study import LIQUID, ORACLE, VEHICLE, Study
-
-import studies
-from liquid_pilot.learning.config import TrainingSettings
-from liquid_pilot.learning.data import dataset_index, expert_rollouts
-from liquid_pilot.learning.training.train import Initialisation, train
-from liquid_pilot.simulation.tasks.registry import action_noise_of
+from studies.common import Display
+from studies.driving.study import LIQUID, ORACLE, VEHICLE, Study
+from studies.training import collect_demonstrations, copy_pilot, train_pilot
 
 SLIPPERY = 'friction=0.5'
 
 
-class PilotTrainer:
-    """Makes whatever is missing, with a bar for each thing under way."""
-
-    def __init__(self, study: Study, workers: int, progress: Progress) -> None:
-        self._study, self._workers, self._bars = study, workers, studies.Bars(progress)
-
-    def make(self, network: str) -> None:
-        """One pilot, unless it is there."""
-        place = self._study.pilot(network)
-        if place.is_dir():
-            return
-        self._bars.label = f'{network} '
-        begins = (
-            Initialisation()
-            if network in (LIQUID, ORACLE)
-            else Initialisation(encoder_source=self._study.pilot(LIQUID))
-        )
-        data = (
-            self.shown('slippery', SLIPPERY)
-            if network == ORACLE
-            else self.shown('demonstrations', 'clear')
-        )
-        settings = TrainingSettings.from_mapping(
-            {
-                **self._study.training,
-                'core': LIQUID if network == ORACLE else network,
-                'name': place.name,
-                'seed': self._study.content['training_seed'],
-            },
-            'study.yaml',
-        )
-        train(
-            settings,
-            self._study.work / 'training' / network,
-            self._bars.announce,
-            self._workers,
-            data=data,
-            beginning=begins,
-        )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(self._study.work / 'training' / network / 'pilot', place)
-
-    def shown(self, name: str, condition: str) -> dataset_index.DataSource:
-        """The demonstrations of that name in study.yaml, driven if need be."""
-        plan = self._study.content[name]
-        folder = self._study.work / name
-        expert_rollouts.collect(
-            range(plan['first_seed'], plan['first_seed'] + plan['episodes']),
-            folder,
-            expert_rollouts.CollectionSettings(
-                disturbance=action_noise_of(VEHICLE, plan['disturbance']),
-                vehicle=VEHICLE,
-                conditions=() if condition == 'clear' else (condition,),
-            ),
-            self._workers,
-            lambda outcome, frames, done, of: self._bars.announce(name, done, of, math.nan),
-        )
-        return dataset_index.read(folder, plan['held_out_share'])
+def train_missing(study: Study, workers: int, display: Display) -> None:
+    """Train all pilots that do not exist."""
+    for network in (*study.plan['networks'], ORACLE):
+        if not study.pilot(network).is_dir():
+            _train(study, network, workers, display)
 
 
-def train_all(study: Study, workers: int, progress: Progress) -> None:
-    """Make whatever is missing."""
-    maker = PilotTrainer(study, workers, progress)
-    for network in (*study.content['networks'], ORACLE):
-        maker.make(network)
+def _train(study: Study, network: str, workers: int, display: Display) -> None:
+    oracle = network == ORACLE
+    name = 'slippery' if oracle else 'demonstrations'
+    data = collect_demonstrations(
+        name,
+        study.plan[name],
+        study.files.work / name,
+        workers,
+        display,
+        conditions=(SLIPPERY,) if oracle else (),
+        vehicle=VEHICLE,
+    )
+    settings = {
+        **study.training,
+        'core': LIQUID if oracle else network,
+        'name': study.pilot(network).name,
+        'seed': study.plan['training_seed'],
+    }
+    pilot = train_pilot(
+        settings,
+        study.files.work / 'training' / network,
+        workers,
+        display.labelled(network),
+        data,
+        encoder_source=None if network in (LIQUID, ORACLE) else study.pilot(LIQUID),
+    )
+    copy_pilot(pilot, study.pilot(network))

@@ -1,90 +1,113 @@
-"""The study of driving: networks on a road, dry, slippery and in noise, as study.yaml lists them.
+"""The driving study: networks on dry, slippery and noisy roads, and scaled time constants.
 
-    python studies/driving/run.py [STEP ...] [--smoke] [--workers 2]
+    python studies/driving/run.py [STEP ...] [--smoke] [--workers 2] [--publish]
 
-Steps: `train` demonstrates and trains the pilots that are missing, an oracle among them that is
-shown how to drive where the grip is halved; `search` scales the liquid pilot's time constants on a
-slippery road; `drive` drives what is missing, in the order of study.yaml; `report` writes
-docs/driving.json and docs/driving.md from what has been driven so far. Without words it does all of
-them. Everything is resumable. Pilots and drives are kept in this folder, demonstrations and
-checkpoints under runs/driving. The last line printed is one JSON object. --smoke does a tiny study
-into runs/driving-smoke.
+The plan is study.yaml. Step `train` collects demonstrations and trains the pilots that are missing,
+among them an oracle whose expert knows that the friction is halved. Step `search` drives with
+scaled time constants on a slippery road. Step `drive` drives the missing missions, in the order of
+the plan. Step `report` writes results.json, README.md and the picture from the missions so far.
+Without a step all of them are done. What exists is not made again, so a study that was stopped goes
+on. Pilots, missions, demonstrations and checkpoints are kept in runs/driving, and the report too
+unless --publish puts it in place of the published one. Step `page` writes README.md and the picture
+of results.json again. --smoke does a tiny study in runs/driving-smoke. The last line printed is one
+JSON object.
 """
 
-# ruff: noqa: E402 -- thread pools read the environment when their library is imported
+# ruff: noqa: I001 -- the path and the thread pools are set before anything else is imported
 from __future__ import annotations
-
-import os
-
-for _pool in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
-    os.environ.setdefault(f'{_pool}_NUM_THREADS', '2')
-# Threads that spin while they wait cost a busy machine two thirds of its speed.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from studies import thread_limits  # noqa: F401
+
+from collections.abc import Sequence
 from typing import Any
 
-from rich.progress import Progress
-
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from study import Study
-
-import studies
+from studies import common
+from studies.common import Display, Missions
+from studies.driving import arms, page, report
+from studies.driving.study import HERE, ArmPilot, Study
 
 STEPS = ('train', 'search', 'drive', 'report')
 
 
-def drive(study: Study, workers: int, progress: Progress) -> dict[str, float]:
-    """Drive what is missing; how fast it went."""
-    speed: dict[str, float] = {}
-    for part in study.content['drives']:
+def drive(study: Study, workers: int, display: Display) -> dict[str, float]:
+    """Drive the missing missions of all arms; returns the throughput."""
+    parts = study.plan['drives']
+    planned = sum(len(part['arms']) * len(part['conditions']) for part in parts)
+    missions = Missions(display, 'missions', planned * len(study.roads))
+    for part in parts:
+        arm_pilots = [study.arm(name) for name in part['arms']]
         for condition in part['conditions']:
-            results = study.evaluate(
-                [study.arm(name) for name in part['arms']],
-                condition,
-                study.roads,
-                'drives',
-                workers,
-                progress,
-            )
-            if results.flown:
-                speed = results.throughput.to_json()
-    return speed
+            _evaluate(study, missions, arm_pilots, condition, study.roads, 'drives', workers)
+    return missions.throughput
 
 
-def search(study: Study, workers: int, progress: Progress) -> None:
-    """Drive with scaled time constants, on roads of the search."""
-    plan = study.content['search']
-    roads = range(plan['first_road'], plan['first_road'] + plan['roads'])
-    study.evaluate(study.scaled(), plan['condition'], roads, 'search', workers, progress)
+def search(study: Study, workers: int, display: Display) -> None:
+    """Drive the missing missions of the search, with scaled time constants."""
+    arm_pilots, condition = study.scaled_pilots(), study.plan['search']['condition']
+    missions = Missions(display, 'search', len(arm_pilots) * len(study.search_roads))
+    _evaluate(study, missions, arm_pilots, condition, study.search_roads, 'search', workers)
+
+
+def _evaluate(
+    study: Study,
+    missions: Missions,
+    arm_pilots: Sequence[ArmPilot],
+    condition: str,
+    roads: range,
+    folder: str,
+    workers: int,
+) -> None:
+    missions.evaluate(
+        [pilot for _, _, pilot in arm_pilots],
+        [condition],
+        roads,
+        study.drives(folder),
+        workers,
+        rules=study.rules,
+        modes=[mode for _, mode, _ in arm_pilots],
+        make_pilot=arms.make_pilot,
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """See the module."""
-    parsed = studies.parse(__doc__, STEPS, arguments)
-    study = Study.read(parsed.smoke)
+    """Do the steps of the command line; returns the exit code."""
+    parsed = common.parse_arguments(__doc__, STEPS, arguments)
+    files = common.read_plan(HERE, parsed.smoke, parsed.runs, parsed.publish)
+    study = Study(files)
 
-    def work(progress: Progress) -> dict[str, Any]:
+    def do_steps(display: Display) -> dict[str, Any]:
         closing: dict[str, Any] = {}
         if 'train' in parsed.steps:
-            import makers
+            from studies.driving import pilots
 
-            makers.train_all(study, parsed.workers, progress)
+            pilots.train_missing(study, parsed.workers, display)
         if 'search' in parsed.steps:
-            search(study, parsed.workers, progress)
+            search(study, parsed.workers, display)
         if 'drive' in parsed.steps:
-            closing['throughput'] = drive(study, parsed.workers, progress)
+            closing['throughput'] = drive(study, parsed.workers, display)
         return closing
 
-    def report() -> dict[str, Any]:
-        import record
+    def write_report() -> dict[str, Any]:
+        if 'report' in parsed.steps:
+            content = report.summarise(study)
+            common.write_results(files, content, content['missing'])
+        elif 'page' not in parsed.steps:
+            return {}
+        content = common.read_results(files)
+        path = common.write_page(files, page.markdown(study, content), page.pictures(content))
+        return {
+            'driven': sum(cell['drives'] for cell in content['cells']),
+            'missing': content['missing'],
+            'page': str(path),
+            'networks': [name for name in study.plan['networks'] if study.pilot(name).is_dir()],
+        }
 
-        return record.write(study, study.work if parsed.smoke else studies.ROOT / 'docs')
-
-    return studies.run(work, report if 'report' in parsed.steps else None)
+    return common.run(do_steps, write_report)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""What adaptation did in a flight, as arrays and as a picture."""
+"""The adaptation of a mission, as arrays and as a picture."""
 
 import io
 import math
@@ -11,11 +11,11 @@ from liquid_pilot.evaluation import adaptation_log
 from liquid_pilot.simulation.base.condition import parse
 
 
-def flown(seed, core=True, grip=math.nan):
+def flown(seed, core=True, friction_ratio=math.nan):
     made = adaptation_log.AdaptationLog(seed, 'success')
     for tick in range(40):
         shut = 20 <= tick < 25
-        made.moments.append(
+        made.samples.append(
             adaptation_log.make_sample(
                 0.05 * tick,
                 np.full(4, 0.0 if shut else 0.04),
@@ -24,18 +24,18 @@ def flown(seed, core=True, grip=math.nan):
                 shut,
                 0.5 if shut else 1.0,
                 2.0,
-                grip,
+                friction_ratio,
             )
         )
     return made
 
 
-def test_moments_say_error_and_time_constants():
-    one = flown(1).moments[0]
-    assert one.error == pytest.approx(0.2)
-    assert one.receptor_tau_s == pytest.approx((0.01, np.sqrt(1e-3), 0.1))
+def test_samples_hold_errors_and_time_constants():
+    one = flown(1).samples[0]
+    assert one.filter_error == pytest.approx(0.2)
+    assert one.filter_tau_s == pytest.approx((0.01, np.sqrt(1e-3), 0.1))
     assert one.core_tau_s == (0.02, 0.02, 0.2)
-    assert np.isnan(flown(1, core=False).moments[0].core_tau_s).all()
+    assert np.isnan(flown(1, core=False).samples[0].core_tau_s).all()
 
 
 def test_everything_is_kept():
@@ -57,21 +57,21 @@ def test_the_picture_shows_every_flight_with_its_onset_and_its_gate():
     alone, both = drawn('noise:5@1s', flown(1)), drawn('noise:5@1s', flown(1), flown(2, False))
     assert both.shape[1] > 1.5 * alone.shape[1]
     assert (alone != drawn('noise:5@1.5s', flown(1))).any()
-    assert (alone != drawn('noise:5@1s', flown(1, grip=0.5))).any()
+    assert (alone != drawn('noise:5@1s', flown(1, friction_ratio=0.5))).any()
     # Red dashes of the onset.
     blue, green, red = (alone[..., k].astype(int) for k in range(3))
     assert ((red > 180) & (green < 80) & (blue < 80)).sum() > 50
 
 
 @pytest.mark.filterwarnings('error')
-def test_receptors_that_stay_as_they_are_are_shown_too():
+def test_time_constants_that_stay_as_they_are_are_shown_too():
     """As far as a last bit: a logarithmic axis from there to there has no length."""
     calm = adaptation_log.AdaptationLog(
         1,
         'success',
         [
-            moment._replace(receptor_tau_s=(0.0125, 0.0125, np.nextafter(0.0125, 1.0)))
-            for moment in flown(1).moments
+            sample._replace(filter_tau_s=(0.0125, 0.0125, np.nextafter(0.0125, 1.0)))
+            for sample in flown(1).samples
         ],
     )
     picture = cv2.imdecode(

@@ -32,7 +32,7 @@ def results(**outcomes):
         conditions,
         seeds,
         'cmd_vel',
-        'code',
+        'version',
         'quadrotor',
         {},
         Throughput(2),
@@ -41,7 +41,7 @@ def results(**outcomes):
         pilot, condition = name.split('_')
         for seed, letter in enumerate(letters):
             if letter != '.':
-                made.flights[made.cell(pilot, condition, seed)] = flight(letter)
+                made.flights[made.run_key(pilot, condition, seed)] = flight(letter)
     return made
 
 

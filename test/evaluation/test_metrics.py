@@ -1,4 +1,4 @@
-"""The figures of a flight, where they can be told by hand."""
+"""The figures of a mission, compared with figures computed by hand."""
 
 import json
 import math

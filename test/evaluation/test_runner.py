@@ -1,29 +1,28 @@
-"""Cells: flown once, kept line by line, whatever happens to the run or to a worker."""
+"""Missions of an evaluation: flown once, stored line by line, whatever happens to a worker."""
 
 import gzip
 import json
 import multiprocessing
 import os
 import shutil
-from pathlib import Path
 
 import pytest
+from reference_missions import fly_reference
 
 from liquid_pilot import pilot_file
-from liquid_pilot.evaluation import results_store, runner
+from liquid_pilot.evaluation import flight_version, results_store, runner
 from liquid_pilot.evaluation.results_store import (
     GZIP_RESULTS_FILE,
     RESULTS_FILE,
     ResultsStore,
     RunKey,
-    code_digest,
 )
 from liquid_pilot.evaluation.runner import evaluate
 from liquid_pilot.evaluation.workers import Job, RunConfig, fly_all
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base import condition as weather
 from liquid_pilot.simulation.base.task import MissionRules
-from liquid_pilot.simulation.rollout import fly_missions
+from liquid_pilot.simulation.tasks import registry
 from liquid_pilot.simulation.tasks.registry import expand_conditions
 
 SHORT = MissionRules(time_limit_s=1.0)
@@ -46,7 +45,8 @@ def twin(pilot, tmp_path_factory):
 
 @pytest.fixture
 def families(monkeypatch):
-    monkeypatch.setattr(weather, 'FAMILIES', {'snow': 'white', 'wind': 'air'})
+    for module in (weather, registry):
+        monkeypatch.setattr(module, 'FAMILIES', {'snow': 'white', 'wind': 'air'})
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,17 @@ def test_what_is_known_is_not_flown_again(pilot, twin, tmp_path):
     first, seen = flown([pilot], [7, 8], out=tmp_path)
     assert [(done, total, cell.seed) for done, total, cell in seen] == [(1, 2, 7), (2, 2, 8)]
     again, seen = flown([pilot], [7, 8], out=tmp_path)
-    assert (seen, again.flown, again.flights) == ([], 0, first.flights)
+    assert (seen, again.new_flights, again.flights) == ([], 0, first.flights)
     more, seen = flown([pilot, twin], [8, 9], out=tmp_path)
     assert [(cell.seed, cell.pilot == twin.digest) for *_, cell in seen] == [
         (8, True),
         (9, False),
         (9, True),
     ], 'pairs are flown one after the other'
-    assert more.of('forest-ltc', 'clear') == more.of('twin', 'clear'), 'the same network'
-    assert set(more.of('twin', 'clear')) == {8, 9}
+    assert more.flights_by_seed('forest-ltc', 'clear') == more.flights_by_seed('twin', 'clear'), (
+        'the same network'
+    )
+    assert set(more.flights_by_seed('twin', 'clear')) == {8, 9}
     assert len((tmp_path / RESULTS_FILE).read_text().splitlines()) == 5
     assert 'path' not in json.loads((tmp_path / RESULTS_FILE).read_text().splitlines()[0])
 
@@ -118,11 +120,11 @@ def test_other_rules_and_other_paths_are_other_missions(pilot, tmp_path):
     assert len(seen) == 1
     kept, seen = flown([pilot], [7], out=tmp_path, keep_paths=True)
     assert len(seen) == 1
-    (reference,) = fly_missions([7], pilot, rules=SHORT)
+    (reference,) = fly_reference([7], pilot, rules=SHORT)
     again, seen = flown([pilot], [7], out=tmp_path, keep_paths=True)
     assert seen == []
     for results in (kept, again):
-        path = results.of('forest-ltc', 'clear')[7].path
+        path = results.flights_by_seed('forest-ltc', 'clear')[7].path
         assert [tuple(row) for row in path] == reference.path
 
 
@@ -166,38 +168,20 @@ def test_two_runs_do_not_write_to_one_file(tmp_path):
         ResultsStore(tmp_path / 'file' / 'below')
 
 
-def test_the_code_digest_follows_what_decides_a_flight_and_nothing_else(tmp_path):
-    package = tmp_path / 'liquid_pilot'
-    shutil.copytree(Path(runner.__file__).parents[1], package)
-    before = code_digest(package=package)
-    assert before == code_digest()
-    assert code_digest((SHORT,), package) != before
-    (package / 'evaluation' / 'verb.py').write_text('')
-    (package / 'simulation' / '__pycache__').mkdir(exist_ok=True)
-    (package / 'simulation' / '__pycache__' / 'x.pyc').write_text('')
-    assert code_digest(package=package) == before
-    seen = {before}
-    for name in (
-        'liquid/dynamics.py',
-        'onboard/engine.py',
-        'fleet/rover.py',
-        'simulation/severities.yaml',
-        'evaluation/missions.py',
-        'interfaces.py',
-    ):
-        with open(package / name, 'a') as file:
-            file.write('\n')
-        seen.add(code_digest(package=package))
-    assert len(seen) == 7
-    assert set(results_store.DIGEST_SOURCES) == {
-        'interfaces.py',
-        'liquid',
-        'onboard',
-        'fleet',
-        'simulation',
-        'evaluation/missions.py',
-        'evaluation/flight.py',
-    }
+def test_missions_of_another_version_are_flown_again_and_left_as_they_are(
+    pilot, tmp_path, monkeypatch
+):
+    first, _ = flown([pilot], [7], out=tmp_path)
+    monkeypatch.setattr(flight_version, 'FLIGHT_VERSION', flight_version.FLIGHT_VERSION + 1)
+    again, seen = flown([pilot], [7], out=tmp_path)
+    assert len(seen) == 1 and again.version != first.version
+    assert list(again.flights.values()) == list(first.flights.values())
+    old, new = (json.loads(line) for line in (tmp_path / RESULTS_FILE).read_text().splitlines())
+    assert (old['version'], new['version']) == (first.version, again.version)
+    # Lines of a format before this one, by `code`, are passed over.
+    old['code'] = old.pop('version')
+    (tmp_path / RESULTS_FILE).write_text(json.dumps(old) + '\n')
+    assert results_store.read_results(tmp_path) == {}
 
 
 def test_a_pilot_is_named_once_and_told_apart(pilot, twin, tmp_path):
@@ -219,7 +203,7 @@ def test_a_pilot_flies_as_trained_and_adapting_side_by_side(pilot, tmp_path):
     modes = [
         '',
         'adapt',
-        'adapt:receptors=false,reject_novel_frames=false,slow_core_on_novelty=false,'
+        'adapt:temporal_filter=false,reject_novel_frames=false,slow_core_on_novelty=false,'
         'slowdown_on_blindness=false,photometric=false,learn_temporal_filter=false',
     ]
 
@@ -227,13 +211,15 @@ def test_a_pilot_flies_as_trained_and_adapting_side_by_side(pilot, tmp_path):
         return runner.evaluate([pilot] * 3, ['noise:5'], [3], tmp_path, workers=1, modes=modes)
 
     first = run()
-    trained, adapting, nothing = (first.of(name, 'noise:5')[3] for name in first.pilots)
+    trained, adapting, nothing = (
+        first.flights_by_seed(name, 'noise:5')[3] for name in first.pilots
+    )
     assert list(first.modes.values()) == modes
     assert trained == nothing != adapting
     again = run()
-    assert again.flown == 0 and again.flights == first.flights
+    assert again.new_flights == 0 and again.flights == first.flights
     before = runner.evaluate([pilot], ['noise:5'], [3], tmp_path, workers=1)
-    assert before.flown == 0 and before.of('forest-ltc', 'noise:5')[3] == trained
+    assert before.new_flights == 0 and before.flights_by_seed('forest-ltc', 'noise:5')[3] == trained
 
 
 @pytest.mark.parametrize(
@@ -242,15 +228,15 @@ def test_a_pilot_flies_as_trained_and_adapting_side_by_side(pilot, tmp_path):
         'adopt',
         'adapt:',
         'adapt:x=1',
-        'adapt:stretch=fast',
-        'adapt:stretch=8,stretch=9',
-        'adapt:slowdown_on_blindness=1',
-        'adapt:learn_core=all',
-        'adapt:stretch=-1',
+        'adapt:core_time_scale_on_novelty=fast',
+        'adapt:core_time_scale_on_novelty=8,core_time_scale_on_novelty=9',
+        'adapt:slowdown_on_blindness=maybe',
+        'adapt:rule=none',
+        'adapt:core_time_scale_on_novelty=-1',
     ],
 )
 def test_a_mode_that_cannot_be_read_is_refused_before_anything_flies(pilot, mode):
-    with pytest.raises(LiquidPilotError, match=r'adapt|learn_core'):
+    with pytest.raises(LiquidPilotError, match=r'adapt|learner'):
         runner.evaluate([pilot], ['clear'], [3], workers=1, modes=[mode])
 
 
@@ -267,7 +253,7 @@ def test_a_worker_that_is_killed_costs_no_mission(pilot, tmp_path):
         [pilot], ['clear'], range(7, 12), tmp_path, 2, kill_one, said.append, rules=SHORT
     )
     assert killed and len(said) == 1 and 'worker process died' in said[0]
-    assert set(results.of('forest-ltc', 'clear')) == set(range(7, 12))
+    assert set(results.flights_by_seed('forest-ltc', 'clear')) == set(range(7, 12))
     assert results.given_up == []
     alone = evaluate([pilot], ['clear'], range(7, 12), workers=1, rules=SHORT)
     assert alone.flights == results.flights, 'several processes fly what one flies'
@@ -275,7 +261,7 @@ def test_a_worker_that_is_killed_costs_no_mission(pilot, tmp_path):
 
 
 class Deadly:
-    """Kills whoever receives it."""
+    """Kills the process that receives it."""
 
     def __reduce__(self):
         return os._exit, (9,)
@@ -303,5 +289,5 @@ def test_an_interrupted_run_returns_what_there_is(pilot, tmp_path):
         raise KeyboardInterrupt
 
     results = evaluate([pilot], ['clear'], [7, 8, 9], tmp_path, 1, stop, rules=SHORT)
-    assert results.interrupted and set(results.of('forest-ltc', 'clear')) == {7}
+    assert results.interrupted and set(results.flights_by_seed('forest-ltc', 'clear')) == {7}
     assert len((tmp_path / RESULTS_FILE).read_text().splitlines()) == 1

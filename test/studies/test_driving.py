@@ -1,42 +1,18 @@
-"""The study of driving in small: every step of it, from nothing, and a second start."""
+"""The driving study in small: every step of it, from nothing, and a second start."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from study_runs import run_script
 
-
-def run(root, *arguments):
-    done = subprocess.run(
-        [sys.executable, str(root / 'benchmarks' / 'driving' / 'run.py'), '--smoke', *arguments],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        cwd=ROOT,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+SCRIPT = 'studies/driving/run.py'
 
 
 def test_the_study_is_driven_and_written_down_from_nothing(tmp_path):
-    shutil.copytree(
-        ROOT / 'benchmarks' / 'driving',
-        tmp_path / 'benchmarks' / 'driving',
-        ignore=shutil.ignore_patterns('pilots', 'drives', 'search'),
-    )
-    for shared in ('studies.py', 'figures.py'):
-        shutil.copy(ROOT / 'benchmarks' / shared, tmp_path / 'benchmarks')
-    shutil.copytree(ROOT / 'config', tmp_path / 'config')
-    closing = run(tmp_path, '--workers', '1')
+    closing = run_script(SCRIPT, '--smoke', '--runs', tmp_path, '--workers', '1')
     assert (closing['driven'], closing['missing']) == (8, 0)
     assert set(closing['networks']) == {'ltc', 'feedforward'}
-    work = tmp_path / 'runs' / 'driving-smoke'
-    content = json.loads((work / 'driving.json').read_text())
+    work = tmp_path / 'driving-smoke'
+    content = json.loads((work / 'results.json').read_text())
     assert {(cell['arm'], cell['condition']) for cell in content['cells']} == {
         (arm, condition)
         for arm in ('ltc frozen', 'ltc governed', 'feedforward frozen', 'oracle frozen')
@@ -49,12 +25,12 @@ def test_the_study_is_driven_and_written_down_from_nothing(tmp_path):
         'cm and gleak x 2',
         'oracle',
     ]
-    page = (work / 'driving.md').read_text()
-    assert '| who | completed | interventions a km |' in page and 'Unfinished' not in page
-    assert (work / 'images' / 'driving.png').read_bytes().startswith(b'\x89PNG')
+    page = (work / 'README.md').read_text()
+    assert '| arm | completed | interventions per km |' in page and 'Unfinished' not in page
+    assert (work / 'interventions.png').read_bytes().startswith(b'\x89PNG')
 
-    again = run(tmp_path)
+    again = run_script(SCRIPT, '--smoke', '--runs', tmp_path)
     assert again == {
         'throughput': {},
-        **{key: closing[key] for key in ('driven', 'missing', 'report', 'networks')},
+        **{key: closing[key] for key in ('driven', 'missing', 'page', 'networks')},
     }

@@ -1,0 +1,104 @@
+"""The page of the driving study and its picture, from its figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from liquid_pilot.utils.tables import markdown_table
+from studies.common import provenance, wrap_paragraphs
+from studies.driving.report import FIGURES, REFERENCE_ARM
+from studies.driving.study import UNSCALED, Study
+from studies.figures import draw_bars
+
+PICTURE = 'interventions.png'
+DRIVE = 'python studies/driving/run.py search drive report'
+
+
+def markdown(study: Study, content: dict[str, Any]) -> str:
+    """Return the text of the page.
+
+    Args:
+        study: the study.
+        content: its figures, as `report.summarise` returns them.
+    """
+    introduction = """# Driving: five networks and slippery roads
+
+Do liquid time constants help a car on a slippery road, and how do five kinds of networks compare?
+"""
+    method = f"""## How it was measured
+
+The plan, [study.yaml](study.yaml), with its arms and conditions was written before the first
+mission. All arms drive the same {content['roads']} roads of 300 m, which were used for neither
+training nor tuning. An intervention is the end of a mission before the end of its road. Intervals
+are of 95 %: Wilson for completed roads, Poisson for interventions, and bootstrap over the roads for
+everything else. `p` is that of McNemar's exact test of completed roads against `{REFERENCE_ARM}`,
+after Holm's correction for all comparisons. [results.json](results.json) has every figure."""
+    parts = [introduction]
+    if content['missing']:
+        parts.append(f'**Unfinished: {content["missing"]} missions are still to be driven.**\n')
+    parts += [study.files.remarks(), f'{wrap_paragraphs(method)}\n']
+    if any(cell['drives'] for cell in content['cells']):
+        parts.append(f'![Interventions per kilometre by condition and arm]({PICTURE})\n')
+    conditions = list(dict.fromkeys(cell['condition'] for cell in content['cells']))
+    for condition in conditions:
+        rows = [cell for cell in content['cells'] if cell['condition'] == condition]
+        parts.append(f'### {condition}\n\n{_table(rows, REFERENCE_ARM)}')
+    search = content['search']
+    parts += [
+        f"""## Time constants and friction
+
+The liquid pilot with scaled parameters on {search['roads']} other roads, in
+`{search['condition']}`. The oracle is the same network, trained in this condition.
+
+{_table(search['rows'], UNSCALED)}""",
+        f'## Missions and pilots\n\n{provenance(content, DRIVE)}',
+        """To do the whole study again, with pilots that are trained with the present code:
+
+    python studies/driving/run.py              # needs hours; can be stopped and resumed
+    python studies/driving/run.py page         # needs those results; writes their page again
+""",
+    ]
+    return '\n'.join(parts)
+
+
+def _table(rows: list[dict[str, Any]], reference: str) -> str:
+    driven = [row for row in rows if row['drives']]
+    waiting = [row['arm'] for row in rows if not row['drives']]
+    note = f'Not driven yet: {", ".join(waiting)}.\n' if waiting else ''
+    if not driven:
+        return note or 'Not driven yet.\n'
+    lines = []
+    for row in driven:
+        low, high = (100.0 * bound for bound in row['wilson_95'])
+        texts = [row['arm'], f'{row["completed"]} of {row["drives"]} ({low:.0f} to {high:.0f} %)']
+        for name, unit in zip(FIGURES, ('', ' m', ' m/s'), strict=True):
+            low, high = row[f'{name}_95']
+            texts.append(f'{row[name]:.2f}{unit} ({low:.2f} to {high:.2f})')
+        if difference := row.get('per_km_minus_first_95'):
+            texts.append(f'{difference[0]:+.2f} to {difference[1]:+.2f}')
+        else:
+            texts.append('none in either' if 'p' in row else '')
+        texts.append(f'{row["p_holm"]:.2g}' if 'p_holm' in row else '')
+        lines.append(texts)
+    head = [
+        'arm',
+        'completed',
+        'interventions per km',
+        'from the middle (RMS)',
+        'speed',
+        f'per km minus `{reference}`',
+        'p (Holm)',
+    ]
+    return f'{markdown_table(head, lines)}\n' + (f'\n{note}' if note else '')
+
+
+def pictures(content: dict[str, Any]) -> dict[str, bytes]:
+    """Return the PNG files of the page by name; none while nothing has been driven."""
+    rows: dict[str, dict[str, tuple[float, float, float]]] = {}
+    for cell in content['cells']:
+        if cell['drives']:
+            rows.setdefault(cell['condition'], {})[cell['arm']] = (
+                cell['interventions_per_km'],
+                *cell['interventions_per_km_95'],
+            )
+    return {PICTURE: draw_bars(rows, 'interventions per km')} if rows else {}
