@@ -1,0 +1,1 @@
+"""The mathematics of the liquid core: wirings, dynamics and their derivatives."""

@@ -1,7 +1,7 @@
-"""How the kernels are compiled: numba, cached where that is possible, never failing over a cache.
+"""Compilation of the kernels by numba: cached where that is possible, never failing over a cache.
 
-A plain `cache=True` raises at import on a read-only install without a home, and raises again when
-a cache file was cut short by a power loss. Here either only costs the compilation.
+A plain `cache=True` raises at import on a read-only install without a home folder, and raises
+again when a cache file was cut short by a power loss. Here, either only costs the compilation.
 """
 
 from __future__ import annotations
@@ -11,17 +11,24 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numba
+from numba.extending import intrinsic as _numba_intrinsic
+
+P = ParamSpec('P')
+R = TypeVar('R')
+
+# numba sets the entries of its configuration when it is loaded; no type checker sees them.
+_config: Any = numba.config
 
 
 @functools.lru_cache(maxsize=1)
 def cache_folder() -> Path | None:
-    """Where compiled kernels are kept, or None where nothing can be written.
+    """Return the folder of compiled kernels, or None where nothing can be written.
 
-    $NUMBA_CACHE_DIR where it is set, else $XDG_CACHE_HOME/liquid_pilot/numba, else
-    ~/.cache/liquid_pilot/numba. Looked up once per process.
+    It is $NUMBA_CACHE_DIR where that is set, else $XDG_CACHE_HOME/liquid_pilot/numba, else
+    ~/.cache/liquid_pilot/numba. It is looked up once per process.
     """
     chosen = os.environ.get('NUMBA_CACHE_DIR')
     if chosen:
@@ -41,12 +48,13 @@ def cache_folder() -> Path | None:
 
 
 @functools.lru_cache(maxsize=8)
-def _source_stamp(folder: Path) -> tuple:
-    """Changes whenever a file of kernels does, there or here, so that what the old one gave is
-    dropped.
+def _source_stamp(folder: Path) -> tuple[tuple[str, float, int], ...]:
+    """Return name, time and size of every file of kernels, in a folder and in this one.
+
+    The stamp changes with any of the files, which makes numba drop what the old files gave.
     """
-    places = {folder, Path(__file__).parent}
-    files = sorted(file for place in places for file in place.glob('_*.py'))
+    folders = {folder, Path(__file__).parent}
+    files = sorted(file for one in folders for file in one.glob('_*.py'))
     return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
 
 
@@ -57,7 +65,7 @@ class _TolerantCache:
         self._inner = inner
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled overload, or None."""
+        """Return the compiled overload, or None."""
         # A truncated pickle can raise nearly anything; all of it means that we compile.
         try:
             return self._inner.load_overload(sig, target_context)
@@ -65,7 +73,7 @@ class _TolerantCache:
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled overload if the disk lets us."""
+        """Store a compiled overload if the disk allows it."""
         try:
             self._inner.save_overload(sig, data)
         except Exception:
@@ -77,7 +85,7 @@ class _TolerantCache:
                 return
 
     def has_entries(self) -> bool:
-        """Whether anything is kept that the sources of today gave."""
+        """Return whether the cache holds anything made from the present sources."""
         try:
             return bool(self._inner._cache_file._load_index())
         except Exception:
@@ -87,34 +95,56 @@ class _TolerantCache:
         return getattr(self._inner, name)
 
 
-def is_cached(function: Any) -> bool:
-    """Whether a `compiled` function will be loaded rather than compiled, as far as can be told."""
+def is_cached(function: object) -> bool:
+    """Return whether a `compiled` function will be loaded, not compiled, as far as is known."""
     cache = getattr(function, '_cache', None)
     return isinstance(cache, _TolerantCache) and cache.has_entries()
 
 
-def compiled(**options: Any) -> Callable[[Callable], Callable]:
-    """Decorator: `numba.njit` that releases the GIL, never raises on division, caches if it can."""
+def compiled(**options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that compiles a function with `numba.njit`, keeping its signature.
+
+    The compiled function releases the GIL, does not raise on division by zero and is cached where
+    possible.
+
+    Args:
+        options: further options of `numba.njit`, such as `fastmath`.
+    """
     options = {'nogil': True, 'error_model': 'numpy', **options}
 
-    def decorate(function: Callable) -> Callable:
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
         folder = cache_folder()
         if folder is None:
-            return numba.njit(**options)(function)
+            return cast(Callable[P, R], numba.njit(**options)(function))
         # numba reads this when it decorates; other users of numba keep their own setting.
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(folder)
+        before = _config.CACHE_DIR
+        _config.CACHE_DIR = str(folder)
         try:
             dispatcher = numba.njit(cache=True, **options)(function)
         except RuntimeError:
-            return numba.njit(**options)(function)
+            return cast(Callable[P, R], numba.njit(**options)(function))
         finally:
-            numba.config.CACHE_DIR = before
+            _config.CACHE_DIR = before
         # numba looks only at the file of the function, not at those that it calls into.
         file = getattr(dispatcher._cache, '_cache_file', None)
         if file is not None:
             file._source_stamp = _source_stamp(Path(function.__code__.co_filename).parent)
         dispatcher._cache = _TolerantCache(dispatcher._cache)
-        return dispatcher
+        return cast(Callable[P, R], dispatcher)
 
     return decorate
+
+
+def intrinsic(
+    function: Callable[Concatenate[Any, P], tuple[Any, Callable[..., Any]]],
+) -> Callable[P, Any]:
+    """Decorate a function that generates LLVM code, as `numba.extending.intrinsic` does.
+
+    Args:
+        function: takes numba's typing context and the types of the arguments; returns the
+            signature and the code generator.
+
+    Returns:
+        What compiled functions call, with the arguments alone.
+    """
+    return cast(Callable[P, Any], _numba_intrinsic(function))

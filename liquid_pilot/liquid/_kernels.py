@@ -1,41 +1,58 @@
 """The compiled loops of the liquid core. Arrays are C-contiguous float32 unless said otherwise.
 
-Synapses are packed as `_synapses` reads them: in blocks of LANES targets, a list of entries each,
-for sensory sources (kind 0, inputs I) and recurrent ones (kind 1, neurons N). bounds (blocks, 2, 2)
-uint64: the first entry and one past the last of a block, by kind; sources (E,) uint64. P stands for
-N filled up to whole blocks.
+Synapses are packed as `_synapses` reads them: in blocks of LANES targets, each with a list of
+entries for sensory sources (kind 0, inputs I) and one for recurrent sources (kind 1, neurons N).
+bounds (blocks, 2, 2) uint64 holds the first entry and one past the last of each block and kind;
+sources (E,) uint64 holds the number of each entry's source. P is N padded to whole blocks.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.liquid._jit import compiled
 from liquid_pilot.liquid._lanes import LANES, sigmoid
 from liquid_pilot.liquid._synapses import accumulate_inputs, add_gradients, sum_lanes, unfold
 
+Float32Array = npt.NDArray[np.float32]
+UInt64Array = npt.NDArray[np.uint64]
+Index = int | np.uint64
+
 _FASTMATH_FLAGS = {'contract', 'nsz', 'reassoc'}
 
 _f = np.float32
-# Unsigned, as all indices here are, or numba adds tests for negative ones.
+# Unsigned, as all indices here are; otherwise numba adds tests for negative ones.
 _LANES = np.uint64(LANES)
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
-def sigmoid_of(x, out):
-    """`sigmoid` of every entry of x (n,), into out (n,)."""
+def sigmoid_of(x: Float32Array, out: Float32Array) -> None:
+    """Write `sigmoid` of every entry of x (n,) into out (n,)."""
     for k in range(x.shape[0]):
         out[k] = sigmoid(x[k])
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
-def _tick(table, sources, bounds, cm, gleak, vleak, x, sums, trace, dt_s):
-    """Advance trace[0, 0] (P,) to trace[L, 0] by dt_s; sums (3, P) is scratch.
+def _tick(
+    table: Float32Array,
+    sources: UInt64Array,
+    bounds: UInt64Array,
+    cm: Float32Array,
+    gleak: Float32Array,
+    vleak: Float32Array,
+    x: Float32Array,
+    sums: Float32Array,
+    trace: Float32Array,
+    dt_s: float,
+) -> None:
+    """Advance the potentials trace[0, 0] (P,) to trace[L, 0] by dt_s seconds.
 
-    trace (L + 1, 2, P): the potentials before every unfold and after the last; its denominator.
+    trace (L + 1, 2, P) receives the potentials before each unfold and after the last one, and the
+    denominator of each unfold. sums (3, P) is scratch.
     """
     unfolds = trace.shape[0] - 1
-    # In float64 and rounded once; a division of float32s would round dt as well.
+    # Computed in float64 and rounded once; a division of float32 values would round dt as well.
     rate = np.float32(unfolds / dt_s)
     for i in range(cm.shape[0]):
         sums[0, i] = gleak[i] * vleak[i]
@@ -64,11 +81,22 @@ def _tick(table, sources, bounds, cm, gleak, vleak, x, sums, trace, dt_s):
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
-def step(table, sources, bounds, neuron, scaled, x, sums, trace, dt_s):
-    """One tick with inputs x (I,), from the potentials trace[0, 0] to trace[L, 0].
+def step(
+    table: Float32Array,
+    sources: UInt64Array,
+    bounds: UInt64Array,
+    neuron: Float32Array,
+    scaled: bool,
+    x: Float32Array,
+    sums: Float32Array,
+    trace: Float32Array,
+    dt_s: float,
+) -> None:
+    """Compute one tick with inputs x (I,), from the potentials trace[0, 0] to trace[L, 0].
 
-    neuron (5, P): cm, gleak, vleak, log cm, log gleak; sums (5, P): scratch; trace: as `_tick`.
-    Without `scaled` the logarithms are not read; exp(0) is 1, so zeros there give the same bits.
+    neuron (5, P) holds cm, gleak, vleak and the logarithms of the scales of cm and gleak. sums
+    (5, P) is scratch; trace is that of `_tick`. Without `scaled` the logarithms are not read;
+    exp(0) is 1, so that zeros there give the same bits.
     """
     if scaled:
         for i in range(neuron.shape[1]):
@@ -80,8 +108,19 @@ def step(table, sources, bounds, neuron, scaled, x, sums, trace, dt_s):
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
-def conductance(table, sources, bounds, gleak, x, v, sums):
-    """gleak_i + sum_j w_ij*s_ij over sensory and recurrent synapses, into sums[1] (sums (5, P))."""
+def conductance(
+    table: Float32Array,
+    sources: UInt64Array,
+    bounds: UInt64Array,
+    gleak: Float32Array,
+    x: Float32Array,
+    v: Float32Array,
+    sums: Float32Array,
+) -> None:
+    """Write gleak_i + sum_j w_ij*s_ij into sums[1], of sums (5, P).
+
+    The sum runs over sensory and recurrent synapses.
+    """
     for i in range(gleak.shape[0]):
         sums[0, i] = _f(0.0)
         sums[1, i] = gleak[i]
@@ -95,10 +134,23 @@ def conductance(table, sources, bounds, gleak, x, v, sums):
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
-def forward_group(table, sources, bounds, neuron, v0, x, dt_s, v, traces, group, groups):
-    """Samples group, group + groups, ...: v0 (B,N), x (B,T,I), dt_s (B,T) -> v (B,T,N).
+def forward_group(
+    table: Float32Array,
+    sources: UInt64Array,
+    bounds: UInt64Array,
+    neuron: Float32Array,
+    v0: Float32Array,
+    x: Float32Array,
+    dt_s: Float32Array,
+    v: Float32Array,
+    traces: Float32Array,
+    group: int,
+    groups: int,
+) -> None:
+    """Compute the states v (B, T, N) of the samples group, group + groups, ... .
 
-    traces (B, T, L + 1, 2, P) is written for `backward_group`.
+    v0 (B, N) are the first states, x (B, T, I) the inputs and dt_s (B, T) the elapsed times in
+    seconds. traces (B, T, L + 1, 2, P) is written for `backward_group`.
     """
     neurons = v0.shape[1]
     last = traces.shape[2] - 1
@@ -128,29 +180,29 @@ def forward_group(table, sources, bounds, neuron, v0, x, dt_s, v, traces, group,
 
 @compiled(fastmath=_FASTMATH_FLAGS)
 def backward_group(
-    table,
-    sources,
-    bounds,
-    neuron,
-    affine,
-    x,
-    dt_s,
-    traces,
-    grad_v,
-    group,
-    groups,
-    sums,
-    grad_neuron,
-    grad_affine,
-    grad_v0,
-    grad_x,
-):
+    table: Float32Array,
+    sources: UInt64Array,
+    bounds: UInt64Array,
+    neuron: Float32Array,
+    affine: Float32Array,
+    x: Float32Array,
+    dt_s: Float32Array,
+    traces: Float32Array,
+    grad_v: Float32Array,
+    group: int,
+    groups: int,
+    sums: Float32Array,
+    grad_neuron: Float32Array,
+    grad_affine: Float32Array,
+    grad_v0: Float32Array,
+    grad_x: Float32Array,
+) -> None:
     """Back-propagate through the samples group, group + groups, ... of `forward_group`.
 
-    table (E, 4, LANES): sigma, mu, erev, w*sigma; neuron (3, P): cm, gleak, vleak; affine (2, I):
-    input w and b. The sigmoids are computed again, which is cheaper than keeping them. sums (as
-    `add_gradients`), grad_neuron (3, P) and grad_affine (2, I) are added to; grad_v0 (B,N) and
-    grad_x (B,T,I) are written.
+    table (E, 4, LANES) holds sigma, mu, erev and w*sigma; neuron (3, P) holds cm, gleak and vleak;
+    affine (2, I) holds input_w and input_b. The sigmoids are computed again, which is cheaper than
+    storing them. The gradients are added to sums (see `add_gradients`), grad_neuron (3, P) and
+    grad_affine (2, I); grad_v0 (B, N) and grad_x (B, T, I) are written.
     """
     inputs, neurons, padded = x.shape[2], grad_v.shape[2], neuron.shape[1]
     unfolds = traces.shape[2] - 1

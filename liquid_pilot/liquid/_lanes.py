@@ -1,28 +1,32 @@
-"""Arithmetic on eight float32 at a time, written for LLVM directly.
+"""Arithmetic on eight float32 values at a time, written for LLVM directly.
 
-numba's loops leave what does not fill a vector to one-by-one code, keep running sums in memory and
-add up lanes after every row; the innermost loops are therefore spelled out in `_synapses` and
-`_sensitivity_kernels`, with the words that this file gives them. CPUs of lesser vector width take
-two or more instructions for eight.
+numba's loops handle what does not fill a vector one by one, keep running sums in memory and add up
+lanes after every row. The innermost loops are therefore spelled out in `_synapses` and
+`_sensitivity_kernels`, with the classes and functions of this file. CPUs with narrower vectors take
+two or more instructions for eight values.
 
-`SimdVector` has the operators of a number, so the formulas below read as they are written in papers.
-No flag lets LLVM assume that there are no NaNs: a NaN must come out where it went in, for the guard
-to see it.
+`SimdVector` has the operators of a number, so that the formulas below read as they are written in
+papers. No flag lets LLVM assume that there are no NaNs: a NaN in the inputs must reach the outputs,
+for the guard to see it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import cgutils as _numba_cgutils
+from numba.core import types
+
+from liquid_pilot.liquid._jit import intrinsic
 
 LANES = 8
-"""How many at a time."""
+"""Number of float32 values in a vector."""
 
+# numba's functions are not annotated.
+_cgutils: Any = _numba_cgutils
 _FASTMATH_FLAGS = ('contract', 'nsz')
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -35,14 +39,14 @@ class SimdVector:
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
         self.builder, self.value = builder, value
 
-    def like(self, number: float) -> ir.Constant:
-        """A number in every lane."""
+    def constant(self, number: float) -> ir.Constant:
+        """Return a number as a constant of this type, in every lane."""
         kind = self.value.type
         return ir.Constant(kind, [number] * LANES if isinstance(kind, ir.VectorType) else number)
 
     def _with(self, operation: str, left: Any, right: Any) -> SimdVector:
         left, right = (
-            side.value if isinstance(side, SimdVector) else self.like(side)
+            side.value if isinstance(side, SimdVector) else self.constant(side)
             for side in (left, right)
         )
         return SimdVector(
@@ -70,17 +74,17 @@ class SimdVector:
     def __rtruediv__(self, other: float) -> SimdVector:
         return self._with('fdiv', other, self)
 
-    def within(self, limit: float) -> SimdVector:
-        """Clipped to +-limit; NaN stays NaN, since both comparisons are false for it."""
+    def clip(self, limit: float) -> SimdVector:
+        """Return the value clipped to +-limit; NaN stays NaN, as it fails both comparisons."""
         value = self.value
         for comparison, bound in (('>', limit), ('<', -limit)):
-            beyond = self.builder.fcmp_ordered(comparison, value, self.like(bound))
-            value = self.builder.select(beyond, self.like(bound), value)
+            beyond = self.builder.fcmp_ordered(comparison, value, self.constant(bound))
+            value = self.builder.select(beyond, self.constant(bound), value)
         return SimdVector(self.builder, value)
 
-    def total(self) -> ir.Value:
-        """The sum over the lanes."""
-        reduce = cgutils.get_or_insert_function(
+    def horizontal_sum(self) -> ir.Value:
+        """Return the sum over the lanes."""
+        reduce = _cgutils.get_or_insert_function(
             self.builder.module,
             ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR]),
             f'llvm.vector.reduce.fadd.v{LANES}f32',
@@ -91,14 +95,16 @@ class SimdVector:
 
 
 def logistic(x: SimdVector) -> SimdVector:
-    """Logistic function of a float32, absolute error below 1e-6 (measured: 3e-7).
+    """Return the logistic function of a float32, with an absolute error below 1e-6.
+
+    The measured error is 3e-7.
 
     1/2 + x*P(x^2)/Q(x^2), degrees 3 and 4, on |x| <= 16 and constant beyond, where 1 - sigmoid is
     1.1e-7. P and Q were fitted to tanh(x/2)/2 in float64 by least squares, linearised (multiplied
     by the last Q) and reweighted by the error until it levelled out (Lawson): 6.5e-8 before
-    rounding. No call, no table and no branch, so it vectorises.
+    rounding. It has no call, no table and no branch, so that it vectorises.
     """
-    x = x.within(16.0)
+    x = x.clip(16.0)
     t = x * x
     above = t * 4.41806658e-08 + 4.59192256e-05
     above = t * (t * above + 8.07102744e-03) + 2.49999841e-01
@@ -108,8 +114,8 @@ def logistic(x: SimdVector) -> SimdVector:
 
 
 @intrinsic
-def sigmoid(_typing: Any, x: Any) -> tuple:
-    """`logistic` for numba's loops, which LLVM vectorises."""
+def sigmoid(_typing: Any, x: Any) -> tuple[Any, Callable[..., Any]]:
+    """Compute `logistic` in numba's loops, which LLVM vectorises."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> ir.Value:
         return logistic(SimdVector(builder, arguments[0])).value
@@ -118,7 +124,7 @@ def sigmoid(_typing: Any, x: Any) -> tuple:
 
 
 class ArrayPointer:
-    """An array argument, C-contiguous: rows of LANES columns are read and written."""
+    """A C-contiguous array argument, of which rows of LANES columns are read and written."""
 
     def __init__(self, context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value) -> None:
         self.builder = builder
@@ -128,11 +134,11 @@ class ArrayPointer:
         return self.builder.gep(self.data, [index])
 
     def scalar(self, index: ir.Value) -> ir.Value:
-        """One element."""
+        """Return the element at an index."""
         return self.builder.load(self._at(index))
 
-    def everywhere(self, index: ir.Value) -> SimdVector:
-        """One element in every lane."""
+    def broadcast(self, index: ir.Value) -> SimdVector:
+        """Return the element at an index, in every lane."""
         builder, undefined = self.builder, ir.Constant(_VECTOR, ir.Undefined)
         one = builder.insert_element(undefined, self.scalar(index), ir.Constant(_INT32, 0))
         first = ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES)
@@ -142,53 +148,55 @@ class ArrayPointer:
         return self.builder.bitcast(self._at(index), _VECTOR.as_pointer())
 
     def row(self, index: ir.Value) -> SimdVector:
-        """LANES elements from an index on."""
+        """Return LANES elements, beginning at an index."""
         return SimdVector(self.builder, self.builder.load(self._vector_at(index), align=4))
 
     def put(self, index: ir.Value, lanes: SimdVector) -> None:
-        """Write LANES elements from an index on."""
+        """Write LANES elements, beginning at an index."""
         self.builder.store(lanes.value, self._vector_at(index), align=4)
 
 
 class Accumulator:
-    """A running sum; LLVM turns the slot into a register."""
+    """A running sum, which LLVM keeps in a register."""
 
     def __init__(self, start: SimdVector) -> None:
         self.builder = start.builder
-        self._slot = cgutils.alloca_once(self.builder, start.value.type)
+        self._slot = _cgutils.alloca_once(self.builder, start.value.type)
         self.builder.store(start.value, self._slot)
 
     @property
     def value(self) -> SimdVector:
-        """What has come together."""
+        """The sum so far."""
         return SimdVector(self.builder, self.builder.load(self._slot))
 
     def add(self, term: SimdVector) -> None:
-        """Add to it."""
+        """Add a term to the sum."""
         self.builder.store((self.value + term).value, self._slot)
 
 
 def row_offset(builder: ir.IRBuilder, entry: ir.Value, row: int, rows: int = 4) -> ir.Value:
-    """Where a row of an entry begins in an array of (E, rows, LANES)."""
+    """Return the index at which a row of an entry begins, in an array of (E, rows, LANES)."""
     start = builder.mul(entry, ir.Constant(entry.type, rows * LANES))
     return offset_by(builder, start, row * LANES)
 
 
 def offset_by(builder: ir.IRBuilder, index: ir.Value, distance: int) -> ir.Value:
-    """An index, `distance` on."""
+    """Return an index plus a constant."""
     return builder.add(index, ir.Constant(index.type, distance))
 
 
 @contextmanager
 def loop_range(builder: ir.IRBuilder, begin: ir.Value, end: ir.Value) -> Iterator[ir.Value]:
-    """A loop: what is built within it is done for every index from begin to end - 1."""
+    """Build a loop: the code built in the context is run for every index in [begin, end)."""
     one = ir.Constant(begin.type, 1)
-    with cgutils.for_range_slice(builder, begin, end, one, begin.type) as (entry, _):
+    with _cgutils.for_range_slice(builder, begin, end, one, begin.type) as (entry, _):
         yield entry
 
 
-def unpack_arguments(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> list:
-    """The arguments of an intrinsic, arrays among them as `ArrayPointer`."""
+def unpack_arguments(
+    context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any
+) -> list[Any]:
+    """Return the arguments of an intrinsic, with arrays as `ArrayPointer`."""
     return [
         ArrayPointer(context, builder, kind, argument)
         if isinstance(kind, types.Array)

@@ -1,19 +1,20 @@
 """The loops over synapses, a block of neurons at a time.
 
-Synapses lie as they are read. Targets come in blocks of LANES neurons (the last one is filled up
-with neurons that nothing reaches). A block has a list of *entries*, one for each source that feeds
-any of its neurons: the source's number and a row of LANES values for each parameter, w = 0 where
-there is no synapse.
+Synapses are stored in the order in which they are read. Targets come in blocks of LANES neurons
+(the last block is padded with neurons that have no synapses). A block has a list of *entries*, one
+for each source that feeds any of its neurons: the source's number, and a row of LANES values for
+each parameter, with w = 0 where there is no synapse.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
 
+from liquid_pilot.liquid._jit import intrinsic
 from liquid_pilot.liquid._lanes import (
     Accumulator,
     ArrayPointer,
@@ -25,7 +26,7 @@ from liquid_pilot.liquid._lanes import (
 )
 
 EPSILON = 1e-8
-"""Keeps the denominator off zero; the same as ncps'."""
+"""Term that keeps the denominator off zero; the value is that of ncps."""
 
 
 def _accumulated_inputs(
@@ -38,19 +39,19 @@ def _accumulated_inputs(
     above: SimdVector,
     below: SimdVector,
 ) -> tuple[SimdVector, SimdVector]:
-    """Sum w*erev*s and sum w*s over the entries of a block, added to above and below.
+    """Return above + sum w*erev*s and below + sum w*s, over the entries of a block.
 
-    table (E, 4, LANES): slope a, offset b, w and w*erev; s = logistic(a*value + b); values: of the
-    sources, by number.
+    table (E, 4, LANES) holds slope a, offset b, w and w*erev, with s = logistic(a*value + b);
+    values are those of the sources, by number.
     """
-    above, below = Accumulator(above), Accumulator(below)
+    numerator, denominator = Accumulator(above), Accumulator(below)
     with loop_range(builder, begin, end) as entry:
-        value = values.everywhere(sources.scalar(entry))
-        slope, offset, w, pull = (table.row(row_offset(builder, entry, row)) for row in range(4))
+        value = values.broadcast(sources.scalar(entry))
+        slope, offset, w, w_erev = (table.row(row_offset(builder, entry, row)) for row in range(4))
         s = logistic(slope * value + offset)
-        below.add(w * s)
-        above.add(pull * s)
-    return above.value, below.value
+        denominator.add(w * s)
+        numerator.add(w_erev * s)
+    return numerator.value, denominator.value
 
 
 @intrinsic
@@ -64,8 +65,8 @@ def accumulate_inputs(
     at: Any,
     above: Any,
     below: Any,
-) -> tuple:
-    """Add what the entries begin to end bring to above[at:at + LANES] and below[...], both (N,)."""
+) -> tuple[Any, Callable[..., Any]]:
+    """Add the sums over the entries [begin, end) to above and below (N,), at [at:at + LANES]."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
         table, sources, begin, end, values, at, above, below = unpack_arguments(
@@ -95,11 +96,11 @@ def unfold(
     below: Any,
     after: Any,
     denominator: Any,
-) -> tuple:
-    """One solver step of a block, from the potentials `before` to after[at:at + LANES], all (N,).
+) -> tuple[Any, Callable[..., Any]]:
+    """Compute one solver step of a block, from the potentials `before` to after[at:at + LANES].
 
-    capacity: cm*L/dt; above and below: what does not depend on the potentials (leak and sensory);
-    denominator[at:at + LANES] is written for the gradients.
+    All arrays are (N,). capacity is cm*L/dt; above and below hold the terms that do not depend on
+    the potentials (leak and sensory). denominator[at:at + LANES] is written for the gradients.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
@@ -132,25 +133,25 @@ def add_gradients(
     by_above: Any,
     by_below: Any,
     sums: Any,
-    spread: Any,
-) -> tuple:
-    """Gradients of the entries of a block.
+    source_gradients: Any,
+) -> tuple[Any, Callable[..., Any]]:
+    """Add the gradients of the entries of a block.
 
-    table (E, 4, LANES): sigma, mu, erev, w*sigma; by_above and by_below (N,): dL/d(numerator) and
-    -dL/d(denominator). Added to sums (E, 4, LANES): dz/w, dz/w times the source, dL/dw and
-    dL/d(w*erev), with dz the gradient of the sigmoid's argument; to spread (R, LANES): the
-    gradient of every source, by lanes of its targets.
+    table (E, 4, LANES) holds sigma, mu, erev and w*sigma; by_above and by_below (N,) are
+    dL/d(numerator) and -dL/d(denominator). Added to sums (E, 4, LANES): dz/w, dz/w times the
+    source, dL/dw and dL/d(w*erev), where dz is the gradient of the sigmoid's argument. Added to
+    source_gradients (R, LANES): the gradient of every source, by lanes of its targets.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
-        table, sources, begin, end, values, at, by_above, by_below, sums, spread = unpack_arguments(
-            context, builder, signature, arguments
+        table, sources, begin, end, values, at, by_above, by_below, sums, source_gradients = (
+            unpack_arguments(context, builder, signature, arguments)
         )
         by_above, by_below = by_above.row(at), by_below.row(at)
         with loop_range(builder, begin, end) as entry:
             rows = [row_offset(builder, entry, row) for row in range(4)]
             number = sources.scalar(entry)
-            source = values.everywhere(number)
+            source = values.broadcast(number)
             sigma, mu, erev, gain = (table.row(row) for row in rows)
             s = logistic(sigma * (source - mu))
             direct = (erev * by_above - by_below) * s
@@ -158,20 +159,20 @@ def add_gradients(
             for row, term in zip(rows, (inner, inner * source, direct, by_above * s), strict=True):
                 sums.put(row, sums.row(row) + term)
             column = row_offset(builder, number, 0, rows=1)
-            spread.put(column, spread.row(column) + inner * gain)
+            source_gradients.put(column, source_gradients.row(column) + inner * gain)
         return context.get_dummy_value()
 
     return types.void(
-        table, sources, begin, end, values, at, by_above, by_below, sums, spread
+        table, sources, begin, end, values, at, by_above, by_below, sums, source_gradients
     ), generate
 
 
 @intrinsic
-def sum_lanes(_typing: Any, spread: Any, row: Any) -> tuple:
-    """The sum of a row of spread (R, LANES)."""
+def sum_lanes(_typing: Any, source_gradients: Any, row: Any) -> tuple[Any, Callable[..., Any]]:
+    """Return the sum over the lanes of a row of source_gradients (R, LANES)."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> ir.Value:
-        spread, row = unpack_arguments(context, builder, signature, arguments)
-        return spread.row(row_offset(builder, row, 0, rows=1)).total()
+        source_gradients, row = unpack_arguments(context, builder, signature, arguments)
+        return source_gradients.row(row_offset(builder, row, 0, rows=1)).horizontal_sum()
 
-    return types.float32(spread, row), generate
+    return types.float32(source_gradients, row), generate

@@ -1,7 +1,7 @@
-"""Compiling in a process of its own, whose memory goes with it.
+"""Compilation of the kernels in a process of its own, which frees its memory when it ends.
 
-LLVM keeps some 15 MB after it has compiled the kernels, which a small computer can use better. A
-process that finds them in the cache never starts it.
+LLVM keeps about 15 MB after it has compiled the kernels. A process that finds them in the cache
+never loads it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 
 from liquid_pilot.liquid import _kernels
 from liquid_pilot.liquid._jit import cache_folder, is_cached
-from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
+from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.parameters import LtcParameters
 
 _TIMEOUT_S = 120.0
 
@@ -23,11 +24,14 @@ _TIMEOUT_S = 120.0
 def precompile_kernels(
     functions: Sequence[object] = (_kernels.step, _kernels.conductance), module: str = __name__
 ) -> None:
-    """See to it that what a flight calls is in the cache, where there is one; never fails.
+    """Compile the kernels into the cache in another process, unless they are there. Never fails.
 
-    `functions` are what must be there, and `module`, run as a program, compiles them.
+    Without a cache, or after an error in the other process, this process compiles for itself when
+    it first calls the kernels.
 
-    What went wrong in the other process only means that this one compiles for itself.
+    Args:
+        functions: the compiled functions that must be in the cache.
+        module: the module that compiles them when it is run as a program.
     """
     if cache_folder() is None or all(map(is_cached, functions)):
         return
@@ -47,7 +51,7 @@ def precompile_kernels(
 
 
 def main() -> None:
-    """Compile into the cache; the kernels are the same for a core of any size."""
+    """Compile the kernels into the cache; they are the same for a core of any size."""
     one = {
         name: np.ones(1, np.float32)
         for name in ('gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')

@@ -1,10 +1,10 @@
 """How the state depends on the time constants: exact forward-mode derivatives, tick by tick.
 
-Beside the state v goes S_ik = d v_i / d log(cm_k), and likewise for log(gleak_k), as if the scale
-of neuron k had been shifted by the same amount in every tick since S was zero. One tick takes v, S
-to v', S' through every unfold of the solver with the real elapsed time, whatever that was before,
-so that nothing has to be kept of the past (real-time recurrent learning, Williams & Zipser 1989).
-A loss over v has then the gradient (dL/dv) @ S.
+The state v is accompanied by S_ik = d v_i / d log(cm_k), and by the same matrix for log(gleak_k).
+S is the derivative for a scale of neuron k that was shifted by the same amount in every tick since
+S was zero. One tick takes v, S to v', S' through every unfold of the solver with the real elapsed
+time, so that nothing of the past has to be stored (real-time recurrent learning, Williams and
+Zipser 1989). The gradient of a loss over v is then (dL/dv) @ S.
 """
 
 from __future__ import annotations
@@ -15,25 +15,35 @@ import numpy as np
 
 from liquid_pilot.liquid import _sensitivity_kernels
 from liquid_pilot.liquid._lanes import LANES
-from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
+from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.parameters import LtcParameters
 
 
 class StateWithSensitivities(NamedTuple):
     """The state of a core and its derivatives, float32."""
 
     v: np.ndarray
-    """(N,) the neurons' potentials."""
+    """(N,) potentials of the neurons."""
     by_log_cm: np.ndarray
-    """(N, N), [i, k] = d v_i / d log(cm_k)."""
+    """(N, N) derivatives; [i, k] is d v_i / d log(cm_k)."""
     by_log_gleak: np.ndarray
-    """(N, N), [i, k] = d v_i / d log(gleak_k)."""
+    """(N, N) derivatives; [i, k] is d v_i / d log(gleak_k)."""
 
 
 class LtcSensitivity(LtcDynamics):
-    """An `LtcDynamics` that carries derivatives along. Use an object from one thread only."""
+    """An `LtcDynamics` that also computes sensitivities. Use an object from one thread only.
+
+    >>> from liquid_pilot import load_pilot
+    >>> pilot = load_pilot('forest-ltc')
+    >>> core = LtcSensitivity(pilot.parameters, pilot.specification.unfolds)
+    >>> inputs = np.ones(core.inputs, np.float32)
+    >>> state = core.step_sensitivity(core.initial_state(), inputs, dt_s=0.05)
+    >>> state.by_log_cm.shape
+    (34, 34)
+    """
 
     def __init__(self, parameters: LtcParameters, unfolds: int) -> None:
-        """`unfolds`: solver steps a tick, at least 1."""
+        """Build the tables that the kernels read; see `LtcDynamics`."""
         super().__init__(parameters, unfolds)
         neurons = parameters.neurons
         self._reach = _reachable_blocks(parameters.w != 0.0)
@@ -44,7 +54,14 @@ class LtcSensitivity(LtcDynamics):
         self._rows, self._fresh = np.zeros((2, neurons, columns), np.float32)
 
     def initial_state(self, v: np.ndarray | None = None) -> StateWithSensitivities:
-        """At v (N,), or at rest, where nothing depends on the time constants yet."""
+        """Return a state whose derivatives are zero.
+
+        Args:
+            v: (N,) potentials; None: zeros.
+
+        Raises:
+            ValueError: when the shape of `v` is wrong.
+        """
         neurons = self.neurons
         start = np.zeros(neurons, np.float32) if v is None else np.array(v, np.float32)
         if start.shape != self._v_shape:
@@ -60,11 +77,21 @@ class LtcSensitivity(LtcDynamics):
         log_gleak: np.ndarray | None = None,
         out: StateWithSensitivities | None = None,
     ) -> StateWithSensitivities:
-        """State after dt_s seconds with inputs x (I,), into `out` where it is given.
+        """Return the state after an elapsed time, with its derivatives.
 
-        The potentials are those of `step`, to the bit. Arguments and errors as there; nothing is
-        allocated when `out` is given (`out` may be `state`). Derivatives by neurons from which no
-        path of synapses leads to a neuron are zero, whatever `state` has there.
+        The potentials are those of `step`, to the bit. A derivative is zero, whatever `state` has
+        there, where no path of synapses leads from neuron k to neuron i.
+
+        Args:
+            state: the state before the tick.
+            x: (I,) inputs, constant over the tick.
+            dt_s: elapsed time in seconds.
+            log_cm: see `step`.
+            log_gleak: see `step`.
+            out: arrays for the result, which may be `state`; nothing is then allocated.
+
+        Raises:
+            ValueError: when a shape is wrong, or dt_s is not positive and finite.
         """
         if not 0.0 < dt_s < np.inf:
             raise ValueError(f'dt_s must be positive and finite, not {dt_s}')
@@ -102,24 +129,28 @@ class LtcSensitivity(LtcDynamics):
         return out
 
     def warm_up(self) -> None:
-        """Compile, or load from the cache, all that this object calls."""
+        """Compile, or load from the cache, the kernels that this object calls."""
         super().warm_up()
         self.step_sensitivity(self.initial_state(), np.zeros(self._x_shape, np.float32), 0.05)
 
 
 def _reachable_blocks(present: np.ndarray) -> np.ndarray:
-    """(N, 2): first block of columns, and one past the last, that can matter to each neuron.
+    """Return the blocks of columns in which a neuron's derivatives can differ from zero.
 
-    present (N, N): [j, i] whether j feeds i. What matters is whatever a path leads from, and the
-    neuron itself.
+    Args:
+        present: (N, N) booleans, [j, i]: j feeds i.
+
+    Returns:
+        (N, 2) uint64: the first block, and one past the last, that hold the neuron itself and every
+        neuron from which a path of synapses leads to it.
     """
     neurons = len(present)
-    matters = present.T | np.eye(neurons, dtype=bool)
+    reachable = present.T | np.eye(neurons, dtype=bool)
     while True:
-        wider = (matters.astype(np.float32) @ matters.astype(np.float32)) > 0
-        if (wider == matters).all():
+        wider = (reachable.astype(np.float32) @ reachable.astype(np.float32)) > 0
+        if (wider == reachable).all():
             break
-        matters = wider
-    first = matters.argmax(axis=1)
-    last = neurons - 1 - matters[:, ::-1].argmax(axis=1)
+        reachable = wider
+    first = reachable.argmax(axis=1)
+    last = neurons - 1 - reachable[:, ::-1].argmax(axis=1)
     return np.stack([first // LANES, last // LANES + 1], axis=1).astype(np.uint64)

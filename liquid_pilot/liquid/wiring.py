@@ -1,17 +1,18 @@
-"""Which neuron feeds which: neural circuit policies (NCP), fully connected, and any other wiring.
+"""Wirings, which say which neuron feeds which: neural circuit policies (NCP), dense and explicit.
 
 NCP follows Lechner et al. 2020, 'Neural circuit policies enabling auditable autonomy': sensory ->
 inter -> command -> motor, with recurrent synapses among the command neurons. Neurons are numbered
-as in ncps: motor first, then command, then inter. Arrays are [j, i]: j feeds i.
+as in ncps: motor first, then command, then inter. Matrices are [j, i]: j feeds i.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 
@@ -31,9 +32,9 @@ _RECIPES = {
     'explicit': ('motors', 'command', 'sensory_polarity', 'polarity'),
 }
 _POLARITY_SYMBOLS = '-.+'
-"""A synapse of polarity -1, none, and one of polarity 1, in the rows of an explicit recipe."""
+"""The symbols of polarity -1, no synapse, and polarity 1 in the rows of an explicit recipe."""
 _MAX_SIZE = 4096
-"""Bound on every size of a recipe, which may come from a file."""
+"""Upper bound on every size in a recipe, which may come from a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,20 +42,28 @@ class Wiring:
     """A directed, signed graph from inputs to neurons and among neurons."""
 
     kind: str
-    """'ncp', 'dense' or 'explicit'."""
+    """Kind of the recipe: 'ncp', 'dense' or 'explicit'."""
     inputs: int
+    """Number of inputs."""
     neurons: int
+    """Number of neurons."""
     motors: int
+    """Number of motor neurons, which are the first ones."""
     command: int
-    """How many of the neurons are command neurons (0 when dense, or not known)."""
+    """Number of command neurons (0 when dense, or not known), which follow the motor neurons."""
     sensory_polarity: np.ndarray
-    """(inputs, neurons) int8 in {-1, 0, 1}; 0 = no synapse, -1 inhibitory, 1 excitatory."""
+    """(inputs, neurons) int8: 0 no synapse, -1 inhibitory, 1 excitatory."""
     polarity: np.ndarray
-    """(neurons, neurons) int8, likewise."""
+    """(neurons, neurons) int8, coded as `sensory_polarity`."""
     recipe: Mapping[str, Any] = field(repr=False)
+    """The arguments from which this wiring was built; see `to_dict`."""
 
     def role(self, i: int) -> str:
-        """'motor', 'command' or 'inter' of neuron i."""
+        """Return the role of neuron i: 'motor', 'command' or 'inter'.
+
+        Raises:
+            IndexError: when there is no neuron i.
+        """
         if not 0 <= i < self.neurons:
             raise IndexError(f'there is no neuron {i}; there are {self.neurons}')
         if i < self.motors:
@@ -63,25 +72,32 @@ class Wiring:
 
     @property
     def synapses(self) -> int:
-        """Synapses between neurons."""
+        """Number of synapses between neurons."""
         return int(np.count_nonzero(self.polarity))
 
     @property
     def sensory_synapses(self) -> int:
-        """Synapses from inputs to neurons."""
+        """Number of synapses from inputs to neurons."""
         return int(np.count_nonzero(self.sensory_polarity))
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe, from which `from_dict` builds the same: kind, sizes, fan-outs and seed.
+        """Return the recipe, from which `from_dict` builds the same wiring.
 
-        Or, of kind 'explicit', motors, command and the polarities, a string of '-', '.' and '+' by
-        source with a character by target.
+        It holds kind, sizes, fan-outs and seed. An explicit one holds motors, command and the
+        polarities instead, as a string for each source with '-', '.' or '+' for each target.
         """
         return dict(self.recipe)
 
     @staticmethod
     def from_dict(recipe: Mapping[str, Any]) -> Wiring:
-        """Build from a recipe; LiquidPilotError names the key that is missing, unknown or wrong."""
+        """Build a wiring from a recipe.
+
+        >>> Wiring.from_dict(dense(2, 3, 1, seed=0).to_dict()).synapses
+        9
+
+        Raises:
+            LiquidPilotError: names the key that is missing, unknown or wrong.
+        """
         if not isinstance(recipe, Mapping):
             raise LiquidPilotError(f'wiring must be an object, not {type(recipe).__name__}')
         kind = recipe.get('kind')
@@ -99,7 +115,12 @@ class Wiring:
         if kind == 'explicit':
             for name in ('sensory_polarity', 'polarity'):
                 arguments[name] = _polarity_from_rows(name, arguments[name])
-        return {'ncp': ncp, 'dense': dense, 'explicit': explicit}[kind](**arguments)
+        makers: dict[str, Callable[..., Wiring]] = {
+            'ncp': ncp,
+            'dense': dense,
+            'explicit': explicit,
+        }
+        return makers[kind](**arguments)
 
 
 def ncp(
@@ -113,13 +134,34 @@ def ncp(
     motor_fanin: int,
     seed: int,
 ) -> Wiring:
-    """Neural circuit policy; every polarity is -1 or 1 with equal chance.
+    """Build a neural circuit policy; every polarity is -1 or 1 with equal probability.
 
-    Each input feeds `sensory_fanout` distinct inter neurons, each inter neuron `inter_fanout`
-    command neurons, each motor neuron is fed by `motor_fanin` command neurons, and
-    `recurrent_command_synapses` distinct pairs of command neurons (a neuron with itself included)
-    are connected. A neuron left without a synapse it needs then gets the mean number of them.
-    Same arguments, same wiring, on every machine and with every numpy.
+    A neuron that is left without incoming synapses from the layer before gets the mean number of
+    them. The same arguments give the same wiring on every machine and with every numpy.
+
+    >>> wiring = ncp(
+    ...     inputs=8, inter=6, command=4, motor=2, sensory_fanout=3, inter_fanout=2,
+    ...     recurrent_command_synapses=3, motor_fanin=2, seed=1,
+    ... )
+    >>> wiring.neurons, wiring.motors, wiring.role(0), wiring.role(11)
+    (12, 2, 'motor', 'inter')
+    >>> wiring.sensory_synapses, wiring.synapses
+    (24, 20)
+
+    Args:
+        inputs: number of inputs.
+        inter: number of inter neurons.
+        command: number of command neurons.
+        motor: number of motor neurons.
+        sensory_fanout: number of distinct inter neurons that each input feeds.
+        inter_fanout: number of distinct command neurons that each inter neuron feeds.
+        recurrent_command_synapses: number of distinct pairs of command neurons that are connected;
+            a neuron may feed itself.
+        motor_fanin: number of distinct command neurons that feed each motor neuron.
+        seed: seed of the random choices, >= 0.
+
+    Raises:
+        LiquidPilotError: names the argument that is not an integer or out of range.
     """
     sizes = {'inputs': inputs, 'inter': inter, 'command': command, 'motor': motor}
     counts = {
@@ -134,11 +176,10 @@ def ncp(
         'motor_fanin': (motor_fanin, 1, command, 'command neurons'),
     }
     _check_sizes(sizes, seed)
-    for name, (count, least, most, what) in counts.items():
-        if not _is_integer(count) or not least <= count <= most:
+    for name, (count, low, high, what) in counts.items():
+        if not _is_integer(count) or not low <= count <= high:
             raise LiquidPilotError(
-                f'wiring.{name} must be an integer from {least} to {most} (the {what}), '
-                f'not {count!r}'
+                f'wiring.{name} must be an integer from {low} to {high} (the {what}), not {count!r}'
             )
     draw = _RandomChoices(seed)
     neurons = motor + command + inter
@@ -149,7 +190,7 @@ def ncp(
     polarity = np.zeros((neurons, neurons), np.int8)
     _fan_out(draw, sensory, list(range(inputs)), inters, sensory_fanout)
     _fan_out(draw, polarity, inters, commands, inter_fanout)
-    for pair in draw.distinct(range(command * command), recurrent_command_synapses):
+    for pair in draw.sample(range(command * command), recurrent_command_synapses):
         polarity[commands[pair // command], commands[pair % command]] = draw.sign()
     _fan_out(draw, polarity.T, motors, commands, motor_fanin)
     recipe = {'kind': 'ncp', **sizes, **{name: counts[name][0] for name in counts}, 'seed': seed}
@@ -157,9 +198,19 @@ def ncp(
 
 
 def dense(inputs: int, neurons: int, motors: int, seed: int) -> Wiring:
-    """Every input and every neuron feeds every neuron, itself included; two in three excite.
+    """Build a wiring in which every input and every neuron feeds every neuron, itself included.
 
-    The chances are those of ncps' `FullyConnected`. Same arguments, same wiring everywhere.
+    Two synapses in three are excitatory, as in ncps' `FullyConnected`. The same arguments give the
+    same wiring on every machine and with every numpy.
+
+    Args:
+        inputs: number of inputs.
+        neurons: number of neurons.
+        motors: number of motor neurons among them.
+        seed: seed of the polarities, >= 0.
+
+    Raises:
+        LiquidPilotError: names the argument that is not an integer or out of range.
     """
     _check_sizes({'inputs': inputs, 'neurons': neurons, 'motors': motors}, seed)
     if motors > neurons:
@@ -176,11 +227,21 @@ def dense(inputs: int, neurons: int, motors: int, seed: int) -> Wiring:
 
 
 def explicit(
-    sensory_polarity: np.ndarray, polarity: np.ndarray, motors: int, command: int = 0
+    sensory_polarity: npt.ArrayLike, polarity: npt.ArrayLike, motors: int, command: int = 0
 ) -> Wiring:
-    """Any wiring, by its polarities (inputs, neurons) and (neurons, neurons) in {-1, 0, 1}.
+    """Build any wiring from its polarities. Its recipe holds every synapse.
 
-    Motor neurons come first, then `command` command neurons. The recipe holds every synapse.
+    >>> explicit([[1, 0], [0, -1]], [[0, 0], [1, 0]], motors=1).to_dict()['polarity']
+    ['..', '+.']
+
+    Args:
+        sensory_polarity: (inputs, neurons) of -1, 0 and 1.
+        polarity: (neurons, neurons) of -1, 0 and 1.
+        motors: number of motor neurons, which are the first ones.
+        command: number of command neurons, which follow them.
+
+    Raises:
+        LiquidPilotError: when a shape, a polarity or a count is wrong.
     """
     sensory = np.array(sensory_polarity)
     recurrent = np.array(polarity)
@@ -213,7 +274,7 @@ def explicit(
 
 
 def format_wiring(wiring: Wiring) -> str:
-    """A picture of the wiring in plain text: layers, synapses between them, fan-in and fan-out."""
+    """Return the wiring as text: layers, synapses between them, fan-in and fan-out."""
     roles = np.array([wiring.role(i) for i in range(wiring.neurons)])
     layers = [('sensory', wiring.inputs)]
     names = ['inter', 'command', 'motor'] if wiring.command else ['inter', 'motor']
@@ -243,28 +304,28 @@ def format_wiring(wiring: Wiring) -> str:
 
 
 class _RandomChoices:
-    """Random choices from PCG64's raw bits.
+    """Random choices made from the raw bits of PCG64.
 
-    numpy promises that the raw bits of a seed never change, and does not promise it of what its
-    Generator makes of them; a pilot file keeps only the seed, so the choices are made here.
+    A pilot file holds only the seed of a wiring. numpy guarantees that the raw bits of a seed never
+    change, but not what its Generator makes of them, so that the choices are made here.
     """
 
     def __init__(self, seed: int) -> None:
         self._bits = np.random.PCG64(seed)
 
     def below(self, bound: int) -> int:
-        """An integer in [0, bound), without bias."""
+        """Return an integer in [0, bound), without bias."""
         limit = (1 << 64) // bound * bound
         while (raw := int(self._bits.random_raw())) >= limit:
             pass
         return raw % bound
 
     def sign(self) -> int:
-        """-1 or 1."""
+        """Return -1 or 1."""
         return 2 * self.below(2) - 1
 
-    def distinct(self, items: Any, count: int) -> list[int]:
-        """`count` different ones of items (partial Fisher-Yates shuffle)."""
+    def sample(self, items: Any, count: int) -> list[int]:
+        """Return `count` distinct ones of the items (partial Fisher-Yates shuffle)."""
         pool = list(items)
         for k in range(count):
             other = k + self.below(len(pool) - k)
@@ -275,19 +336,22 @@ class _RandomChoices:
 def _fan_out(
     draw: _RandomChoices, matrix: np.ndarray, sources: list[int], targets: list[int], count: int
 ) -> None:
-    """Give each source `count` targets, and each target left out the mean number of sources."""
+    """Connect each source to `count` targets, in place.
+
+    A target that no source feeds then gets the mean number of sources.
+    """
     for source in sources:
-        for target in draw.distinct(targets, count):
+        for target in draw.sample(targets, count):
             matrix[source, target] = draw.sign()
     mean = min(max(len(sources) * count // len(targets), 1), len(sources))
     for target in targets:
         if not np.any(matrix[sources, target]):
-            for source in draw.distinct(sources, mean):
+            for source in draw.sample(sources, mean):
                 matrix[source, target] = draw.sign()
 
 
 def _polarity_from_rows(name: str, rows: Any) -> np.ndarray:
-    """The matrix of an explicit recipe's list of strings."""
+    """Return the matrix of an explicit recipe's list of strings."""
     if (
         not isinstance(rows, list)
         or not 1 <= len(rows) <= _MAX_SIZE
@@ -296,7 +360,8 @@ def _polarity_from_rows(name: str, rows: Any) -> np.ndarray:
         or not set(_POLARITY_SYMBOLS) >= set().union(*rows)
     ):
         raise LiquidPilotError(
-            f'wiring.{name} must be a list of strings of equal length, of the signs {_POLARITY_SYMBOLS!r}'
+            f'wiring.{name} must be a list of strings of equal length, '
+            f'of the signs {_POLARITY_SYMBOLS!r}'
         )
     return np.array([[_POLARITY_SYMBOLS.index(sign) - 1 for sign in row] for row in rows], np.int8)
 

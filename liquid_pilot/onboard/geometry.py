@@ -1,4 +1,7 @@
-"""Unit quaternions (Hamilton, scalar first) that turn body vectors (FLU) into the world (ENU)."""
+"""Rotations and frames: unit quaternions (Hamilton, scalar first), FLU, ENU, FRD and NED.
+
+Quaternions rotate body vectors (FLU) into the world (ENU) unless a name says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,14 @@ import operator
 
 from liquid_pilot.interfaces import ObservationError
 
+Vector = tuple[float, float, float]
+"""Three components: x, y, z."""
+Quaternion = tuple[float, float, float, float]
+"""Four components: w, x, y, z."""
 
-def rotation_rows(w: float, x: float, y: float, z: float) -> tuple[tuple[float, ...], ...]:
-    """Rotation matrix (3 rows) of a unit quaternion; body vectors into the world."""
+
+def rotation_rows(w: float, x: float, y: float, z: float) -> tuple[Vector, Vector, Vector]:
+    """Return the rows of the rotation matrix of a unit quaternion."""
     return (
         (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
         (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
@@ -17,36 +25,37 @@ def rotation_rows(w: float, x: float, y: float, z: float) -> tuple[tuple[float, 
     )
 
 
-def into_world(
-    orientation_wxyz: tuple[float, float, float, float],
-    vector: tuple[float, float, float],
-) -> tuple[float, float, float]:
-    """A body vector, turned into the world by a unit quaternion."""
-    return tuple(sum(map(operator.mul, row, vector)) for row in rotation_rows(*orientation_wxyz))
+def into_world(orientation_wxyz: Quaternion, vector: Vector) -> Vector:
+    """Return a body vector rotated into the world by a unit quaternion.
+
+    >>> into_world((0.0, 0.0, 0.0, 1.0), (1.0, 2.0, 3.0))
+    (-1.0, -2.0, 3.0)
+    """
+    rows = rotation_rows(*orientation_wxyz)
+    x, y, z = (sum(map(operator.mul, row, vector)) for row in rows)
+    return x, y, z
 
 
-def into_body(
-    orientation_wxyz: tuple[float, float, float, float],
-    vector: tuple[float, float, float],
-) -> tuple[float, float, float]:
-    """A world vector, turned into the body by a unit quaternion."""
+def into_body(orientation_wxyz: Quaternion, vector: Vector) -> Vector:
+    """Return a world vector rotated into the body frame by a unit quaternion."""
     columns = zip(*rotation_rows(*orientation_wxyz), strict=True)
-    return tuple(sum(map(operator.mul, column, vector)) for column in columns)
+    x, y, z = (sum(map(operator.mul, column, vector)) for column in columns)
+    return x, y, z
 
 
-def heading_rad(orientation_wxyz: tuple[float, float, float, float]) -> float:
-    """Yaw of a unit quaternion: the world angle of body x seen from above, in (-pi, pi]."""
+def heading_rad(orientation_wxyz: Quaternion) -> float:
+    """Return the yaw of a unit quaternion: the angle of body x, seen from above, in (-pi, pi]."""
     w, x, y, z = orientation_wxyz
     return math.atan2(2.0 * (x * y + w * z), w * w + x * x - y * y - z * z)
 
 
-def unit_quaternion(
-    orientation_wxyz: tuple[float, float, float, float],
-) -> tuple[float, float, float, float]:
-    """The same rotation with length one; ObservationError when it is not a rotation at all.
+def unit_quaternion(orientation_wxyz: Quaternion) -> Quaternion:
+    """Return the same rotation as a quaternion of length one.
 
-    A length between 0.5 and 2 is taken for rounding or an unnormalised source; the all-zero
-    quaternion of an odometry that was never filled in is refused.
+    Raises:
+        ObservationError: when the length is not between 0.5 and 2. Within these bounds it is
+            attributed to rounding or an unnormalised source. The all-zero quaternion of odometry
+            that was never filled in is refused.
     """
     w, x, y, z = orientation_wxyz
     length = math.hypot(w, x, y, z)
@@ -57,49 +66,44 @@ def unit_quaternion(
     return (w / length, x / length, y / length, z / length)
 
 
-Vector = tuple[float, float, float]
-
-
-Quaternion = tuple[float, float, float, float]
-
-
 def flu_frd(vector: Vector) -> Vector:
-    """A body vector (velocity, rate, force): half a turn about x."""
+    """Return a body vector (velocity, rate, force) in FRD, given FLU, or the other way round."""
     x, y, z = vector
     return x, -y, -z
 
 
 def enu_ned(vector: Vector) -> Vector:
-    """A world vector: x and y change places, z its sign."""
+    """Return a world vector in NED, given ENU, or the other way round."""
     x, y, z = vector
     return y, x, -z
 
 
 def attitude_enu_ned(orientation_wxyz: Quaternion) -> Quaternion:
-    """FLU to ENU as FRD to NED, and back; the one of the two quaternions with w >= 0.
+    """Return the attitude FRD to NED, given FLU to ENU, or the other way round.
 
     R_ned_frd = R_ned_enu R_enu_flu R_flu_frd, where the outer two are half turns about (1, 1, 0)
-    and about x.
+    and about x. Of the two quaternions of the rotation, the one with w >= 0 is returned.
     """
     w, x, y, z = orientation_wxyz
     half = math.sqrt(0.5)
     # (0, half, half, 0) * q * (0, 1, 0, 0), multiplied out.
-    turned = (-half * (w + z), -half * (x + y), half * (y - x), half * (z - w))
-    sign = -1.0 if turned[0] < 0.0 else 1.0
-    return tuple(sign * value for value in turned)
+    product = (-half * (w + z), -half * (x + y), half * (y - x), half * (z - w))
+    sign = -1.0 if product[0] < 0.0 else 1.0
+    w, x, y, z = (sign * value for value in product)
+    return w, x, y, z
 
 
 def heading_enu_ned(heading: float) -> float:
-    """A heading in radians: from east counter-clockwise as from north clockwise, and back.
+    """Return a heading clockwise from north, given counter-clockwise from east, or vice versa.
 
-    In (-pi, pi].
+    Both are in radians; the result lies in (-pi, pi].
     """
-    turned = 0.5 * math.pi - heading
-    return math.atan2(math.sin(turned), math.cos(turned))
+    angle = 0.5 * math.pi - heading
+    return math.atan2(math.sin(angle), math.cos(angle))
 
 
 def heading_to_enu(velocity_flu: Vector, orientation_wxyz: Quaternion) -> Vector:
-    """A velocity of the heading frame (x and y horizontal whatever the tilt) in the world."""
+    """Return a velocity of the heading frame (x and y horizontal, whatever the tilt) in ENU."""
     forward, left, up = velocity_flu
     yaw = heading_rad(orientation_wxyz)
     return (

@@ -1,16 +1,14 @@
-"""A trained pilot on disk: its format, its training statistics, its summary and its plot."""
+"""A trained pilot on disk: load it, save it, and what is in it.
 
-from liquid_pilot.pilot_file.format import (
-    FORMAT,
-    ONNX_CORE_TYPES,
-    STATISTICS_FILE,
-    VERSION,
-    PilotFile,
-    PilotSpecification,
-    load,
-    resolve,
-    save,
-)
+    pilot = pilot_file.load(pilot_file.resolve('forest-ltc'))
+
+`plot` (a picture of the wiring) and `summary` (text and numbers) are modules of their own.
+"""
+
+from liquid_pilot.pilot_file.files import STATISTICS_FILE
+from liquid_pilot.pilot_file.format import FORMAT, VERSION, PilotFile, load, resolve, save
+from liquid_pilot.pilot_file.specification import ONNX_CORE_TYPES, PilotSpecification
+from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 __all__ = [
     'FORMAT',
@@ -19,6 +17,7 @@ __all__ = [
     'VERSION',
     'PilotFile',
     'PilotSpecification',
+    'TrainingStatistics',
     'load',
     'resolve',
     'save',

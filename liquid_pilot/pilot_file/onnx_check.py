@@ -1,31 +1,30 @@
-"""What an ONNX file from an unknown hand may hold, checked before any runtime sees it.
+"""Checks of an ONNX file from an untrusted source, made before a runtime reads it.
 
-Refused: data kept in other files (an absolute or `..` path would read anywhere), graphs within
+Refused are data kept in other files (an absolute or `..` path would read anywhere), graphs within
 nodes (Loop, Scan, If: they may never end) and local functions, which could hide either. What the
-graph computes is ONNX Runtime's to judge. The bytes are read strictly, so that nothing passes that
-protobuf would read in another way; the onnx package is not needed.
+graph computes is left to ONNX Runtime to check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from liquid_pilot.interfaces import LiquidPilotError
-
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_MAX_FIELDS = 200_000
-"""A pilot's graph has some hundreds; more would only cost the reader time."""
+from liquid_pilot.pilot_file.protobuf import FieldBudget, read_fields, read_integers
 
 
 class _MessageRules(NamedTuple):
-    """A message of onnx.proto3: which of its fields are looked into, and which are refused."""
+    """A message of onnx.proto3: which of its fields are checked, and which are refused."""
 
     name: str
-    within: Mapping[int, str]
-    refused: Mapping[int, str]
+    children: Mapping[int, str]
+    """Fields that are messages to be checked: field number -> key of the rules."""
+    forbidden: Mapping[int, str]
+    """Fields that are refused: field number -> reason."""
     name_field: int = 0
-    """The field with its name; 0 is no field."""
+    """Number of the field with the message's name; 0: there is none."""
 
 
 _MESSAGE_RULES = {
@@ -50,84 +49,82 @@ _MESSAGE_RULES = {
         'tensor', {}, {13: 'keeps its data in another file (external_data)'}, 8
     ),
 }
-_TENSOR_LOCATION = 14
+_MODEL_GRAPH, _GRAPH_INITIALIZER, _TENSOR_DIMS, _TENSOR_LOCATION = 7, 5, 1, 14
+"""Field numbers of onnx.proto3: ModelProto.graph, GraphProto.initializer, TensorProto.dims and
+TensorProto.data_location."""
 
 
 def check_onnx(data: bytes, where: str) -> None:
-    """LiquidPilotError, one line that begins with `where`, unless `data` is a harmless graph."""
+    """Check that an ONNX file holds a graph, and nothing that is refused.
+
+    Args:
+        data: content of the file.
+        where: name of the file, with which an error begins.
+
+    Raises:
+        LiquidPilotError: one line that says what is wrong.
+    """
     if not data:
         raise LiquidPilotError(f'{where}: is empty')
-    budget = [_MAX_FIELDS]
     try:
-        graphs = _walk(memoryview(data), 'model', where, budget)
+        graphs = _check_message(memoryview(data), 'model', where, FieldBudget(where))
     except (IndexError, ValueError):
         raise LiquidPilotError(f'{where}: is not a readable ONNX file') from None
     if not graphs:
         raise LiquidPilotError(f'{where}: is not an ONNX file (it holds no graph)')
 
 
-def _walk(data: memoryview, kind: str, where: str, budget: list[int]) -> int:
-    """Check a message and what it holds; how many looked-into messages it had directly."""
-    rules, found, name, wrong = _MESSAGE_RULES[kind], 0, '', ''
-    for number, value in _fields(data, budget, where):
-        if number in rules.within:
+def count_onnx_parameters(model: bytes, where: str = 'encoder.onnx') -> int:
+    """Return the number of values in the weights of an ONNX file.
+
+    Args:
+        model: content of the file.
+        where: name of the file, with which an error begins.
+
+    Raises:
+        LiquidPilotError: when the file is not readable.
+    """
+    total, budget = 0, FieldBudget(where)
+    try:
+        for number, graph in read_fields(memoryview(model), budget):
+            if number != _MODEL_GRAPH or isinstance(graph, int):
+                continue
+            for part, tensor in read_fields(graph, budget):
+                if part == _GRAPH_INITIALIZER and not isinstance(tensor, int):
+                    total += _tensor_size(tensor, budget)
+    except (IndexError, ValueError):
+        raise LiquidPilotError(f'{where}: is not a readable ONNX file') from None
+    return total
+
+
+def _tensor_size(tensor: memoryview, budget: FieldBudget) -> int:
+    return math.prod(
+        math.prod(read_integers(value))
+        for number, value in read_fields(tensor, budget)
+        if number == _TENSOR_DIMS
+    )
+
+
+def _check_message(data: memoryview, kind: str, where: str, budget: FieldBudget) -> int:
+    """Check a message and what it holds; return how many checked messages it holds directly."""
+    rules, found, name, problem = _MESSAGE_RULES[kind], 0, '', ''
+    for number, value in read_fields(data, budget):
+        if number in rules.children:
             if not isinstance(value, memoryview):
                 raise ValueError(number)
             found += 1
-            _walk(value, rules.within[number], where, budget)
-        elif number in rules.refused:
-            wrong = rules.refused[number]
+            _check_message(value, rules.children[number], where, budget)
+        elif number in rules.forbidden:
+            problem = rules.forbidden[number]
         # The default, 0, is within the file; protobuf looks at the lower 32 bits alone.
         elif (
             kind == 'tensor'
             and number == _TENSOR_LOCATION
             and (not isinstance(value, int) or value & 0xFFFFFFFF)
         ):
-            wrong = wrong or _MESSAGE_RULES['tensor'].refused[13]
+            problem = problem or _MESSAGE_RULES['tensor'].forbidden[13]
         elif number == rules.name_field and isinstance(value, memoryview):
             name = bytes(value[:40]).decode('utf-8', 'replace')
-    if wrong:
-        raise LiquidPilotError(f'{where}: {rules.name}{f" {name!r}" if name else ""} {wrong}')
+    if problem:
+        raise LiquidPilotError(f'{where}: {rules.name}{f" {name!r}" if name else ""} {problem}')
     return found
-
-
-def _fields(
-    data: memoryview, budget: list[int], where: str
-) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, value) of a protobuf message; IndexError or ValueError when it is none."""
-    at, end = 0, len(data)
-    while at < end:
-        budget[0] -= 1
-        if budget[0] < 0:
-            raise LiquidPilotError(
-                f'{where}: has more than {_MAX_FIELDS} parts; no pilot needs as many'
-            )
-        key, at = _varint(data, at)
-        number, kind = key >> 3, key & 7
-        value: int | memoryview
-        if not 0 < number < 1 << 29:
-            raise ValueError(number)
-        if kind == _VARINT:
-            value, at = _varint(data, at)
-        elif kind in (_LENGTH, _FIXED32, _FIXED64):
-            length = 4 if kind == _FIXED32 else 8
-            if kind == _LENGTH:
-                length, at = _varint(data, at)
-            if length > end - at:
-                raise IndexError(at)
-            value, at = data[at : at + length], at + length
-        else:
-            raise ValueError(kind)
-        yield number, value
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if not byte & 0x80:
-            # As protobuf does: 64 bits, and the rest is cut off.
-            return value & 0xFFFFFFFFFFFFFFFF, at
-    raise ValueError(at)

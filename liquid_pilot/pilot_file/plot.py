@@ -1,19 +1,21 @@
-"""A pilot as a picture: its wiring, its synapses and its time constants."""
+"""A picture of a pilot: its wiring, its synapses and its time constants."""
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
-from liquid_pilot.pilot_file import PilotSpecification, summary
+from liquid_pilot.pilot_file.format import load
+from liquid_pilot.pilot_file.specification import PilotSpecification
+from liquid_pilot.pilot_file.summary import summarize
+from liquid_pilot.utils.atomic_write import atomic_writer
 
 _ROLES = {'sensory': '#57606a', 'inter': '#1a7f37', 'command': '#8250df', 'motor': '#bc4c00'}
 _SIGNS = {1: ('#0969da', 'excitatory'), -1: ('#d1242f', 'inhibitory')}
@@ -22,15 +24,21 @@ _COMMAND_AXES = ('forward', 'left', 'up', 'yaw rate')
 
 
 def time_constant_bounds(parameters: LtcParameters) -> np.ndarray:
-    """(3, N) seconds: every synapse open, all neurons and inputs at zero, every synapse closed.
+    """Return the bounds of the time constants, and their values at rest.
 
-    tau_i = cm_i/(gleak_i + sum_j w_ij*s_ij) with s in (0, 1): no input leads out of the bounds.
+    tau_i = cm_i/(gleak_i + sum_j w_ij*s_ij) with s in (0, 1), so that no input leads out of the
+    bounds.
+
+    Returns:
+        (3, N) seconds: with every synapse open, with all neurons and inputs at zero, and with every
+        synapse closed.
     """
     p = parameters
     total = p.w.sum(axis=0) + p.sensory_w.sum(axis=0)
 
     def gate(sigma: np.ndarray, mu: np.ndarray, potential: np.ndarray) -> np.ndarray:
-        return 1.0 / (1.0 + np.exp(-sigma * (potential[:, None] - mu)))
+        opening: np.ndarray = 1.0 / (1.0 + np.exp(-sigma * (potential[:, None] - mu)))
+        return opening
 
     rest = (p.w * gate(p.sigma, p.mu, np.zeros(len(p.cm)))).sum(axis=0)
     rest = rest + (p.sensory_w * gate(p.sensory_sigma, p.sensory_mu, p.input_b)).sum(axis=0)
@@ -39,12 +47,21 @@ def time_constant_bounds(parameters: LtcParameters) -> np.ndarray:
 
 
 def draw_pilot(folder: Path, path: Path) -> None:
-    """Write a PNG of the pilot in `folder`; LiquidPilotError when its core is not liquid."""
+    """Write a PNG of a pilot.
+
+    Args:
+        folder: folder of the pilot.
+        path: the PNG file.
+
+    Raises:
+        LiquidPilotError: when the pilot is not valid, its core is not liquid, or the file cannot be
+            written.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    pilot = pilot_file.load(folder)
-    if pilot.wiring is None:
+    pilot = load(folder)
+    if pilot.wiring is None or pilot.parameters is None:
         raise LiquidPilotError(
             f'{folder}: the core is a {pilot.specification.core["type"]} graph, '
             'which has no wiring to draw'
@@ -53,58 +70,53 @@ def draw_pilot(folder: Path, path: Path) -> None:
     grid = figure.add_gridspec(2, 2, width_ratios=(2.4, 1), height_ratios=(1.3, 1))
     _draw_wiring(figure.add_subplot(grid[:, 0]), pilot.wiring, pilot.parameters)
     _draw_time_constants(figure.add_subplot(grid[0, 1]), pilot.wiring, pilot.parameters)
-    _write_card(figure.add_subplot(grid[1, 1]), summary.summarize(folder), pilot.specification)
+    _write_card(figure.add_subplot(grid[1, 1]), summarize(folder), pilot.specification)
     figure.suptitle(f'{pilot.specification.name}  ({pilot.digest[:12]})', fontsize=13)
     FigureCanvasAgg(figure)
-    beside = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(beside, format='png')
-        beside.replace(path)
-    except OSError as error:
-        raise LiquidPilotError(f'{path}: cannot be written ({error})') from None
-    finally:
-        beside.unlink(missing_ok=True)
+    picture = io.BytesIO()
+    figure.savefig(picture, format='png')
+    with atomic_writer(path, sync=False) as file:
+        file.write(picture.getvalue())
 
 
 def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
-    """A column a role, from the inputs on the left to the motors on the right."""
+    """Draw a column for each role, from the inputs on the left to the motors on the right."""
     columns: dict[str, list[int]] = {'inter': [], 'command': [], 'motor': []}
     for neuron in range(wiring.neurons):
         columns[wiring.role(neuron)].append(neuron)
-    places: dict[tuple[str, int], tuple[float, float]] = {
+    positions: dict[tuple[str, int], tuple[float, float]] = {
         ('input', i): (0.0, _spread(i, wiring.inputs)) for i in range(wiring.inputs)
     }
-    for x, role in enumerate(('inter', 'command', 'motor'), start=1):
+    for column, role in enumerate(('inter', 'command', 'motor'), start=1):
         for rank, neuron in enumerate(columns[role]):
-            # Side by side in two files, so that synapses within a column can be seen.
+            # Alternating between two lines, so that synapses within a column can be seen.
             shift = 0.07 * (-1) ** rank if role != 'motor' else 0.0
-            places['neuron', neuron] = (x + shift, _spread(rank, len(columns[role])))
+            positions['neuron', neuron] = (column + shift, _spread(rank, len(columns[role])))
     for kind, weights, reversal, polarity in (
         ('input', p.sensory_w, p.sensory_erev, wiring.sensory_polarity),
         ('neuron', p.w, p.erev, wiring.polarity),
     ):
         strongest = max(float(weights.max()), 1e-9)
         for source, target in zip(*np.nonzero(polarity), strict=True):
-            # Training moves the reversal potentials: the sign is that which acts now.
+            # Training changes the reversal potentials, so the sign is taken from them.
             sign = 1 if reversal[source, target] >= 0.0 else -1
-            share = float(weights[source, target]) / strongest
-            bend = 'arc3,rad=0.5' if source == target and kind == 'neuron' else 'arc3,rad=0.08'
+            strength = float(weights[source, target]) / strongest
+            curve = 'arc3,rad=0.5' if source == target and kind == 'neuron' else 'arc3,rad=0.08'
             axes.annotate(
                 '',
-                places['neuron', int(target)],
-                places[kind, int(source)],
+                positions['neuron', int(target)],
+                positions[kind, int(source)],
                 arrowprops={
                     'arrowstyle': '-|>',
                     'color': _SIGNS[sign][0],
                     'shrinkA': 5,
                     'shrinkB': 5,
-                    'linewidth': 0.3 + 2.2 * share,
-                    'alpha': 0.2 + 0.7 * share,
-                    'connectionstyle': bend,
+                    'linewidth': 0.3 + 2.2 * strength,
+                    'alpha': 0.2 + 0.7 * strength,
+                    'connectionstyle': curve,
                 },
             )
-    for (kind, number), (x, y) in places.items():
+    for (kind, number), (x, y) in positions.items():
         role = 'sensory' if kind == 'input' else wiring.role(number)
         axes.plot(x, y, 'o', color=_ROLES[role], markersize=6 if kind == 'input' else 11, zorder=3)
         if kind == 'input':
@@ -117,9 +129,9 @@ def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
             )
             if role == 'motor' and number < len(_COMMAND_AXES):
                 axes.text(x + 0.06, y, _COMMAND_AXES[number], va='center', fontsize=9)
-    for x, role in enumerate(('sensory', 'inter', 'command', 'motor')):
+    for column, role in enumerate(('sensory', 'inter', 'command', 'motor')):
         count = wiring.inputs if role == 'sensory' else len(columns[role])
-        axes.text(x, 1.03, f'{count} {role}', ha='center', color=_ROLES[role], fontsize=11)
+        axes.text(column, 1.03, f'{count} {role}', ha='center', color=_ROLES[role], fontsize=11)
     axes.legend(
         handles=[
             axes.plot([], [], color=colour, label=name)[0] for colour, name in _SIGNS.values()
@@ -149,14 +161,14 @@ def _draw_time_constants(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
     axes.grid(alpha=0.3, which='both')
 
 
-def _write_card(axes: Any, found: dict[str, Any], specification: PilotSpecification) -> None:
-    count, card = found['parameters'], found['card']
+def _write_card(axes: Any, content: dict[str, Any], specification: PilotSpecification) -> None:
+    count, card = content['parameters'], content['card']
     lines = [
-        f'{count["total"]} constants: encoder {count["encoder"]}, core {count["core"]}',
-        f'{found["vehicle"]}, {found["rate_hz"]:g} frames/s, {found["unfolds"]} solver steps',
-        f'camera {found["camera"]["width"]} x {found["camera"]["height"]}, '
-        f'{found["camera"]["horizontal_fov_deg"]:g} x '
-        f'{found["camera"]["vertical_fov_deg"]:g} degrees',
+        f'{count["total"]} parameters: encoder {count["encoder"]}, core {count["core"]}',
+        f'{content["vehicle"]}, {content["rate_hz"]:g} frames/s, {content["unfolds"]} solver steps',
+        f'camera {content["camera"]["width"]} x {content["camera"]["height"]}, '
+        f'{content["camera"]["horizontal_fov_deg"]:g} x '
+        f'{content["camera"]["vertical_fov_deg"]:g} degrees',
         f'IMU mean   {_numbers(specification.imu_mean)}',
         f'IMU scale  {_numbers(specification.imu_scale)}',
         f'command scale  {_numbers(specification.command_scale)}',

@@ -1,19 +1,26 @@
-"""What a pilot file holds, for people and as figures."""
+"""The content of a pilot file as plain values, and as a page of text."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from liquid_pilot import pilot_file
-from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import wiring
+from liquid_pilot.liquid.parameters import count_ltc_parameters
+from liquid_pilot.pilot_file.files import (
+    CORE_FILE,
+    CORE_GRAPH_FILE,
+    ENCODER_FILE,
+    SPECIFICATION_FILE,
+    STATISTICS_FILE,
+)
+from liquid_pilot.pilot_file.format import PilotFile, load
+from liquid_pilot.pilot_file.onnx_check import count_onnx_parameters
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _CORE_LABELS = {
     'ltc': 'liquid',
     'cfc': 'CfC',
@@ -21,37 +28,23 @@ _CORE_LABELS = {
     'lstm': 'LSTM',
     'feedforward': 'feed-forward',
 }
-_MODEL_GRAPH, _GRAPH_INITIALIZER, _TENSOR_DIMS = 7, 5, 1
-"""Field numbers of onnx.proto3: ModelProto.graph, GraphProto.initializer, TensorProto.dims."""
 
 
 def summarize(folder: Path) -> dict[str, Any]:
-    """Sizes, counts, limits, card and digest of a pilot as plain values; validates the pilot."""
-    pilot = pilot_file.load(folder)
-    specification, wired = pilot.specification, pilot.wiring
-    if wired is None:
-        network = {'neurons': specification.core['state_size']}
-        core = count_onnx_parameters(pilot.core_graph)
-    else:
-        network = {
-            'wiring': wired.to_dict(),
-            'neurons': wired.neurons,
-            'synapses': wired.synapses,
-            'sensory_synapses': wired.sensory_synapses,
-        }
-        # Four numbers a synapse that is there; erev is +-1 and counts, as it is learnt.
-        core = (
-            3 * wired.neurons
-            + 4 * (wired.synapses + wired.sensory_synapses)
-            + 2 * wired.inputs
-            + 2 * wired.motors
-        )
-    encoder = count_onnx_parameters(pilot.encoder)
+    """Return sizes, counts, limits, card and digest of a pilot as plain values.
+
+    Raises:
+        LiquidPilotError: when the pilot is not valid.
+    """
+    pilot = load(folder)
+    specification = pilot.specification
+    network, core = _network(pilot)
+    encoder = count_onnx_parameters(pilot.encoder, ENCODER_FILE)
     files = (
-        'pilot.json',
-        'core.safetensors' if wired else 'core.onnx',
-        'encoder.onnx',
-        *(('adaptation.safetensors',) if pilot.training_statistics else ()),
+        SPECIFICATION_FILE,
+        CORE_FILE if pilot.wiring else CORE_GRAPH_FILE,
+        ENCODER_FILE,
+        *((STATISTICS_FILE,) if pilot.training_statistics else ()),
     )
     return {
         'name': specification.name,
@@ -77,39 +70,60 @@ def summarize(folder: Path) -> dict[str, Any]:
     }
 
 
+def _network(pilot: PilotFile) -> tuple[dict[str, Any], int]:
+    """Return the sizes of the core, and the number of its trained parameters."""
+    wired = pilot.wiring
+    if wired is None:
+        neurons = pilot.specification.core['state_size']
+        parameters = count_onnx_parameters(pilot.core_graph or b'', CORE_GRAPH_FILE)
+        return {'neurons': neurons}, parameters
+    sizes = {
+        'wiring': wired.to_dict(),
+        'neurons': wired.neurons,
+        'synapses': wired.synapses,
+        'sensory_synapses': wired.sensory_synapses,
+    }
+    synapses = wired.synapses + wired.sensory_synapses
+    return sizes, count_ltc_parameters(wired.inputs, wired.neurons, wired.motors, synapses)
+
+
 def _adaptation(statistics: TrainingStatistics) -> dict[str, Any]:
-    """What a pilot adapts by."""
-    tau_s = statistics.receptor_tau_s
+    """Return what a pilot adapts by, as plain values."""
+    tau_s = statistics.filter_tau_s
     return {
-        'receptor_blocks': list(tau_s.shape),
-        'receptor_tau_s': [float(f'{tau:.4g}') for tau in (tau_s.min(), tau_s.max())],
-        'calm_band': [round(float(pull), 4) for pull in statistics.receptor_pull],
-        'foresees': statistics.foresees,
+        'filter_blocks': list(tau_s.shape),
+        'filter_tau_s': [float(f'{tau:.4g}') for tau in (tau_s.min(), tau_s.max())],
+        'gradient_range': [round(float(bound), 4) for bound in statistics.filter_gradient_range],
+        'has_predictor': statistics.has_predictor,
     }
 
 
 def describe(folder: Path) -> str:
-    """The same as a page of text."""
-    found = summarize(folder)
-    camera, limits, count = found['camera'], found['limits'], found['parameters']
-    size = sum(found['bytes'].values()) / 1024
+    """Return the content of a pilot as a page of text.
+
+    Raises:
+        LiquidPilotError: when the pilot is not valid.
+    """
+    content = summarize(folder)
+    camera, limits, count = content['camera'], content['limits'], content['parameters']
+    size = sum(content['bytes'].values()) / 1024
     lines = [
-        f'{found["name"]}  ({found["path"]})',
-        f'  digest    {found["digest"]}',
-        f'  vehicle   {found["vehicle"]}, {found["rate_hz"]:g} frames/s, elapsed time of a tick '
-        f'within {found["dt_s"][0]:g} to {found["dt_s"][1]:g} s',
+        f'{content["name"]}  ({content["path"]})',
+        f'  digest    {content["digest"]}',
+        f'  vehicle   {content["vehicle"]}, {content["rate_hz"]:g} frames/s, elapsed time of '
+        f'a tick within {content["dt_s"][0]:g} to {content["dt_s"][1]:g} s',
         f'  camera    {camera["width"]} x {camera["height"]} pixels, '
         f'{camera["horizontal_fov_deg"]:g} x {camera["vertical_fov_deg"]:g} degrees',
-        f'  network   {count["encoder"]} constants in the encoder, {count["core"]} in the '
-        f'{_CORE_LABELS.get(found["core"], found["core"])} core, {count["total"]} in all; '
+        f'  network   {count["encoder"]} parameters in the encoder, {count["core"]} in the '
+        f'{_CORE_LABELS.get(content["core"], content["core"])} core, {count["total"]} in all; '
         f'{size:.0f} KiB on disk',
-        f'            {found["features"]} features, {found["neurons"]} neurons, '
-        f'{found["unfolds"]} solver steps a tick',
+        f'            {content["features"]} features, {content["neurons"]} neurons, '
+        f'{content["unfolds"]} solver steps per tick',
         '  adapts    '
         + (
-            _format_adaptation(found['adaptation'])
-            if found['adaptation']
-            else 'no: liquid-pilot familiarise gives it what it needs'
+            _format_adaptation(content['adaptation'])
+            if content['adaptation']
+            else 'no: add training statistics with liquid-pilot fit-statistics'
         ),
         '  limits    forward, left, up, yaw rate:',
         f'            at most  {_format_values(limits["maximum"])}  m/s and rad/s',
@@ -117,27 +131,27 @@ def describe(folder: Path) -> str:
         f'            safe     {_format_values(limits["safe_command"])}  after '
         f'{limits["command_timeout_s"]:g} s without a command',
     ]
-    wired = pilot_file.load(folder).wiring
+    wired = load(folder).wiring
     lines += ['', wiring.format_wiring(wired)] if wired else []
     lines += ['', 'card']
-    return '\n'.join([*lines, *_indented(found['card'], 2)])
+    return '\n'.join([*lines, *_indented(content['card'], 2)])
 
 
 def _format_adaptation(adaptation: dict[str, Any]) -> str:
-    (rows, columns), (low, high) = adaptation['receptor_blocks'], adaptation['calm_band']
-    tau_ms = ' to '.join(f'{1e3 * tau:g}' for tau in dict.fromkeys(adaptation['receptor_tau_s']))
+    (rows, columns), (low, high) = adaptation['filter_blocks'], adaptation['gradient_range']
+    tau_ms = ' to '.join(f'{1e3 * tau:g}' for tau in dict.fromkeys(adaptation['filter_tau_s']))
     return (
-        f'{rows} x {columns} blocks of receptors, {tau_ms} ms as trained; calm while the pull '
-        f'is within {low:g} to {high:g}'
+        f'{rows} x {columns} blocks of the temporal filter, {tau_ms} ms as trained; mean '
+        f'normalised gradient of training {low:g} to {high:g}'
     )
 
 
-def _format_values(values: Any) -> str:
+def _format_values(values: Iterable[float]) -> str:
     return '  '.join(f'{value:g}' for value in values)
 
 
-def _indented(value: Any, depth: int) -> list[str]:
-    """A nested mapping as lines."""
+def _indented(value: Mapping[str, Any], depth: int) -> list[str]:
+    """Return a nested mapping as lines."""
     lines = []
     for key, entry in value.items():
         if isinstance(entry, dict):
@@ -145,70 +159,3 @@ def _indented(value: Any, depth: int) -> list[str]:
         else:
             lines.append(f'{" " * depth}{key}: {entry}')
     return lines or [f'{" " * depth}(empty)']
-
-
-def count_onnx_parameters(model: bytes) -> int:
-    """How many numbers the weights of an ONNX file hold, read without the onnx package.
-
-    LiquidPilotError when the bytes are not a protobuf message.
-    """
-    total = 0
-    try:
-        for number, graph in _fields(model):
-            if number != _MODEL_GRAPH or not isinstance(graph, bytes):
-                continue
-            for part, tensor in _fields(graph):
-                if part == _GRAPH_INITIALIZER and isinstance(tensor, bytes):
-                    total += _tensor_size(tensor)
-    except IndexError:
-        raise LiquidPilotError('encoder.onnx: is not a readable ONNX file') from None
-    return total
-
-
-def _tensor_size(tensor: bytes) -> int:
-    size = 1
-    for number, value in _fields(tensor):
-        if number == _TENSOR_DIMS:
-            # One number, or several packed into one field.
-            dims = [value] if isinstance(value, int) else list(_varints(value))
-            size *= math.prod(dims)
-    return size
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, value) of a protobuf message; IndexError when it is cut short."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        kind = key & 7
-        if kind == _VARINT:
-            value, at = _varint(data, at)
-        elif kind == _LENGTH:
-            length, at = _varint(data, at)
-            value, at = data[at : at + length], at + length
-        elif kind in (_FIXED32, _FIXED64):
-            length = 4 if kind == _FIXED32 else 8
-            value, at = data[at : at + length], at + length
-        else:
-            raise IndexError
-        if at > len(data):
-            raise IndexError
-        yield key >> 3, value
-
-
-def _varints(data: bytes) -> Iterator[int]:
-    at = 0
-    while at < len(data):
-        value, at = _varint(data, at)
-        yield value
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if not byte & 0x80:
-            return value, at
-        shift += 7

@@ -1,0 +1,1 @@
+"""Helpers that know nothing of pilots: files, processes, signals, progress, tables."""

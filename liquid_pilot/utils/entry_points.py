@@ -1,4 +1,4 @@
-"""Extensions of the package: objects that other packages bring by entry points."""
+"""Extensions of this package: objects that other packages provide by entry points."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ def load_extensions(
     Args:
         group: the entry-point group, such as 'liquid_pilot.vehicles'.
         what: the noun for messages, such as 'vehicle'.
-        kind: the type that each object must have; None: anything that can be called.
+        kind: the type that each object must have; None: anything callable.
         built_in: the package's own objects, whose names are taken.
+
+    Returns:
+        The loaded objects by name, without the built-in ones.
     """
     found: dict[str, Any] = {}
     for entry in entry_points(group=group):
@@ -31,10 +34,10 @@ def load_extensions(
                 raise LiquidPilotError(f'there is a {what} of this name already')
             value = entry.load()
             if not (callable(value) if kind is None else isinstance(value, kind)):
-                wanted = 'can be called' if kind is None else f'is a {kind.__name__}'
-                raise LiquidPilotError(f'{entry.value} is not an object that {wanted}')
+                required = 'can be called' if kind is None else f'is a {kind.__name__}'
+                raise LiquidPilotError(f'{entry.value} is not an object that {required}')
             found[entry.name] = value
-        # Whatever is wrong with one extension, the others are used.
+        # An error in one extension must not keep the others from being used.
         except Exception as error:
             warnings.warn(f'the {what} {entry.name!r} is left out: {error}', stacklevel=2)
     return found

@@ -1,30 +1,44 @@
-"""Worker processes for many missions at once."""
+"""A pool of worker processes that end with the process that started them."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
 
 
 class WorkerDiedError(LiquidPilotError):
-    """A worker process ended without being asked to."""
+    """A worker process ended unexpectedly."""
 
 
 @contextmanager
 def spawned_pool(
-    workers: int, start: Callable[..., None], arguments: tuple
+    workers: int,
+    start: Callable[..., None],
+    arguments: tuple[Any, ...],
+    ignore_ctrl_c: bool = False,
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool of freshly started processes, each of which runs `start(*arguments)` first.
+    """Open a pool of freshly started processes.
 
-    Spawned, because an OpenGL context does not survive a fork. Leaving the context, by an error or
-    Ctrl-C too, drops the jobs that have not begun; a parent that is killed takes its workers along.
+    Processes are spawned, because an OpenGL context does not survive a fork. Leaving the context,
+    by an error or Ctrl-C too, drops the jobs that have not begun. When the parent process is
+    killed, its workers end too.
+
+    Args:
+        workers: number of processes.
+        start: function that each process calls first; importable by its name.
+        arguments: arguments of `start`.
+        ignore_ctrl_c: whether workers ignore SIGINT, which a terminal sends to them as well; the
+            parent then decides what becomes of their jobs. For the moment between the start of a
+            process and `start`, see `liquid_pilot.utils.signals.ignore_sigint`.
 
     Raises:
         WorkerDiedError: when a worker dies (killed for memory, or a fault in a driver).
@@ -33,7 +47,7 @@ def spawned_pool(
         workers,
         multiprocessing.get_context('spawn'),
         initializer=_initialise_worker,
-        initargs=(start, arguments),
+        initargs=(start, arguments, ignore_ctrl_c),
     )
     try:
         yield pool
@@ -46,12 +60,21 @@ def spawned_pool(
         pool.shutdown(cancel_futures=True)
 
 
-def _initialise_worker(start: Callable[..., None], arguments: tuple) -> None:
+def _initialise_worker(
+    start: Callable[..., None], arguments: tuple[Any, ...], ignore_ctrl_c: bool
+) -> None:
+    if ignore_ctrl_c:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     start(*arguments)
 
 
 def _exit_with_parent() -> None:
-    """Workers wait for jobs on a pipe that they hold themselves, and would never see it closed."""
-    multiprocessing.parent_process().join()
+    """End this process with its parent.
+
+    A worker waits for jobs on a pipe that it holds itself, and would never see the pipe closed.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
     os._exit(1)

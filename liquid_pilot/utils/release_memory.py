@@ -1,4 +1,4 @@
-"""Giving back memory that a flight does not need."""
+"""Release of memory that is not needed any more."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import ctypes
 from pathlib import Path
 
 _MADV_DONTNEED = 4
-"""MADV_DONTNEED of madvise(2)."""
+"""Advice MADV_DONTNEED of madvise(2)."""
 
 
 def release_code_pages(library: str) -> int:
-    """Give back the pages of a loaded library's machine code; how many bytes were resident.
+    """Release the pages of a loaded library's machine code, for code that has done its work.
 
-    They are read again from the file if the library is called again. For code that ran once, as a
-    compiler's does. Only pages that are as they are in the file are given back. Does nothing, and
-    returns 0, where the library is not loaded or this is not Linux.
+    The pages are read from the file again if the library is called again. Only pages that are
+    unchanged are released. Nothing happens where the library is not loaded, or off Linux.
+
+    Args:
+        library: what the name of the library's file begins with.
+
+    Returns:
+        The number of bytes that were resident.
     """
     try:
         lines = Path('/proc/self/smaps').read_text().splitlines()
@@ -22,8 +27,9 @@ def release_code_pages(library: str) -> int:
     except (OSError, AttributeError, TypeError):
         return 0
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    given_back = 0
-    span, sizes = None, {}
+    released = 0
+    span: tuple[int, ...] | None = None
+    sizes: dict[str, str] = {}
     for line in (*lines, '0-0 end'):
         key, _, rest = line.partition(' ')
         if key.endswith(':'):
@@ -39,8 +45,8 @@ def release_code_pages(library: str) -> int:
                 and not kilobytes['Private_Dirty']
                 and madvise(span[0], span[1] - span[0], _MADV_DONTNEED) == 0
             ):
-                given_back += 1024 * kilobytes['Rss']
+                released += 1024 * kilobytes['Rss']
         ours = rest.startswith('r-xp') and Path(rest).name.startswith(library)
         span = tuple(int(end, 16) for end in key.split('-')) if ours else None
         sizes = {}
-    return given_back
+    return released

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the end of a step, so that what is saved then is whole."""
+"""Ctrl-C (SIGINT) that waits for the end of a step, or that is left to another process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from types import FrameType
 
 
 class DeferredInterrupt:
-    """Whether Ctrl-C was pressed."""
+    """Records that Ctrl-C was pressed; see `defer_sigint`."""
 
     pressed = False
+    """Whether SIGINT has arrived."""
 
     def on_sigint(self, number: int, frame: FrameType | None) -> None:
-        """The signal's handler; a second Ctrl-C does not wait."""
+        """Handle the signal: record the first one, raise KeyboardInterrupt for a second one."""
         if self.pressed:
             raise KeyboardInterrupt
         self.pressed = True
@@ -23,7 +24,13 @@ class DeferredInterrupt:
 
 @contextmanager
 def defer_sigint() -> Iterator[DeferredInterrupt]:
-    """Within, Ctrl-C is only noted; outside of the main thread nothing is changed."""
+    """Record Ctrl-C instead of raising it, so that what is saved between two steps is complete.
+
+    Outside of the main thread, which is where Python handles signals, nothing is changed.
+
+    Yields:
+        The object whose `pressed` tells, after every step, whether Ctrl-C was pressed.
+    """
     interrupts = DeferredInterrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
@@ -31,5 +38,22 @@ def defer_sigint() -> Iterator[DeferredInterrupt]:
     before = signal.signal(signal.SIGINT, interrupts.on_sigint)
     try:
         yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def ignore_sigint() -> Iterator[None]:
+    """Ignore Ctrl-C, so that processes started in this context inherit ignoring it.
+
+    A terminal sends SIGINT to all of its processes; worker processes leave it to their parent from
+    their first instruction on. Outside of the main thread nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
     finally:
         signal.signal(signal.SIGINT, before)

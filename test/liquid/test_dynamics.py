@@ -14,12 +14,9 @@ from ncps.wirings import NCP, FullyConnected
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import wiring
-from liquid_pilot.liquid.dynamics import (
-    LtcDynamics,
-    LtcParameters,
-    backward_sequence,
-    forward_sequence,
-)
+from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.parameters import LtcParameters
+from liquid_pilot.liquid.sequences import backward_sequence, forward_sequence
 
 NCP_WIRING = wiring.ncp(9, 7, 5, 3, 3, 3, 4, 2, seed=5)
 DENSE_WIRING = wiring.dense(9, 11, 3, seed=5)

@@ -12,7 +12,8 @@ PACKAGE = Path(liquid_pilot.__file__).parent
 SCRIPT = """
 import numpy as np
 from liquid_pilot.liquid import _jit, _kernels, wiring
-from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
+from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.parameters import LtcParameters
 one = {name: np.ones(1, np.float32) for name in ('gleak', 'vleak', 'cm', 'input_w', 'input_b',
                                                  'output_w', 'output_b')}
 pair = {prefix + name: np.ones((1, 1), np.float32) for prefix in ('', 'sensory_')
@@ -66,7 +67,7 @@ def test_without_home_and_cache_variables_it_still_steps(tmp_path):
     _run(PACKAGE.parent, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=None, HOME=None)
 
 
-def test_the_cache_is_used_and_a_damaged_one_is_made_anew(tmp_path):
+def test_the_cache_is_used_and_a_damaged_one_is_replaced(tmp_path):
     chosen = tmp_path / 'chosen'
     assert _run(PACKAGE.parent, NUMBA_CACHE_DIR=str(chosen)) == (str(chosen), 0)
     assert _run(PACKAGE.parent, NUMBA_CACHE_DIR=str(chosen)) == (str(chosen), 1)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_pilot.liquid import wiring
-from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
+from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.sensitivity import LtcSensitivity, StateWithSensitivities
 
 NCP = wiring.ncp(9, 7, 5, 3, 3, 3, 4, 2, seed=5)

@@ -28,7 +28,7 @@ def test_no_state_and_no_input_leads_out_of_the_bounds():
 
 def test_inspect_draws(tmp_path, capsys):
     path = tmp_path / 'new' / 'pilot.png'
-    assert main.main(['inspect', 'forest-ltc', '--draw', str(path)]) == 0
+    assert main.main(['inspect', 'forest-ltc', '--plot', str(path)]) == 0
     picture = cv2.imread(str(path))
     # Excitatory blue and inhibitory red synapses (BGR), and the neurons of each role.
     for colour in ((218, 105, 9), (46, 36, 209), (55, 127, 26), (223, 80, 130), (0, 76, 188)):

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import safetensors
 from safetensors.numpy import save as tensors_to_bytes
 from statistics_makers import make_statistics, statistics_tensors
 
@@ -78,14 +79,26 @@ def _refused(saved, data, *parts):
 
 def test_what_is_saved_is_what_is_loaded(saved):
     loaded = pilot_file.load(saved.path)
+    found = loaded.training_statistics.to_tensors()
     for name, tensor in tensors().items():
-        read = getattr(loaded.training_statistics, name)
+        read = found[name]
         np.testing.assert_array_equal(read, tensor)
         assert read.dtype == np.float32
         assert read.flags.c_contiguous
     assert loaded.training_statistics.features == FEATURES
-    assert loaded.training_statistics.foresees
+    assert loaded.training_statistics.has_predictor
     assert (saved.path / FILE).is_file()
+
+
+def test_names_in_the_file_stay_whatever_the_fields_are_called(saved):
+    with safetensors.safe_open(saved.path / FILE, 'numpy') as file:
+        assert set(file.keys()) == set(tensors())
+        np.testing.assert_array_equal(
+            file.get_tensor('receptor_tau_s'), saved.training_statistics.filter_tau_s
+        )
+        np.testing.assert_array_equal(
+            file.get_tensor('usual'), saved.training_statistics.ood_thresholds
+        )
 
 
 def test_the_digest_follows_it_and_without_it_the_file_goes(save, saved, tmp_path):
@@ -190,15 +203,15 @@ def test_a_predictor_for_another_core_is_refused_and_one_for_none_is_empty(saved
     other = statistics_tensors(FEATURES, NET.neurons + 1, GRID)
     _refused(saved, tensors_to_bytes(other), "tensor 'predictor' must have the shape")
     none = statistics_tensors(FEATURES, 0, GRID)
-    assert not TrainingStatistics.from_tensors(none, FEATURES, 0).foresees
+    assert not TrainingStatistics.from_tensors(none, FEATURES, 0).has_predictor
     with pytest.raises(LiquidPilotError, match=r"'predictor' must have the shape \(14, 16\)"):
         TrainingStatistics.from_tensors(none, FEATURES, 15)
 
 
 def test_a_failed_save_leaves_the_old_pilot(save, saved):
     bad = make_statistics(FEATURES, NET.neurons, GRID)
-    bad.usual[1] = np.nan
+    bad.ood_thresholds[1] = np.nan
     with pytest.raises(LiquidPilotError, match=rf"pilot/{FILE}: tensor 'usual'"):
         save(bad)
     assert pilot_file.load(saved.path).digest == saved.digest
-    assert pilot_file.load(saved.path).training_statistics.usual[1] == 1.5
+    assert pilot_file.load(saved.path).training_statistics.ood_thresholds[1] == 1.5

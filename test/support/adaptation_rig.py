@@ -26,7 +26,7 @@ def buffer(pixels):
 
 
 def strange(seed):
-    """Nothing that the pilot knows: blocks of strong colours."""
+    """Return a picture that is unlike training: blocks of strong colours."""
     colours = np.random.default_rng(seed).choice(np.uint8((0, 255)), (9, 16, 3))
     return np.ascontiguousarray(colours.repeat(8, axis=0).repeat(8, axis=1))
 
@@ -39,7 +39,7 @@ def imu(stamp_ns):
 
 
 class Rig:
-    """A node of this test, with ears, in a namespace."""
+    """A node of this test in a namespace; it records the diagnostics of the other nodes."""
 
     def __init__(self, namespace, eventually):
         self.node = rclpy.create_node('rig', namespace=namespace)
@@ -54,7 +54,8 @@ class Rig:
     def _on_diagnostics(self, message):
         for status in messages.unpack_diagnostics(message):
             name = status.hardware_id.rpartition('/')[2]
-            self.said[name] = f'{self.said.get(name, "")} | {status.name} {status.message}'
+            state = status.values['state']
+            self.said[name] = f'{self.said.get(name, "")} | {name}: {state} {status.message}'
 
     def spin(self, seconds=0.02):
         end_s = time.monotonic() + seconds
@@ -72,7 +73,7 @@ class Rig:
         return service_calls.call(self.executor, client, kind.Request(**request))
 
     def set(self, name, **values):
-        """Set parameters of a node of this namespace; what it says of each."""
+        """Set parameters of a node of this namespace and return the result of each."""
         client = self._clients.setdefault(
             name,
             self._clients.get(name)
@@ -84,7 +85,7 @@ class Rig:
         return [(result.successful, result.reason) for result in answer.results]
 
     def again_until(self, do, condition, limit_s=20.0):
-        """Do it again and again, until the nodes have found each other."""
+        """Repeat an action until a condition holds, since nodes take a while to connect."""
 
         def tried():
             do()

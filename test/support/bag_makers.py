@@ -1,4 +1,4 @@
-"""Bags of robots that are not ours: genuine message types, written by the mcap library."""
+"""Writes bags of other robots, with standard message types, through the mcap library."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ START_NS = 1_700_000_000_000_000_000
 
 
 def message(kind, **values):
-    """A message of `kind`; what is not given is zero."""
+    """Return a message of type `kind`, whose fields are zero unless they are given."""
     made = {}
     for name, (form, detail) in STORE.fielddefs[kind][1]:
         form = int(form)
@@ -58,7 +58,7 @@ def twist(forward, left, up, yaw):
 
 
 class BagWriter:
-    """Writes one MCAP file; topics get their schema when they are first seen."""
+    """Writes one MCAP file; a topic gets its schema with its first message."""
 
     def __init__(self, path, chunk_size=1 << 16):
         self._file = open(path, 'wb')  # noqa: SIM115
@@ -81,7 +81,7 @@ class BagWriter:
 
 @dataclasses.dataclass
 class Robot:
-    """What a bag holds. The image's mean grey, the IMU and the command all tell the time."""
+    """The content of a bag. Image brightness, IMU and command all encode the time."""
 
     seconds: float = 8.0
     width: int = 64
@@ -99,14 +99,14 @@ class Robot:
 
 
 def picture(robot, time_s):
-    """(height, width, 3) uint8 RGB whose left half is as bright as the time is late."""
+    """Return (height, width, 3) uint8 RGB whose left half grows brighter with time."""
     image = np.full((robot.height, robot.width, 3), 40, np.uint8)
     image[:, : robot.width // 2] = round(20 + 20 * time_s)
     return image
 
 
 def pixels(robot, image):
-    """The fields of the image message."""
+    """Return the type of the image message, and its fields."""
     bgr = image[:, :, ::-1]
     if robot.transport != 'raw':
         data = cv2.imencode(f'.{robot.transport}', bgr)[1].ravel()
@@ -129,7 +129,7 @@ def pixels(robot, image):
 
 
 def write(path, robot=None, prefix='/bot'):
-    """Write a bag of a robot; returns its path."""
+    """Write a bag of a robot, and return its path."""
     robot = robot or Robot()
     bag = BagWriter(path)
     events = [(k / robot.rate_hz, 'image') for k in range(int(robot.seconds * robot.rate_hz))]

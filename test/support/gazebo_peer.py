@@ -102,7 +102,7 @@ def bridge():
 
     def fly(state):
         """Along body axes -> along the heading; without motors the vehicle sinks."""
-        enabled = heard.get('gazebo/enable', Bool()).data
+        enabled = heard.get('gazebo/enable_motors', Bool()).data
         if 'gazebo/twist' not in heard or not enabled:
             return Command(0, 0.0, 0.0, -0.3, 0.0)
         twist: Twist = heard['gazebo/twist']
@@ -123,8 +123,8 @@ def bridge():
         frame = packet.observation
         send['camera/camera_info'](messages.pack_camera_info(camera, frame.stamp_ns))
         send['camera/image_raw'](messages.pack_image(frame.image, frame.stamp_ns))
-        if packet.contact and packet.contact != 'the verge':
-            send['gazebo/touched'](Bool(data=True))
+        if packet.contact_body and packet.contact_body != 'the verge':
+            send['gazebo/contact'](Bool(data=True))
 
     while True:
         spin(time.monotonic() + 0.05)

@@ -18,7 +18,7 @@ def free_port():
 
 
 class Peer:
-    """Sends what it is told to `port` and keeps what comes back."""
+    """Sends the messages of a test to `port`, and receives those that come back."""
 
     def __init__(self, port, system=1):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -66,7 +66,7 @@ class Peer:
         return mavlink.MAVLink_estimator_status_message(0, flags, *[0.0] * 8)
 
     def received(self):
-        """All messages that have come since the last call."""
+        """Return the messages that have arrived since the previous call."""
         found = []
         while True:
             try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 
 
-def _parameters_for(wiring: Wiring, seed: int = 0) -> LtcParameters:
+def random_parameters(wiring: Wiring, seed: int = 0) -> LtcParameters:
+    """Return parameters in the initial ranges of ncps, on a wiring."""
     generator = np.random.default_rng(seed)
     neurons, inputs, motors = wiring.neurons, wiring.inputs, wiring.motors
 
@@ -37,4 +38,4 @@ def _parameters_for(wiring: Wiring, seed: int = 0) -> LtcParameters:
 @pytest.fixture(scope='session')
 def parameters_for():
     """Function (wiring, seed) -> LtcParameters in ncps' initial ranges."""
-    return _parameters_for
+    return random_parameters

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import CameraGeometry, VehicleLimits
 from liquid_pilot.liquid import wiring
-from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.onboard.adaptation import _filter_kernels
 from liquid_pilot.onboard.adaptation.novelty_gate import log_texture
 from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
@@ -111,9 +111,9 @@ def rover_pilot(pilot, tmp_path_factory):
     specification = replace(
         pilot.specification,
         vehicle='rover',
-        steering=kind.coding.steering,
+        steering=kind.action_scaling.steering,
         limits=kind.limits,
-        command_scale=kind.coding.scale,
+        command_scale=kind.action_scaling.scale,
     )
     return pilot_file.save(
         tmp_path_factory.mktemp('pilots') / 'rover',
@@ -160,7 +160,7 @@ def _statistics(encoder, neurons, steps=200):
         lights.append((mean, math.log(contrast)))
         textures.append(log_texture(found.texture))
         errors.append(found.error)
-        features.append(encode(state.held[None]))
+        features.append(encode(state.potential[None]))
     features, textures = np.array(features, float), np.array(textures, float)
     parts = [features - features.mean(0), np.diff(features, axis=0), textures - textures.mean(0)]
     whiten = [_whitening(part) for part in parts]

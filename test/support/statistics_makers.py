@@ -1,4 +1,4 @@
-"""What training looked like, made up: small, valid, and changed tensor by tensor."""
+"""Small, valid training statistics of random numbers, which tests change tensor by tensor."""
 
 import math
 
@@ -8,7 +8,7 @@ from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 
 def statistics_tensors(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
-    """Tensors by name, as `TrainingStatistics.from_tensors` takes them; `changes` replace some."""
+    """Return tensors by their name in the file; `changes` replace some of them."""
     rng = np.random.default_rng(seed)
     blocks, outputs = math.prod(grid), features + 6
 
@@ -34,7 +34,7 @@ def statistics_tensors(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
 
 
 def make_statistics(features=16, neurons=24, grid=(4, 8), seed=0, **changes):
-    """The same, checked."""
+    """Return the training statistics of `statistics_tensors`."""
     return TrainingStatistics.from_tensors(
         statistics_tensors(features, neurons, grid, seed, **changes), features, neurons
     )

@@ -1,4 +1,4 @@
-"""Workers do not outlive who started them, however that ends."""
+"""Workers end with the process that started them, and leave Ctrl-C to it where so asked."""
 
 import os
 import signal
@@ -6,6 +6,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
+
+from liquid_pilot.utils.process_pool import WorkerDiedError, spawned_pool
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARENT = """
@@ -20,6 +24,22 @@ def main():
 if __name__ == '__main__':
     main()
 """
+
+
+@pytest.mark.parametrize('ignore', [False, True])
+def test_workers_ignore_ctrl_c_where_that_is_asked_for(ignore):
+    with spawned_pool(1, print, (), ignore_ctrl_c=ignore) as pool:
+        assert pool.submit(signal.getsignal, signal.SIGINT).result() is (
+            signal.SIG_IGN if ignore else signal.default_int_handler
+        )
+
+
+def test_a_worker_that_dies_is_reported():
+    with (
+        pytest.raises(WorkerDiedError, match='a worker process died'),
+        spawned_pool(1, print, ()) as pool,
+    ):
+        pool.submit(os._exit, 1).result()
 
 
 def alive(pid):

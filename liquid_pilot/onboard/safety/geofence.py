@@ -1,7 +1,7 @@
-"""A fence about where a flight began: a cylinder that no command leads out of.
+"""A geofence: a cylinder about the start of a flight that no command leads out of.
 
-Plain Python, like the guard that asks it. Positions are of the world (ENU), commands of the heading
-frame (FLU), lengths in metres, speeds in m/s.
+Plain Python, like the guard that uses it. Positions are in the world (ENU), commands in the heading
+frame (FLU), lengths in metres and speeds in m/s.
 """
 
 from __future__ import annotations
@@ -10,26 +10,41 @@ import math
 import operator
 from dataclasses import dataclass
 
-from liquid_pilot.interfaces import LiquidPilotError, VehicleState
-from liquid_pilot.onboard.geometry import heading_rad, into_world, unit_quaternion
-
-CommandValues = tuple[float, float, float, float]
-"""Of a command: forward, left, up and yaw rate."""
+from liquid_pilot.interfaces import CommandValues, LiquidPilotError, VehicleState
+from liquid_pilot.onboard.geometry import Vector, heading_rad, into_world, unit_quaternion
+from liquid_pilot.utils.settings import setting
 
 
 @dataclass(frozen=True)
 class Geofence:
-    """How far, and how high above it, from where the guard was engaged; 0: no such limit."""
+    """Limits on distance and height from the position at which the guard was engaged."""
 
-    radius_m: float = 0.0
-    ceiling_m: float = 0.0
-    reaction_s: float = 0.6
-    """The vehicle goes on for this long before it follows a new command."""
+    radius_m: float = setting(
+        0.0,
+        'no command leads farther than this from where the guard engaged; needs odom; 0: no limit',
+        'm',
+        low=0.0,
+        high=1e5,
+    )
+    ceiling_m: float = setting(
+        0.0,
+        'no command leads higher than this above where the guard engaged; needs odom; 0: no limit',
+        'm',
+        low=0.0,
+        high=1e4,
+    )
+    reaction_s: float = setting(
+        0.6, 'time until the vehicle follows a new command', 's', low=0.0, high=10.0
+    )
     braking_m_s2: float = 2.0
-    """What the vehicle brakes with at least."""
+    """Deceleration that the vehicle reaches at least, m/s^2."""
 
     def __post_init__(self) -> None:
-        """Refuse what bounds nothing."""
+        """Refuse values that do not limit.
+
+        Raises:
+            LiquidPilotError: when a value is not finite or out of range.
+        """
         every = (self.radius_m, self.ceiling_m, self.reaction_s, self.braking_m_s2)
         if not all(map(math.isfinite, every)) or min(every) < 0.0 or self.braking_m_s2 == 0.0:
             raise LiquidPilotError(
@@ -38,63 +53,83 @@ class Geofence:
             )
 
     def __bool__(self) -> bool:
-        """Whether there is one."""
+        """Return whether there is a limit."""
         return self.radius_m > 0.0 or self.ceiling_m > 0.0
 
-    def contain(
-        self, values: CommandValues, vehicle: VehicleState, home_enu_m: tuple[float, float, float]
+    def limit(
+        self, values: CommandValues, vehicle: VehicleState, home_enu_m: Vector
     ) -> tuple[CommandValues, str]:
-        """The command, slowed as far as it leads out, and why; empty when it is as it was.
+        """Slow a command down as far as it leads out of the fence.
 
-        It must be possible to react and to brake before the fence, in the direction of the command,
-        from where the vehicle is; and to brake, from where its velocity will have taken it by the
-        time it has reacted. Outside, what leads back in passes. No value grows, and the horizontal
-        direction stays, so that a vehicle that cannot go sideways is not told to.
+        In the direction of the command, the vehicle must be able to react and brake before the
+        fence from its present position. It must also be able to brake from the position that it
+        will have reached, at its present velocity, when it reacts. Outside of the fence, commands
+        that lead back in pass. No value grows. The horizontal direction is kept, so that a vehicle
+        that cannot move sideways is not commanded to.
+
+        Args:
+            values: the command.
+            vehicle: odometry.
+            home_enu_m: position at which the guard was engaged.
+
+        Returns:
+            The command, and the reason in words, which is empty when the command is unchanged.
         """
         forward, left, up, yaw_rate = values
         reason = ''
         velocity = into_world(unit_quaternion(vehicle.orientation_wxyz), vehicle.velocity_flu_m_s)
         here = tuple(map(operator.sub, vehicle.position_enu_m, home_enu_m))
         later = tuple(
-            place + self.reaction_s * speed for place, speed in zip(here, velocity, strict=True)
+            position + self.reaction_s * speed
+            for position, speed in zip(here, velocity, strict=True)
         )
         speed = math.hypot(forward, left)
         if self.radius_m > 0.0 and speed > 0.0:
             course = heading_rad(vehicle.orientation_wxyz) + math.atan2(left, forward)
-            allowed = self._speed(
+            allowed = self._max_speed(
                 *(
-                    self._distance_to_boundary(place, math.cos(course), math.sin(course))
-                    for place in (here, later)
+                    self._distance_to_boundary(position, math.cos(course), math.sin(course))
+                    for position in (here, later)
                 )
             )
             if speed > allowed:
                 forward, left = forward * allowed / speed, left * allowed / speed
                 reason = f'fence: it is {self.radius_m:g} m from where it was engaged'
         if self.ceiling_m > 0.0:
-            allowed = self._speed(*(self.ceiling_m - place[2] for place in (here, later)))
+            allowed = self._max_speed(*(self.ceiling_m - position[2] for position in (here, later)))
             if up > allowed:
                 up = allowed
                 reason = f'fence: it is {self.ceiling_m:g} m above where it was engaged'
         return (forward, left, up, yaw_rate), reason
 
-    def _distance_to_boundary(self, place: tuple[float, ...], east: float, north: float) -> float:
-        """How far a straight course, a unit vector, leads before it leads (further) out."""
-        ahead = -(place[0] * east + place[1] * north)
-        inside = ahead * ahead + self.radius_m**2 - place[0] ** 2 - place[1] ** 2
-        if inside < 0.0:
-            # Outside, on a course that misses the circle: towards it as far as it comes closer.
-            return ahead
-        room = ahead + math.sqrt(inside)
-        return room if math.hypot(*place[:2]) <= self.radius_m or ahead > 0.0 else 0.0
+    def _distance_to_boundary(
+        self, position: tuple[float, ...], east: float, north: float
+    ) -> float:
+        """Return the distance on a straight course until the course leads out, or further out.
 
-    def _speed(self, room_m: float, later_m: float) -> float:
-        """Largest v with v * reaction + v^2 / (2 * braking) within the first room ...
-
-        ... and v^2 / (2 * braking) within the second.
+        Args:
+            position: position relative to the axis of the cylinder, m.
+            east: east component of the course, a unit vector.
+            north: its north component.
         """
-        held = self.reaction_s * self.braking_m_s2
+        ahead = -(position[0] * east + position[1] * north)
+        inside = ahead * ahead + self.radius_m**2 - position[0] ** 2 - position[1] ** 2
+        if inside < 0.0:
+            # Outside, on a course that misses the circle: as far as it comes closer.
+            return ahead
+        distance = ahead + math.sqrt(inside)
+        return distance if math.hypot(*position[:2]) <= self.radius_m or ahead > 0.0 else 0.0
+
+    def _max_speed(self, distance_m: float, later_distance_m: float) -> float:
+        """Return the largest speed v at which the vehicle can stop before the fence.
+
+        Args:
+            distance_m: bound on v * reaction + v^2 / (2 * braking).
+            later_distance_m: bound on v^2 / (2 * braking), from the position after the reaction.
+        """
+        reaction_m_s = self.reaction_s * self.braking_m_s2
         twice = 2.0 * self.braking_m_s2
         return min(
-            math.sqrt(held * held + twice * max(room_m, 0.0)) - held,
-            math.sqrt(twice * max(later_m, 0.0)),
+            math.sqrt(reaction_m_s * reaction_m_s + twice * max(distance_m, 0.0)) - reaction_m_s,
+            math.sqrt(twice * max(later_distance_m, 0.0)),
         )

@@ -1,15 +1,16 @@
-"""The last word before the vehicle: a command that is finite, bounded, fresh and slew-limited.
+"""The guard: the last check before the vehicle.
 
-Or else the vehicle's safe command. Nothing here reads a clock or holds a thread: every time is an
-argument, so that all of it can be tested, and so that lock-step simulation gives the same flight
-every time. Plain Python: the guard must not fall with a numerical library.
+It lets a command through that is finite, within the limits, in time and slew-limited, and gives the
+vehicle's safe command otherwise. Nothing here reads a clock or holds a thread: every time is an
+argument, so that everything can be tested, and so that lock-step simulation gives the same flight
+every time. It is plain Python: the guard must not fail with a numerical library.
 
-    disengaged --engage--> engaged <--good command / time-out, not finite, distrust--> safe
+    disengaged --engage--> engaged <--good command / time-out, not finite, inhibit--> safe
     any --stop--> stopped --engage--> engaged           (a stop is left by engage only ...)
     any --override--> overridden --override ends--> disengaged             (... or by a human)
     engaged, safe --disengage--> disengaged
 
-`TRANSITIONS` has all of them; docs/guard.md draws it.
+`TRANSITIONS` lists all transitions; docs/guard.md draws them.
 """
 
 from __future__ import annotations
@@ -20,17 +21,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, Command, VehicleLimits, VehicleState
+from liquid_pilot.interfaces import (
+    NANOSECONDS_PER_SECOND,
+    Command,
+    CommandValues,
+    VehicleLimits,
+    VehicleState,
+)
 from liquid_pilot.onboard.safety.geofence import Geofence
 
 DISENGAGED = 'disengaged'
+"""State in which nothing is sent; where the guard begins."""
 ENGAGED = 'engaged'
+"""State in which commands pass."""
 SAFE = 'safe'
+"""State in which the safe command is given until a good command arrives."""
 STOPPED = 'stopped'
+"""State in which the safe command is given until the guard is engaged."""
 OVERRIDDEN = 'overridden'
+"""State in which a human controls the vehicle and nothing is sent."""
 STATES = (DISENGAGED, ENGAGED, SAFE, STOPPED, OVERRIDDEN)
+"""All states."""
 SILENT_STATES = (DISENGAGED, OVERRIDDEN)
-"""States in which nothing is sent: somebody else may have the vehicle."""
+"""States in which nothing is sent, as the vehicle may be under other control."""
 
 TRANSITIONS: dict[tuple[str, str], str] = {
     (DISENGAGED, 'engage'): ENGAGED,
@@ -41,51 +54,69 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     **{(state, 'stop'): STOPPED for state in (DISENGAGED, ENGAGED, SAFE)},
     **{(state, 'override'): OVERRIDDEN for state in (DISENGAGED, ENGAGED, SAFE, STOPPED)},
     (OVERRIDDEN, 'override ends'): DISENGAGED,
-    **{(ENGAGED, event): SAFE for event in ('time-out', 'not finite', 'distrust')},
+    **{(ENGAGED, event): SAFE for event in ('time-out', 'not finite', 'inhibit')},
     (SAFE, 'good command'): ENGAGED,
 }
-"""(state, event) to the next state; what is not here leaves the state as it is. While distrust
-lasts, and while checks fail, `engage` is refused, and no command is good."""
+"""Next state by (state, event); any other event leaves the state unchanged. While the guard is
+inhibited, `engage` is refused and no command is good; while checks fail, `engage` is refused."""
 
 INITIAL_SLEW_STEP_S = 0.05
-"""Elapsed time that the slew limit reckons with for a command that has no predecessor."""
+"""Elapsed time assumed by the slew limit for a command without a predecessor, s."""
 MAX_SLEW_STEP_S = 0.1
-"""No gap between two stamps allows a larger change than this one."""
+"""Maximum elapsed time that the slew limit uses, however far apart two stamps are, s."""
 FUTURE_TOLERANCE_S = 0.1
-"""How far a stamp may lie ahead of the clock (clocks of two machines differ a little)."""
+"""How far a stamp may be ahead of the clock, as the clocks of two machines differ a little, s."""
 _MAX_POSITION_M = 1e7
-"""No position is farther from where its frame begins."""
+"""Bound on plausible positions and velocities in odometry, m and m/s."""
 _MAX_STAMP_NS = 2**31 * NANOSECONDS_PER_SECOND
-"""A ROS stamp counts seconds in an int32: anything outside cannot be sent on."""
+"""Bound on stamps: ROS counts seconds in an int32, so that a later stamp cannot be sent, ns."""
 
 
 class Decision(NamedTuple):
-    """What goes to the vehicle now, and why."""
+    """The command for the vehicle, and why it is given."""
 
     command: Command
-    """Finite and within the limits; slew-limited, or exactly the safe command."""
+    """Command that is finite and within the limits: slew-limited, or exactly the safe command."""
     state: str
-    """One of STATES."""
+    """State of the guard, one of STATES."""
     reason: str
-    """One line for the user; empty when all is well."""
-    fresh: bool
-    """True only when this call accepted a new command."""
+    """One line for the user; empty when nothing is wrong."""
+    accepted: bool
+    """Whether this call accepted a new command."""
 
 
 class Guard:
-    """One vehicle's guard. No method raises, whatever numbers it is given.
+    """The guard of one vehicle. No method raises, whatever numbers it is given.
 
-    Stamps: a decision carries the stamp of the command that it answers (lock-step waits for it),
-    a refused one too, unless it was dropped (old, stale or repeated: then the held command leaves
-    again, with its own stamp). The watchdog's safe command carries the last stamp that left.
-    Times called `now_s` are seconds of a clock that never jumps (steady; simulated in lock-step).
-    A `now_s` that is not finite or goes back counts as a time-out.
+    A decision carries the stamp of the command that it answers, for which lock-step simulation
+    waits. That holds for a refused command too, unless the command is dropped (old, stale or
+    repeated): then the previous output is given again, with its own stamp. The watchdog's safe
+    command carries the stamp of the previous output.
+
+    Times called `now_s` are seconds of a clock that never jumps (a steady one, or the simulated one
+    in lock-step). A `now_s` that is not finite or goes back counts as a time-out.
+
+    >>> limits = VehicleLimits(maximum=(2.5, 1.5, 1.0, 1.5), slew=(8.0, 8.0, 8.0, 10.0))
+    >>> guard = Guard(limits)
+    >>> guard.engage(now_s=0.0)
+    (True, 'engaged')
+    >>> guard.accept(Command(50_000_000, 9.0, 0.0, 0.0, 0.0), now_s=0.05).command.forward_m_s
+    0.4
+    >>> decision = guard.check(now_s=1.0)
+    >>> decision.state, decision.reason
+    ('safe', 'no good command for 0.5 s: safe command')
     """
 
     def __init__(self, limits: VehicleLimits, fence: Geofence | None = None) -> None:
+        """Begin disengaged.
+
+        Args:
+            limits: limits on the vehicle's commands.
+            fence: geofence; None: no fence.
+        """
         self.limits = limits
         fence = fence or Geofence()
-        # A fence that reckons with more braking than the slew limit allows would be overrun.
+        # A fence that assumes more braking than the slew limit allows would be overrun.
         self._fence = replace(fence, braking_m_s2=min(fence.braking_m_s2, *limits.slew[:3]))
         self._home: tuple[float, float, float] | None = None
         self._inhibit_reason = ''
@@ -95,22 +126,27 @@ class Guard:
         self._output_stamp_ns = 0
         self._accepted_stamp_ns: int | None = None
         self._last_command_stamp_ns: int | None = None
-        self._since_s = 0.0
+        self._last_accepted_s = 0.0
 
     @property
     def state(self) -> str:
-        """One of STATES."""
+        """State of the guard, one of STATES."""
         return self._state
 
     @property
     def home_enu_m(self) -> tuple[float, float, float] | None:
-        """What the fence stands about: the first position after engaging."""
+        """Axis of the fence: the first position after engaging, ENU, m; None before it."""
         return self._home
 
-    def engage(self, now_s: float, failing: Sequence[str] = ()) -> tuple[bool, str]:
-        """Let commands through from now on; leaves a stop. Returns (done, message).
+    def engage(self, now_s: float, failed_checks: Sequence[str] = ()) -> tuple[bool, str]:
+        """Let commands through from now on; this ends a stop.
 
-        `failing` are the checks that do not pass (`onboard.safety.preflight`), in words.
+        Args:
+            now_s: the time, s.
+            failed_checks: the checks that do not pass, in words (`onboard.safety.preflight`).
+
+        Returns:
+            Whether the guard is engaged, and a message for the user.
         """
         now_s = _number(now_s)
         if not math.isfinite(now_s):
@@ -119,15 +155,22 @@ class Guard:
             return False, f'not engaged: {self._reason}'
         if self._state == ENGAGED:
             return True, 'already engaged'
-        failing = [*failing, *([self._inhibit_reason] if self._inhibit_reason else [])]
-        if failing:
-            return False, f'not engaged: {"; ".join(failing)}'
+        reasons = [*failed_checks, *([self._inhibit_reason] if self._inhibit_reason else [])]
+        if reasons:
+            return False, f'not engaged: {"; ".join(reasons)}'
         self._enter_state(ENGAGED, 'waiting for the first command')
-        self._since_s, self._home = now_s, None
+        self._last_accepted_s, self._home = now_s, None
         return True, 'engaged'
 
     def disengage(self, now_s: float) -> tuple[bool, str]:
-        """Let no command through any more; a stop stays a stop. Returns (done, message)."""
+        """Let no command through from now on. A stop remains a stop.
+
+        Args:
+            now_s: the time, s.
+
+        Returns:
+            True, and a message for the user.
+        """
         if self._state == STOPPED:
             return True, 'stopped already; engage to fly again'
         if self._state == OVERRIDDEN:
@@ -136,9 +179,14 @@ class Guard:
         return True, 'disengaged'
 
     def stop(self, now_s: float) -> tuple[bool, str]:
-        """Give the safe command until engaged again. Returns (done, message).
+        """Give the safe command until engaged again.
 
-        Always done, whatever the time, but for a human who has the vehicle: then nothing is sent.
+        Args:
+            now_s: the time, s; a stop is possible at any time.
+
+        Returns:
+            Whether the guard is stopped, and a message for the user. It is not stopped while a
+            human controls the vehicle: nothing is sent then anyway.
         """
         if self._state == OVERRIDDEN:
             return False, f'nothing to stop: {self._reason}'
@@ -146,30 +194,38 @@ class Guard:
         return True, 'stopped: the safe command holds until engaged again'
 
     def override(self, reason: str) -> None:
-        """A human has the vehicle, or has given it back (empty): who, in words, for the user.
+        """Begin or end control by a human. The guard is silent at once and until it ends.
 
-        Silent at once and for as long as it lasts. Nothing flies again by itself afterwards.
+        Args:
+            reason: who controls the vehicle, in words; empty when the control ends. The guard is
+                then disengaged, so that nothing flies on by itself.
         """
         if reason:
             self._enter_state(OVERRIDDEN, reason)
         elif self._state == OVERRIDDEN:
             self._enter_state(DISENGAGED, 'not engaged: a human had the vehicle')
 
-    def distrust(self, reason: str) -> None:
-        """Why no command can be trusted from now on, in words; empty: they can again.
+    def inhibit(self, reason: str) -> None:
+        """Reject all commands from now on, or accept them again.
 
-        For what only the surroundings know, such as two publishers of commands.
+        This is for what only the caller knows, such as two publishers of commands.
+
+        Args:
+            reason: why commands cannot be trusted, in words; empty when they can be again.
         """
         self._inhibit_reason = reason
         if reason and self._state == ENGAGED:
             self._enter_state(SAFE, f'{reason}: safe command')
 
     def check(self, now_s: float) -> Decision:
-        """Decide without a command (the watchdog): holds what left last, or the safe command.
+        """Decide without a command: this is the watchdog.
 
-        The safe command comes once the last accepted command (or the engaging) is more than
-        `command_timeout_s` ago. It is immediate, not slewed: it is what the vehicle does safely
-        from any state, and nothing is known that could justify a ramp.
+        The previous output is held until the last accepted command, or the engaging, is more than
+        `command_timeout_s` ago; then the safe command is given. It is not slew-limited: it is safe
+        in any state, and nothing is known that could justify a ramp.
+
+        Args:
+            now_s: the time, s.
         """
         self._expire(_number(now_s))
         return self._decision(self._reason)
@@ -181,16 +237,20 @@ class Guard:
         clock_ns: int | None = None,
         vehicle: VehicleState | None = None,
     ) -> Decision:
-        """Decide on an arriving command.
+        """Decide on a command that has arrived.
 
-        `vehicle` is the newest odometry, which a fence needs; None when there is none, or none
-        that is fresh.
+        A command is dropped when its stamp is older than that of the last accepted one (unless a
+        time-out came between) or equal to it. Dropped commands do not feed the watchdog. Values
+        that are not finite give the safe command at once.
 
-        `clock_ns` is the clock that the stamp was taken from; with it, a command older than
-        `command_timeout_s`, or more than 0.1 s in the future, is dropped. None: no age check.
-        A stamp before the last accepted one is dropped too, until a time-out starts time anew; a
-        stamp equal to it is never accepted twice. Dropped commands do not feed the watchdog.
-        Values that are not finite give the safe command at once.
+        Args:
+            command: the command, in the heading frame.
+            now_s: the time, s.
+            clock_ns: the clock that the stamp was taken from, ns. A command that is older than
+                `command_timeout_s`, or more than FUTURE_TOLERANCE_S ahead, is dropped. None: the
+                age is not checked.
+            vehicle: the newest odometry, which a fence needs; None when there is none, or it is
+                too old.
         """
         now_s = _number(now_s)
         self._expire(now_s)
@@ -201,9 +261,9 @@ class Guard:
             return self._decision('command dropped: its stamp is not a time')
         values = tuple(_number(value) for value in command[1:])
         if len(values) != 4 or not all(map(math.isfinite, values)):
-            return self._refuse(stamp_ns, 'command is not finite: safe command')
+            return self._reject(stamp_ns, 'command is not finite: safe command')
         if not math.isfinite(now_s):
-            return self._refuse(stamp_ns, 'the clock is not finite: safe command')
+            return self._reject(stamp_ns, 'the clock is not finite: safe command')
         if clock_ns is not None:
             stale = self._stale(stamp_ns, clock_ns)
             if stale:
@@ -213,45 +273,44 @@ class Guard:
         if self._last_command_stamp_ns is not None and stamp_ns < self._last_command_stamp_ns:
             return self._decision('command dropped: its stamp is older than the last one')
         if self._inhibit_reason:
-            return self._refuse(stamp_ns, f'{self._inhibit_reason}: safe command')
-        # Before the fence: a command that no vehicle could fly says nothing about where it leads.
-        values = self.limits.bounded(values)
+            return self._reject(stamp_ns, f'{self._inhibit_reason}: safe command')
+        # Before the fence: where a command leads depends on what the vehicle can fly.
+        clamped = self.limits.clamp(values)
         slowed = ''
         if self._fence:
-            if not _is_usable(vehicle):
-                return self._refuse(stamp_ns, 'fence: no usable odometry: safe command')
+            if vehicle is None or not _is_usable(vehicle):
+                return self._reject(stamp_ns, 'fence: no usable odometry: safe command')
             if self._home is None:
-                self._home = tuple(map(float, vehicle.position_enu_m))
-            values, slowed = self._fence.contain(values, vehicle, self._home)
-        return self._pass(stamp_ns, values, now_s, slowed)
+                east, north, up = map(float, vehicle.position_enu_m)
+                self._home = east, north, up
+            clamped, slowed = self._fence.limit(clamped, vehicle, self._home)
+        return self._pass(stamp_ns, clamped, now_s, slowed)
 
-    def _pass(
-        self, stamp_ns: int, values: tuple[float, ...], now_s: float, slowed: str
-    ) -> Decision:
-        """Slew-limit what is bounded, and let it through."""
+    def _pass(self, stamp_ns: int, values: CommandValues, now_s: float, slowed: str) -> Decision:
+        """Apply the slew limit to clamped values, and accept them."""
         step_s = INITIAL_SLEW_STEP_S
         if self._last_command_stamp_ns is not None:
             step_s = (stamp_ns - self._last_command_stamp_ns) / NANOSECONDS_PER_SECOND
             step_s = min(step_s, MAX_SLEW_STEP_S)
-        self._output = self.limits.slewed(values, self._output, step_s)
+        self._output = self.limits.limit_slew(values, self._output, step_s)
         self._state, self._reason = ENGAGED, ''
         self._output_stamp_ns = self._accepted_stamp_ns = self._last_command_stamp_ns = stamp_ns
-        self._since_s = now_s
-        return self._decision(slowed, fresh=True)
+        self._last_accepted_s = now_s
+        return self._decision(slowed, accepted=True)
 
-    def _refuse(self, stamp_ns: int, reason: str) -> Decision:
-        """Answer a harmful command with the safe one; time goes on, so that it may recover."""
+    def _reject(self, stamp_ns: int, reason: str) -> Decision:
+        """Answer a harmful command with the safe one, without feeding the watchdog."""
         self._state, self._reason = SAFE, reason
         self._output = self.limits.safe_command
         self._output_stamp_ns = stamp_ns
         return self._decision(reason)
 
     def _stale(self, stamp_ns: int, clock_ns: int) -> str:
-        """Why the stamp cannot be trusted now; empty when it can."""
+        """Return why the stamp is dropped, or an empty string."""
         clock = _integer(clock_ns)
         if clock is None:
             return 'command dropped: the clock is not a time'
-        # Compared as integers: a hostile clock may not fit a float.
+        # Compared as integers: a corrupt clock may not fit a float.
         age_ns = clock - stamp_ns
         if age_ns > int(self.limits.command_timeout_s * NANOSECONDS_PER_SECOND):
             return f'command dropped: it is older than {self.limits.command_timeout_s:g} s'
@@ -260,30 +319,30 @@ class Guard:
         return ''
 
     def _expire(self, now_s: float) -> None:
-        """Fall back to the safe command when nothing was accepted for too long."""
+        """Enter SAFE when no command was accepted for too long."""
         if self._state not in (ENGAGED, SAFE):
             return
         # Written so that NaN and a clock that went back count as expired.
-        if 0.0 <= now_s - self._since_s <= self.limits.command_timeout_s:
+        if 0.0 <= now_s - self._last_accepted_s <= self.limits.command_timeout_s:
             return
         self._enter_state(
             SAFE, f'no good command for {self.limits.command_timeout_s:g} s: safe command'
         )
 
     def _enter_state(self, state: str, reason: str) -> None:
-        """Enter a state in which the safe command holds and time starts anew."""
+        """Enter a state whose output is the safe command, and forget the last stamp."""
         self._state, self._reason = state, reason
         self._output = self.limits.safe_command
         self._last_command_stamp_ns = None
 
-    def _decision(self, reason: str, fresh: bool = False) -> Decision:
-        return Decision(Command(self._output_stamp_ns, *self._output), self._state, reason, fresh)
+    def _decision(self, reason: str, accepted: bool = False) -> Decision:
+        return Decision(
+            Command(self._output_stamp_ns, *self._output), self._state, reason, accepted
+        )
 
 
-def _is_usable(vehicle: VehicleState | None) -> bool:
-    """Whether position, velocity and attitude are there and of this world."""
-    if vehicle is None:
-        return False
+def _is_usable(vehicle: VehicleState) -> bool:
+    """Return whether position, velocity and attitude are finite and plausible."""
     values = [
         _number(value)
         for value in (*vehicle.orientation_wxyz, *vehicle.position_enu_m, *vehicle.velocity_flu_m_s)
@@ -296,7 +355,7 @@ def _is_usable(vehicle: VehicleState | None) -> bool:
 
 
 def _number(value: float) -> float:
-    """As a float; NaN for whatever is not one, an integer too large for it included."""
+    """Return the value as a float; NaN for anything else, such as an integer that is too large."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
@@ -304,7 +363,7 @@ def _number(value: float) -> float:
 
 
 def _integer(value: int) -> int | None:
-    """As a Python integer (numpy's too); None for a float or anything else."""
+    """Return the value as a Python integer; None unless it is an integer (numpy's included)."""
     try:
         return operator.index(value)
     except TypeError:

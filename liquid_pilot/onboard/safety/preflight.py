@@ -1,6 +1,6 @@
-"""What must hold before the guard may engage, and in words what does not.
+"""The checks that must pass before the guard may engage.
 
-Plain Python on facts that others measured: the pilot of its sensors, the vehicle of itself.
+Plain Python on facts that others report: the pilot about its sensors, the autopilot about itself.
 """
 
 from __future__ import annotations
@@ -10,34 +10,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from liquid_pilot.utils.settings import setting
+
 GEOMETRY_MATCHES, GEOMETRY_DIFFERS, GEOMETRY_UNKNOWN, GEOMETRY_UNCHECKED = (
     'fits',
     'does not fit',
     'not known',
     'not checked',
 )
-"""What a pilot says of the camera's geometry."""
+"""Results of a pilot's check of the camera's geometry."""
 
 
 class Readiness(NamedTuple):
-    """What the pilot knows of itself; NaN where it does not."""
+    """What the pilot reports about itself; a number that is not known is NaN."""
 
     state: str
-    """'loading', 'waiting', 'flying' or 'refusing'."""
+    """State of the pilot: 'loading', 'waiting', 'flying' or 'rejecting'."""
     problem: str
-    """Its complaints, in one line; empty when it has none."""
+    """Problems in one line; empty when there are none."""
     trained_rate_hz: float
-    """Frame rate of its training."""
+    """Frame rate of the pilot's training, Hz."""
     camera_rate_hz: float
+    """Rate of the frames, Hz."""
     imu_rate_hz: float
+    """Rate of the IMU samples, Hz."""
     frame_age_s: float
-    """Median of arrival by the ROS clock minus stamp; negative: stamped in the future."""
+    """Median age of frames at arrival by the ROS clock, s; negative: stamped in the future."""
     imu_age_s: float
+    """Median age of IMU samples at arrival by the ROS clock, s."""
     geometry: str
-    """One of FITS, UNFIT, UNKNOWN, UNCHECKED."""
+    """Result of the check of the camera's geometry: GEOMETRY_MATCHES, GEOMETRY_DIFFERS,
+    GEOMETRY_UNKNOWN or GEOMETRY_UNCHECKED."""
 
     def values(self) -> dict[str, str]:
-        """As /diagnostics has them, but for state and problem."""
+        """Return the values of a /diagnostics status, which has state and problem elsewhere."""
         return {
             name: value if isinstance(value, str) else f'{value:.3f}'
             for name, value in zip(self._fields[2:], self[2:], strict=True)
@@ -45,47 +51,69 @@ class Readiness(NamedTuple):
 
     @classmethod
     def from_values(cls, state: str, problem: str, values: Mapping[str, str]) -> Readiness:
-        """From what /diagnostics says; what is missing or no number is NaN."""
-        numbers = [_number(values.get(name, '')) for name in cls._fields[2:-1]]
-        return cls(state, problem, *numbers, values.get('geometry', GEOMETRY_UNKNOWN))
+        """Build from the values of a /diagnostics status; a missing or wrong number is NaN."""
+        trained_rate_hz, camera_rate_hz, imu_rate_hz, frame_age_s, imu_age_s = (
+            _number(values.get(name, '')) for name in cls._fields[2:-1]
+        )
+        geometry = values.get('geometry', GEOMETRY_UNKNOWN)
+        return cls(
+            state,
+            problem,
+            trained_rate_hz,
+            camera_rate_hz,
+            imu_rate_hz,
+            frame_age_s,
+            imu_age_s,
+            geometry,
+        )
 
 
 class VehicleStatus(NamedTuple):
-    """What the autopilot says of itself; None: it does not say."""
+    """What the autopilot reports about itself; None where it does not report."""
 
     connected: bool | None = None
+    """Whether the autopilot is heard."""
     armed: bool | None = None
+    """Whether the motors are armed."""
     mode: str = ''
-    """Its own name for it; empty: it does not say."""
-    obeys: bool | None = None
-    """Whether it is in the mode in which it takes our commands."""
+    """The autopilot's name of its mode; empty where it does not report."""
+    accepts_setpoints: bool | None = None
+    """Whether the autopilot is in a mode in which it follows setpoints of a companion."""
     estimator: str | None = None
-    """What is wrong with its estimate of attitude and velocity; empty: nothing."""
+    """What is wrong with the estimate of attitude and velocity; empty: nothing."""
 
 
 @dataclass(frozen=True)
 class PreflightRequirements:
-    """What is asked for."""
+    """Thresholds of the checks."""
 
-    min_camera_rate_ratio: float = 0.5
-    """Camera rate as a share of training's."""
-    imu_rate_hz: float = 15.0
-    frame_age_s: float | None = 0.5
-    """Stamps may be as old as this, and FUTURE_S ahead; None: clocks are not compared."""
+    min_camera_rate_ratio: float = setting(
+        0.5, 'camera rate needed to engage, as a share of the rate of training', low=0.0, high=1.0
+    )
+    min_imu_rate_hz: float = setting(15.0, 'IMU rate needed to engage', 'Hz', low=0.0, high=1000.0)
+    max_stamp_age_s: float | None = 0.5
+    """Maximum age of stamps, s; None: clocks are not compared."""
     requires_offboard_mode: bool = False
-    """The autopilot must be in the mode that takes our commands before they come."""
+    """Whether the autopilot must be in its offboard mode before setpoints are sent."""
     future_tolerance_s: float = 0.1
+    """How far stamps may be ahead of the clock, s."""
 
 
 def failed_checks(
     pilot: Readiness | None, vehicle: VehicleStatus | None, required: PreflightRequirements
 ) -> list[str]:
-    """What does not hold, each in a few words that say what to do; empty: all clear.
+    """Return the checks that fail.
+
+    >>> failed_checks(None, None, PreflightRequirements())
+    ['the pilot says nothing on /diagnostics; start it']
 
     Args:
-        pilot: None: nothing has been heard of one lately.
-        vehicle: None: this vehicle says nothing of itself.
-        required: what is asked for.
+        pilot: the pilot's report; None: there is no recent one.
+        vehicle: the autopilot's report; None: this vehicle does not report.
+        required: thresholds of the checks.
+
+    Returns:
+        One text for each failed check, which says what is wrong and what to do.
     """
     return [
         *_failed_pilot_checks(pilot, required),
@@ -98,45 +126,45 @@ def _failed_pilot_checks(pilot: Readiness | None, required: PreflightRequirement
         return ['the pilot says nothing on /diagnostics; start it']
     if pilot.state == 'loading':
         return ['the pilot is still loading; wait']
-    found = []
+    failed = []
     # Written so that NaN fails.
-    least_hz = required.min_camera_rate_ratio * pilot.trained_rate_hz
-    if not pilot.camera_rate_hz >= least_hz:
-        found.append(
-            f'camera: {_format_number(pilot.camera_rate_hz)} frames/s, at least {least_hz:.3g} '
+    min_rate_hz = required.min_camera_rate_ratio * pilot.trained_rate_hz
+    if not pilot.camera_rate_hz >= min_rate_hz:
+        failed.append(
+            f'camera: {_format_number(pilot.camera_rate_hz)} frames/s, at least {min_rate_hz:.3g} '
             f'are needed (trained at {_format_number(pilot.trained_rate_hz)})'
         )
-    if not pilot.imu_rate_hz >= required.imu_rate_hz:
-        found.append(
+    if not pilot.imu_rate_hz >= required.min_imu_rate_hz:
+        failed.append(
             f'imu: {_format_number(pilot.imu_rate_hz)} samples/s, at least '
-            f'{required.imu_rate_hz:g} are needed'
+            f'{required.min_imu_rate_hz:g} are needed'
         )
-    if required.frame_age_s is not None:
+    if required.max_stamp_age_s is not None:
         for name, age_s in (('camera', pilot.frame_age_s), ('imu', pilot.imu_age_s)):
-            if not -required.future_tolerance_s <= age_s <= required.frame_age_s:
-                found.append(
+            if not -required.future_tolerance_s <= age_s <= required.max_stamp_age_s:
+                failed.append(
                     f'{name}: its stamps are {_format_number(age_s)} s old by the ROS clock; '
-                    'synchronise the clocks, or set check_age to false'
+                    'synchronise the clocks, or set check_stamp_age to false'
                 )
     if pilot.geometry in (GEOMETRY_DIFFERS, GEOMETRY_UNKNOWN):
-        found.append(
+        failed.append(
             f"camera: whether its field of view is the pilot file's: {pilot.geometry}; "
             'see what the pilot says'
         )
-    if pilot.state == 'refusing' or (pilot.problem and not found):
-        found.append(f'the pilot says "{pilot.problem}"')
-    return found
+    if pilot.state == 'rejecting' or (pilot.problem and not failed):
+        failed.append(f'the pilot says "{pilot.problem}"')
+    return failed
 
 
 def _failed_vehicle_checks(vehicle: VehicleStatus, required: PreflightRequirements) -> list[str]:
     if vehicle.connected is False:
         return ['the autopilot is not connected']
-    found = []
+    failed = []
     if vehicle.estimator:
-        found.append(f'the autopilot: {vehicle.estimator}')
-    if required.requires_offboard_mode and vehicle.obeys is False:
-        found.append(f'the autopilot is in mode {vehicle.mode or "?"}, which takes no commands')
-    return found
+        failed.append(f'the autopilot: {vehicle.estimator}')
+    if required.requires_offboard_mode and vehicle.accepts_setpoints is False:
+        failed.append(f'the autopilot is in mode {vehicle.mode or "?"}, which takes no commands')
+    return failed
 
 
 def _number(text: str) -> float:

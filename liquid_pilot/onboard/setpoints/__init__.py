@@ -1,0 +1,1 @@
+"""Setpoints of autopilots and vehicles: one adapter for each kind."""

@@ -1,4 +1,4 @@
-"""For vehicles that steer like a car: speed and steering angle."""
+"""Setpoints for vehicles that steer like a car: speed and steering angle."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from liquid_pilot.onboard.vehicles.action_scaling import yaw_rate_to_curvature
 
 
 class AckermannSetpoint(NamedTuple):
-    """As ackermann_msgs/AckermannDrive has them."""
+    """Speed and steering angle, as in ackermann_msgs/AckermannDrive."""
 
     stamp_ns: int
+    """Stamp of the command, ns."""
     speed_m_s: float
+    """Speed forward, m/s."""
     steering_rad: float
-    """Of a virtual wheel in the middle of the front axle; positive to the left."""
+    """Angle of a virtual wheel in the middle of the front axle, rad; positive to the left."""
 
 
 class AckermannAdapter:
-    """Forward speed and yaw rate -> speed and steering angle, by the kinematic bicycle.
+    """Converts forward speed and yaw rate to speed and steering angle, by the kinematic bicycle.
 
-    A command of a car carries its curvature k in the yaw rate, k max(|v|, v_min), so that steering
-    survives standing still; the angle is atan(wheelbase k), in reverse too. Left and up are
-    dropped: a car cannot.
+    The yaw rate of a car's command stands for a curvature k: it is k max(|v|, v_min), so that a
+    standing car can be steered. The angle is atan(wheelbase k), in reverse too. Left and up are
+    dropped, as a car cannot follow them.
     """
 
     name = 'ackermann'
@@ -34,7 +36,7 @@ class AckermannAdapter:
         self._settings = settings or AdapterSettings()
 
     def convert(self, command: Command, state: VehicleState | None = None) -> AckermannSetpoint:
-        """Speed in m/s, angle in rad within `max_steering_angle_rad`."""
+        """Return the setpoint, with the angle within `max_steering_angle_rad`."""
         s = self._settings
         curvature = yaw_rate_to_curvature(
             command.yaw_rate_rad_s, command.forward_m_s, s.min_speed_m_s

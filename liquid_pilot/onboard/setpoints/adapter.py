@@ -1,4 +1,4 @@
-"""The one protocol of a vehicle adapter: a pure conversion of a guarded command."""
+"""The protocol of a vehicle adapter: a pure conversion of a guarded command."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from liquid_pilot.interfaces import Command, VehicleState
 
 
 class Adapter(Protocol):
-    """Converts what the guard let through to what an autopilot takes; keeps no state."""
+    """Converts a command of the guard to a setpoint of an autopilot. It has no state."""
 
     name: str
-    """As in the registry."""
+    """Name of the adapter in the registry."""
     needs_odometry: bool
-    """True when `convert` must be given odometry."""
+    """Whether `convert` needs odometry."""
 
     def convert(self, command: Command, state: VehicleState | None) -> NamedTuple:
-        """The same order in the autopilot's terms, with the command's stamp.
+        """Return the command as a setpoint, with the command's stamp.
 
-        Raises ObservationError when odometry is needed and missing or not usable: then nothing
-        may be sent, and the autopilot's own failsafe acts.
+        Args:
+            command: the command, in the heading frame.
+            state: odometry; None when there is none.
+
+        Raises:
+            ObservationError: when odometry is needed and is missing or not usable. Nothing may be
+                sent then, so that the autopilot's own failsafe acts.
         """
         ...

@@ -1,4 +1,4 @@
-"""For autopilots that take an attitude and a share of full thrust: MAVROS, PX4 and MAVLink."""
+"""Setpoints for autopilots that take an attitude and normalised thrust: MAVROS, PX4, MAVLink."""
 
 from __future__ import annotations
 
@@ -17,33 +17,39 @@ from liquid_pilot.onboard.setpoints.velocity_controller import VelocityGains
 
 
 class AttitudeTarget(NamedTuple):
-    """Attitude in both conventions, yaw rate about up, and thrust as a share of the full one."""
+    """Attitude in both frame conventions, yaw rate and normalised thrust."""
 
     stamp_ns: int
+    """Stamp of the command, ns."""
     orientation_wxyz: Quaternion
-    """FLU to ENU."""
+    """Attitude, FLU to ENU."""
     orientation_frd_ned_wxyz: Quaternion
     """The same attitude, FRD to NED."""
     yaw_rate_rad_s: float
-    """About up."""
+    """Yaw rate about the axis up, rad/s."""
     thrust: float
-    """0 to 1."""
+    """Thrust as a fraction of full thrust, 0 to 1."""
 
 
 def attitude_mask(ardupilot: bool) -> int:
-    """What a MAVLink autopilot is told to ignore (ATTITUDE_TARGET_TYPEMASK, mavros_msgs likewise).
+    """Return the fields that a MAVLink autopilot ignores, as ATTITUDE_TARGET_TYPEMASK.
 
-    PX4: roll and pitch rate; not attitude, yaw rate and thrust. ArduCopter stops when only some of
-    the rates are ignored: it gets all three, and nothing is ignored.
+    The type mask of mavros_msgs has the same bits. PX4 ignores roll and pitch rate, and follows
+    attitude, yaw rate and thrust. ArduCopter stops when only some of the rates are ignored, so that
+    it is sent all three.
+
+    Args:
+        ardupilot: whether the autopilot is ArduPilot.
     """
     return 0 if ardupilot else 1 | 2
 
 
 class AttitudeTargetAdapter:
-    """Velocity command and odometry -> attitude and normalised thrust, by the velocity controller.
+    """Converts a command to attitude and normalised thrust, by the velocity controller.
 
-    Thrust is taken to be linear: `hover_thrust` is what holds 1 g (PX4: MPC_THR_HOVER; ArduPilot:
-    MOT_THST_HOVER). A wrong one leaves a steady error of the climb rate: the loop is proportional.
+    Thrust is assumed to be linear: `hover_thrust` holds 1 g (PX4: MPC_THR_HOVER; ArduPilot:
+    MOT_THST_HOVER). A wrong value causes a steady error of the climb rate, as the loop is
+    proportional.
     """
 
     needs_odometry = True
@@ -56,13 +62,13 @@ class AttitudeTargetAdapter:
         self._inner = AttitudeThrustAdapter(gains)
 
     def convert(self, command: Command, state: VehicleState | None) -> AttitudeTarget:
-        """ObservationError without odometry."""
+        """Return the setpoint; raises ObservationError without odometry."""
         target: AttitudeThrust = self._inner.convert(command, state)
-        share = target.thrust_m_s2 / STANDARD_GRAVITY_M_S2 * self._settings.hover_thrust
+        thrust = target.thrust_m_s2 / STANDARD_GRAVITY_M_S2 * self._settings.hover_thrust
         return AttitudeTarget(
             target.stamp_ns,
             target.orientation_wxyz,
             attitude_enu_ned(target.orientation_wxyz),
             target.yaw_rate_rad_s,
-            min(max(share, 0.0), 1.0),
+            min(max(thrust, 0.0), 1.0),
         )

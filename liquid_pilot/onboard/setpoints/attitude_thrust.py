@@ -1,4 +1,4 @@
-"""For autopilots that take an attitude and a thrust: closes the velocity loop on odometry."""
+"""Setpoints for autopilots that take an attitude and a thrust, by a loop closed on odometry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from liquid_pilot.onboard.setpoints.velocity_controller import VelocityControlle
 
 
 class AttitudeThrustAdapter:
-    """Body velocity and odometry -> attitude (FLU to ENU) and mass-normalised thrust (m/s^2)."""
+    """Converts a command to attitude (FLU to ENU) and mass-normalised thrust (m/s^2)."""
 
     name = 'attitude_thrust'
     needs_odometry = True
@@ -16,7 +16,7 @@ class AttitudeThrustAdapter:
         self._controller = VelocityController(gains)
 
     def convert(self, command: Command, state: VehicleState | None) -> AttitudeThrust:
-        """See VelocityController.attitude_thrust; ObservationError without odometry."""
+        """Return the setpoint of `VelocityController`; raises ObservationError without odometry."""
         if state is None:
             raise ObservationError(
                 'attitude_thrust needs odometry and none has come: check the topic `odom`'

@@ -1,23 +1,27 @@
-"""For Gazebo's multicopter velocity controller, whose twist is along the tilted body's own axes."""
+"""Setpoints for Gazebo's multicopter controller, whose velocity is along the tilted body axes."""
 
 from __future__ import annotations
 
 from liquid_pilot.interfaces import Command, VehicleState
-from liquid_pilot.onboard.geometry import into_body, unit_quaternion
-from liquid_pilot.onboard.setpoints.world_velocity import world_velocity
+from liquid_pilot.onboard.geometry import heading_to_enu, into_body
+from liquid_pilot.onboard.setpoints.world_velocity import required_attitude
 
 
 class BodyVelocityAdapter:
-    """Heading-frame velocity and odometry -> velocity along body axes, tilt included.
+    """Converts a command to a velocity along the axes of the tilted body.
 
-    Told the heading frame's velocity as it is, a vehicle that pitches down to fly forward sinks.
+    Given the velocity of the heading frame, a vehicle that pitches down to fly forward would sink.
     """
 
     name = 'gazebo'
     needs_odometry = True
 
     def convert(self, command: Command, state: VehicleState | None) -> Command:
-        """m/s and rad/s; ObservationError without an attitude."""
-        velocity = world_velocity(self.name, command, state)
-        body = into_body(unit_quaternion(state.orientation_wxyz), velocity)
+        """Return the velocity (m/s) and yaw rate (rad/s).
+
+        Raises:
+            ObservationError: without an attitude.
+        """
+        attitude = required_attitude(self.name, state)
+        body = into_body(attitude, heading_to_enu(command.values[:3], attitude))
         return Command(command.stamp_ns, *body, command.yaw_rate_rad_s)

@@ -1,4 +1,4 @@
-"""For vehicles that take a body velocity: Gazebo, the embedded simulator, most ground bases."""
+"""Setpoints for vehicles that take a velocity: the embedded simulator and most ground bases."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from liquid_pilot.interfaces import Command, VehicleState
 
 
 class CmdVelAdapter:
-    """Passes the body velocity (m/s, heading frame FLU) and yaw rate (rad/s) on unchanged."""
+    """Passes on the velocity (m/s, heading frame FLU) and yaw rate (rad/s) unchanged."""
 
     name = 'cmd_vel'
     needs_odometry = False
 
     def convert(self, command: Command, state: VehicleState | None = None) -> Command:
-        """The command itself."""
+        """Return the command itself."""
         return command

@@ -1,4 +1,4 @@
-"""For the Crazyflie's hover setpoint: horizontal velocity, yaw rate and a height."""
+"""Hover setpoints of the Crazyflie: horizontal velocity, yaw rate and a height."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from liquid_pilot.interfaces import Command, ObservationError, VehicleState
 from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 
 MIN_HEIGHT_M = 0.05
-"""No height below this is asked for: landing is not the pilot's business."""
+"""Minimum height of a setpoint, m: a pilot does not land."""
 
 
 class HoverSetpoint(NamedTuple):
-    """Velocities of the heading frame, and a height above the ground."""
+    """Velocities in the heading frame, and a height."""
 
     stamp_ns: int
+    """Stamp of the command, ns."""
     forward_m_s: float
+    """Horizontal velocity forward, m/s."""
     left_m_s: float
+    """Horizontal velocity to the left, m/s."""
     yaw_rate_rad_s: float
-    """About up."""
+    """Yaw rate about the axis up, rad/s."""
     height_m: float
+    """Height above the ground, m."""
 
 
 class HoverAdapter:
-    """Heading-frame velocity and odometry -> horizontal velocity and height.
+    """Converts a command to horizontal velocity and height.
 
-    The climb rate becomes the height that it leads to in `climb_lookahead_s`, from the height that the
-    odometry has now: nothing is integrated, so nothing runs away.
+    The climb rate becomes the height that it reaches in `climb_lookahead_s`, from the present
+    height of the odometry. Nothing is integrated, so that nothing can drift.
     """
 
     name = 'crazyflie'
@@ -37,7 +41,7 @@ class HoverAdapter:
         self._settings = settings or AdapterSettings()
 
     def convert(self, command: Command, state: VehicleState | None) -> HoverSetpoint:
-        """m/s, rad/s and m; ObservationError without a height."""
+        """Return the setpoint; raises ObservationError without a height."""
         if state is None or not math.isfinite(state.position_enu_m[2]):
             raise ObservationError(
                 'crazyflie needs the height, and no odometry has one: check the topic `odom`'

@@ -1,8 +1,8 @@
-"""One MAVLink autopilot, without MAVROS and without ROS: what it says, and what it is told.
+"""A link to one MAVLink autopilot, without MAVROS and without ROS.
 
-pymavlink does the protocol. Nothing is sent from here by itself but requests for the messages that
-are needed; setpoints and heartbeats are sent by whoever has a fresh decision of the guard. It never
-arms, and never changes the mode: a human does.
+pymavlink implements the protocol. By itself, the link sends only requests for the messages that it
+needs. Setpoints and heartbeats are sent by the caller, on a new decision of the guard. The link
+never arms the vehicle and never changes its mode: a human does.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attit
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityNed
 
 HEARTBEAT_TIMEOUT_S = 3.0
-"""Without a heartbeat for this long the autopilot is not connected (it sends one a second)."""
+"""Time without a heartbeat after which the autopilot is not connected, s; it sends one a second."""
 OFFBOARD_MODES = ('OFFBOARD', 'GUIDED')
-"""PX4's and ArduPilot's (Copter and Rover) mode that takes setpoints of a companion."""
+"""Modes in which PX4 and ArduPilot (Copter and Rover) follow setpoints of a companion."""
 _REQUEST_PERIOD_S = 2.0
 _READ_BYTES, _MAX_READS = 4096, 500
 _MILLI_G_M_S2 = 9.80665e-3
-_MAV_MODE_FLAG_SAFETY_ARMED = 128  # MAV_MODE_FLAG_SAFETY_ARMED
-_MAV_COMP_ID_ONBOARD_COMPUTER = 191  # MAV_COMP_ID_ONBOARD_COMPUTER
-_MAV_TYPE_ONBOARD_CONTROLLER = 18  # MAV_TYPE_ONBOARD_CONTROLLER
-_MAV_AUTOPILOT_INVALID = 8  # MAV_AUTOPILOT_INVALID
-_MAV_STATE_ACTIVE = 4  # MAV_STATE_ACTIVE
-_MAV_FRAME_LOCAL_NED = 1  # MAV_FRAME_LOCAL_NED
-_MAV_CMD_SET_MESSAGE_INTERVAL = 511  # MAV_CMD_SET_MESSAGE_INTERVAL
+_MAV_MODE_FLAG_SAFETY_ARMED = 128
+_MAV_COMP_ID_ONBOARD_COMPUTER = 191
+_MAV_TYPE_ONBOARD_CONTROLLER = 18
+_MAV_AUTOPILOT_INVALID = 8
+_MAV_STATE_ACTIVE = 4
+_MAV_FRAME_LOCAL_NED = 1
+_MAV_CMD_SET_MESSAGE_INTERVAL = 511
 VELOCITY_AND_YAW_RATE = 0b0101_1100_0111
-"""POSITION_TARGET_TYPEMASK: position, acceleration and yaw are ignored."""
+"""Value of POSITION_TARGET_TYPEMASK by which position, acceleration and yaw are ignored."""
 ATTITUDE_ESTIMATED, VELOCITY_ESTIMATED, NO_AIDING = 1, 2 | 4, 128
-"""Of ESTIMATOR_STATUS (PX4) and EKF_STATUS_REPORT (ArduPilot), which agree in these bits."""
-_MAV_AUTOPILOT_ARDUPILOTMEGA = 3  # MAV_AUTOPILOT_ARDUPILOTMEGA
-# What is asked for: (message number, its type, Hz). Either autopilot ignores what it has not got.
+"""Bits of ESTIMATOR_STATUS (PX4) and EKF_STATUS_REPORT (ArduPilot), which agree in these."""
+_MAV_AUTOPILOT_ARDUPILOTMEGA = 3
+# Requested messages: (number, type, Hz). Each autopilot ignores those that it does not have.
 _REQUESTED_MESSAGES = (
     (105, 'HIGHRES_IMU', 100.0),
     (27, 'RAW_IMU', 100.0),
@@ -48,28 +48,31 @@ _REQUESTED_MESSAGES = (
 
 
 class ImuReading(NamedTuple):
-    """One IMU message; its stamp is for whoever received it, since the clocks differ."""
+    """One IMU message without a stamp, which the receiver adds, since the clocks differ."""
 
     angular_velocity_flu_rad_s: tuple[float, float, float]
+    """Angular velocity in the body frame, rad/s."""
     specific_force_flu_m_s2: tuple[float, float, float]
+    """Specific force in the body frame, m/s^2."""
 
 
 class MavlinkUpdate(NamedTuple):
-    """What came since the last call."""
+    """What has arrived since the previous call."""
 
     imu: list[ImuReading]
+    """IMU readings, in order."""
     state: VehicleState | None
-    """Pose and velocity, when either half of it came anew; its stamp is 0, for the receiver."""
+    """Pose and velocity, when a part of them is new; the stamp is 0, for the receiver to set."""
 
 
 class MavlinkLink:
-    """See the module; times are steady seconds.
+    """A link to the first autopilot whose heartbeat is heard; any other one is ignored.
 
-    The first autopilot whose heartbeat is heard is the one that is flown; another is ignored.
+    Times are seconds of a steady clock.
 
     Args:
-        connection: one of pymavlink, of which only bytes are taken: its own parser guesses the
-            version of the protocol from the first byte that comes, which may be noise.
+        connection: connection of pymavlink, which is read as bytes: its own parser guesses the
+            version of the protocol from the first byte that arrives, which may be noise.
         dialect: pymavlink's module of messages.
     """
 
@@ -85,13 +88,21 @@ class MavlinkLink:
         self._mode, self._armed, self._ardupilot = '', False, False
         self._flags: int | None = None
         self._attitude: tuple[Any, ...] | None = None
-        self._place: tuple[Any, ...] | None = None
-        self._asked_s = -math.inf
-        self._seen: set[str] = set()
+        self._position: tuple[Any, ...] | None = None
+        self._last_request_s = -math.inf
+        self._received_types: set[str] = set()
 
     @classmethod
     def open(cls, url: str, baud: int = 921600) -> MavlinkLink:
-        """A link over a serial port or UDP, such as `/dev/serial0` or `udpin:127.0.0.1:14540`."""
+        """Open a link over a serial port or UDP.
+
+        Args:
+            url: such as `/dev/serial0` or `udpin:127.0.0.1:14540`.
+            baud: baud rate of a serial port.
+
+        Raises:
+            LiquidPilotError: when pymavlink is missing or the port cannot be opened.
+        """
         try:
             from pymavlink import mavutil
             from pymavlink.dialects.v20 import ardupilotmega
@@ -107,9 +118,13 @@ class MavlinkLink:
         return cls(connection, ardupilotmega)
 
     def poll(self, now_s: float) -> MavlinkUpdate:
-        """Take in all that has come; asks again for what is missing."""
+        """Process all messages that have arrived, and request again those that are missing.
+
+        Args:
+            now_s: the time, s.
+        """
         imu: list[ImuReading] = []
-        moved = False
+        has_new_state = False
         for message in self._received():
             kind = message.get_type()
             if kind == 'HEARTBEAT':
@@ -117,10 +132,10 @@ class MavlinkLink:
             elif self._target is None or message.get_srcSystem() != self._target:
                 continue
             else:
-                self._seen.add(kind)
-                moved |= self._on_message(kind, message, imu)
-        self._ask(now_s)
-        return MavlinkUpdate(imu, self._state() if moved else None)
+                self._received_types.add(kind)
+                has_new_state |= self._on_message(kind, message, imu)
+        self._request_messages(now_s)
+        return MavlinkUpdate(imu, self._state() if has_new_state else None)
 
     def _received(self) -> Iterator[Any]:
         for _ in range(_MAX_READS):
@@ -147,10 +162,10 @@ class MavlinkLink:
         self._mode = mavutil.mode_string_v10(message)
 
     def _on_message(self, kind: str, message: Any, imu: list[ImuReading]) -> bool:
-        """True when pose or velocity came."""
+        """Process a message; return whether it held pose or velocity."""
         if kind == 'HIGHRES_IMU':
             imu.append(_imu_reading(message, 1.0, 1.0))
-        elif kind == 'RAW_IMU' and 'HIGHRES_IMU' not in self._seen:
+        elif kind == 'RAW_IMU' and 'HIGHRES_IMU' not in self._received_types:
             imu.append(_imu_reading(message, 1e-3, _MILLI_G_M_S2))
         elif kind == 'ATTITUDE_QUATERNION':
             self._attitude = (
@@ -159,30 +174,33 @@ class MavlinkLink:
             )
             return True
         elif kind == 'LOCAL_POSITION_NED':
-            self._place = ((message.x, message.y, message.z), (message.vx, message.vy, message.vz))
+            self._position = (
+                (message.x, message.y, message.z),
+                (message.vx, message.vy, message.vz),
+            )
             return True
         elif kind in ('ESTIMATOR_STATUS', 'EKF_STATUS_REPORT'):
             self._flags = message.flags
         return False
 
     def _state(self) -> VehicleState | None:
-        if self._attitude is None or self._place is None:
+        if self._attitude is None or self._position is None:
             return None
         attitude = attitude_enu_ned(self._attitude[0])
         return VehicleState(
             0,
-            enu_ned(self._place[0]),
+            enu_ned(self._position[0]),
             attitude,
-            into_body(attitude, enu_ned(self._place[1])),
+            into_body(attitude, enu_ned(self._position[1])),
             flu_frd(self._attitude[1]),
         )
 
-    def _ask(self, now_s: float) -> None:
-        if self._target is None or now_s - self._asked_s < _REQUEST_PERIOD_S:
+    def _request_messages(self, now_s: float) -> None:
+        if self._target is None or now_s - self._last_request_s < _REQUEST_PERIOD_S:
             return
-        self._asked_s = now_s
+        self._last_request_s = now_s
         for number, kind, rate_hz in _REQUESTED_MESSAGES:
-            if kind not in self._seen:
+            if kind not in self._received_types:
                 self._send(
                     'command_long',
                     self._target,
@@ -199,13 +217,13 @@ class MavlinkLink:
                 )
 
     def status(self, now_s: float) -> VehicleStatus:
-        """What the autopilot says of itself."""
+        """Return what the autopilot reports about itself."""
         connected = now_s - self._heartbeat_s <= HEARTBEAT_TIMEOUT_S
         estimator = None
         if self._flags is not None:
-            # Without aiding a velocity is estimated, but from nothing.
+            # Without aiding, the estimate of the velocity rests on no measurement.
             velocity = 0 if self._flags & NO_AIDING else self._flags
-            lacking = [
+            missing = [
                 name
                 for name, flags, bits in (
                     ('attitude', self._flags, ATTITUDE_ESTIMATED),
@@ -213,7 +231,7 @@ class MavlinkLink:
                 )
                 if flags & bits != bits
             ]
-            estimator = f'no estimate of {" and ".join(lacking)}' if lacking else ''
+            estimator = f'no estimate of {" and ".join(missing)}' if missing else ''
         return VehicleStatus(
             connected,
             connected and self._armed,
@@ -223,7 +241,7 @@ class MavlinkLink:
         )
 
     def heartbeat(self) -> None:
-        """Say that a companion is there. Only with a fresh decision of the guard."""
+        """Send the heartbeat of a companion, only on a new decision of the guard."""
         self._send(
             'heartbeat',
             _MAV_TYPE_ONBOARD_CONTROLLER,
@@ -234,7 +252,7 @@ class MavlinkLink:
         )
 
     def send_velocity(self, setpoint: VelocityNed) -> None:
-        """SET_POSITION_TARGET_LOCAL_NED: velocity of the world and yaw rate."""
+        """Send SET_POSITION_TARGET_LOCAL_NED: velocity in the world and yaw rate."""
         if self._target is not None:
             self._send(
                 'set_position_target_local_ned',
@@ -255,7 +273,7 @@ class MavlinkLink:
             )
 
     def send_attitude(self, setpoint: AttitudeTarget) -> None:
-        """SET_ATTITUDE_TARGET: attitude, yaw rate and thrust."""
+        """Send SET_ATTITUDE_TARGET: attitude, yaw rate and thrust."""
         if self._target is not None:
             self._send(
                 'set_attitude_target',
@@ -274,20 +292,24 @@ class MavlinkLink:
         try:
             getattr(self._mav, f'{name}_send')(*values)
         except OSError:
-            # A cable that was pulled out: silence, which is what the autopilot's failsafe acts on.
+            # A cable that was pulled out: the autopilot's failsafe acts on the silence.
             return
 
     def close(self) -> None:
-        """Free the port."""
+        """Close the port."""
         self._connection.close()
 
 
 def _imu_reading(message: Any, rate_scale: float, force_scale: float) -> ImuReading:
-    rates = tuple(rate_scale * getattr(message, f'{axis}gyro') for axis in 'xyz')
-    forces = tuple(force_scale * getattr(message, f'{axis}acc') for axis in 'xyz')
+    rates = (
+        rate_scale * message.xgyro,
+        rate_scale * message.ygyro,
+        rate_scale * message.zgyro,
+    )
+    forces = (force_scale * message.xacc, force_scale * message.yacc, force_scale * message.zacc)
     return ImuReading(flu_frd(rates), flu_frd(forces))
 
 
 def _boot_ms(stamp_ns: int) -> int:
-    """A stamp as MAVLink's 32 bits of milliseconds; neither autopilot acts on its value."""
+    """Return a stamp as MAVLink's 32 bits of milliseconds; neither autopilot acts on it."""
     return stamp_ns // 1_000_000 % 2**32

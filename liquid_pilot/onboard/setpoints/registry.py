@@ -1,4 +1,4 @@
-"""Vehicle adapters by name: pure conversions, one file per kind of setpoint."""
+"""Vehicle adapters by name: pure conversions, with one file for each kind of setpoint."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ __all__ = ['ADAPTERS', 'Adapter', 'AdapterEntry', 'AdapterSettings', 'make_adapt
 
 
 class AdapterEntry(NamedTuple):
-    """One line of the registry."""
+    """An adapter of the registry."""
 
     description: str
+    """Description for users, in one line."""
     make: Callable[[AdapterSettings], Adapter]
+    """Makes the adapter."""
     requires_offboard_mode: bool = False
-    """The autopilot must be in the mode that takes our commands before they come. Others (PX4) want
-    the commands first."""
+    """Whether the autopilot must be in its offboard mode before setpoints are sent. Others (PX4)
+    need the setpoints first."""
 
 
 ADAPTERS: dict[str, AdapterEntry] = {
@@ -82,7 +84,15 @@ ADAPTERS: dict[str, AdapterEntry] = {
 
 
 def make_adapter(name: str, settings: AdapterSettings | None = None) -> Adapter:
-    """The adapter of that name; LiquidPilotError naming the known ones otherwise."""
+    """Return the adapter of a name.
+
+    Args:
+        name: name of the adapter, such as 'cmd_vel'.
+        settings: properties of the vehicle; None: the defaults.
+
+    Raises:
+        LiquidPilotError: names the known adapters when there is no such one.
+    """
     if name not in ADAPTERS:
         raise LiquidPilotError(
             f'unknown vehicle adapter {name!r}; known: {", ".join(sorted(ADAPTERS))}'

@@ -1,4 +1,4 @@
-"""What adapters have to know of the vehicle."""
+"""Settings of the adapters: what they must know of the vehicle."""
 
 from __future__ import annotations
 
@@ -7,25 +7,46 @@ from dataclasses import dataclass, fields
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.vehicles.action_scaling import MIN_SPEED_M_S
+from liquid_pilot.utils.settings import setting
 
 
 @dataclass(frozen=True)
 class AdapterSettings:
-    """Only what the chosen adapter uses matters."""
+    """Properties of the vehicle; each adapter uses some of them."""
 
-    hover_thrust: float = 0.5
-    """Share of full thrust that hovers, for autopilots that take a normalised thrust."""
-    wheelbase_m: float = 0.33
-    """Front axle to rear axle."""
-    max_steering_angle_rad: float = 0.42
-    """Largest steering angle to either side."""
-    min_speed_m_s: float = MIN_SPEED_M_S
-    """Below this speed a yaw rate stands for the curvature that it would be at this speed."""
-    climb_lookahead_s: float = 0.5
-    """A climb rate becomes a height this far ahead, for vehicles that take a height."""
+    hover_thrust: float = setting(
+        0.5,
+        'share of full thrust that hovers (mavros_attitude, px4_attitude, mavlink_attitude)',
+        low=0.05,
+        high=0.95,
+    )
+    wheelbase_m: float = setting(
+        0.33, 'distance between the axles (ackermann)', 'm', low=0.01, high=20.0
+    )
+    max_steering_angle_rad: float = setting(
+        0.42, 'largest steering angle to either side (ackermann)', 'rad', low=0.01, high=1.4
+    )
+    min_speed_m_s: float = setting(
+        MIN_SPEED_M_S,
+        'below this speed a yaw rate is steered as the curvature at this speed (ackermann)',
+        'm/s',
+        low=0.01,
+        high=10.0,
+    )
+    climb_lookahead_s: float = setting(
+        0.5,
+        'a climb rate becomes the height that it reaches in this time (crazyflie)',
+        's',
+        low=0.05,
+        high=5.0,
+    )
 
     def __post_init__(self) -> None:
-        """Refuse what is not a vehicle."""
+        """Refuse values that no vehicle has.
+
+        Raises:
+            LiquidPilotError: names the field that is wrong.
+        """
         for field in fields(self):
             value = getattr(self, field.name)
             if not math.isfinite(value) or value <= 0.0:

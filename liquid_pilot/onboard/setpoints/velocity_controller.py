@@ -1,12 +1,12 @@
-"""From a commanded body velocity to an attitude and a thrust, for a multicopter.
+"""A velocity controller for multicopters: from a velocity to an attitude and a thrust.
 
 The geometric tracking law of Lee, Leok and McClamroch, 'Geometric tracking control of a quadrotor
 UAV on SE(3)', CDC 2010, cut down to its velocity loop: the thrust is their equation (19), the
-desired axes their section III-D, with the heading kept by the y axis of the heading frame as PX4
-does it (ControlMath::bodyzToAttitude). It has no memory, so that it may be called at 20 Hz with
-the attitude held in between or at 200 Hz inside a simulator.
+desired axes their section III-D, with the heading kept by the y axis of the heading frame as in PX4
+(ControlMath::bodyzToAttitude). It has no state, so that it may be called at 20 Hz with the attitude
+held in between, or at 200 Hz inside a simulator.
 
-Plain floats and `math` only: it runs in the guard, and in a simulator's inner loop.
+It uses plain floats and `math` only: it runs in the guard, and in a simulator's inner loop.
 """
 
 from __future__ import annotations
@@ -25,21 +25,30 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.onboard.geometry import rotation_rows, unit_quaternion
 
 _MAX_SPEED_M_S = 1.0e3
-"""Velocities are clamped here, far above any vehicle's, so that squares stay finite."""
+"""Bound on velocities, far above those of any vehicle, so that squares stay finite, m/s."""
 
 
 @dataclass(frozen=True)
 class VelocityGains:
-    """What tunes the controller; gains are 1/s, accelerations m/s^2, angles rad."""
+    """Gains and limits of the controller."""
 
     horizontal_1_s: float = 2.5
+    """Acceleration for each m/s of horizontal velocity error, 1/s."""
     vertical_1_s: float = 3.0
+    """Acceleration for each m/s of vertical velocity error, 1/s."""
     maximum_tilt_rad: float = math.radians(30.0)
+    """Maximum angle between body z and the vertical, rad."""
     minimum_thrust_m_s2: float = 0.2 * STANDARD_GRAVITY_M_S2
+    """Minimum mass-normalised thrust, m/s^2."""
     maximum_thrust_m_s2: float = 2.0 * STANDARD_GRAVITY_M_S2
+    """Maximum mass-normalised thrust, m/s^2."""
 
     def __post_init__(self) -> None:
-        """Refuse gains that cannot hold a vehicle in the air."""
+        """Refuse gains that cannot hold a vehicle in the air.
+
+        Raises:
+            LiquidPilotError: says which gain or limit is wrong.
+        """
         if not all(math.isfinite(g) and g > 0.0 for g in (self.horizontal_1_s, self.vertical_1_s)):
             raise LiquidPilotError('velocity controller: gains must be finite and positive')
         if not 0.0 < self.maximum_tilt_rad <= math.radians(60.0):
@@ -56,7 +65,7 @@ class VelocityGains:
 
 
 class VelocityController:
-    """Proportional velocity control about hover, without memory."""
+    """Proportional velocity control about hover, without state."""
 
     def __init__(self, gains: VelocityGains | None = None) -> None:
         self.gains = VelocityGains() if gains is None else gains
@@ -66,15 +75,20 @@ class VelocityController:
         self._ceiling_m_s2 = g.maximum_thrust_m_s2 * math.cos(g.maximum_tilt_rad)
 
     def attitude_thrust(self, command: Command, state: VehicleState) -> AttitudeThrust:
-        """Attitude (body FLU to world ENU) and mass-normalised thrust (m/s^2) for a command.
+        """Return the attitude (FLU to ENU) and mass-normalised thrust (m/s^2) for a command.
 
-        The command's velocity is in the heading frame: forward and left are horizontal whatever
-        the tilt, up is vertical. The attitude keeps the yaw of `state`; the yaw rate is passed on
-        to feed forward. The thrust is the desired specific force projected on the *current* body z
-        axis (Lee et al., equation 19), so that a vehicle that is tilted the wrong way is not
-        pushed further along it; it is at least `minimum_thrust_m_s2`.
-        The answer carries the command's stamp. Raises ObservationError when the command or the
-        odometry is not finite, or the orientation is not a rotation.
+        The attitude keeps the yaw of `state`; the yaw rate is passed on to feed forward. The thrust
+        is the desired specific force projected on the *current* body z axis (Lee et al., equation
+        19), so that a vehicle that is tilted the wrong way is not pushed further along it. It is at
+        least `minimum_thrust_m_s2`. The result carries the command's stamp.
+
+        Args:
+            command: the command; its velocity is in the heading frame.
+            state: odometry.
+
+        Raises:
+            ObservationError: when the command or the odometry is not finite, or the orientation is
+                not a rotation.
         """
         gains = self.gains
         forward, left, up, yaw_rate = command[1:]
@@ -92,7 +106,7 @@ class VelocityController:
         yaw = math.atan2(r10, r00)
         cos_yaw, sin_yaw = math.cos(yaw), math.sin(yaw)
 
-        # Velocity now, world and then heading frame.
+        # Present velocity, in the world and then in the heading frame.
         east = r00 * bx + r01 * by + r02 * bz
         north = r10 * bx + r11 * by + r12 * bz
         climb = r20 * bx + r21 * by + r22 * bz
@@ -133,7 +147,7 @@ class VelocityController:
 
 
 def _clamp(value: float) -> float:
-    """Within +-1000 m/s; NaN stays NaN and infinity becomes NaN, to be refused."""
+    """Clamp to +-1000 m/s; NaN stays NaN and infinity becomes NaN, to be refused."""
     if -_MAX_SPEED_M_S <= value <= _MAX_SPEED_M_S:
         return value
     return math.copysign(_MAX_SPEED_M_S, value) if math.isfinite(value) else math.nan

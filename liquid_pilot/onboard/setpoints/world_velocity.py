@@ -1,7 +1,7 @@
-"""For autopilots that take a velocity of the world: MAVROS and PX4.
+"""Setpoints for autopilots that take a velocity in the world frame: MAVROS, ArduPilot and PX4.
 
-The pilot's velocity is of the heading frame; what turns it is the attitude of the autopilot's own
-estimate. Told a body velocity as it is, such an autopilot flies east when the pilot wants forward.
+The pilot's velocity is in the heading frame. It is rotated into the world by the autopilot's own
+estimate of the attitude. Without that, the autopilot would fly east for a command forward.
 """
 
 from __future__ import annotations
@@ -9,29 +9,39 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from liquid_pilot.interfaces import Command, ObservationError, VehicleState
-from liquid_pilot.onboard.geometry import Vector, enu_ned, heading_to_enu, unit_quaternion
+from liquid_pilot.onboard.geometry import (
+    Quaternion,
+    Vector,
+    enu_ned,
+    heading_to_enu,
+    unit_quaternion,
+)
 
 
 class VelocityEnu(NamedTuple):
-    """As MAVROS' setpoint_velocity has it with its default `mav_frame`."""
+    """Velocity in ENU, as MAVROS' setpoint_velocity takes it with its default `mav_frame`."""
 
     stamp_ns: int
+    """Stamp of the command, ns."""
     velocity_enu_m_s: Vector
+    """Velocity east, north and up, m/s."""
     yaw_rate_rad_s: float
-    """About up."""
+    """Yaw rate about the axis up, rad/s."""
 
 
 class VelocityNed(NamedTuple):
-    """As px4_msgs/TrajectorySetpoint has it."""
+    """Velocity in NED, as px4_msgs/TrajectorySetpoint takes it."""
 
     stamp_ns: int
+    """Stamp of the command, ns."""
     velocity_ned_m_s: Vector
+    """Velocity north, east and down, m/s."""
     yaw_rate_rad_s: float
-    """About down."""
+    """Yaw rate about the axis down, rad/s."""
 
 
 class VelocityEnuAdapter:
-    """Heading-frame velocity and odometry -> world velocity, ENU."""
+    """Converts a command to a velocity in the world, ENU."""
 
     needs_odometry = True
 
@@ -39,14 +49,14 @@ class VelocityEnuAdapter:
         self.name = name
 
     def convert(self, command: Command, state: VehicleState | None) -> VelocityEnu:
-        """m/s and rad/s; ObservationError without an attitude."""
+        """Return the setpoint; raises ObservationError without an attitude."""
         return VelocityEnu(
             command.stamp_ns, world_velocity(self.name, command, state), command.yaw_rate_rad_s
         )
 
 
 class VelocityNedAdapter:
-    """Heading-frame velocity and odometry -> world velocity, NED."""
+    """Converts a command to a velocity in the world, NED."""
 
     needs_odometry = True
 
@@ -54,7 +64,7 @@ class VelocityNedAdapter:
         self.name = name
 
     def convert(self, command: Command, state: VehicleState | None) -> VelocityNed:
-        """m/s and rad/s; ObservationError without an attitude."""
+        """Return the setpoint; raises ObservationError without an attitude."""
         return VelocityNed(
             command.stamp_ns,
             enu_ned(world_velocity(self.name, command, state)),
@@ -63,10 +73,31 @@ class VelocityNedAdapter:
 
 
 def world_velocity(name: str, command: Command, state: VehicleState | None) -> Vector:
-    """Of a command, ENU; ObservationError, in the adapter's name, without an attitude."""
+    """Return the velocity of a command in the world, ENU, m/s.
+
+    Args:
+        name: name of the adapter, for the error.
+        command: the command, in the heading frame.
+        state: odometry; None when there is none.
+
+    Raises:
+        ObservationError: without an attitude.
+    """
+    return heading_to_enu(command.values[:3], required_attitude(name, state))
+
+
+def required_attitude(name: str, state: VehicleState | None) -> Quaternion:
+    """Return the attitude of the odometry as a unit quaternion.
+
+    Args:
+        name: name of the adapter, for the error.
+        state: odometry; None when there is none.
+
+    Raises:
+        ObservationError: without odometry, or when its orientation is not a rotation.
+    """
     if state is None:
         raise ObservationError(
             f'{name} needs the attitude, and no odometry has come: check the topic `odom`'
         )
-    # Which refuses what is not finite, too.
-    return heading_to_enu(command.values[:3], unit_quaternion(state.orientation_wxyz))
+    return unit_quaternion(state.orientation_wxyz)

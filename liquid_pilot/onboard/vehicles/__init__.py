@@ -1,0 +1,1 @@
+"""The vehicles: their limits, their action scaling, and models of how they move."""

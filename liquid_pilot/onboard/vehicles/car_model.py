@@ -1,7 +1,8 @@
-"""How a car answers steering and pedals: its tyres and inner loops, for simulation and on board.
+"""How a car responds to steering and speed commands: its tyres and inner control loops.
 
-A tyre's side force follows the magic formula (Pacejka 2012, 'Tire and Vehicle Dynamics', 4.3.2) and
-shares its friction circle with drive and brakes.
+The model is used in simulation and on board. The side force of a tyre follows the magic formula
+(Pacejka 2012, 'Tire and Vehicle Dynamics', 4.3.2), and shares the friction circle with drive and
+brakes.
 """
 
 from __future__ import annotations
@@ -12,51 +13,68 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CarModel:
-    """One vehicle; metres, kilograms, newtons, radians."""
+    """Parameters of one car.
+
+    >>> BUGGY.commanded_acceleration_m_s2(target_speed_m_s=5.0, speed_m_s=4.5)
+    1.5
+    >>> round(BUGGY.steering_for_curvature_rad(0.1), 3)
+    0.11
+    """
 
     mass_kg: float
+    """Mass, kg."""
     yaw_inertia_kg_m2: float
+    """Moment of inertia about the vertical axis, kg m^2."""
     half_wheelbase_m: float
-    """From the centre of mass to either axle."""
-    friction: float
-    """Of dry tyres: side force over load, at most."""
+    """Distance from the centre of mass to either axle, m."""
+    friction_coefficient: float
+    """Friction coefficient of the tyres on a dry road."""
     tyre_shape: float
+    """Shape factor C of the magic formula."""
     tyre_stiffness_1_rad: float
-    """C and B of the magic formula."""
+    """Stiffness factor B of the magic formula, 1/rad."""
     min_slip_speed_m_s: float
-    """Below this speed slip counts as at it, so that a standing vehicle does not chatter."""
+    """Minimum speed in the computation of slip angles, so that a standing car does not chatter,
+    m/s."""
     max_steering_angle_rad: float
+    """Maximum steering angle to either side, rad."""
     steering_rate_rad_s: float
+    """Maximum rate of the steering angle, rad/s."""
     speed_gain_1_s: float
-    """Of the speed controller: m/s^2 for each m/s that is missing."""
+    """Gain of the speed controller: acceleration for each m/s of speed error, 1/s."""
     max_drive_m_s2: float
+    """Maximum acceleration of the drive, m/s^2."""
     max_brake_m_s2: float
+    """Maximum deceleration of the brakes, m/s^2."""
 
     def lateral_force_ratio(self, slip_rad: float) -> float:
-        """Side force over what friction allows, against a slip angle; in [-1, 1]."""
+        """Return the side force at a slip angle, as a ratio in [-1, 1] to its maximum."""
         return -math.sin(self.tyre_shape * math.atan(self.tyre_stiffness_1_rad * slip_rad))
 
     def commanded_acceleration_m_s2(self, target_speed_m_s: float, speed_m_s: float) -> float:
-        """What the speed controller asks of drive and brakes on level ground."""
-        wanted = self.speed_gain_1_s * (target_speed_m_s - speed_m_s)
-        return min(max(wanted, -self.max_brake_m_s2), self.max_drive_m_s2)
+        """Return the acceleration that the speed controller commands on level ground, m/s^2."""
+        acceleration = self.speed_gain_1_s * (target_speed_m_s - speed_m_s)
+        return min(max(acceleration, -self.max_brake_m_s2), self.max_drive_m_s2)
 
-    def steering_rad(self, curvature_1_m: float) -> float:
-        """Angle of a virtual wheel in the middle of the front axle, for a path without slip."""
+    def steering_for_curvature_rad(self, curvature_1_m: float) -> float:
+        """Return the steering angle for a path without slip, rad.
+
+        It is the angle of a virtual wheel in the middle of the front axle.
+        """
         angle = math.atan(2.0 * self.half_wheelbase_m * curvature_1_m)
         return min(max(angle, -self.max_steering_angle_rad), self.max_steering_angle_rad)
 
-    def steer(self, steering_rad: float, target_rad: float, dt_s: float) -> float:
-        """The wheel, a moment later."""
-        most = self.steering_rate_rad_s * dt_s
-        return steering_rad + min(max(target_rad - steering_rad, -most), most)
+    def step_steering(self, steering_rad: float, target_rad: float, dt_s: float) -> float:
+        """Return the steering angle after `dt_s` seconds of steering to a target, rad."""
+        max_change = self.steering_rate_rad_s * dt_s
+        return steering_rad + min(max(target_rad - steering_rad, -max_change), max_change)
 
 
 BUGGY = CarModel(
     mass_kg=110.0,
     yaw_inertia_kg_m2=21.0,
     half_wheelbase_m=0.55,
-    friction=0.9,
+    friction_coefficient=0.9,
     tyre_shape=1.4,
     tyre_stiffness_1_rad=9.0,
     min_slip_speed_m_s=0.6,
@@ -66,4 +84,4 @@ BUGGY = CarModel(
     max_drive_m_s2=3.0,
     max_brake_m_s2=6.0,
 )
-"""The rover of the embedded simulator; its side force is largest at 0.23 rad of slip."""
+"""Parameters of the embedded simulator's rover, whose side force is largest at 0.23 rad of slip."""

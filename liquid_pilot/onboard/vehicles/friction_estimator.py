@@ -1,14 +1,10 @@
-"""How much grip is left: what commands should make of yaw rate and side force, against the IMU.
+"""Estimation of a car's friction ratio from its commands, gyroscope and accelerometer.
 
-A bank of bicycle models, each with another share of the dry grip, is driven by the commands that
-were flown, and each is judged by how well it foretells gyroscope and accelerometer (a static
-multiple-model estimator; Bar-Shalom, Li and Kirubarajan 2001, 'Estimation with Applications to
-Tracking and Navigation', 11.6.2). A car whose tyres give way turns otherwise than it is steered,
-and later, well before it leaves the road.
-
-The governor is no part of the network, and nothing in it is liquid: it drives slower by that share.
-What is liquid is the other way to answer: a core whose neurons leak more where there is less grip
-(`front.FrontendSettings.leak_friction_exponent`).
+A bank of single-track models, each with another ratio of the friction of a dry road, is driven by
+the commands of the flight. Each is weighted by how well it predicts yaw rate and side force: a
+static multiple-model estimator (Bar-Shalom, Li and Kirubarajan 2001, 'Estimation with Applications
+to Tracking and Navigation', 11.6.2). A car whose tyres slide turns otherwise than it is steered,
+and it does so well before it leaves the road.
 """
 
 from __future__ import annotations
@@ -16,9 +12,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
@@ -26,79 +23,120 @@ from liquid_pilot.interfaces import (
     ImuSample,
     VehicleLimits,
 )
-from liquid_pilot.onboard.vehicles.action_scaling import (
-    curvature_to_yaw_rate,
-    yaw_rate_to_curvature,
-)
+from liquid_pilot.onboard.vehicles.action_scaling import yaw_rate_to_curvature
 from liquid_pilot.onboard.vehicles.car_model import CarModel
 
 FRICTION_RATIOS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3)
-"""Of the dry grip, one model each."""
+"""Ratio to the friction of a dry road, of each model."""
 _INTEGRATION_STEP_S = 0.01
 _MAX_GAP_S = 0.5
-"""A gap between samples that models are carried over; after a longer one they begin anew."""
+"""Longest gap between IMU samples that the models are integrated over, s. After a longer one they
+start from rest in yaw and side slip."""
 _MAX_RESIDUAL = 30.0
-"""Errors (rad/s, m/s^2) and sideways speeds (m/s) are cut there, whatever an IMU says."""
+"""Bound of residuals (rad/s, m/s^2) and lateral speeds (m/s), whatever an IMU reports."""
 
 
 @dataclass(frozen=True)
 class FrictionEstimatorSettings:
-    """What counts as well foretold, and what is made of it."""
+    """Settings of the estimator."""
 
     yaw_rate_sigma_rad_s: float = 0.05
+    """Standard deviation of the models' own yaw-rate error, rad/s. The error comes from lean,
+    slopes and load; that of an IMU is small beside it."""
     lateral_sigma_m_s2: float = 0.8
-    """Errors of the models themselves (lean, slopes, load), next to which an IMU's are small."""
+    """Standard deviation of the models' own error of the lateral specific force, m/s^2."""
     min_speed_m_s: float = 2.0
-    """Slower tyres tell nothing."""
-    correlation_s: float = 0.1
-    """For so long an error is the same error."""
+    """Speed below which residuals do not count, since slow tyres say nothing of friction, m/s."""
+    residual_correlation_s: float = 0.1
+    """Time over which residuals count as one observation, s."""
     yaw_rate_correction_1_s: float = 3.0
-    """A model's yaw rate is corrected by this share of its error in a second."""
+    """Rate at which a model's yaw rate is corrected towards the measured one, 1/s."""
     max_log_likelihood_ratio: float = 8.0
-    """A model can be this much less likely than the best one (a logarithm), so that it comes back
+    """Bound of the log-likelihood ratio of the best model to any other, so that each can recover
     in time."""
     dry_log_prior: float = 5.0
-    """The dry road is as much more likely than the most slippery one while nothing tells them
-    apart,"""
+    """Log-prior of the dry model over the most slippery one."""
     prior_time_constant_s: float = 30.0
-    """and what was told is forgotten by this time constant."""
-    max_brake_fraction: float = 0.25
-    """Of the friction circle that brakes may take: a car that brakes hard does not turn."""
+    """Time constant of the decay of the likelihoods to the prior, s."""
 
 
 class FrictionState(NamedTuple):
-    """Of one drive."""
+    """The state of the estimator; K models."""
 
     stamp_ns: int | None
-    """Of the last IMU sample; None before the first."""
+    """Stamp of the last IMU sample; None before the first."""
     speed_m_s: float
+    """Forward speed that the speed controller should have reached, m/s."""
     steering_rad: float
+    """Steering angle that the steering servo should have reached, rad."""
     lateral_speed_m_s: tuple[float, ...]
+    """(K,) lateral speed of each model, left positive, m/s."""
     yaw_rate_rad_s: tuple[float, ...]
-    """Of each model."""
-    evidence: np.ndarray
-    """Of each model, the logarithm of its likelihood over the best one's."""
-    flown: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    """The last command, as the guard's limits leave it."""
+    """(K,) yaw rate of each model, rad/s."""
+    log_likelihood: npt.NDArray[np.float64]
+    """(K,) logarithm of the likelihood of each model, relative to the best one."""
+    last_command: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """The last command within the guard's limits: forward, left, up (m/s), yaw rate (rad/s)."""
 
     @property
-    def share(self) -> float:
-        """Of the dry grip, in (0, 1]: the mean of all models by their likelihood."""
-        weights = np.exp(self.evidence)
+    def friction_ratio(self) -> float:
+        """The ratio to the friction of a dry road, in (0, 1]: the models' weighted mean."""
+        weights = np.exp(self.log_likelihood)
         return float(weights @ FRICTION_RATIOS / weights.sum())
 
 
+class FrictionStage(Protocol):
+    """The stage of the engine that estimates friction; a state of None: no estimate."""
+
+    def initial_state(self) -> FrictionState | None:
+        """Return the state at rest."""
+        ...
+
+    def update(
+        self, state: FrictionState | None, samples: Sequence[ImuSample]
+    ) -> FrictionState | None:
+        """Return the state after the IMU samples since the last command."""
+        ...
+
+    def with_command(
+        self, state: FrictionState | None, values: Sequence[float], dt_s: float
+    ) -> FrictionState | None:
+        """Return the state with the command that was sent."""
+        ...
+
+
+class NoFrictionEstimate:
+    """The stage of a vehicle whose friction is not estimated: its state is None throughout."""
+
+    def initial_state(self) -> None:
+        """Return None."""
+
+    def update(self, state: FrictionState | None, samples: Sequence[ImuSample]) -> None:
+        """Return None."""
+
+    def with_command(
+        self, state: FrictionState | None, values: Sequence[float], dt_s: float
+    ) -> None:
+        """Return None."""
+
+
 class FrictionEstimator:
-    """The estimator and governor of one vehicle; states pass through."""
+    """The estimator of one car; its state is passed in and out.
+
+    Args:
+        car_model: the car on a dry road.
+        limits: limits of the guard, within which commands reach the car.
+        settings: None for the defaults.
+    """
 
     def __init__(
         self,
-        handling: CarModel,
+        car_model: CarModel,
         limits: VehicleLimits,
         settings: FrictionEstimatorSettings | None = None,
     ) -> None:
-        self._car_model, self.settings = handling, settings or FrictionEstimatorSettings()
-        self._usual = (
+        self._car_model, self.settings = car_model, settings or FrictionEstimatorSettings()
+        self._log_prior = (
             self.settings.dry_log_prior
             * (np.array(FRICTION_RATIOS) - 1.0)
             / (1.0 - FRICTION_RATIOS[-1])
@@ -106,100 +144,107 @@ class FrictionEstimator:
         self._limits = limits
 
     def initial_state(self) -> FrictionState:
-        """At rest."""
-        none = (0.0,) * len(FRICTION_RATIOS)
-        return FrictionState(None, 0.0, 0.0, none, none, self._usual)
+        """Return the state at rest, with the likelihoods of the prior."""
+        zeros = (0.0,) * len(FRICTION_RATIOS)
+        return FrictionState(None, 0.0, 0.0, zeros, zeros, self._log_prior)
 
-    def see(self, state: FrictionState, samples: Sequence[ImuSample]) -> FrictionState:
-        """The IMU's samples since the last command; those that are not newer are passed over."""
-        wanted = self._car_model.steering_rad(yaw_rate_to_curvature(state.flown[3], state.flown[0]))
+    def update(self, state: FrictionState | None, samples: Sequence[ImuSample]) -> FrictionState:
+        """Return the state after the IMU samples since the last command.
+
+        Args:
+            state: the last state; None for the initial one.
+            samples: IMU samples. One that is not newer than those before it is ignored.
+        """
+        state = state or self.initial_state()
+        target_rad = self._car_model.steering_for_curvature_rad(
+            yaw_rate_to_curvature(state.last_command[3], state.last_command[0])
+        )
         for sample in samples:
             last_ns = sample.stamp_ns if state.stamp_ns is None else state.stamp_ns
             elapsed_s = (sample.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND
             if elapsed_s > _MAX_GAP_S:
                 state = self.initial_state()._replace(
-                    flown=state.flown, speed_m_s=state.flown[0], evidence=state.evidence
+                    last_command=state.last_command,
+                    speed_m_s=state.last_command[0],
+                    log_likelihood=state.log_likelihood,
                 )
             elif elapsed_s > 0.0:
-                state = self._propagate(state, sample, elapsed_s, wanted)
+                state = self._propagate(state, sample, elapsed_s, target_rad)
             if elapsed_s >= 0.0:
                 state = state._replace(stamp_ns=sample.stamp_ns)
         return state
 
-    def govern(self, state: FrictionState, values: Sequence[float]) -> tuple[float, ...]:
-        """A command for dry roads -> one for the grip that there is.
+    def with_command(
+        self, state: FrictionState | None, values: Sequence[float], dt_s: float
+    ) -> FrictionState:
+        """Return the state with the command that was sent.
 
-        In a bend side force grows with the square of the speed, so the speed goes by the square
-        root of the share. The path stays, nothing is added to the speed, and brakes leave most of
-        the tyres' force to turn.
+        Args:
+            state: the last state; None for the initial one.
+            values: forward, left, up (m/s) and yaw rate (rad/s), before the guard.
+            dt_s: elapsed time since the command before it, s.
         """
-        h, (forward, left, up, yaw_rate) = self._car_model, values
-        curvature = yaw_rate_to_curvature(yaw_rate, forward)
-        most = self.settings.max_brake_fraction * state.share * h.friction * STANDARD_GRAVITY_M_S2
-        least = state.speed_m_s - most / h.speed_gain_1_s
-        if forward > 0.0:
-            forward = min(forward, max(forward * math.sqrt(state.share), least))
-        return forward, left, up, curvature_to_yaw_rate(curvature, forward)
-
-    def told(self, state: FrictionState, values: Sequence[float], dt_s: float) -> FrictionState:
-        """The state that knows what the vehicle was told: the command, as the guard limits it."""
-        return state._replace(
-            flown=self._limits.slewed(self._limits.bounded(values), state.flown, dt_s)
+        state = state or self.initial_state()
+        forward, left, up, yaw_rate = self._limits.limit_slew(
+            self._limits.clamp(values), state.last_command, dt_s
         )
+        return state._replace(last_command=(forward, left, up, yaw_rate))
 
     def _propagate(
         self, state: FrictionState, sample: ImuSample, elapsed_s: float, target_rad: float
     ) -> FrictionState:
-        """All models up to a sample, and judged by it."""
+        """Integrate all models up to a sample and weigh them by it."""
         h, s = self._car_model, self.settings
         steps = max(1, round(elapsed_s / _INTEGRATION_STEP_S))
         dt_s, arm = elapsed_s / steps, h.half_wheelbase_m
         speed, steering = state.speed_m_s, state.steering_rad
-        aside, yaw = list(state.lateral_speed_m_s), list(state.yaw_rate_rad_s)
+        lateral, yaw = list(state.lateral_speed_m_s), list(state.yaw_rate_rad_s)
         side = [0.0] * len(FRICTION_RATIOS)
         for _ in range(steps):
-            push = h.commanded_acceleration_m_s2(state.flown[0], speed)
-            speed += push * dt_s
-            steering = h.steer(steering, target_rad, dt_s)
+            drive = h.commanded_acceleration_m_s2(state.last_command[0], speed)
+            speed += drive * dt_s
+            steering = h.step_steering(steering, target_rad, dt_s)
             rolling, cos = max(abs(speed), h.min_slip_speed_m_s), math.cos(steering)
-            for index, share in enumerate(FRICTION_RATIOS):
-                a, r = aside[index], yaw[index]
-                most = h.friction * share * STANDARD_GRAVITY_M_S2
-                most *= 0.5 * math.sqrt(max(0.0, 1.0 - (push / most) ** 2))
+            for index, ratio in enumerate(FRICTION_RATIOS):
+                v, r = lateral[index], yaw[index]
+                limit = h.friction_coefficient * ratio * STANDARD_GRAVITY_M_S2
+                limit *= 0.5 * math.sqrt(max(0.0, 1.0 - (drive / limit) ** 2))
                 front = (
-                    most * cos * h.lateral_force_ratio(math.atan2(a + arm * r, rolling) - steering)
+                    limit * cos * h.lateral_force_ratio(math.atan2(v + arm * r, rolling) - steering)
                 )
-                rear = most * h.lateral_force_ratio(math.atan2(a - arm * r, rolling))
+                rear = limit * h.lateral_force_ratio(math.atan2(v - arm * r, rolling))
                 side[index] = front + rear
-                aside[index] += (front + rear - speed * r) * dt_s
+                lateral[index] += (front + rear - speed * r) * dt_s
                 yaw[index] += arm * h.mass_kg / h.yaw_inertia_kg_m2 * (front - rear) * dt_s
-        turn = np.clip(
+        yaw_residual = np.clip(
             sample.angular_velocity_flu_rad_s[2] - np.array(yaw), -_MAX_RESIDUAL, _MAX_RESIDUAL
         )
-        push = np.clip(
+        side_residual = np.clip(
             sample.specific_force_flu_m_s2[1] - np.array(side), -_MAX_RESIDUAL, _MAX_RESIDUAL
         )
-        evidence = state.evidence + elapsed_s / s.prior_time_constant_s * (
-            self._usual - state.evidence
+        log_likelihood = state.log_likelihood + elapsed_s / s.prior_time_constant_s * (
+            self._log_prior - state.log_likelihood
         )
         if speed > s.min_speed_m_s:
-            evidence -= (
+            log_likelihood -= (
                 0.5
                 * elapsed_s
-                / s.correlation_s
+                / s.residual_correlation_s
                 * (
-                    np.square(turn / s.yaw_rate_sigma_rad_s)
-                    + np.square(push / s.lateral_sigma_m_s2)
+                    np.square(yaw_residual / s.yaw_rate_sigma_rad_s)
+                    + np.square(side_residual / s.lateral_sigma_m_s2)
                 )
             )
-        evidence = np.maximum(evidence - evidence.max(), -s.max_log_likelihood_ratio)
-        follow = -math.expm1(-s.yaw_rate_correction_1_s * elapsed_s)
-        yaw = (np.array(yaw) + follow * turn).tolist()
-        aside = [min(max(value, -_MAX_RESIDUAL), _MAX_RESIDUAL) for value in aside]
+        log_likelihood = np.maximum(
+            log_likelihood - log_likelihood.max(), -s.max_log_likelihood_ratio
+        )
+        correction = -math.expm1(-s.yaw_rate_correction_1_s * elapsed_s)
         return state._replace(
             speed_m_s=speed,
             steering_rad=steering,
-            lateral_speed_m_s=tuple(aside),
-            yaw_rate_rad_s=tuple(yaw),
-            evidence=evidence,
+            lateral_speed_m_s=tuple(
+                min(max(value, -_MAX_RESIDUAL), _MAX_RESIDUAL) for value in lateral
+            ),
+            yaw_rate_rad_s=tuple((np.array(yaw) + correction * yaw_residual).tolist()),
+            log_likelihood=log_likelihood,
         )

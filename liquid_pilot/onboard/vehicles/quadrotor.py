@@ -1,4 +1,4 @@
-"""The quadrotor, which flies through a forest to a red chair."""
+"""The quadrotor, whose task is to fly through a forest to a red chair."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ VEHICLE = VehicleSpec(
         command_timeout_s=0.5,
         safe_command=(0.0, 0.0, 0.0, 0.0),  # hover
     ),
-    coding=ActionScaling(scale=(2.0, 1.0, 0.6, 1.0)),
-    pilot='forest-ltc',
+    action_scaling=ActionScaling(scale=(2.0, 1.0, 0.6, 1.0)),
+    default_pilot='forest-ltc',
     adapters=('cmd_vel', 'attitude_thrust'),
-    gazebo='gazebo',
+    gazebo_adapter='gazebo',
 )

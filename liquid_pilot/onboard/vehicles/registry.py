@@ -1,7 +1,7 @@
-"""The vehicles by name: the package's own, and those that other packages bring.
+"""The vehicles by name: those of this package, and those of other packages.
 
 Another package adds a vehicle by an entry point of the group `liquid_pilot.vehicles` that names a
-`VehicleSpec`, and its task in simulation by one of the group `liquid_pilot.tasks`
+`VehicleSpec`, and its task in simulation by an entry point of the group `liquid_pilot.tasks`
 (docs/vehicles.md).
 """
 
@@ -13,17 +13,26 @@ from liquid_pilot.onboard.vehicles.spec import VehicleSpec
 from liquid_pilot.utils.entry_points import load_extensions
 
 ENTRY_POINT_GROUP = 'liquid_pilot.vehicles'
-"""Entry-point group by which another package brings a vehicle."""
+"""Entry-point group of the vehicles of other packages."""
 _BUILT_IN = {'quadrotor': quadrotor.VEHICLE, 'rover': rover.VEHICLE}
 VEHICLES: dict[str, VehicleSpec] = {
     **_BUILT_IN,
     **load_extensions(ENTRY_POINT_GROUP, 'vehicle', VehicleSpec, _BUILT_IN),
 }
-VEHICLE_LIMITS: dict[str, VehicleLimits] = {name: each.limits for name, each in VEHICLES.items()}
+"""All vehicles by name."""
+VEHICLE_LIMITS: dict[str, VehicleLimits] = {name: spec.limits for name, spec in VEHICLES.items()}
+"""Limits of all vehicles by name."""
 
 
 def get_vehicle(vehicle: str) -> VehicleSpec:
-    """Return the spec of a vehicle; LiquidPilotError names the known ones otherwise."""
+    """Return the specification of a vehicle.
+
+    >>> get_vehicle('quadrotor').default_pilot
+    'forest-ltc'
+
+    Raises:
+        LiquidPilotError: names the known vehicles when there is no such one.
+    """
     if vehicle not in VEHICLES:
         raise LiquidPilotError(
             f'unknown vehicle class {vehicle!r}; known: {", ".join(sorted(VEHICLES))}'
@@ -32,5 +41,5 @@ def get_vehicle(vehicle: str) -> VehicleSpec:
 
 
 def get_vehicle_limits(vehicle: str) -> VehicleLimits:
-    """Return the limits of a vehicle; LiquidPilotError names the known ones otherwise."""
+    """Return the limits of a vehicle; see `get_vehicle`."""
     return get_vehicle(vehicle).limits

@@ -1,4 +1,4 @@
-"""The rover, which keeps to a road to its end."""
+"""The rover, whose task is to follow a road to its end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ VEHICLE = VehicleSpec(
         maximum=(9.0, 0.0, 0.0, 3.0),
         slew=(6.0, 1.0, 1.0, 20.0),
         command_timeout_s=0.5,
-        safe_command=(0.0, 0.0, 0.0, 0.0),  # brake, and stand
+        safe_command=(0.0, 0.0, 0.0, 0.0),  # brake, then stand
     ),
-    coding=ActionScaling(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
-    pilot='road-ltc',
+    action_scaling=ActionScaling(scale=(8.0, 1.0, 1.0, 0.12), steering=CURVATURE),
+    default_pilot='road-ltc',
     adapters=('cmd_vel',),
-    gazebo='cmd_vel',
-    handling=BUGGY,
+    gazebo_adapter='cmd_vel',
+    car_model=BUGGY,
 )

@@ -1,4 +1,4 @@
-"""What a class of vehicle is, to whoever flies it."""
+"""The specification of a vehicle: all that the package needs to know to fly or drive it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from liquid_pilot.onboard.vehicles.car_model import CarModel
 
 
 class VehicleSpec(NamedTuple):
-    """Limits, time-out and safe command, and what its pilots' outputs mean."""
+    """A vehicle: limits of its commands, meaning of its pilots' outputs, adapters."""
 
     limits: VehicleLimits
-    """Forward, left, up in m/s and yaw rate in rad/s."""
-    coding: ActionScaling
-    """Of the pilots that are trained for it."""
-    pilot: str
-    """The shipped one, or a folder; empty: there is none yet."""
+    """Limits, time-out and safe command."""
+    action_scaling: ActionScaling
+    """Scale and meaning of the motor outputs of pilots that are trained for it."""
+    default_pilot: str
+    """Name of a shipped pilot, or a folder; empty: there is none yet."""
     adapters: tuple[str, ...]
-    """What its embedded simulation takes; the first unless another is asked for."""
-    gazebo: str = ''
-    """What it takes in Gazebo; empty: it has no world there."""
-    handling: CarModel | None = None
-    """Of a car, by which its grip is judged."""
+    """Names of the adapters that its embedded simulation accepts; the first is the default."""
+    gazebo_adapter: str = ''
+    """Name of the adapter in Gazebo; empty: the vehicle has no world there."""
+    car_model: CarModel | None = None
+    """Model of a car, from which the friction is estimated; None for other vehicles."""

@@ -1,4 +1,4 @@
-"""Two who speak under one name are told from one who starts anew."""
+"""Two live processes that publish as one node are distinguished from one that restarts."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,15 +7,15 @@ from liquid_pilot.onboard.safety.duplicate_publisher import DuplicatePublisherDe
 
 
 def watch(names, period_s):
-    rivalry, seen = DuplicatePublisherDetector(), []
+    detector, seen = DuplicatePublisherDetector(), []
     for k, name in enumerate(names):
-        rivalry.note(name, k * period_s)
-        seen.append(rivalry.seen(k * period_s))
-    return rivalry, seen
+        detector.record(name, k * period_s)
+        seen.append(detector.detected(k * period_s))
+    return detector, seen
 
 
 @given(st.lists(st.integers(1, 4), max_size=6), st.floats(0.05, 3.0))
-def test_one_who_starts_anew_again_and_again_is_no_rival(lives, period_s):
+def test_a_process_that_restarts_again_and_again_is_no_duplicate(lives, period_s):
     names = [f'life {k}' for k, messages in enumerate(lives) for _ in range(messages)]
     assert not any(watch(names, period_s)[1])
 
@@ -24,10 +24,10 @@ def test_one_who_starts_anew_again_and_again_is_no_rival(lives, period_s):
 def test_two_who_take_turns_are_found_and_forgotten_later(period_s, others):
     names = ['one', *(f'other {k}' for k in range(others)), 'one']
     if period_s * others <= DuplicatePublisherDetector.ALTERNATION_WINDOW_S - 0.01:
-        rivalry, seen = watch(names, period_s)
+        detector, seen = watch(names, period_s)
         assert seen[:-1] == [False] * (len(names) - 1) and seen[-1]
-        assert rivalry.seen(len(names) * period_s)
-        assert not rivalry.seen(
+        assert detector.detected(len(names) * period_s)
+        assert not detector.detected(
             len(names) * period_s + DuplicatePublisherDetector.ALTERNATION_WINDOW_S
         )
 
@@ -37,7 +37,11 @@ def test_a_name_that_comes_back_much_later_is_another_start():
 
 
 def test_who_has_just_spoken_may_be_alive_and_who_has_not_is_not():
-    rivalry = DuplicatePublisherDetector()
+    detector = DuplicatePublisherDetector()
     for name, now_s in (('old', 0.0), ('old', 1.0), ('new', 1.5), ('new', 2.5)):
-        rivalry.note(name, now_s)
-    assert rivalry.lately(3.4) == 2 and rivalry.lately(3.6) == 1 and rivalry.lately(9.0) == 0
+        detector.record(name, now_s)
+    assert (
+        detector.recent_count(3.4) == 2
+        and detector.recent_count(3.6) == 1
+        and detector.recent_count(9.0) == 0
+    )

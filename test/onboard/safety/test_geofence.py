@@ -26,23 +26,23 @@ def at(east, north, up, yaw=0.0, stamp_ns=0, velocity=(0.0, 0.0, 0.0)):
 
 def test_nothing_is_changed_far_from_the_fence():
     fence = Geofence(radius_m=100.0, ceiling_m=50.0)
-    assert fence.contain((2.0, 1.0, 1.0, 0.5), at(10, 0, 5), HOME) == ((2.0, 1.0, 1.0, 0.5), '')
+    assert fence.limit((2.0, 1.0, 1.0, 0.5), at(10, 0, 5), HOME) == ((2.0, 1.0, 1.0, 0.5), '')
 
 
 @pytest.mark.parametrize('fence', [Geofence(), Geofence(radius_m=0.0, ceiling_m=0.0)])
 def test_without_limits_there_is_no_fence(fence):
     assert not fence
-    assert fence.contain((9.0, 9.0, 9.0, 9.0), at(1e6, 0, 1e6), HOME) == ((9.0,) * 4, '')
+    assert fence.limit((9.0, 9.0, 9.0, 9.0), at(1e6, 0, 1e6), HOME) == ((9.0,) * 4, '')
 
 
 def test_out_is_stopped_and_in_is_not():
     fence = Geofence(radius_m=20.0)
     east = at(20.0, 0.0, 0.0)
-    stopped, why = fence.contain((2.0, 0.0, 0.3, 0.4), east, HOME)
+    stopped, why = fence.limit((2.0, 0.0, 0.3, 0.4), east, HOME)
     assert stopped == (0.0, 0.0, 0.3, 0.4) and '20 m from' in why
-    assert fence.contain((-2.0, 0.0, 0.0, 0.0), east, HOME) == ((-2.0, 0.0, 0.0, 0.0), '')
+    assert fence.limit((-2.0, 0.0, 0.0, 0.0), east, HOME) == ((-2.0, 0.0, 0.0, 0.0), '')
     # Along the fence leads out too: it is round.
-    assert fence.contain((0.0, 1.0, 0.0, 0.0), east, HOME)[0][1] == 0.0
+    assert fence.limit((0.0, 1.0, 0.0, 0.0), east, HOME)[0][1] == 0.0
     # Outside, what comes nearer passes, and what does not comes to a stop.
     outside = at(25.0, 0.0, 0.0)
     for values, passes in (
@@ -51,11 +51,11 @@ def test_out_is_stopped_and_in_is_not():
         ((0.2, 1.0), False),
         ((1.0, 0.0), False),
     ):
-        found = fence.contain((*values, 0.0, 0.0), outside, HOME)[0][:2]
+        found = fence.limit((*values, 0.0, 0.0), outside, HOME)[0][:2]
         assert found == (values if passes else (0.0, 0.0))
     # Turned about, forward leads back in.
     turned = at(20.0, 0.0, 0.0, yaw=math.pi)
-    assert fence.contain((2.0, 0.0, 0.0, 0.0), turned, HOME)[0][0] == 2.0
+    assert fence.limit((2.0, 0.0, 0.0, 0.0), turned, HOME)[0][0] == 2.0
 
 
 @pytest.mark.parametrize('yaw', [0.0, 2.0])
@@ -70,15 +70,15 @@ def test_the_room_that_is_left_suffices_to_react_and_brake(yaw, flown, bound):
     fence = Geofence(radius_m=20.0, reaction_s=0.6, braking_m_s2=2.0)
     east = (math.cos(yaw), -math.sin(yaw))
     flying = at(17.0, 0.0, 0.0, yaw, velocity=(flown * east[0], flown * east[1], 0.0))
-    (forward, left, *_), why = fence.contain((9.0 * east[0], 9.0 * east[1], 0.0, 0.0), flying, HOME)
+    (forward, left, *_), why = fence.limit((9.0 * east[0], 9.0 * east[1], 0.0, 0.0), flying, HOME)
     assert bound(math.hypot(forward, left)) == pytest.approx(3.0) and why
 
 
 def test_the_ceiling_is_above_where_it_was_engaged():
     fence = Geofence(ceiling_m=4.0)
-    (_, _, up, _), why = fence.contain((0.0, 0.0, 1.0, 0.0), at(0, 0, 4.5), HOME)
+    (_, _, up, _), why = fence.limit((0.0, 0.0, 1.0, 0.0), at(0, 0, 4.5), HOME)
     assert up == 0.0 and '4 m above' in why
-    assert fence.contain((0.0, 0.0, -1.0, 0.0), at(0, 0, 4.5), HOME) == ((0.0, 0.0, -1.0, 0.0), '')
+    assert fence.limit((0.0, 0.0, -1.0, 0.0), at(0, 0, 4.5), HOME) == ((0.0, 0.0, -1.0, 0.0), '')
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ speeds = st.floats(-5.0, 5.0)
 @settings(max_examples=300, deadline=None)
 @given(st.tuples(*[speeds] * 4), st.tuples(*[st.floats(-60, 60)] * 3), st.floats(-7, 7))
 def test_no_value_grows_and_the_direction_stays(values, place, yaw):
-    found, why = Geofence(30.0, 20.0).contain(values, at(*place, yaw), HOME)
+    found, why = Geofence(30.0, 20.0).limit(values, at(*place, yaw), HOME)
     assert all(
         abs(after) <= abs(before) + 1e-12 or (index == 2 and after == 0.0)
         for index, (before, after) in enumerate(zip(values, found, strict=True))
@@ -164,12 +164,12 @@ def test_without_odometry_a_fence_lets_nothing_through(vehicle):
     guard = Guard(LIMITS, Geofence(radius_m=10.0))
     guard.engage(0.0)
     decision = guard.accept(Command(10, 1.0, 0.0, 0.0, 0.0), 0.0, vehicle=vehicle)
-    assert (decision.state, decision.fresh) == (SAFE, False)
+    assert (decision.state, decision.accepted) == (SAFE, False)
     assert decision.command.values == LIMITS.safe_command and 'odometry' in decision.reason
     # And where there is no fence none is needed.
     free = Guard(LIMITS)
     free.engage(0.0)
-    assert free.accept(Command(10, 1.0, 0.0, 0.0, 0.0), 0.0, vehicle=vehicle).fresh
+    assert free.accept(Command(10, 1.0, 0.0, 0.0, 0.0), 0.0, vehicle=vehicle).accepted
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_without_odometry_a_fence_lets_nothing_through(vehicle):
 def test_odometry_that_could_be_meant_is_used(vehicle):
     guard = Guard(LIMITS, Geofence(radius_m=10.0))
     guard.engage(0.0)
-    assert guard.accept(Command(10, 1.0, 0.0, 0.0, 0.0), 0.0, vehicle=vehicle).fresh
+    assert guard.accept(Command(10, 1.0, 0.0, 0.0, 0.0), 0.0, vehicle=vehicle).accepted
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ MS = 1_000_000
 
 
 class World:
-    """A guard, its clock and whoever commands it."""
+    """A guard, its clock and the source of its commands."""
 
     def __init__(self):
-        self.guard, self.now, self.tick, self.distrusted = g.Guard(LIMITS), 0.0, 0, False
+        self.guard, self.now, self.tick, self.inhibited = g.Guard(LIMITS), 0.0, 0, False
 
     def command(self, value):
         self.tick += 1
@@ -28,17 +28,17 @@ class World:
         self.now += 0.6
         return self.guard.check(self.now)
 
-    def trust(self, reason):
-        self.distrusted = bool(reason)
-        self.guard.distrust(reason)
+    def inhibit(self, reason):
+        self.inhibited = bool(reason)
+        self.guard.inhibit(reason)
 
     @property
     def key(self):
         """All that decides what comes next; times and stamps count only by their order."""
-        fresh = self.now - self.guard._since_s <= LIMITS.command_timeout_s
+        fresh = self.now - self.guard._last_accepted_s <= LIMITS.command_timeout_s
         return (
             self.guard.state,
-            self.distrusted,
+            self.inhibited,
             fresh,
             self.guard._last_command_stamp_ns is None,
             self.guard.check(self.now).command.values == LIMITS.safe_command,
@@ -56,13 +56,13 @@ EVENTS = {
     'not finite': lambda w: w.command(math.nan),
     'time-out': lambda w: w.late(),
     'check': lambda w: w.guard.check(w.now),
-    'distrust': lambda w: w.trust('two publishers'),
-    'trust': lambda w: w.trust(''),
+    'inhibit': lambda w: w.inhibit('two publishers'),
+    'inhibition ends': lambda w: w.inhibit(''),
 }
 
 
-def expected(state, event, distrusted):
-    if event == 'engage, failing' or (event in ('engage', 'good command') and distrusted):
+def expected(state, event, inhibited):
+    if event == 'engage, failing' or (event in ('engage', 'good command') and inhibited):
         return state
     return g.TRANSITIONS.get((state, event), state)
 
@@ -94,10 +94,10 @@ def test_every_state_and_every_transition_of_the_table_is_reached_and_no_other()
         if (
             source == g.ENGAGED
             and event not in ('engage', 'disengage', 'stop', 'override')
-            and after.now - before.guard._since_s > LIMITS.command_timeout_s
+            and after.now - before.guard._last_accepted_s > LIMITS.command_timeout_s
         ):
             source = g.SAFE if event != 'time-out' else source
-        assert target == expected(source, event, before.distrusted), (source, event)
+        assert target == expected(source, event, before.inhibited), (source, event)
         if source != target:
             taken.add((source, event))
     assert taken == set(g.TRANSITIONS)
@@ -110,7 +110,7 @@ def test_what_leaves_is_safe_wherever_it_is_not_engaged():
         assert all(math.isfinite(value) for value in decision.command.values)
         if decision.state != g.ENGAGED:
             assert decision.command.values == LIMITS.safe_command and decision.reason
-        assert decision.fresh == (event == 'good command' and decision.state == g.ENGAGED)
+        assert decision.accepted == (event == 'good command' and decision.state == g.ENGAGED)
 
 
 def test_nothing_engages_by_itself_after_a_stop_a_human_or_a_disengaging():
@@ -130,7 +130,7 @@ def test_a_human_wins_from_every_state_at_once_and_until_he_gives_it_back():
                 assert said[0] is False and 'the human has it' in said[1]
 
 
-def test_failing_checks_and_distrust_keep_it_from_engaging_and_are_named():
+def test_failing_checks_and_inhibition_keep_it_from_engaging_and_are_named():
     named = set()
     for before, event, after, said in EXPLORED:
         if not event.startswith('engage') or before.guard.state in (g.ENGAGED, g.OVERRIDDEN):
@@ -138,11 +138,11 @@ def test_failing_checks_and_distrust_keep_it_from_engaging_and_are_named():
         if event == 'engage, failing':
             assert said[0] is False and 'camera: 3 Hz' in said[1]
             named.add('checks')
-        if before.distrusted:
+        if before.inhibited:
             assert said[0] is False and 'two publishers' in said[1]
-            named.add('distrust')
+            named.add('inhibit')
         assert said[0] is (after.guard.state == g.ENGAGED)
-    assert named == {'checks', 'distrust'}
+    assert named == {'checks', 'inhibit'}
 
 
 def test_the_picture_in_the_docs_is_the_table():

@@ -46,7 +46,7 @@ def test_all_clear():
         ({'imu_age_s': 3.0}, 'imu: its stamps are 3 s old'),
         ({'geometry': GEOMETRY_DIFFERS}, 'does not fit'),
         ({'geometry': GEOMETRY_UNKNOWN}, 'not known'),
-        ({'state': 'refusing', 'problem': 'imu: no message'}, 'the pilot says "imu: no message"'),
+        ({'state': 'rejecting', 'problem': 'imu: no message'}, 'the pilot says "imu: no message"'),
         ({'problem': 'adaptation: silent'}, 'the pilot says "adaptation: silent"'),
     ],
 )
@@ -63,7 +63,7 @@ def test_the_edges_pass():
 def test_clocks_are_compared_only_where_they_can_be():
     late = WELL._replace(frame_age_s=1e9, imu_age_s=math.nan)
     assert len(failed_checks(late, None, PreflightRequirements())) == 2
-    assert failed_checks(late, None, PreflightRequirements(frame_age_s=None)) == []
+    assert failed_checks(late, None, PreflightRequirements(max_stamp_age_s=None)) == []
 
 
 @pytest.mark.parametrize(

@@ -92,14 +92,14 @@ def test_modes_and_arming_are_watched(ends):
         peer.send(message)
         heard(link)
         status = link.status(0.0)
-        assert (status.connected, status.mode, status.obeys, status.armed) == (
+        assert (status.connected, status.mode, status.accepts_setpoints, status.armed) == (
             True,
             mode,
             obeys,
             armed,
         )
     silent = link.status(HEARTBEAT_TIMEOUT_S + 0.1)
-    assert (silent.connected, silent.obeys, silent.armed) == (False, False, False)
+    assert (silent.connected, silent.accepts_setpoints, silent.armed) == (False, False, False)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_no_bytes_bring_it_down(packets):
             # A length byte in the noise may swallow what follows it; a real autopilot goes on.
             peer.send(peer.heartbeat(PX4_OFFBOARD))
             heard(link)
-        assert link.status(0.0).obeys
+        assert link.status(0.0).accepts_setpoints
     finally:
         link.close()
         peer.close()

@@ -1,4 +1,4 @@
-"""Grip told from IMU and commands: on the simulated tyres, and whatever an IMU says."""
+"""Friction estimated from IMU and commands, and the speed limited by it, on simulated tyres."""
 
 import math
 from dataclasses import replace
@@ -11,7 +11,7 @@ from statistics_makers import make_statistics
 
 from liquid_pilot.interfaces import Command, ImageBuffer, ImuSample, Observation
 from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
-from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, CoreScales, TimeScales
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.onboard.vehicles.action_scaling import (
     curvature_to_yaw_rate,
@@ -21,9 +21,9 @@ from liquid_pilot.onboard.vehicles.car_model import BUGGY
 from liquid_pilot.onboard.vehicles.friction_estimator import (
     FRICTION_RATIOS,
     FrictionEstimator,
-    FrictionEstimatorSettings,
 )
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
+from liquid_pilot.onboard.vehicles.speed_limiter import SpeedLimiter, SpeedLimiterSettings
 from liquid_pilot.simulation.mujoco.rendering import mujoco
 from liquid_pilot.simulation.vehicles.rover import Rover
 
@@ -45,23 +45,23 @@ def drive(grip_at, seconds, handling=BUGGY):
     rover = Rover()
     model = mujoco.MjModel.from_xml_string(WORLD.format(*rover.mjcf(0.9)))
     data = mujoco.MjData(model)
-    rover.place(data, (0.0, 0.0, 0.0), 0.0)
-    grip = FrictionEstimator(handling, LIMITS)
-    state, samples, rows = grip.initial_state(), [], []
+    rover.reset_pose(data, (0.0, 0.0, 0.0), 0.0)
+    estimator, limiter = FrictionEstimator(handling, LIMITS), SpeedLimiter(handling)
+    state, samples, rows = estimator.initial_state(), [], []
     command = Command(0, 0.0, 0.0, 0.0, 0.0)
     for step in range(round(seconds / 0.005)):
         time_s, stamp_ns = 0.005 * step, 5_000_000 * step
-        rover.grip = lambda x, y, now=time_s: grip_at(now)
+        rover.friction_factor = lambda x, y, now=time_s: grip_at(now)
         vehicle = rover.state(data, stamp_ns)
         if step % 2 == 0:
             samples.append(ImuSample(stamp_ns, *map(tuple, data.sensordata.reshape(2, 3))))
         if step % 10 == 0:
             speed, curvature = slalom(time_s)
-            state, samples = grip.see(state, samples), []
+            state, samples = estimator.update(state, samples), []
             values = (speed, 0.0, 0.0, curvature_to_yaw_rate(curvature, speed))
-            state = grip.told(state, grip.govern(state, values), 0.05)
-            command = Command(stamp_ns, *state.flown)
-            rows.append((state.share, vehicle.velocity_flu_m_s[0]))
+            state = estimator.with_command(state, limiter.limit_speed(values, state), 0.05)
+            command = Command(stamp_ns, *state.last_command)
+            rows.append((state.friction_ratio, vehicle.velocity_flu_m_s[0]))
         rover.actuate(data, command, vehicle)
         mujoco.mj_step(model, data)
     return np.array(rows)
@@ -104,18 +104,18 @@ SPEEDS = st.floats(-20.0, 20.0)
     st.lists(st.tuples(SPEEDS, SPEEDS), min_size=1, max_size=3),
 )
 def test_whatever_comes_the_command_is_finite_and_no_faster(samples, commands):
-    grip = FrictionEstimator(BUGGY, LIMITS)
-    state = grip.initial_state()
+    estimator, limiter = FrictionEstimator(BUGGY, LIMITS), SpeedLimiter(BUGGY)
+    state = estimator.initial_state()
     for forward, yaw_rate in commands:
-        state = grip.see(
+        state = estimator.update(
             state,
             [ImuSample(stamp, (0.0, 0.0, turn), (0.0, side, 9.8)) for stamp, turn, side in samples],
         )
-        assert min(FRICTION_RATIOS) - 1e-9 <= state.share <= 1.0
+        assert min(FRICTION_RATIOS) - 1e-9 <= state.friction_ratio <= 1.0
         given_values = (forward, 0.1, -0.1, yaw_rate)
-        values = grip.govern(state, given_values)
-        state = grip.told(state, values, 0.05)
-        assert np.isfinite([*values, *state.flown]).all()
+        values = limiter.limit_speed(given_values, state)
+        state = estimator.with_command(state, values, 0.05)
+        assert np.isfinite([*values, *state.last_command]).all()
         assert abs(values[0]) <= abs(forward)
         assert values[1:3] == given_values[1:3]
         assert yaw_rate_to_curvature(values[3], values[0]) == pytest.approx(
@@ -124,22 +124,24 @@ def test_whatever_comes_the_command_is_finite_and_no_faster(samples, commands):
 
 
 def test_brakes_leave_the_tyres_something_to_turn_by():
-    grip = FrictionEstimator(BUGGY, LIMITS, FrictionEstimatorSettings(max_brake_fraction=0.25))
-    ice = grip.initial_state()._replace(
-        speed_m_s=8.0, evidence=np.array([*[-50.0] * (len(FRICTION_RATIOS) - 1), 0.0])
+    estimator = FrictionEstimator(BUGGY, LIMITS)
+    limiter = SpeedLimiter(BUGGY, SpeedLimiterSettings(max_brake_fraction=0.25))
+    ice = estimator.initial_state()._replace(
+        speed_m_s=8.0, log_likelihood=np.array([*[-50.0] * (len(FRICTION_RATIOS) - 1), 0.0])
     )
-    forward, *_ = grip.govern(ice, (8.0, 0.0, 0.0, 0.0))
+    forward, *_ = limiter.limit_speed((8.0, 0.0, 0.0, 0.0), ice)
     push = BUGGY.commanded_acceleration_m_s2(forward, 8.0)
-    assert push == pytest.approx(-0.25 * 0.3 * BUGGY.friction * 9.80665)
+    assert push == pytest.approx(-0.25 * 0.3 * BUGGY.friction_coefficient * 9.80665)
 
 
 def test_old_samples_change_nothing_and_after_a_gap_the_grip_is_remembered():
-    grip = FrictionEstimator(BUGGY, LIMITS)
-    wet = grip.initial_state()._replace(
-        evidence=np.array([-8.0, -8.0, -8.0, -8.0, 0.0, -8.0, -8.0]), flown=(5.0, 0.0, 0.0, 0.0)
+    estimator = FrictionEstimator(BUGGY, LIMITS)
+    wet = estimator.initial_state()._replace(
+        log_likelihood=np.array([-8.0, -8.0, -8.0, -8.0, 0.0, -8.0, -8.0]),
+        last_command=(5.0, 0.0, 0.0, 0.0),
     )
-    state = grip.see(wet, [ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8))])
-    again = grip.see(
+    state = estimator.update(wet, [ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8))])
+    again = estimator.update(
         state,
         [
             ImuSample(10**9, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8)),
@@ -147,8 +149,8 @@ def test_old_samples_change_nothing_and_after_a_gap_the_grip_is_remembered():
         ],
     )
     assert again == state
-    later = grip.see(state, [ImuSample(5 * 10**9, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8))])
-    assert later.share == pytest.approx(state.share)
+    later = estimator.update(state, [ImuSample(5 * 10**9, (0.0, 0.0, 9.0), (0.0, 9.0, 9.8))])
+    assert later.friction_ratio == pytest.approx(state.friction_ratio)
     assert later.speed_m_s == 5.0
 
 
@@ -163,70 +165,30 @@ def rover(make_pilot):
 
 @pytest.mark.parametrize('govern', [True, False])
 def test_an_adapting_car_slows_down_on_ice_and_keeps_its_path(rover, govern):
-    quiet = FrontendSettings(
-        photometric=False,
-        receptors=False,
-        reject_novel_frames=False,
-        slow_core_on_novelty=False,
-        slowdown_on_blindness=False,
-        govern=govern,
+    quiet = AdaptationSettings(
+        FrontendSettings(
+            photometric=False,
+            temporal_filter=False,
+            reject_novel_frames=False,
+            slow_core_on_novelty=False,
+            slowdown_on_blindness=False,
+        ),
+        friction_speed_governor=govern,
     )
     image = ImageBuffer(bytes(128 * 72 * 3), 128, 72, 384, 'rgb8')
     seen = Observation(10**9, image, (ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8)),))
-    plain, engine = Engine(rover), Engine(rover, front=quiet)
+    plain, engine = Engine(rover), Engine(rover, adaptation=quiet)
     expected = plain.tick(plain.initial_state(), seen).command
     tick = engine.tick(engine.initial_state(), seen)
-    assert (tick.state.grip is not None) is govern
+    assert (tick.state.friction is not None) is govern
     if not govern:
         assert tick.command == expected
         return
-    ice = tick.state.grip._replace(evidence=np.array([*[-50.0] * (len(FRICTION_RATIOS) - 1), 0.0]))
-    slow = engine.tick(engine.initial_state()._replace(grip=ice), seen).command
+    ice = tick.state.friction._replace(
+        log_likelihood=np.array([*[-50.0] * (len(FRICTION_RATIOS) - 1), 0.0])
+    )
+    slow = engine.tick(engine.initial_state()._replace(friction=ice), seen).command
     assert slow.forward_m_s == pytest.approx(math.sqrt(0.3) * expected.forward_m_s)
     assert yaw_rate_to_curvature(slow.yaw_rate_rad_s, slow.forward_m_s) == pytest.approx(
         yaw_rate_to_curvature(expected.yaw_rate_rad_s, expected.forward_m_s)
-    )
-
-
-def test_a_core_leaks_more_on_ice(rover):
-    quiet = FrontendSettings(
-        photometric=False,
-        receptors=False,
-        reject_novel_frames=False,
-        slow_core_on_novelty=False,
-        slowdown_on_blindness=False,
-        govern=False,
-        leak_friction_exponent=0.5,
-    )
-    image = ImageBuffer(bytes(128 * 72 * 3), 128, 72, 384, 'rgb8')
-    seen = Observation(10**9, image, (ImuSample(10**9, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8)),))
-    plain, engine = Engine(rover), Engine(rover, front=quiet)
-    dry = engine.tick(engine.initial_state(), seen)
-    # While nothing tells, dry is as likely as training has it.
-    usual = 0.5 * -math.log(dry.state.grip.share)
-    neurons = engine.scalable_neurons
-    scales = [
-        TimeScales(
-            core=CoreScales(np.zeros(neurons, np.float32), np.full(neurons, leak, np.float32))
-        )
-        for leak in (usual, 0.5 * -math.log(0.3), 0.25)
-    ]
-    assert dry.command == plain.tick(plain.initial_state(), seen, scales[0]).command
-    ice = dry.state.grip._replace(evidence=np.array([*[-50.0] * (len(FRICTION_RATIOS) - 1), 0.0]))
-    on_ice = engine.initial_state()._replace(grip=ice)
-    slow = engine.tick(on_ice, seen)
-    assert slow.command == plain.tick(plain.initial_state(), seen, scales[1]).command
-    assert slow.command != dry.command
-    assert (engine.time_constants(slow) < engine.time_constants(dry)).all()
-    # It is added to what the learner proposes, and bounded.
-    engine.front.configure(replace(quiet, leak_friction_exponent=9.0))
-    both = TimeScales(
-        core=CoreScales(
-            np.zeros(neurons, np.float32),
-            np.full(neurons, 0.25 + CORE_LOG_SCALE_RANGE[1], np.float32),
-        )
-    )
-    assert (
-        engine.tick(on_ice, seen, scales[2]).command
-        == plain.tick(plain.initial_state(), seen, both).command
     )
