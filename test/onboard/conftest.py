@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import CameraGeometry, VehicleLimits
 from liquid_pilot.liquid import wiring
-from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.parameters import LtcParameters
 
 FEATURES = 16
 CAMERA = CameraGeometry.from_vertical_fov(128, 72, math.radians(60.0))

@@ -1,120 +1,136 @@
-"""The loops over pixels of the receptors and the photometric match, compiled."""
+"""Compiled loops over pixels, for the temporal filter and the photometric match."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.liquid._jit import compiled
 
-# A sum in another order than written may use the vector unit; NaN and infinities stay what they
-# are, so that what is not finite is still seen.
+Float32Array = npt.NDArray[np.float32]
+IndexArray = npt.NDArray[np.int64]
+# Sums may be reordered for the vector unit. NaN and infinities keep their meaning, so that values
+# that are not finite are still found.
 _FASTMATH_FLAGS = {'reassoc', 'contract', 'nsz'}
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
-def luminance_stats(image: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of the luminance (ITU-R BT.601) of (3, H, W) float32."""
+def luminance_stats(image: Float32Array) -> tuple[float, float]:
+    """Return mean and standard deviation of the luminance (ITU-R BT.601) of (3, H, W) float32."""
     height, width = image.shape[1:]
     total = squares = np.float32(0.0)
     for row in range(height):
         red, green, blue = image[0, row], image[1, row], image[2, row]
-        part = part_squares = np.float32(0.0)
+        row_total = row_squares = np.float32(0.0)
         for column in range(width):
             value = (
                 np.float32(0.299) * red[column]
                 + np.float32(0.587) * green[column]
                 + np.float32(0.114) * blue[column]
             )
-            part += value
-            part_squares += value * value
-        total += part
-        squares += part_squares
+            row_total += value
+            row_squares += value * value
+        total += row_total
+        squares += row_squares
     count = height * width
     mean = total / count
     return mean, math.sqrt(max(squares / count - mean * mean, 0.0))
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
-def apply_gain_offset(image: np.ndarray, gain: float, offset: float) -> None:
-    """Image <- gain*image + offset within [0, 1], in place; (3, H, W) float32."""
-    gain, offset = np.float32(gain), np.float32(offset)
+def apply_gain_offset(image: Float32Array, gain: float, offset: float) -> None:
+    """Replace an image (3, H, W) float32 by gain * image + offset, clipped to [0, 1]."""
+    a, b = np.float32(gain), np.float32(offset)
     flat = image.reshape(-1)
     for i in range(flat.size):
-        flat[i] = min(max(gain * flat[i] + offset, np.float32(0.0)), np.float32(1.0))
+        flat[i] = min(max(a * flat[i] + b, np.float32(0.0)), np.float32(1.0))
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
 def filter_step(
-    image: np.ndarray,
-    held: np.ndarray,
-    slope: np.ndarray,
-    top: np.ndarray,
-    left: np.ndarray,
+    image: Float32Array,
+    potential: Float32Array,
+    sensitivity: Float32Array,
+    top: IndexArray,
+    left: IndexArray,
     right: int,
     down: int,
-    share: np.ndarray,
-    bend: np.ndarray,
-    potential_after: np.ndarray,
-    sensitivity_after: np.ndarray,
-    error: np.ndarray,
-    gradient: np.ndarray,
-    texture: np.ndarray,
+    alpha: Float32Array,
+    alpha_slope: Float32Array,
+    potential_after: Float32Array,
+    sensitivity_after: Float32Array,
+    error: Float32Array,
+    gradient: Float32Array,
+    texture: Float32Array,
 ) -> None:
-    """One step of all receptors; see `receptors`.
+    """Run one step of the temporal filter; `temporal_filter` has the equations.
 
-    What was held moves by `right` and `down` pixels first; where that leaves nothing, the frame is
-    taken as it is. image, held, slope, potential_after and sensitivity_after are (3*H*W,) float32. Block
-    k = (r, c) of an (R, C) grid has the rows top[r] to top[r + 1] and the columns left[c] to
-    left[c + 1]; share and bend (R, C) are a and da/dlog(tau); error, gradient and texture (R, C)
-    are filled.
+    The old potential is shifted first. Pixels for which the shift leaves none take the frame as it
+    is.
+
+    Args:
+        image: (3*H*W,) the frame.
+        potential: (3*H*W,) potentials before the step.
+        sensitivity: (3*H*W,) their derivatives with respect to log(tau).
+        top: (R + 1,) first row of each row of blocks, and H.
+        left: (C + 1,) first column of each column of blocks, and W.
+        right: shift of the potential to the right, pixels.
+        down: shift of the potential down, pixels.
+        alpha: (R, C) the gain a of each block.
+        alpha_slope: (R, C) da/dlog(tau).
+        potential_after: (3*H*W,) is filled.
+        sensitivity_after: (3*H*W,) is filled.
+        error: (R, C) is filled.
+        gradient: (R, C) is filled.
+        texture: (R, C) is filled.
     """
-    # Flat arrays, unsigned offsets and one small loop for each thing: so LLVM sees that nothing
-    # overlaps and works in vectors. Slices of arrays, or one loop for all, take 5 times as long.
-    rows, columns = share.shape
+    # Flat arrays, unsigned offsets and one small loop for each statement: so LLVM sees that nothing
+    # overlaps, and uses vectors. Slices of arrays, or one loop for all, take 5 times as long.
+    rows, columns = alpha.shape
     height, width = top[-1], left[-1]
     across, begin = np.uint64(width), min(max(right, 0), width)
     count = np.uint64(max(min(width + right, width) - begin, 0))
     skip = np.uint64(begin)
-    gain, turn, keep, e, squares, pull, total, power = np.empty((8, width), np.float32)
+    gain, gain_slope, keep, e, squares, slope, total, power = np.empty((8, width), np.float32)
     for r in range(rows):
         for c in range(columns):
             texture[r, c] = 0.0
             for i in range(np.uint64(left[c]), np.uint64(left[c + 1])):
-                gain[i], turn[i] = share[r, c], bend[r, c]
-                keep[i] = np.float32(1.0) - share[r, c]
-        squares[:], pull[:] = 0.0, 0.0
+                gain[i], gain_slope[i] = alpha[r, c], alpha_slope[r, c]
+                keep[i] = np.float32(1.0) - alpha[r, c]
+        squares[:], slope[:] = 0.0, 0.0
         for channel in range(3):
             total[:], power[:] = 0.0, 0.0
             for row in range(top[r], top[r + 1]):
                 source = row - down
                 base = np.uint64((channel * height + row) * width)
-                there = 0 <= source < height and count > 0
+                inside = 0 <= source < height and count > 0
                 for i in range(across):
                     total[i] += image[base + i]
                 for i in range(across):
                     power[i] += image[base + i] * image[base + i]
-                if not there or count < across:
+                if not inside or count < across:
                     for i in range(across):
                         potential_after[base + i] = image[base + i]
                     for i in range(across):
                         sensitivity_after[base + i] = 0.0
-                if not there:
+                if not inside:
                     continue
                 to = base + skip
                 of = np.uint64((channel * height + source) * width + begin - right)
                 for i in range(count):
-                    e[skip + i] = image[to + i] - held[of + i]
+                    e[skip + i] = image[to + i] - potential[of + i]
                 for i in range(count):
                     squares[skip + i] += e[skip + i] * e[skip + i]
                 for i in range(count):
-                    pull[skip + i] += e[skip + i] * slope[of + i]
+                    slope[skip + i] += e[skip + i] * sensitivity[of + i]
                 for i in range(count):
-                    potential_after[to + i] = held[of + i] + gain[skip + i] * e[skip + i]
+                    potential_after[to + i] = potential[of + i] + gain[skip + i] * e[skip + i]
                 for i in range(count):
                     sensitivity_after[to + i] = (
-                        keep[skip + i] * slope[of + i] + turn[skip + i] * e[skip + i]
+                        keep[skip + i] * sensitivity[of + i] + gain_slope[skip + i] * e[skip + i]
                     )
             for c in range(columns):
                 pixels = np.float32((top[r + 1] - top[r]) * (left[c + 1] - left[c]))
@@ -124,5 +140,5 @@ def filter_step(
         for c in range(columns):
             pixels = np.float32(3 * (top[r + 1] - top[r]) * (left[c + 1] - left[c]))
             error[r, c] = squares[left[c] : left[c + 1]].sum() / pixels
-            gradient[r, c] = -pull[left[c] : left[c + 1]].sum() / pixels
+            gradient[r, c] = -slope[left[c] : left[c + 1]].sum() / pixels
             texture[r, c] = math.sqrt(texture[r, c])

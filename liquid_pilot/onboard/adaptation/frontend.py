@@ -1,8 +1,10 @@
-"""What stands before the core when a pilot adapts: photometric match, receptors, surprise gate.
+"""The frontend of the engine, from the preprocessed image to the features.
 
-Everything here acts within one tick; what learns over seconds is `onboard.adaptation.learner`. A frame that
-the gate refuses leaves no trace: receptors, light and features stay as the last believed frame left
-them, and the core's time constants are stretched for that tick.
+`AdaptiveFrontend` is the one of a pilot that adapts: photometric match, temporal filter, encoder
+and novelty gate. It acts within one tick; what learns over seconds is `onboard.adaptation.learner`.
+A frame that the gate rejects leaves no trace: filter, luminance and features stay as the last
+accepted frame left them, and the time constants of the core are scaled up for that tick.
+`PassThroughFrontend` is the encoder alone.
 """
 
 from __future__ import annotations
@@ -10,221 +12,328 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import CameraGeometry
-from liquid_pilot.liquid import _sensitivity_kernels
 from liquid_pilot.liquid.precompile import precompile_kernels
 from liquid_pilot.onboard.adaptation import _filter_kernels as kernels
+from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
 from liquid_pilot.onboard.adaptation.novelty_gate import (
+    GateStage,
+    LogDistances,
     NoveltyGate,
     NoveltyGateSettings,
     NoveltyGateState,
+    OpenGate,
 )
-from liquid_pilot.onboard.adaptation.photometric_match import LuminanceStats, PhotometricMatch
+from liquid_pilot.onboard.adaptation.photometric_match import (
+    LuminanceStats,
+    NoPhotometricMatch,
+    PhotometricMatch,
+    PhotometricStage,
+)
 from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter, TemporalFilterState
-from liquid_pilot.onboard.adaptation.time_scales import TimeScales
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
+from liquid_pilot.utils.settings import setting
 
+Encode = Callable[[FloatArray], npt.NDArray[np.float32]]
+"""The encoder: (1, 3, H, W) float32 to features (F,)."""
 _MAX_ELAPSED_S = 10.0
-"""Longer ago than this is all the same."""
+"""Bound of the elapsed time, s."""
 
 
 @dataclass(frozen=True)
 class FrontendSettings:
-    """Which parts act; each may be switched between two ticks."""
+    """Which parts of the adaptive frontend act; each may change between two ticks."""
 
-    photometric: bool = True
-    receptors: bool = True
-    follow_rotation: bool = True
-    """What the receptors hold moves with the picture when the camera turns."""
-    reject_novel_frames: bool = True
-    """The gate refuses frames."""
-    slow_core_on_novelty: bool = True
-    """The gate stretches the core's time constants."""
-    stretch: float = 16.0
-    """Factor on them."""
-    slowdown_on_blindness: bool = True
-    """A vehicle that has been blind for a while slows down."""
-    slowdown_on_blindness_after_s: float = 0.25
-    slowdown_on_blindness_time_constant_s: float = 0.3
-    """The command fades by this time constant."""
-    govern: bool = True
-    """A car drives slower where its tyres give way (`grip`)."""
-    leak_friction_exponent: float = 0.0
-    """A car's core leaks more there: log(gleak) rises by so much times -log(share of grip)."""
-    carry_sensitivities: bool = False
-    """The core's sensitivities are carried along, for the learner's slow part."""
+    photometric: bool = setting(
+        True, 'bring the luminance of the image back to that of training', live=True
+    )
+    temporal_filter: bool = setting(
+        True, 'filter the image before the encoder; false: the encoder sees the frame', live=True
+    )
+    compensate_rotation: bool = setting(
+        True, 'move the filtered image with the rotation of the camera', live=True
+    )
+    reject_novel_frames: bool = setting(
+        True, 'reject frames that the novelty gate finds unlike training', live=True
+    )
+    slow_core_on_novelty: bool = setting(
+        True, 'scale the time constants of the core up for a novel frame', live=True
+    )
+    core_time_scale_on_novelty: float = setting(
+        16.0,
+        'factor on the time constants of the core for a novel frame',
+        low=1.0,
+        high=100.0,
+        live=True,
+    )
+    slowdown_on_blindness: bool = setting(
+        True, 'slow the vehicle down while all frames are novel', live=True
+    )
+    slowdown_on_blindness_after_s: float = setting(
+        0.25,
+        'time of novel frames after which the vehicle slows down',
+        's',
+        low=0.0,
+        high=10.0,
+        live=True,
+    )
+    slowdown_on_blindness_time_constant_s: float = setting(
+        0.3, 'time constant of the slowdown', 's', low=0.01, high=10.0, live=True
+    )
     gate: NoveltyGateSettings = field(default_factory=NoveltyGateSettings)
+    """The settings of the novelty gate."""
 
 
 class FrontendState(NamedTuple):
-    """What the front leaves to the next tick; None for what has not begun."""
+    """The state of the frontend; a part is None until it is first used, and while it is off."""
 
-    light: LuminanceStats | None = None
-    receptors: TemporalFilterState | None = None
+    luminance: LuminanceStats | None = None
+    temporal_filter: TemporalFilterState | None = None
     gate: NoveltyGateState | None = None
 
 
 class FrontendOutput(NamedTuple):
-    """What the front made of a frame."""
+    """What the frontend makes of a frame."""
 
-    features: np.ndarray
-    """(F,) float32 that the core is to believe."""
+    features: npt.NDArray[np.float32]
+    """(F,) features for the core."""
     state: FrontendState
-    error: np.ndarray
-    """(R, C) float32, see `receptors`; zero for a frame that was refused."""
-    gradient: np.ndarray
+    """The state after the frame."""
+    error: FloatArray
+    """(R, C) frame-prediction error, `temporal_filter`; zero for a rejected frame; (0, 0) of a
+    frontend without a temporal filter."""
+    gradient: FloatArray
+    """(R, C) gradient of half the error with respect to log(tau), likewise."""
     elapsed_s: float
-    """Since the last frame that was believed: what receptors and match were stepped by."""
-    novel: bool
-    log_core_time_scale: float
-    """To add to the core's log time constants in this tick."""
-    trust: float
-    """Factor on the command: below 1 when nothing has been believed for a while."""
-    gain: float
-    """Of the photometric match."""
-    distance: tuple[float, float, float]
-    """Logarithms of the gate's distances."""
+    """Time since the last accepted frame, by which filter and match were stepped, s."""
+    novel: bool = False
+    """Whether the novelty gate finds the frame unlike training."""
+    log_core_time_scale: float = 0.0
+    """Logarithm of the factor on the core's time constants in this tick."""
+    speed_factor: float = 1.0
+    """Factor on the command in [0, 1]; below 1 after a while of novel frames."""
+    gain: float = 1.0
+    """The gain of the photometric match."""
+    log_distances: LogDistances = (0.0, 0.0, 0.0)
+    """Logarithms of the novelty gate's distances."""
 
     @property
     def gate(self) -> tuple[float, ...]:
-        """As `nodes.common.trace_messages.GATE` names them."""
-        blind_s = self.state.gate.held_s if self.state.gate is not None else 0.0
+        """The values in the order of `nodes.common.trace_messages.GATE_FIELDS`."""
         return (
             float(self.novel),
             self.elapsed_s,
-            blind_s,
+            self.state.gate.rejected_s if self.state.gate is not None else 0.0,
             self.log_core_time_scale,
-            self.trust,
+            self.speed_factor,
             self.gain,
-            *self.distance,
+            *self.log_distances,
         )
 
 
+class FrontendStage(Protocol):
+    """The stage of the engine from the image to the features."""
+
+    def initial_state(self) -> FrontendState:
+        """Return the state before the first frame."""
+        ...
+
+    def process(
+        self,
+        image: FloatArray,
+        state: FrontendState,
+        dt_s: float,
+        rates_flu_rad_s: npt.NDArray[np.float64],
+        log_scale: FloatArray | None = None,
+    ) -> FrontendOutput:
+        """Process one frame; see `AdaptiveFrontend.process`."""
+        ...
+
+    def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
+        """Return the (R, C) time constants of the temporal filter at these log-scales, s."""
+        ...
+
+    def warm_up(self) -> None:
+        """Compile or load everything that a frame needs."""
+        ...
+
+
+class PassThroughFrontend:
+    """The frontend of a pilot that does not adapt: the encoder alone."""
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._no_blocks: FloatArray = np.zeros((0, 0), np.float32)
+
+    def initial_state(self) -> FrontendState:
+        """Return the empty state."""
+        return FrontendState()
+
+    def process(
+        self,
+        image: FloatArray,
+        state: FrontendState,
+        dt_s: float,
+        rates_flu_rad_s: npt.NDArray[np.float64],
+        log_scale: FloatArray | None = None,
+    ) -> FrontendOutput:
+        """Return the encoder's features of one frame (1, 3, H, W)."""
+        return FrontendOutput(self._encode(image), state, self._no_blocks, self._no_blocks, dt_s)
+
+    def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
+        """Return an array (0, 0), since there is no temporal filter."""
+        return self._no_blocks
+
+    def warm_up(self) -> None:
+        """Do nothing."""
+
+
 class AdaptiveFrontend:
-    """The front of one pilot; `encode` maps (1, 3, H, W) float32 to features (F,)."""
+    """The frontend of a pilot that adapts.
+
+    Args:
+        statistics: training statistics of the pilot.
+        encode: the encoder.
+        camera: the camera that the pilot was trained with; it looks along the vehicle's x axis.
+        period_s: frame period of training, s.
+        settings: None for the defaults.
+    """
 
     def __init__(
         self,
         statistics: TrainingStatistics,
-        encode: Callable[[np.ndarray], np.ndarray],
+        encode: Encode,
         camera: CameraGeometry,
         period_s: float,
         settings: FrontendSettings | None = None,
     ) -> None:
-        self.training_statistics = statistics
+        self._statistics = statistics
         self._encode = encode
-        self._match = PhotometricMatch(statistics.light)
-        self._receptors = TemporalFilter(statistics.receptor_tau_s, camera.height, camera.width)
+        self._filter = TemporalFilter(statistics.filter_tau_s, camera.height, camera.width)
         self._period_s = period_s
-        self._focal = camera.fx, camera.fy
+        self._focal_px = camera.fx, camera.fy
         self._max_shift_px = camera.width, camera.height
-        self._nothing = np.zeros(statistics.receptor_tau_s.shape, np.float32)
+        self._zero_grid: FloatArray = np.zeros(statistics.filter_tau_s.shape, np.float32)
         self.configure(settings or FrontendSettings())
 
     def warm_up(self) -> None:
-        """See to it that the kernels need not be compiled in this process."""
+        """Compile the kernels in another process, unless they are cached."""
         precompile_kernels(
-            (
-                kernels.filter_step,
-                kernels.luminance_stats,
-                kernels.apply_gain_offset,
-                _sensitivity_kernels.step_sensitivity,
-            ),
+            (kernels.filter_step, kernels.luminance_stats, kernels.apply_gain_offset),
             'liquid_pilot.onboard.adaptation.precompile',
         )
 
     def configure(self, settings: FrontendSettings) -> None:
-        """Take other settings, from the next tick on."""
+        """Use other settings from the next tick on."""
         self.settings = settings
-        self._gate = NoveltyGate(self.training_statistics, self._period_s, settings.gate)
-
-    def time_constants(self, scales: TimeScales | None) -> np.ndarray:
-        """(R, C) seconds, of the receptors at these scales."""
-        return self._receptors.time_constants(scales and scales.receptors)
-
-    def see(
-        self,
-        image: np.ndarray,
-        state: FrontendState,
-        dt_s: float,
-        rates_flu_rad_s: np.ndarray,
-        log_scale: np.ndarray | None = None,
-    ) -> FrontendOutput:
-        """One frame (1, 3, H, W), which is changed in place.
-
-        Args:
-            image: float32 in [0, 1].
-            state: as the last frame left it.
-            dt_s: elapsed since then.
-            rates_flu_rad_s: (3,) mean angular velocity since then, of a camera that looks ahead.
-            log_scale: (R, C) of the receptors.
-        """
-        settings, light, gain = self.settings, None, 1.0
-        blind_s = (
-            state.gate.held_s if state.gate is not None and settings.reject_novel_frames else 0.0
-        )
-        elapsed_s = min(dt_s + blind_s, _MAX_ELAPSED_S)
+        self._photometric: PhotometricStage = NoPhotometricMatch()
         if settings.photometric:
-            light, gain = self._match(image[0], state.light, elapsed_s)
-        moved = self.moved(rates_flu_rad_s, dt_s) if settings.follow_rotation else (0.0, 0.0)
-        receptors, error, gradient, texture = self._receptors.step(
-            image[0], state.receptors, elapsed_s, log_scale, moved
-        )
-        if settings.receptors:
-            image = receptors.held[None]
-        features = self._encode(image)
-        if not (
+            self._photometric = PhotometricMatch(self._statistics.luminance)
+        self._gate: GateStage = OpenGate()
+        if (
             settings.reject_novel_frames
             or settings.slow_core_on_novelty
             or settings.slowdown_on_blindness
         ):
-            return FrontendOutput(
-                features,
-                FrontendState(light, receptors),
-                error,
-                gradient,
-                elapsed_s,
-                False,
-                0.0,
-                1.0,
-                gain,
-                (0.0, 0.0, 0.0),
-            )
-        novel, gate, distance = self._gate.judge(features, texture, state.gate, dt_s)
-        log_core_time_scale, trust = 0.0, 1.0
-        if novel and settings.slowdown_on_blindness:
-            late_s = max(gate.held_s - settings.slowdown_on_blindness_after_s, 0.0)
-            trust = math.exp(-late_s / settings.slowdown_on_blindness_time_constant_s)
-        if novel and settings.slow_core_on_novelty:
-            log_core_time_scale = math.log(settings.stretch)
-        if novel and settings.reject_novel_frames:
-            # Light and receptors as if the frame had not been.
-            features, error, gradient = gate.believed, self._nothing, self._nothing
-            light = state.light if settings.photometric else None
-            receptors = state.receptors and state.receptors.turned(moved)
+            self._gate = NoveltyGate(self._statistics, self._period_s, settings.gate)
+
+    def initial_state(self) -> FrontendState:
+        """Return the state before the first frame."""
+        return FrontendState()
+
+    def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
+        """Return the (R, C) time constants of the temporal filter at these log-scales, s."""
+        return self._filter.time_constants(log_scale)
+
+    def process(
+        self,
+        image: FloatArray,
+        state: FrontendState,
+        dt_s: float,
+        rates_flu_rad_s: npt.NDArray[np.float64],
+        log_scale: FloatArray | None = None,
+    ) -> FrontendOutput:
+        """Process one frame.
+
+        Args:
+            image: (1, 3, H, W) float32 in [0, 1]; it is changed in place.
+            state: the state after the last frame.
+            dt_s: elapsed time since the last frame, s.
+            rates_flu_rad_s: (3,) mean angular velocity since the last frame, rad/s, body FLU.
+            log_scale: (R, C) added to the log time constants of the temporal filter; None: as
+                trained.
+        """
+        settings = self.settings
+        rejected_s = (
+            state.gate.rejected_s
+            if state.gate is not None and settings.reject_novel_frames
+            else 0.0
+        )
+        elapsed_s = min(dt_s + rejected_s, _MAX_ELAPSED_S)
+        luminance, gain = self._photometric.process(image[0], state.luminance, elapsed_s)
+        shift_px = (
+            self.image_shift_px(rates_flu_rad_s, dt_s)
+            if settings.compensate_rotation
+            else (0.0, 0.0)
+        )
+        step = self._filter.step(image[0], state.temporal_filter, elapsed_s, log_scale, shift_px)
+        if settings.temporal_filter:
+            image = step.state.potential[None]
+        features = self._encode(image)
+        novel, gate, log_distances = self._gate.evaluate(features, step.texture, state.gate, dt_s)
+        log_core_time_scale, speed_factor = self._response(novel, gate)
+        filtered: TemporalFilterState | None = step.state
+        error, gradient = step.error, step.gradient
+        if novel and settings.reject_novel_frames and gate is not None:
+            # Luminance and filter stay as if the frame had not been.
+            features, error, gradient = gate.last_accepted, self._zero_grid, self._zero_grid
+            luminance = state.luminance if settings.photometric else None
+            filtered = state.temporal_filter and state.temporal_filter.shifted(shift_px)
         return FrontendOutput(
             features,
-            FrontendState(light, receptors, gate),
+            FrontendState(luminance, filtered, gate),
             error,
             gradient,
             elapsed_s,
             novel,
             log_core_time_scale,
-            trust,
+            speed_factor,
             gain,
-            distance,
+            log_distances,
         )
 
-    def moved(self, rates_flu_rad_s: np.ndarray, dt_s: float) -> tuple[float, float]:
-        """Pixels right and down by which yaw and pitch have moved the picture; roll is left out."""
+    def _response(self, novel: bool, gate: NoveltyGateState | None) -> tuple[float, float]:
+        """Return the log-scale of the core and the speed factor that answer a frame."""
+        settings, log_core_time_scale, speed_factor = self.settings, 0.0, 1.0
+        if not novel or gate is None:
+            return log_core_time_scale, speed_factor
+        if settings.slowdown_on_blindness:
+            late_s = max(gate.rejected_s - settings.slowdown_on_blindness_after_s, 0.0)
+            speed_factor = math.exp(-late_s / settings.slowdown_on_blindness_time_constant_s)
+        if settings.slow_core_on_novelty:
+            log_core_time_scale = math.log(settings.core_time_scale_on_novelty)
+        return log_core_time_scale, speed_factor
+
+    def image_shift_px(
+        self, rates_flu_rad_s: npt.NDArray[np.float64], dt_s: float
+    ) -> tuple[float, float]:
+        """Return the image motion by yaw and pitch of the camera; roll is neglected.
+
+        Args:
+            rates_flu_rad_s: (3,) mean angular velocity, rad/s, body FLU.
+            dt_s: elapsed time, s.
+
+        Returns:
+            Motion right and down, at most the size of the image, pixels.
+        """
         _, pitch, yaw = rates_flu_rad_s.tolist()
-        return tuple(
-            min(max(focal * rate * dt_s, -most), most)
-            for focal, rate, most in zip(
-                self._focal, (yaw, -pitch), self._max_shift_px, strict=True
-            )
+        (fx, fy), (max_right, max_down) = self._focal_px, self._max_shift_px
+        return (
+            min(max(fx * yaw * dt_s, -max_right), max_right),
+            min(max(fy * -pitch * dt_s, -max_down), max_down),
         )

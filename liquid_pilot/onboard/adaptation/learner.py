@@ -1,14 +1,16 @@
-"""The online learner over the time constants: what ticks tell -> scales for the next one.
+"""Learners: rules that adapt time scales in flight, and the one that is shipped.
 
-Receptors. For every block the pull on its gain a is the gradient of the frame-prediction error by
-a, by that error, both smoothed: without unit, 1 for white noise at a = 1, where a smaller gain
-would lower the error, and negative for smooth motion. While the mean pull is within what training
-shows (the calm band), nothing is learned; beyond it log(tau) follows the pull.
+A learner sees one `LearnerInput` for each tick and answers it with a `TimeScaleUpdate` for a later
+tick. It has no clock and does no input or output, so that a flight through ROS equals one in
+process. Another package adds a learner by an entry point of the group `liquid_pilot.learners`
+(`onboard.adaptation.learner_registry`).
 
-Core (off by default). The gradients of the core's own prediction errors (next IMU, next features)
-by log(cm) and log(gleak), each divided by its own running RMS, move both scales slowly.
-
-Everything stays in a trust region about the trained value and leaks back to it.
+The shipped learner, `TimeScaleLearner`, tunes the temporal filter. For every block the gradient of
+the frame-prediction error with respect to the filter's gain a is divided by that error, both
+smoothed: the normalised gradient has no unit. It is 1 for white noise at a = 1, where a smaller
+gain would lower the error, and negative for smooth motion. While its mean over all blocks stays
+within the range that training showed, nothing is learned. Outside of that range log(tau) follows
+the normalised gradient. It stays in a trust region about the trained value and decays back to it.
 """
 
 from __future__ import annotations
@@ -16,216 +18,292 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
+from liquid_pilot.onboard.adaptation.learner_messages import (
+    FloatArray,
+    LearnerInput,
+    TimeScaleUpdate,
+)
 from liquid_pilot.onboard.adaptation.temporal_filter import filter_gain
-from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, FILTER_LOG_SCALE_RANGE
+from liquid_pilot.onboard.adaptation.time_scales import FILTER_LOG_SCALE_RANGE
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
+from liquid_pilot.utils.settings import setting
 
+DEFAULT_LEARNER = 'temporal_filter'
+"""Name of the shipped learner."""
 _GRADIENT_SMOOTHING_S = 1.0
-"""Smoothing of errors and gradients."""
-_RMS_SMOOTHING_S = 10.0
-"""Smoothing of the square of the core's gradients."""
-CORE_LEARNING_MODES = {'off': 0, 'cm': 1, 'cm_gleak': 2}
-"""How many of log(cm) and log(gleak) are learned."""
+"""Time constant of the smoothing of errors and gradients."""
 SNAPSHOT_FORMAT = 'liquid_pilot.adaptation'
+"""The `format` of a learner's snapshot."""
+
+
+class Learner(Protocol):
+    """A rule that adapts the time scales of one pilot, tick by tick.
+
+    What it answers is checked and bounded by `time_scales.TimeScaleStore` before the pilot uses it.
+    """
+
+    def reset(self) -> None:
+        """Return to the state before the first tick: trained time scales, nothing learned."""
+        ...
+
+    def update(self, learner_input: LearnerInput) -> TimeScaleUpdate:
+        """Learn from one tick and return the time scales that answer it.
+
+        Args:
+            learner_input: what one tick shows.
+
+        Returns:
+            The update, with the sequence of `learner_input`.
+
+        Raises:
+            LiquidPilotError: nothing can be learned from the input; the learner has not changed.
+        """
+        ...
+
+    def describe(self) -> tuple[str, str]:
+        """Return the state in one word, and the reason in one sentence."""
+        ...
+
+
+@runtime_checkable
+class ConfigurableLearner(Learner, Protocol):
+    """A learner whose settings can be replaced between two ticks."""
+
+    def configure(self, settings: LearnerSettings) -> None:
+        """Use other settings from the next tick on."""
+        ...
+
+
+@runtime_checkable
+class PersistentLearner(Learner, Protocol):
+    """A learner whose state can be saved, and restored by another process."""
+
+    def snapshot(self, digest: str) -> str:
+        """Return all that was learned as JSON.
+
+        Args:
+            digest: the digest of the pilot file.
+        """
+        ...
+
+    def restore(self, text: str, digest: str) -> None:
+        """Take over the state of a snapshot.
+
+        Args:
+            text: the snapshot.
+            digest: the digest of the pilot file, which must be that of the snapshot.
+
+        Raises:
+            LiquidPilotError: it is not a snapshot of this pilot; the learner has not changed.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class LearnerSettings:
-    """How fast, and which part."""
+    """The settings of the shipped learner."""
 
-    learn_temporal_filter: bool = True
-    filter_learning_rate: float = 4.0
-    """Change of log(tau) a second, for a pull of 1."""
-    learn_core: str = 'off'
-    """One of CORE_PARTS: what of the core is learned."""
-    core_rate: float = 0.02
-    """Change of log(cm) and log(gleak) a second, for a gradient of its own usual size."""
-    decay_to_trained_s: float = 20.0
-    """Time constant of the way back to the trained value."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
-        if self.learn_core not in CORE_LEARNING_MODES:
-            raise LiquidPilotError(
-                f'learn_core must be one of {", ".join(CORE_LEARNING_MODES)}, not '
-                f'{self.learn_core!r}'
-            )
+    learn_temporal_filter: bool = setting(
+        True, 'learn the time constants of the temporal filter', live=True
+    )
+    filter_learning_rate: float = setting(
+        4.0,
+        'change of log(tau) per second at a normalised gradient of 1',
+        '1/s',
+        low=0.0,
+        high=100.0,
+        live=True,
+    )
+    decay_to_trained_s: float = setting(
+        20.0, 'time constant of the decay to the trained values', 's', low=0.1, high=1e6, live=True
+    )
 
 
 class NormalisedGradient:
-    """The smoothed pull of the frame-prediction error on the gain of each block."""
+    """The smoothed gradient of the frame-prediction error, divided by that error, of each block.
 
-    def __init__(self, tau_s: np.ndarray, training_error: np.ndarray) -> None:
+    Args:
+        tau_s: (R, C) trained time constants of the temporal filter, s.
+        training_error: (R, C) mean square of the frame-prediction error in training.
+    """
+
+    def __init__(self, tau_s: FloatArray, training_error: FloatArray) -> None:
         self._tau_s = tau_s.astype(float)
-        # Blocks where less happens than in training say little.
-        self._usual = 0.5 * training_error.astype(float)
-        self.error, self.slope = np.zeros((2, *self._tau_s.shape))
+        # A block in which less happens than in training says little.
+        self._error_floor = 0.5 * training_error.astype(float)
+        self.error, self.gain_gradient = np.zeros((2, *self._tau_s.shape))
 
-    def add(
-        self, error: np.ndarray, gradient: np.ndarray, log_scale: np.ndarray, dt_s: float
-    ) -> np.ndarray:
-        """One tick's error and gradient by log(tau) (R, C), made at that scale -> the pull."""
+    def update(
+        self, error: FloatArray, gradient: FloatArray, log_scale: FloatArray, dt_s: float
+    ) -> FloatArray:
+        """Smooth the error and gradient of one tick and return the normalised gradient.
+
+        Args:
+            error: (R, C) mean square of the frame-prediction error.
+            gradient: (R, C) gradient of half of it with respect to log(tau).
+            log_scale: (R, C) logarithm of the factor on tau at which both were made.
+            dt_s: elapsed time, s.
+
+        Returns:
+            (R, C) normalised gradient.
+        """
         ratio = np.clip(dt_s / (self._tau_s * np.exp(log_scale)), 1e-6, 20.0)
-        _, bend = filter_gain(ratio)
-        share = -math.expm1(-dt_s / _GRADIENT_SMOOTHING_S)
-        self.error += share * (0.5 * error - self.error)
-        self.slope += share * (gradient / bend - self.slope)
+        _, gain_slope = filter_gain(ratio)
+        smoothing = -math.expm1(-dt_s / _GRADIENT_SMOOTHING_S)
+        self.error += smoothing * (0.5 * error - self.error)
+        self.gain_gradient += smoothing * (gradient / gain_slope - self.gain_gradient)
         return self.value
 
     @property
-    def value(self) -> np.ndarray:
-        """The pull, (R, C)."""
-        return self.slope / (self.error + self._usual + 1e-9)
+    def value(self) -> FloatArray:
+        """The normalised gradient, (R, C)."""
+        normalised: FloatArray = self.gain_gradient / (self.error + self._error_floor + 1e-9)
+        return normalised
 
 
 class TimeScaleLearner:
-    """The learner of one pilot of N liquid neurons (0: of another kind). No clock, no I/O."""
+    """The shipped learner: it tunes the temporal filter, and leaves the core as trained.
+
+    Args:
+        statistics: training statistics of the pilot.
+        neurons: N of a liquid core, 0 of another one.
+        settings: None for the defaults.
+    """
+
+    NON_NEGATIVE_PARTS: tuple[str, ...] = ('error',)
+    """Names of the arrays of a snapshot that have no negative values."""
 
     def __init__(
         self, statistics: TrainingStatistics, neurons: int, settings: LearnerSettings | None = None
     ) -> None:
         self._statistics = statistics
         self._neurons = neurons
-        self._low, self._high = statistics.receptor_pull.tolist()
+        self._low, self._high = statistics.filter_gradient_range.tolist()
         self.settings = settings or LearnerSettings()
         self.reset()
 
+    def configure(self, settings: LearnerSettings) -> None:
+        """Use other settings from the next tick on."""
+        self.settings = settings
+
     def reset(self) -> None:
-        """As trained, nothing seen."""
-        grid = self._statistics.receptor_tau_s.shape
-        self._smoothed = NormalisedGradient(
-            self._statistics.receptor_tau_s, self._statistics.receptor_error
-        )
-        self._receptors = np.zeros(grid)
-        self._core, self._squares = np.zeros((2, 2, self._neurons))
-        self.pull = np.zeros(grid)
+        """Return to the state before the first tick: trained time scales, nothing learned."""
+        tau_s, error = self._statistics.filter_tau_s, self._statistics.filter_error
+        self._gradient = NormalisedGradient(tau_s, error)
+        self._filter_log_scale: FloatArray = np.zeros(tau_s.shape)
+        self.normalised_gradient: FloatArray = np.zeros(tau_s.shape)
         """(R, C), smoothed."""
         self.sequence = -1
 
     @property
-    def calm(self) -> bool:
+    def within_training_range(self) -> bool:
         """Whether the frames change as they did in training."""
-        return self._low <= float(self.pull.mean()) <= self._high
+        return bool(self._low <= float(self.normalised_gradient.mean()) <= self._high)
 
-    def check(self, evidence: LearnerInput) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Errors and gradients as arrays; LiquidPilotError when they cannot be learned from."""
-        parts = [
-            np.asarray(part, float)
-            for part in (evidence.error, evidence.gradient, evidence.core_gradient)
-        ]
-        sizes = [part.size for part in parts]
-        if sizes[:2] != [self._receptors.size] * 2 or sizes[2] not in (0, self._core.size):
-            raise LiquidPilotError(f'trace: sections of {sizes} numbers do not fit this pilot')
-        if not all(np.isfinite(part).all() and (np.abs(part) < 1e6).all() for part in parts):
-            raise LiquidPilotError('trace: errors or gradients are not finite, or absurd')
-        if parts[0].min() < 0.0:
-            raise LiquidPilotError('trace: a mean square below zero')
-        if not 0.0 < evidence.elapsed_s <= 10.0:
-            raise LiquidPilotError(f'trace: an elapsed time of {evidence.elapsed_s} s')
-        error, gradient, core_gradient = parts
-        shape = self._receptors.shape
-        given = self._core.shape if core_gradient.size else (0, self._neurons)
-        return error.reshape(shape), gradient.reshape(shape), core_gradient.reshape(given)
+    def update(self, learner_input: LearnerInput) -> TimeScaleUpdate:
+        """Learn from one tick; see `Learner.update`."""
+        shape = self._filter_log_scale.shape
+        error, gradient = learner_input.validated(shape)
+        self.sequence = learner_input.sequence
+        if not learner_input.novel:
+            self._learn_temporal_filter(error, gradient, learner_input.elapsed_s)
+        return self.time_scale_update
 
-    def add(self, evidence: LearnerInput) -> TimeScaleUpdate:
-        """One tick. LiquidPilotError, and nothing changes, when it cannot be learned from."""
-        error, gradient, core_gradient = self.check(evidence)
-        self.sequence = evidence.sequence
-        if not evidence.novel:
-            self._learn_temporal_filter(error, gradient, evidence.elapsed_s)
-            self._learn_core(core_gradient, evidence.elapsed_s)
-        return self.proposal
-
-    def _learn_temporal_filter(self, error: np.ndarray, gradient: np.ndarray, dt_s: float) -> None:
+    def _learn_temporal_filter(self, error: FloatArray, gradient: FloatArray, dt_s: float) -> None:
         s = self.settings
-        self.pull = self._smoothed.add(error, gradient, self._receptors, dt_s)
-        drive = 0.0
-        if s.learn_temporal_filter and not self.calm:
-            drive = s.filter_learning_rate * np.clip(self.pull, -1.0, 1.0)
-        self._receptors += dt_s * (drive - self._receptors / s.decay_to_trained_s)
-        np.clip(self._receptors, *FILTER_LOG_SCALE_RANGE, out=self._receptors)
-
-    def _learn_core(self, gradient: np.ndarray, dt_s: float) -> None:
-        s = self.settings
-        moved = np.zeros(self._core.shape)
-        if gradient.size:
-            share = -math.expm1(-dt_s / _RMS_SMOOTHING_S)
-            self._squares += share * (gradient**2 - self._squares)
-            usual = np.sqrt(self._squares) + 1e-9
-            rows = CORE_LEARNING_MODES[s.learn_core]
-            moved[:rows] = -s.core_rate * np.clip(gradient / usual, -3.0, 3.0)[:rows]
-        self._core += dt_s * (moved - self._core / s.decay_to_trained_s)
-        np.clip(self._core, *CORE_LOG_SCALE_RANGE, out=self._core)
+        log_scale = self._filter_log_scale
+        self.normalised_gradient = self._gradient.update(error, gradient, log_scale, dt_s)
+        rate: float | FloatArray = 0.0
+        if s.learn_temporal_filter and not self.within_training_range:
+            rate = s.filter_learning_rate * np.clip(self.normalised_gradient, -1.0, 1.0)
+        log_scale += dt_s * (rate - log_scale / s.decay_to_trained_s)
+        np.clip(log_scale, *FILTER_LOG_SCALE_RANGE, out=log_scale)
 
     @property
-    def proposal(self) -> TimeScaleUpdate:
-        """For the tick after the last one that was learned from."""
-        log_cm, log_gleak = self._core.astype(np.float32)
-        return TimeScaleUpdate(self.sequence, self._receptors.astype(np.float32), log_cm, log_gleak)
+    def time_scale_update(self) -> TimeScaleUpdate:
+        """The answer to the last tick that was learned from."""
+        log_cm, log_gleak = np.zeros((2, self._neurons), np.float32)
+        return TimeScaleUpdate(
+            self.sequence, self._filter_log_scale.astype(np.float32), log_cm, log_gleak
+        )
 
     def describe(self) -> tuple[str, str]:
-        """The state in one word, and the reason in a sentence."""
-        factor = math.exp(float(self._receptors.mean()))
-        pull = float(self.pull.mean())
-        moved = f'receptors {factor:.2f} times as slow as trained'
-        if self._core.any():
-            moved += f', core moved by up to {100 * math.expm1(np.abs(self._core).max()):.0f} %'
-        band = f'pull {pull:.2f}, in training {self._low:.2f} to {self._high:.2f}'
+        """Return the state in one word, and the reason in one sentence."""
         if self.sequence < 0:
-            return 'waiting', 'nothing has been seen yet'
-        if self.calm:
-            state = 'calm' if factor < 1.01 else 'settled'
-            return state, f'frames change as in training ({band}); {moved}'
-        if pull > self._high:
-            return 'slowing', f'frames flicker more than in training ({band}); {moved}'
-        return 'quickening', f'frames move more smoothly than in training ({band}); {moved}'
+            return 'waiting', 'no tick has been received yet'
+        factor = math.exp(float(self._filter_log_scale.mean()))
+        mean = float(self.normalised_gradient.mean())
+        scale = f'temporal filter {factor:.2f} times as slow as trained'
+        band = f'normalised gradient {mean:.2f}, in training {self._low:.2f} to {self._high:.2f}'
+        if self.within_training_range:
+            state = 'nominal' if factor < 1.01 else 'recovering'
+            return state, f'frames change as in training ({band}); {scale}'
+        if mean > self._high:
+            return 'slowing', f'frames flicker more than in training ({band}); {scale}'
+        return 'speeding_up', f'frames move more smoothly than in training ({band}); {scale}'
 
     def snapshot(self, digest: str) -> str:
-        """All that was learned, as JSON; `digest` is the pilot's."""
+        """Return all that was learned as JSON; see `PersistentLearner.snapshot`."""
         content = {
             'format': SNAPSHOT_FORMAT,
             'version': 1,
             'pilot': digest,
-            **{name: part.tolist() for name, part in self._parts().items()},
+            **{name: part.tolist() for name, part in self.parts().items()},
         }
         return json.dumps(content)
 
     def restore(self, text: str, digest: str) -> None:
-        """Take a snapshot of this pilot; LiquidPilotError, and nothing changes, if it is none."""
-        try:
-            content = json.loads(text)
-            if content['format'] != SNAPSHOT_FORMAT or content['version'] != 1:
-                raise ValueError('another format')
-            if content['pilot'] != digest:
-                raise LiquidPilotError(
-                    f'snapshot: of the pilot {content["pilot"]:.12}, not of {digest[:12]}'
-                )
-            parts = {name: np.array(content[name], float) for name in self._parts()}
-            for name, part in self._parts().items():
-                if parts[name].shape != part.shape or not (np.abs(parts[name]) < 1e12).all():
-                    raise ValueError(f'{name} does not fit')
-            if min(parts[name].min(initial=0.0) for name in ('squares', 'error')) < 0.0:
-                raise ValueError('a mean square below zero')
-        except LiquidPilotError:
-            raise
-        except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
-            raise LiquidPilotError(f'snapshot: cannot be read ({error})') from None
-        for name, part in self._parts().items():
-            part[...] = parts[name]
-        np.clip(self._receptors, *FILTER_LOG_SCALE_RANGE, out=self._receptors)
-        np.clip(self._core, *CORE_LOG_SCALE_RANGE, out=self._core)
-        self.pull = self._smoothed.value
+        """Take over the state of a snapshot; see `PersistentLearner.restore`."""
+        restore_parts(text, digest, self.parts(), self.NON_NEGATIVE_PARTS)
+        log_scale = self._filter_log_scale
+        np.clip(log_scale, *FILTER_LOG_SCALE_RANGE, out=log_scale)
+        self.normalised_gradient = self._gradient.value
 
-    def _parts(self) -> dict[str, np.ndarray]:
+    def parts(self) -> dict[str, FloatArray]:
+        """Return the arrays of the state by their name in a snapshot; a subclass may add some."""
         return {
-            'receptors': self._receptors,
-            'core': self._core,
-            'squares': self._squares,
-            'error': self._smoothed.error,
-            'slope': self._smoothed.slope,
+            'receptors': self._filter_log_scale,
+            'error': self._gradient.error,
+            'slope': self._gradient.gain_gradient,
         }
+
+
+def restore_parts(
+    text: str, digest: str, parts: dict[str, FloatArray], non_negative: tuple[str, ...]
+) -> None:
+    """Fill arrays from a snapshot, all of them or none.
+
+    Args:
+        text: JSON with the keys format, version, pilot, and one for each array.
+        digest: digest of the pilot file that the snapshot must be of.
+        parts: the arrays by name, which are written in place.
+        non_negative: names of arrays without negative values.
+
+    Raises:
+        LiquidPilotError: the text is not such a snapshot; no array has changed.
+    """
+    try:
+        content = json.loads(text)
+        if content['format'] != SNAPSHOT_FORMAT or content['version'] != 1:
+            raise ValueError('another format')
+        if content['pilot'] != digest:
+            raise LiquidPilotError(
+                f'snapshot: of the pilot {content["pilot"]:.12}, not of {digest[:12]}'
+            )
+        values = {name: np.array(content[name], float) for name in parts}
+        for name, part in parts.items():
+            if values[name].shape != part.shape or not (np.abs(values[name]) < 1e12).all():
+                raise ValueError(f'{name} does not fit')
+        if any(values[name].min(initial=0.0) < 0.0 for name in non_negative):
+            raise ValueError('a mean square below zero')
+    except LiquidPilotError:
+        raise
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        raise LiquidPilotError(f'snapshot: cannot be read ({error})') from None
+    for name, part in parts.items():
+        part[...] = values[name]

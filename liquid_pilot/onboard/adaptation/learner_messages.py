@@ -1,34 +1,82 @@
-"""What a pilot and its learner tell each other, tick by tick: plain arrays, from either process."""
+"""The messages between a pilot and its learner: plain arrays, from either process."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+
+from liquid_pilot.interfaces import LiquidPilotError
+
+FloatArray = npt.NDArray[np.floating[Any]]
+"""An array of floating-point numbers of any precision."""
+_MAX_ABS_VALUE = 1e6
+_MAX_ELAPSED_S = 10.0
 
 
-class LearnerInput(NamedTuple):
-    """What the learner takes from one tick."""
+@dataclass(frozen=True, eq=False)
+class LearnerInput:
+    """What one tick of an adapting pilot shows to a learner."""
 
     sequence: int
+    """The number of the tick, from 1."""
     elapsed_s: float
-    """Since the last frame that was believed: what the receptors were stepped by."""
-    error: np.ndarray
-    """(R, C) or (R*C,): of the receptors, see `onboard.adaptation.temporal_filter`; zero for a refused frame."""
-    gradient: np.ndarray
+    """Time since the last accepted frame, by which the temporal filter was stepped, s."""
+    error: FloatArray
+    """(R, C) or (R*C,) frame-prediction error of each block, `onboard.adaptation.temporal_filter`.
+    Zero for a rejected frame."""
+    gradient: FloatArray
+    """(R, C) or (R*C,) gradient of half the error with respect to log(tau)."""
     novel: bool
-    core_gradient: np.ndarray
-    """(2, N) or (2*N,) by log(cm) and log(gleak), see `onboard.adaptation.next_input_predictor`; empty without."""
+    """Whether the novelty gate found the frame unlike training."""
+
+    def validated(self, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+        """Return error and gradient as arrays of a shape.
+
+        Args:
+            shape: (R, C) of the temporal filter's blocks.
+
+        Raises:
+            LiquidPilotError: sizes do not fit, a value is not finite or absurdly large, an error
+                is negative, or the elapsed time is not within (0, 10] s.
+        """
+        parts = [np.asarray(part, float) for part in (self.error, self.gradient)]
+        sizes = [part.size for part in parts]
+        if sizes != [int(np.prod(shape))] * 2:
+            raise LiquidPilotError(f'trace: sections of {sizes} numbers do not fit this pilot')
+        if not all(
+            np.isfinite(part).all() and (np.abs(part) < _MAX_ABS_VALUE).all() for part in parts
+        ):
+            raise LiquidPilotError('trace: errors or gradients are not finite, or absurd')
+        if parts[0].min() < 0.0:
+            raise LiquidPilotError('trace: a mean square below zero')
+        if not 0.0 < self.elapsed_s <= _MAX_ELAPSED_S:
+            raise LiquidPilotError(f'trace: an elapsed time of {self.elapsed_s} s')
+        return parts[0].reshape(shape), parts[1].reshape(shape)
 
 
 class TimeScaleUpdate(NamedTuple):
-    """What the learner proposes, in answer to a tick."""
+    """Time scales that a learner proposes in answer to one tick; logarithms of factors."""
 
     sequence: int
-    """Of the tick that it answers."""
-    receptors: np.ndarray
-    """(R, C) or (R*C,)."""
-    log_cm: np.ndarray
-    """(N,), or empty: the core is as trained."""
-    log_gleak: np.ndarray
-    """Likewise."""
+    """The number of the tick that it answers."""
+    temporal_filter: FloatArray
+    """(R, C) or (R*C,): log of the factor on the trained time constants of the filter's blocks."""
+    log_cm: FloatArray
+    """(N,): log of the factor on the core's capacitances; or empty for a core as trained."""
+    log_gleak: FloatArray
+    """(N,): log of the factor on the core's leak conductances; or empty for a core as trained."""
+
+
+def trained_time_scales(sequence: int, shape: tuple[int, ...], neurons: int) -> TimeScaleUpdate:
+    """Return the update that keeps all time constants as trained.
+
+    Args:
+        sequence: the number of the tick that it answers.
+        shape: (R, C) of the temporal filter's blocks.
+        neurons: N of a liquid core, 0 of another one.
+    """
+    log_cm, log_gleak = np.zeros((2, neurons), np.float32)
+    return TimeScaleUpdate(sequence, np.zeros(shape, np.float32), log_cm, log_gleak)

@@ -1,61 +1,136 @@
-"""The surprise gate: whether this frame's features may be believed.
+"""The novelty gate, which finds frames that are unlike training (out of distribution).
 
-Three distances tell (all Mahalanobis, whitened by training's covariances): of the features from
-those of training, of the features from the last that were believed, and of the texture of the
-picture's blocks from training's. A frame is a surprise when one of them is
-beyond what training has and beyond what is usual in this flight by now. A surprise that lasts
-longer than the hold limit is the new world: it is believed, and becomes usual.
+Three Mahalanobis distances, whitened by the covariances of training, are compared with thresholds:
+the distance of the features from those of training, that of the features from the last accepted
+ones, and that of the texture of the image's blocks from training's. A frame is novel when one of
+them exceeds both what training shows and the baseline of the flight. Novelty that lasts longer than
+the limit is taken for a new environment: the frame is accepted, and its distances become the
+baseline.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
+from liquid_pilot.utils.settings import setting
 
 _TEXTURE_FLOOR = 0.5 / 255.0
-"""Texture that hardly counts."""
+"""Texture that is negligible; it keeps the logarithm finite."""
 _MIN_LOG_DISTANCE = -14.0
+"""Logarithm of the distance of features that have not changed."""
+LogDistances = tuple[float, float, float]
+"""Logarithms of the distances of the features, of their change and of the texture."""
 
 
 @dataclass(frozen=True)
 class NoveltyGateSettings:
-    """How easily the gate shuts, and for how long."""
+    """Settings of the novelty gate."""
 
-    margin: float = 1.2
-    """Factor on the distances of training."""
-    relative: float = 1.5
-    """Factor on the distances that are usual in this flight."""
-    max_rejection_s: float = 2.0
-    """A surprise is taken for the new world after this long."""
-    growth: float = 0.7
-    """Power of the elapsed time by which features may change."""
-    baseline_time_constant_s: float = 1.0
-    """Time constant of what is usual."""
+    training_threshold_factor: float = setting(
+        1.2,
+        'factor on the distances that one frame in a thousand of training exceeds; a frame beyond '
+        'it may be novel',
+        low=1.0,
+        high=100.0,
+        live=True,
+    )
+    baseline_threshold_factor: float = setting(
+        1.5,
+        'factor on the usual distances of this flight; a frame beyond it may be novel',
+        low=1.0,
+        high=100.0,
+        live=True,
+    )
+    max_rejection_s: float = setting(
+        2.0,
+        'time after which novel frames are taken for a new environment and accepted',
+        's',
+        low=0.0,
+        high=60.0,
+        live=True,
+    )
+    change_growth_exponent: float = setting(
+        0.7,
+        'exponent of the elapsed time, in frame periods, by which features may change',
+        low=0.0,
+        high=10.0,
+    )
+    baseline_time_constant_s: float = setting(
+        1.0, 'time constant of the usual distances of this flight', 's', low=0.01, high=100.0
+    )
 
 
 class NoveltyGateState(NamedTuple):
-    """What the gate remembers."""
+    """The state of the novelty gate."""
 
-    believed: np.ndarray
-    """(F,) float32: the last features that were believed."""
-    log_baseline: tuple[float, float, float]
-    """Logarithms of the usual distances, smoothed over believed frames."""
-    held_s: float
-    """For how long it has been shut."""
+    last_accepted: npt.NDArray[np.float32]
+    """(F,) the features of the last accepted frame."""
+    log_baseline: LogDistances
+    """Logarithms of the distances, smoothed over accepted frames."""
+    rejected_s: float
+    """Time since the last accepted frame, s."""
 
 
-def log_texture(texture: np.ndarray) -> np.ndarray:
-    """(R, C) texture of the blocks -> (R*C,) as it is compared."""
-    return np.log(texture.ravel() + np.float32(_TEXTURE_FLOOR))
+class GateVerdict(NamedTuple):
+    """What the novelty gate finds of a frame."""
+
+    novel: bool
+    """Whether the frame is unlike training."""
+    state: NoveltyGateState | None
+    """The state after the frame; None for a gate that is off."""
+    log_distances: LogDistances
+    """Logarithms of the distances of the frame."""
+
+
+class GateStage(Protocol):
+    """The part of the frontend that evaluates the novelty of frames."""
+
+    def evaluate(
+        self,
+        features: npt.NDArray[np.float32],
+        texture: FloatArray,
+        state: NoveltyGateState | None,
+        dt_s: float,
+    ) -> GateVerdict:
+        """Evaluate one frame; see `NoveltyGate.evaluate`."""
+        ...
+
+
+class OpenGate:
+    """The null stage: no frame is novel."""
+
+    def evaluate(
+        self,
+        features: npt.NDArray[np.float32],
+        texture: FloatArray,
+        state: NoveltyGateState | None,
+        dt_s: float,
+    ) -> GateVerdict:
+        """Return that the frame is not novel."""
+        return GateVerdict(False, None, (0.0, 0.0, 0.0))
+
+
+def log_texture(texture: FloatArray) -> FloatArray:
+    """Return the logarithm of the texture (R, C) of the blocks, (R*C,)."""
+    logarithm: FloatArray = np.log(texture.ravel() + np.float32(_TEXTURE_FLOOR))
+    return logarithm
 
 
 class NoveltyGate:
-    """Judges frames against one pilot's training."""
+    """The novelty gate of one pilot.
+
+    Args:
+        statistics: training statistics of the pilot.
+        period_s: frame period of training, s.
+        settings: None for the defaults.
+    """
 
     def __init__(
         self,
@@ -74,42 +149,60 @@ class NoveltyGate:
                 statistics.texture_whitening,
             )
         )
-        self._usual = np.log(statistics.usual).tolist()
+        features, change, texture_threshold = np.log(statistics.ood_thresholds).tolist()
+        self._log_thresholds: LogDistances = (features, change, texture_threshold)
 
-    def judge(
-        self, features: np.ndarray, texture: np.ndarray, state: NoveltyGateState | None, dt_s: float
-    ) -> tuple[bool, NoveltyGateState, tuple[float, float, float]]:
-        """Whether a frame with (F,) features and (R, C) texture is a surprise; the gate after it;
-        logarithms of the three distances.
+    def evaluate(
+        self,
+        features: npt.NDArray[np.float32],
+        texture: FloatArray,
+        state: NoveltyGateState | None,
+        dt_s: float,
+    ) -> GateVerdict:
+        """Evaluate one frame.
+
+        Args:
+            features: (F,) the encoder's output.
+            texture: (R, C) of the image's blocks.
+            state: the last state; None for the first frame.
+            dt_s: elapsed time since the frame before it, s.
         """
         settings = self.settings
         distance = _log_norm(self._whiten @ (features - self._mean))
-        texture_away = _log_norm(self._whiten_texture @ (log_texture(texture) - self._texture))
+        texture_distance = _log_norm(self._whiten_texture @ (log_texture(texture) - self._texture))
         if state is None:
-            # Nothing has been believed yet: an unfamiliar beginning is waited for, or got used to.
-            state, changed = NoveltyGateState(features, tuple(self._usual), 0.0), _MIN_LOG_DISTANCE
+            # Nothing has been accepted yet. A start unlike training is rejected until the limit.
+            state, change = NoveltyGateState(features, self._log_thresholds, 0.0), _MIN_LOG_DISTANCE
         else:
-            changed = _log_norm(self._whiten_change @ (features - state.believed))
-        held_s = state.held_s + dt_s
-        # The longer ago the last believed frame is, the more may have changed.
-        changed -= settings.growth * math.log(max(held_s / self._period_s, 1.0))
-        found = distance, changed, texture_away
-        away, moved, patterned = (
-            value > max(trained + math.log(settings.margin), usual + math.log(settings.relative))
-            for value, trained, usual in zip(found, self._usual, state.log_baseline, strict=True)
+            change = _log_norm(self._whiten_change @ (features - state.last_accepted))
+        rejected_s = state.rejected_s + dt_s
+        # The longer ago the last accepted frame is, the more may have changed.
+        change -= settings.change_growth_exponent * math.log(max(rejected_s / self._period_s, 1.0))
+        distances = distance, change, texture_distance
+        is_far, has_changed, texture_is_far = (
+            value
+            > max(
+                threshold + math.log(settings.training_threshold_factor),
+                baseline + math.log(settings.baseline_threshold_factor),
+            )
+            for value, threshold, baseline in zip(
+                distances, self._log_thresholds, state.log_baseline, strict=True
+            )
         )
-        # To come back to what is familiar is no surprise, however sudden.
-        leaves = distance > state.log_baseline[0] or texture_away > state.log_baseline[2]
-        novel = away or patterned or (moved and leaves)
-        if novel and held_s <= settings.max_rejection_s:
-            return True, state._replace(held_s=held_s), found
-        # What was a surprise for so long is usual from now on.
-        share = 1.0 if novel else -math.expm1(-dt_s / settings.baseline_time_constant_s)
-        usual = tuple(
-            old + share * (new - old) for old, new in zip(state.log_baseline, found, strict=True)
+        # A return towards training is not novel, however sudden.
+        leaves = distance > state.log_baseline[0] or texture_distance > state.log_baseline[2]
+        novel = is_far or texture_is_far or (has_changed and leaves)
+        if novel and rejected_s <= settings.max_rejection_s:
+            return GateVerdict(True, state._replace(rejected_s=rejected_s), distances)
+        # Novelty that has lasted for so long becomes the baseline.
+        smoothing = 1.0 if novel else -math.expm1(-dt_s / settings.baseline_time_constant_s)
+        f, c, t = (
+            old + smoothing * (new - old)
+            for old, new in zip(state.log_baseline, distances, strict=True)
         )
-        return False, NoveltyGateState(features, usual, 0.0), found
+        return GateVerdict(False, NoveltyGateState(features, (f, c, t), 0.0), distances)
 
 
-def _log_norm(whitened: np.ndarray) -> float:
+def _log_norm(whitened: npt.NDArray[np.floating]) -> float:
+    """Return the logarithm of the norm of a vector."""
     return 0.5 * math.log(float(whitened @ whitened) + 1e-12)

@@ -1,89 +1,94 @@
 """All settings of a pilot that adapts, as one object and as text.
 
-'adapt' is a pilot with the default settings, 'adapt:photometric=false,stretch=8' one with some of
-them changed; '' does not adapt at all.
+The text 'adapt' stands for the default settings, 'adapt:photometric=false,max_rejection_s=1' for
+some of them changed, and '' for a pilot that does not adapt.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
-from liquid_pilot.onboard.adaptation.learner import LearnerSettings
+from liquid_pilot.onboard.adaptation.learner import DEFAULT_LEARNER, LearnerSettings
+from liquid_pilot.onboard.adaptation.learner_registry import check_learner_name
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
+from liquid_pilot.utils.settings import Setting, declared_settings, parse, setting
 
 MODE = 'adapt'
+"""The first word of the text of a pilot that adapts."""
 
 
 @dataclass(frozen=True)
 class AdaptationSettings:
-    """What acts within a tick, and what learns over many."""
+    """Settings of a pilot that adapts."""
 
-    front: FrontendSettings = field(default_factory=FrontendSettings)
+    frontend: FrontendSettings = field(default_factory=FrontendSettings)
+    """What acts within a tick, before the core."""
     learner: LearnerSettings = field(default_factory=LearnerSettings)
+    """What learns over many ticks."""
+    friction_speed_governor: bool = setting(
+        True, 'drive a car slower where its estimated friction is low', live=True
+    )
+    rule: str = setting(DEFAULT_LEARNER, 'name of the learner that adapts time scales in flight')
 
 
 def parse_mode(mode: str) -> AdaptationSettings | None:
-    """'' -> None, 'adapt[:NAME=VALUE,...]' -> settings; LiquidPilotError says what is wrong."""
+    """Return the settings that a text stands for.
+
+    >>> parse_mode('adapt:slowdown_on_blindness=false').frontend.slowdown_on_blindness
+    False
+    >>> parse_mode('') is None
+    True
+
+    Args:
+        mode: '' or 'adapt[:NAME=VALUE,...]'.
+
+    Returns:
+        The settings; None for a pilot that does not adapt.
+
+    Raises:
+        LiquidPilotError: the text has another form, an unknown name, or a wrong value.
+    """
     if not mode:
         return None
     head, colon, rest = mode.partition(':')
     if head != MODE or (colon and not rest):
         raise LiquidPilotError(f"{mode!r}: write '{MODE}', or '{MODE}:NAME=VALUE,...'")
-    given: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for part in filter(None, rest.split(',')):
         name, equals, value = part.partition('=')
-        if not equals or name in given:
+        if not equals or name in texts:
             raise LiquidPilotError(f'{mode!r}: {part!r} is not a new NAME=VALUE')
-        given[name] = value
-    gate = _with_overrides(NoveltyGateSettings(), given, mode)
-    front = dataclasses.replace(_with_overrides(FrontendSettings(), given, mode), gate=gate)
-    learner = _with_overrides(LearnerSettings(), given, mode)
-    if given:
-        known = sorted(
-            setting.name
-            for part in (front, gate, learner)
-            for setting in dataclasses.fields(part)
-            if setting.name != 'gate'
-        )
+        texts[name] = value
+    owners = (FrontendSettings, NoveltyGateSettings, LearnerSettings, AdaptationSettings)
+    values: dict[type, dict[str, Any]] = {}
+    known: set[str] = set()
+    for owner in owners:
+        declared = declared_settings(owner)
+        known.update(declared)
+        values[owner] = {
+            name: _parse_value(declared[name], texts.pop(name), mode)
+            for name in declared
+            if name in texts
+        }
+    if texts:
         raise LiquidPilotError(
-            f'{mode!r}: no setting {", ".join(given)}; there is: {", ".join(known)}'
+            f'{mode!r}: no setting {", ".join(texts)}; there is: {", ".join(sorted(known))}'
         )
-    return AdaptationSettings(front, learner)
+    frontend = FrontendSettings(
+        **values[FrontendSettings], gate=NoveltyGateSettings(**values[NoveltyGateSettings])
+    )
+    learner = LearnerSettings(**values[LearnerSettings])
+    settings = AdaptationSettings(frontend, learner, **values[AdaptationSettings])
+    check_learner_name(settings.rule)
+    return settings
 
 
-def _with_overrides(settings: Any, given: dict[str, str], mode: str) -> Any:
-    """The settings with what is given of them, which is taken out of `given`."""
-    changes = {}
-    for setting in dataclasses.fields(settings):
-        if setting.name in given and setting.name != 'gate':
-            text, default = given.pop(setting.name), getattr(settings, setting.name)
-            try:
-                changes[setting.name] = _parse_value(text, type(default))
-            except ValueError:
-                raise LiquidPilotError(
-                    f'{mode!r}: {setting.name} is {default!r} by default, '
-                    f'{text!r} cannot stand for it'
-                ) from None
-    return dataclasses.replace(settings, **changes)
-
-
-def _parse_value(text: str, kind: type) -> Any:
-    if kind is bool:
-        return (
-            {'true': True, 'false': False}[text]
-            if text in ('true', 'false')
-            else _raise_value_error()
-        )
-    value = kind(text)
-    if kind is float and not (math.isfinite(value) and value >= 0.0):
-        _raise_value_error()
-    return value
-
-
-def _raise_value_error() -> None:
-    raise ValueError
+def _parse_value(declaration: Setting, text: str, mode: str) -> Any:
+    """Return the value of one setting; LiquidPilotError names the mode."""
+    try:
+        return parse(declaration, text)
+    except LiquidPilotError as error:
+        raise LiquidPilotError(f'{mode!r}: {error}') from None

@@ -1,118 +1,153 @@
-"""Receptors: leaky integrators between the image and the encoder.
+"""The temporal filter between the image and the encoder: a leaky integrator for each pixel.
 
-Every pixel x has a receptor with the potential x', and every block of the image a time constant:
+The literature calls such an integrator a receptor: pixel x drives a receptor of potential p, with
+one time constant tau for each block of the image,
 
-    x' <- x' + a (x - x'),    a = 1 - exp(-dt / tau)
+    p <- p + a (x - p),    a = 1 - exp(-dt / tau)
 
-the exact solution of tau dx'/dt = x - x' over the elapsed time dt with x held. As trained tau is
-short against a frame, a is near 1 and the encoder sees the frame; a longer tau averages what
-flickers. What the receptors hold is also their prediction of the next frame, so the error of that
-prediction has an exact gradient by log(tau), from the sensitivity s = dx'/dlog(tau) that is
-carried along (forward mode, as `liquid.sensitivity`):
+which is the exact solution of tau dp/dt = x - p over the elapsed time dt at a constant x. As
+trained, tau is short against the frame period, so a is near 1 and the encoder sees the frame. A
+longer tau averages flicker. The potential is also a prediction of the next frame. The error of that
+prediction has an exact gradient with respect to log(tau), by the sensitivity s = dp/dlog(tau) that
+is carried along (forward mode, as in `liquid.sensitivity`):
 
-    E = mean (x - x')^2 / 2,   dE/dlog(tau) = -mean (x - x') s
-    s <- (1 - a) s + da/dlog(tau) (x - x'),    da/dlog(tau) = -(dt / tau) exp(-dt / tau)
+    E = mean (x - p)^2 / 2,   dE/dlog(tau) = -mean (x - p) s
+    s <- (1 - a) s + da/dlog(tau) (x - p),    da/dlog(tau) = -(dt / tau) exp(-dt / tau)
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation import _filter_kernels
+from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
 
 
 class TemporalFilterState(NamedTuple):
-    """What the receptors hold."""
+    """The state of the temporal filter."""
 
-    held: np.ndarray
-    """(3, H, W) float32: x'."""
-    slope: np.ndarray
-    """(3, H, W) float32: dx'/dlog(tau) of the pixel's block."""
-    rest: tuple[float, float] = (0.0, 0.0)
-    """By how many pixels right and down the picture has moved beyond what `held` was moved."""
+    potential: FloatArray
+    """(3, H, W) float32: p."""
+    sensitivity: FloatArray
+    """(3, H, W) float32: dp/dlog(tau) of the pixel's block."""
+    subpixel_shift_px: tuple[float, float] = (0.0, 0.0)
+    """Image motion, right and down, that `potential` has not followed yet, pixels."""
 
-    def turned(self, moved: tuple[float, float]) -> TemporalFilterState:
-        """The same after the camera has turned, without a frame."""
-        return self._replace(rest=(self.rest[0] + moved[0], self.rest[1] + moved[1]))
+    def shifted(self, shift_px: tuple[float, float]) -> TemporalFilterState:
+        """Return the state after image motion without a frame.
+
+        Args:
+            shift_px: motion right and down, pixels.
+        """
+        right, down = self.subpixel_shift_px
+        return self._replace(subpixel_shift_px=(right + shift_px[0], down + shift_px[1]))
 
 
 class TemporalFilterStep(NamedTuple):
-    """One step of the receptors."""
+    """The result of one step of the temporal filter."""
 
     state: TemporalFilterState
-    error: np.ndarray
-    """(R, C) float32: mean of (x - x')^2 of each block, before the step."""
-    gradient: np.ndarray
-    """(R, C) float32: of half of it by log(tau)."""
-    texture: np.ndarray
-    """(R, C) float32: standard deviation of each block of the frame, about each colour's mean."""
+    """The state after the step."""
+    error: FloatArray
+    """(R, C) float32 frame-prediction error: mean of (x - p)^2 of each block before the step."""
+    gradient: FloatArray
+    """(R, C) float32 gradient of half the error with respect to log(tau)."""
+    texture: FloatArray
+    """(R, C) float32 standard deviation of each block of the frame about each colour's mean."""
 
 
-def filter_gain(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """dt/tau -> a and da/dlog(tau)."""
-    keep = np.exp(-ratio)
-    return 1 - keep, -ratio * keep
+def filter_gain(ratio: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the gain a, and da/dlog(tau), at a ratio dt/tau."""
+    decay = np.exp(-ratio)
+    return 1 - decay, -ratio * decay
 
 
 class TemporalFilter:
-    """The receptors of a camera of `height` x `width` pixels; tau_s (R, C) as trained, seconds."""
+    """The temporal filter of one camera.
 
-    def __init__(self, tau_s: np.ndarray, height: int, width: int) -> None:
-        self.tau_s = np.array(tau_s, np.float32)
+    Args:
+        tau_s: (R, C) time constants of the blocks as trained, s.
+        height: height of the image, pixels.
+        width: width of the image, pixels.
+
+    Raises:
+        LiquidPilotError: there are more blocks than pixels along an axis.
+    """
+
+    def __init__(self, tau_s: FloatArray, height: int, width: int) -> None:
+        self.tau_s: npt.NDArray[np.float32] = np.array(tau_s, np.float32)
         rows, columns = self.tau_s.shape
         if rows > height or columns > width:
             raise LiquidPilotError(
-                f'{rows} x {columns} receptor blocks are more than the {height} '
-                f'x {width} pixels of the camera'
+                f'{rows} x {columns} blocks of the temporal filter are more than the {height} '
+                f'x {width} pixels of the camera; fit the training statistics again'
             )
         self._shape = (3, height, width)
         self._top = np.linspace(0, height, rows + 1).round().astype(np.int64)
         self._left = np.linspace(0, width, columns + 1).round().astype(np.int64)
 
-    def time_constants(self, log_scale: np.ndarray | None) -> np.ndarray:
-        """(R, C) seconds, with log_scale (R, C) added to log(tau); None: as trained."""
+    def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
+        """Return the time constants of the blocks.
+
+        Args:
+            log_scale: (R, C) added to log(tau); None: as trained.
+
+        Returns:
+            (R, C), s.
+        """
         return self.tau_s if log_scale is None else self.tau_s * np.exp(log_scale)
 
     def step(
         self,
-        image: np.ndarray,
+        image: FloatArray,
         state: TemporalFilterState | None,
         dt_s: float,
-        log_scale: np.ndarray | None = None,
-        moved: tuple[float, float] = (0.0, 0.0),
+        log_scale: FloatArray | None = None,
+        shift_px: tuple[float, float] = (0.0, 0.0),
     ) -> TemporalFilterStep:
-        """A frame (3, H, W) dt_s seconds later; log_scale (R, C) is added to log(tau).
+        """Filter one frame.
 
-        `moved`: by how many pixels, right and down, the camera's own rotation has moved the
-        picture since; what is held goes with it, by whole pixels.
-
-        With state None it is the first frame: they hold it, and nothing depends on tau yet.
+        Args:
+            image: (3, H, W) float32.
+            state: the last state. None for the first frame, which becomes the potential.
+            dt_s: elapsed time since the last step, s.
+            log_scale: (R, C) added to log(tau); None: as trained.
+            shift_px: image motion right and down since the last step, from the camera's rotation,
+                pixels. The potential follows it by whole pixels.
         """
         ratio = np.float32(dt_s) / self.time_constants(log_scale)
-        share, bend = filter_gain(ratio)
+        gain, gain_slope = filter_gain(ratio)
         if state is None:
-            moved = (0.0, 0.0)
+            shift_px = (0.0, 0.0)
             state = TemporalFilterState(image, np.zeros(self._shape, np.float32))
-        beyond = state.rest[0] + moved[0], state.rest[1] + moved[1]
-        right, down = (round(pixels) for pixels in beyond)
-        held, slope = np.empty((2, *self._shape), np.float32)
+        state = state.shifted(shift_px)
+        total = state.subpixel_shift_px
+        right, down = (round(pixels) for pixels in total)
+        potential, sensitivity = np.empty((2, *self._shape), np.float32)
         error, gradient, texture = np.empty((3, *self.tau_s.shape), np.float32)
         _filter_kernels.filter_step(
-            *(part.reshape(-1) for part in (image, state.held, state.slope)),
+            image.reshape(-1),
+            state.potential.reshape(-1),
+            state.sensitivity.reshape(-1),
             self._top,
             self._left,
             right,
             down,
-            share,
-            bend,
-            held.reshape(-1),
-            slope.reshape(-1),
+            gain,
+            gain_slope,
+            potential.reshape(-1),
+            sensitivity.reshape(-1),
             error,
             gradient,
             texture,
         )
-        rest = beyond[0] - right, beyond[1] - down
-        return TemporalFilterStep(TemporalFilterState(held, slope, rest), error, gradient, texture)
+        return TemporalFilterStep(
+            TemporalFilterState(potential, sensitivity, (total[0] - right, total[1] - down)),
+            error,
+            gradient,
+            texture,
+        )

@@ -1,7 +1,7 @@
-"""The scales that a pilot flies by: taken from outside, trusted within bounds only.
+"""Time scales: logarithms of factors on the trained time constants, bounded for flight.
 
-Whatever arrives, what the engine gets is finite, of the right size and within the trust region;
-when nothing arrives any more, the scales ease back to none, the trained time constants.
+Whatever a learner proposes, the engine gets values that are finite, of the right size and within
+the trust region. When no update arrives any more, the scales decay to zero, which is as trained.
 """
 
 from __future__ import annotations
@@ -10,95 +10,113 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.learner_messages import TimeScaleUpdate
 
 FILTER_LOG_SCALE_RANGE = (0.0, 2.2)
-"""Of log(tau) minus the trained one: receptors may become slower than trained, by a factor of 9, at
-20 frames/s from a gain of 0.98 to one of 0.36."""
+"""Bounds of the log-scale of the temporal filter. It may become slower than trained by a factor of
+9, which at 20 frames/s is from a gain of 0.98 to one of 0.36."""
 CORE_LOG_SCALE_RANGE = (-math.log(2.0), math.log(2.0))
-"""Of log(cm) and log(gleak)."""
+"""Bounds of the log-scales of the core's capacitances and leak conductances."""
+
+
+class CoreScales(NamedTuple):
+    """Log-scales of the core: natural logarithms of factors on trained values."""
+
+    log_cm: npt.NDArray[np.float32]
+    """(N,) of the capacitances."""
+    log_gleak: npt.NDArray[np.float32]
+    """(N,) of the leak conductances."""
 
 
 class TimeScales(NamedTuple):
-    """Logarithms of factors on the trained time constants; None: none."""
+    """Log-scales of one tick; None: as trained."""
 
-    receptors: np.ndarray | None = None
-    """(R, C) float32, of the receptors' blocks."""
+    temporal_filter: npt.NDArray[np.float32] | None = None
+    """(R, C) of the blocks of the temporal filter."""
     core: CoreScales | None = None
+    """Of the core."""
 
 
 class TimeScaleStore:
-    """Holds the accepted scales of one flight.
+    """The accepted time scales of one flight.
 
     Args:
-        grid: rows and columns of receptor blocks.
-        neurons: N of a liquid core, 0 of another.
-        timeout_ticks: so many ticks without an answer are no silence yet.
-        decay_s: time constant of the way back to the trained values, in silence.
+        grid: rows and columns of the temporal filter's blocks.
+        neurons: N of a liquid core, 0 of another one.
+        timeout_ticks: number of ticks without an update after which the scales decay.
+        decay_s: time constant of that decay, s.
     """
 
     def __init__(
-        self, grid: tuple[int, int], neurons: int, timeout_ticks: int = 20, decay_s: float = 3.0
+        self, grid: tuple[int, ...], neurons: int, timeout_ticks: int = 20, decay_s: float = 3.0
     ) -> None:
         self._grid, self._neurons = grid, neurons
         self._timeout_ticks, self._decay_s = timeout_ticks, decay_s
         self.reset()
 
     def reset(self) -> None:
-        """As trained, and nothing heard yet."""
-        self._receptors = np.zeros(self._grid, np.float32)
-        self._core = np.zeros((2, self._neurons), np.float32)
-        self.answered = -1
-        """Sequence of the newest tick that was answered."""
+        """Return to trained time constants, before the first update."""
+        self._filter_log_scale: npt.NDArray[np.float32] = np.zeros(self._grid, np.float32)
+        self._core_log_scale: npt.NDArray[np.float32] = np.zeros((2, self._neurons), np.float32)
+        self.last_sequence = -1
+        """The sequence of the newest tick that was answered; -1 before the first."""
 
-    def accept(self, proposal: TimeScaleUpdate, newest: int) -> None:
-        """Take a proposal; `newest` is the sequence of the last tick.
+    def restart_sequence(self) -> None:
+        """Count ticks from 1 again, as after a reset of the network, and keep the scales."""
+        self.last_sequence = -1
 
-        LiquidPilotError, and nothing changes, when it does not fit the pilot, is not finite, older
-        than one that was taken, or answers a tick that has not been.
+    def accept(self, update: TimeScaleUpdate, last_tick_sequence: int) -> None:
+        """Take over an update, clipped to the trust region.
+
+        Args:
+            update: the update.
+            last_tick_sequence: sequence of the last tick.
+
+        Raises:
+            LiquidPilotError: the update does not fit the pilot, is not finite, is older than one
+                that was accepted, or answers a tick that has not been; nothing has changed.
         """
-        if not self.answered < proposal.sequence <= newest:
+        if not self.last_sequence < update.sequence <= last_tick_sequence:
             raise LiquidPilotError(
-                f'time constants: they answer tick {proposal.sequence}, expected one after '
-                f'{self.answered} and up to {newest}'
+                f'time scales: they answer tick {update.sequence}, expected one after '
+                f'{self.last_sequence} and up to {last_tick_sequence}'
             )
-        receptors = np.asarray(proposal.receptors, np.float32)
-        if receptors.size != self._receptors.size:
+        log_scale = np.asarray(update.temporal_filter, np.float32)
+        if log_scale.size != self._filter_log_scale.size:
             raise LiquidPilotError(
-                f'time constants: of {receptors.size} receptor blocks, the '
-                f'pilot has {self._receptors.size}'
+                f'time scales: of {log_scale.size} blocks of the temporal filter, the '
+                f'pilot has {self._filter_log_scale.size}'
             )
-        core = [
-            np.asarray(part, np.float32).ravel() for part in (proposal.log_cm, proposal.log_gleak)
-        ]
+        core = [np.asarray(part, np.float32).ravel() for part in (update.log_cm, update.log_gleak)]
         if any(part.size not in (0, self._neurons) for part in core):
             raise LiquidPilotError(
-                f'time constants: of {core[0].size} and {core[1].size} neurons, '
+                f'time scales: of {core[0].size} and {core[1].size} neurons, '
                 f'the pilot has {self._neurons}'
             )
-        if not all(np.isfinite(part).all() for part in (receptors, *core)):
-            raise LiquidPilotError('time constants: some are not finite')
-        self._receptors = np.clip(receptors.reshape(self._grid), *FILTER_LOG_SCALE_RANGE)
-        for row, part in zip(self._core, core, strict=True):
+        if not all(np.isfinite(part).all() for part in (log_scale, *core)):
+            raise LiquidPilotError('time scales: some are not finite')
+        self._filter_log_scale = np.clip(log_scale.reshape(self._grid), *FILTER_LOG_SCALE_RANGE)
+        for row, part in zip(self._core_log_scale, core, strict=True):
             row[:] = np.clip(part, *CORE_LOG_SCALE_RANGE) if part.size else 0.0
-        self.answered = proposal.sequence
+        self.last_sequence = update.sequence
 
-    def scales(self, newest: int, dt_s: float) -> TimeScales:
-        """For the next tick; `newest` is the sequence of the last one, `dt_s` seconds ago."""
-        if self.answered >= 0 and newest - self.answered > self._timeout_ticks:
+    def scales(self, last_tick_sequence: int, dt_s: float) -> TimeScales:
+        """Return the time scales of the next tick.
+
+        Args:
+            last_tick_sequence: sequence of the last tick.
+            dt_s: elapsed time of the last tick, by which scales without updates decay, s.
+        """
+        if (
+            self.last_sequence >= 0
+            and last_tick_sequence - self.last_sequence > self._timeout_ticks
+        ):
             keep = np.float32(math.exp(-dt_s / self._decay_s))
-            self._receptors = self._receptors * keep
-            self._core *= keep
-        core = CoreScales(*self._core.copy()) if self._core.any() else None
-        return TimeScales(self._receptors, core)
-
-
-class CoreScales(NamedTuple):
-    """What adaptation moves: natural logarithms of factors on the trained time constants."""
-
-    log_cm: np.ndarray
-    """(N,) float32, scales the capacitance."""
-    log_gleak: np.ndarray
-    """(N,) float32, scales the leak conductance."""
+            self._filter_log_scale = self._filter_log_scale * keep
+            self._core_log_scale *= keep
+        log_scale = self._core_log_scale
+        core = CoreScales(*log_scale.copy()) if log_scale.any() else None
+        return TimeScales(self._filter_log_scale, core)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.onboard.inference.onnx_session import OnnxSession
 
 
 class Encoder:
-    """One ONNX graph: `image` float32 (1, 3, H, W) in [0, 1] -> `features` float32 (1, F).
+    """The encoder: ONNX graph from `image` float32 (1, 3, H, W) in [0, 1] to `features` (1, F).
 
-    `model` is the file's bytes, `where` its name in error messages. LiquidPilotError when it
-    cannot be loaded, or its input or output is not the one the pilot file says.
+    Args:
+        model: the bytes of the ONNX file.
+        height: H.
+        width: W.
+        features: F.
+        threads: threads of ONNX Runtime.
+        where: name of the file in error messages.
+
+    Raises:
+        LiquidPilotError: the graph cannot be loaded or has another signature.
     """
 
     def __init__(
@@ -34,8 +45,9 @@ class Encoder:
         self._image = self._graph.inputs['image']
         self._features = self._graph.outputs['features']
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """(1, 3, H, W) float32 -> features (F,) float32, a new array."""
+    def __call__(self, image: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+        """Return the features (F,) of an image (1, 3, H, W), in a new array."""
         np.copyto(self._image, image)
         self._graph()
-        return self._features[0].copy()
+        features: npt.NDArray[np.float32] = self._features[0].copy()
+        return features

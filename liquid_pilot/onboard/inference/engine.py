@@ -1,11 +1,16 @@
-"""One control tick: frame and IMU in, body velocity command out; the state passes through."""
+"""The engine: one control tick from a frame and the IMU to a command; its state is passed through.
+
+The stages of a tick are in `onboard.inference.stages`.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
@@ -17,29 +22,29 @@ from liquid_pilot.interfaces import (
     Observation,
     ObservationError,
 )
-from liquid_pilot.liquid.sensitivity import LtcSensitivity, StateWithSensitivities
 from liquid_pilot.onboard.adaptation.frontend import (
     AdaptiveFrontend,
     FrontendOutput,
-    FrontendSettings,
     FrontendState,
 )
-from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
-from liquid_pilot.onboard.adaptation.next_input_predictor import NextInputPredictor, PredictionLoss
-from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, CoreScales, TimeScales
-from liquid_pilot.onboard.inference.encoder import Encoder
-from liquid_pilot.onboard.inference.recurrent_cores import make_core
-from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
+from liquid_pilot.onboard.adaptation.learner_messages import FloatArray, LearnerInput
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
+from liquid_pilot.onboard.adaptation.time_scales import TimeScales
+from liquid_pilot.onboard.inference.recurrent_cores import IMU_INPUTS, Core
+from liquid_pilot.onboard.inference.stages import Stages, make_speed_stages, make_stages
 from liquid_pilot.onboard.perception.imu import mean_imu
-from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
-from liquid_pilot.onboard.vehicles.friction_estimator import FrictionEstimator, FrictionState
-from liquid_pilot.onboard.vehicles.registry import get_vehicle
+from liquid_pilot.onboard.vehicles.friction_estimator import FrictionState
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.utils.release_memory import release_code_pages
 
 
 class StampError(ObservationError):
-    """A frame that is not newer than the last one; `repeated` tells the same from an older one."""
+    """A frame that is not newer than the last one.
+
+    Args:
+        message: the message.
+        repeated: whether its stamp equals the last one; False: it is older.
+    """
 
     def __init__(self, message: str, repeated: bool) -> None:
         super().__init__(message)
@@ -47,44 +52,61 @@ class StampError(ObservationError):
 
 
 class EngineState(NamedTuple):
-    """All that one tick leaves to the next."""
+    """The states of all stages, which one tick leaves to the next."""
 
-    core: np.ndarray
-    """(N,) float32."""
+    core: Any
+    """The state of the core: (N,) float32 of the shipped ones."""
     last_stamp_ns: int | None
     """Stamp of the last frame; None before the first."""
-    front: FrontendState | None = None
-    """Of an adapting pilot's front; None without."""
-    sensitivities: StateWithSensitivities | None = None
-    """The core with its sensitivities, while they are carried along."""
-    grip: FrictionState | None = None
-    """Of a car whose grip is judged."""
+    frontend: FrontendState = FrontendState()
+    """The state of the frontend; empty of a pilot that does not adapt."""
+    friction: FrictionState | None = None
+    """The state of a car's friction estimator; None while friction is not estimated."""
 
 
 class Tick(NamedTuple):
     """What one tick made; the arrays are its own."""
 
     command: Command
+    """The command, before the guard."""
     state: EngineState
-    features: np.ndarray
-    """(F,) float32, the encoder's output."""
-    imu: np.ndarray
-    """(6,) float64: mean angular velocity (rad/s), then specific force (m/s^2), FLU."""
-    core_inputs: np.ndarray
-    """(F + 6,) float32: features, then the IMU normalised."""
+    """The state after the tick."""
+    features: npt.NDArray[np.float32]
+    """(F,) the encoder's output; of a rejected frame: that of the last accepted one."""
+    imu: npt.NDArray[np.float64]
+    """(6,) mean angular velocity (rad/s), then specific force (m/s^2), body FLU."""
+    core_inputs: npt.NDArray[np.float32]
+    """(F + 6,) features, then the normalised IMU."""
     dt_s: float
-    """Elapsed time that the core was stepped by."""
-    frontend_output: FrontendOutput | None = None
-    """What the front of an adapting pilot made of the frame."""
-    foresight: PredictionLoss | None = None
-    """What became of the core's last prediction, while its sensitivities are carried along."""
+    """Elapsed time that the core was stepped by, s."""
+    frontend_output: FrontendOutput
+    """What the frontend made of the frame."""
 
 
 class Engine:
     """A loaded pilot. Two calls with the same state and observation give the same bits.
 
-    `source_camera` is the camera that flies (see set_camera). An object holds buffers: use it
-    from one thread. LiquidPilotError when the pilot's parts do not fit together.
+    It holds buffers: use an object from one thread only.
+
+    >>> from liquid_pilot import ImageBuffer, ImuSample, Observation, load_pilot
+    >>> engine = Engine(load_pilot('forest-ltc'))
+    >>> black = ImageBuffer(bytes(128 * 72 * 3), 128, 72, 3 * 128, 'rgb8')
+    >>> imu = ImuSample(0, (0.0, 0.0, 0.0), (0.0, 0.0, 9.81))
+    >>> tick = engine.tick(engine.initial_state(), Observation(0, black, (imu,)))
+    >>> tick.command.stamp_ns, tick.features.shape, tick.dt_s
+    (0, (32,), 0.05)
+
+    Args:
+        pilot: the pilot file.
+        source_camera: the camera that flies; None: unknown, see `set_camera`.
+        threads: threads of the encoder.
+        adaptation: settings of a pilot that adapts; None: it flies as trained.
+        replace_stages: takes the stages of the pilot and returns those that are used. Experiments
+            replace the core by it, for example.
+
+    Raises:
+        LiquidPilotError: the pilot's parts do not fit together, or it cannot adapt.
+        ObservationError: the camera cannot serve the pilot.
     """
 
     def __init__(
@@ -92,186 +114,187 @@ class Engine:
         pilot: PilotFile,
         source_camera: CameraGeometry | None = None,
         threads: int = 1,
-        front: FrontendSettings | None = None,
+        adaptation: AdaptationSettings | None = None,
+        replace_stages: Callable[[Stages], Stages] | None = None,
     ) -> None:
         specification = pilot.specification
         self.pilot = pilot
-        self.core = make_core(pilot)
-        if self.core.inputs != specification.features + 6 or self.core.motors != 4:
-            raise LiquidPilotError(
-                f'{pilot.path}: the core takes {self.core.inputs} inputs and gives '
-                f'{self.core.motors} outputs; {specification.features} features and 6 IMU axes '
-                f'make {specification.features + 6}, and a command has 4'
-            )
-        camera = specification.camera
-        self._preprocess = Preprocessor(camera, source_camera, specification.rectify)
-        self._encode = Encoder(
-            pilot.encoder,
-            camera.height,
-            camera.width,
-            specification.features,
-            threads,
-            f'{pilot.path}/encoder.onnx',
-        )
-        self.front: AdaptiveFrontend | None = None
-        if front is not None:
-            self.front = AdaptiveFrontend(
-                pilot.known(), self._encode, camera, 1.0 / specification.rate_hz, front
-            )
-        handling = get_vehicle(specification.vehicle).handling
-        self._friction_estimator: FrictionEstimator | None = None
-        if front is not None and handling is not None:
-            self._friction_estimator = FrictionEstimator(handling, specification.limits)
-        self._predictor: NextInputPredictor | None = None
-        if front is not None and pilot.training_statistics.foresees:
-            self._predictor = NextInputPredictor(pilot.training_statistics)
-            self._sensitivity = LtcSensitivity(pilot.parameters, specification.unfolds)
+        self._replace_stages = replace_stages
+        self._own_stages = make_stages(pilot, source_camera, threads, adaptation)
+        self._use_stages()
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)
         self._imu_scale = np.asarray(specification.imu_scale, np.float64)
-        self._action_scaling = ActionScaling(
-            tuple(map(float, specification.command_scale)), specification.steering
-        )
         self._dt_first_s = 1.0 / specification.rate_hz
         self._dt_range_s = (specification.dt_min_s, specification.dt_max_s)
+
+    def _use_stages(self) -> None:
+        self._stages = self._own_stages
+        if self._replace_stages is not None:
+            self._stages = self._replace_stages(self._own_stages)
+
+    @property
+    def stages(self) -> Stages:
+        """The stages, in the order of a tick."""
+        return self._stages
+
+    @property
+    def core(self) -> Core:
+        """The core."""
+        return self._stages.core
+
+    @property
+    def adapting(self) -> bool:
+        """Whether the pilot adapts."""
+        return isinstance(self._own_stages.frontend, AdaptiveFrontend)
 
     @property
     def source_camera(self) -> CameraGeometry | None:
         """The camera that flies, as last set."""
-        return self._preprocess.source
-
-    def set_camera(self, camera: CameraGeometry | None) -> None:
-        """Take the flying camera's intrinsics; None: unknown, the image's centre is used.
-
-        ObservationError, with both fields of view in degrees, when it sees too little.
-        """
-        self._preprocess.set_source(camera)
+        return self._stages.preprocess.source
 
     @property
     def scalable_neurons(self) -> int:
-        """N of a core whose time constants can be scaled, else 0."""
+        """The number of neurons of a core whose time constants can be scaled, else 0."""
         return self.core.neurons if self.core.liquid else 0
 
+    def set_camera(self, camera: CameraGeometry | None) -> None:
+        """Take the intrinsics of the camera that flies.
+
+        Args:
+            camera: the camera; None: unknown, the centre of the image is used.
+
+        Raises:
+            ObservationError: it sees too little; the message gives both fields of view.
+        """
+        self._stages.preprocess.set_source(camera)
+
+    def configure(self, adaptation: AdaptationSettings) -> None:
+        """Use other settings of adaptation from the next tick on.
+
+        Raises:
+            LiquidPilotError: the pilot does not adapt.
+        """
+        frontend = self._own_stages.frontend
+        if not isinstance(frontend, AdaptiveFrontend):
+            raise LiquidPilotError(
+                f'{self.pilot.path}: the pilot flies as trained and has no settings of adaptation; '
+                'start it with adaptation'
+            )
+        frontend.configure(adaptation.frontend)
+        friction, speed_limit = make_speed_stages(self.pilot, adaptation)
+        self._own_stages = self._own_stages._replace(friction=friction, speed_limit=speed_limit)
+        self._use_stages()
+
     def warm_up(self) -> None:
-        """Compile or load everything, so that the first tick takes no longer than the others."""
-        camera = self.pilot.specification.camera
+        """Compile and load everything, so that the first tick takes no longer than the others."""
+        camera, preprocess = self.pilot.specification.camera, self._stages.preprocess
         self.core.warm_up()
-        if self.front is not None:
-            self.front.warm_up()
-        if self._predictor is not None:
-            self._sensitivity.warm_up()
-        if self.front is not None:
+        self._stages.frontend.warm_up()
+        if self.adapting:
             release_code_pages('libllvmlite')
-        source = self._preprocess.source
-        self._preprocess.set_source(None)
+        source = preprocess.source
+        preprocess.set_source(None)
         black = bytes(3 * camera.width * camera.height)
         image = ImageBuffer(black, camera.width, camera.height, 3 * camera.width, 'rgb8')
         imu = ImuSample(0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
         self.tick(self.initial_state(), Observation(0, image, (imu,)))
-        self._preprocess.set_source(source)
+        preprocess.set_source(source)
 
     def initial_state(self) -> EngineState:
-        """Before the first frame, or after a reset."""
-        return EngineState(self.core.initial_state(), None, self.front and FrontendState())
+        """Return the state before the first frame, or after a reset."""
+        stages = self._stages
+        return EngineState(
+            stages.core.initial_state(),
+            None,
+            stages.frontend.initial_state(),
+            stages.friction.initial_state(),
+        )
 
     def tick(
         self, state: EngineState, observation: Observation, scales: TimeScales | None = None
     ) -> Tick:
-        """One frame and the IMU since the one before it -> the command that answers it.
+        """Run one tick.
 
-        dt is the stamps' difference within the pilot's bounds (first frame: one period of its
-        rate). ObservationError, and nothing changes, when the frame or the IMU must not be flown
-        on, and when the command is not finite; StampError when the stamp does not advance.
+        The core is stepped by the difference of the stamps, within the pilot's bounds; for the
+        first frame by one period of the pilot's rate.
+
+        Args:
+            state: the state after the last tick.
+            observation: one frame, and the IMU samples since the one before it.
+            scales: log-scales of the time constants; None: as trained.
+
+        Raises:
+            StampError: the stamp does not advance.
+            ObservationError: the frame or the IMU cannot be flown on, or the command is not finite.
+                Nothing has changed.
         """
-        stamp_ns = observation.stamp_ns
-        dt_s = self._elapsed_s(state.last_stamp_ns, stamp_ns)
+        stages = self._stages
+        dt_s = self._elapsed_s(state.last_stamp_ns, observation.stamp_ns)
         imu = mean_imu(observation.imu)
-        image = self._preprocess(observation.image)
-        frontend_output = front = None
-        if self.front is None:
-            features = self._encode(image)
-        else:
-            frontend_output = self.front.see(
-                image, state.front, dt_s, imu[:3], scales and scales.receptors
-            )
-            features, front = frontend_output.features, frontend_output.state
-        grip = None
-        if self._friction_estimator is not None and (
-            self.front.settings.govern or self.front.settings.leak_friction_exponent
-        ):
-            grip = self._friction_estimator.see(
-                state.grip or self._friction_estimator.initial_state(), observation.imu
-            )
-        core_scales = self._combined_core_scales(scales, frontend_output, grip)
-        inputs = np.empty(features.size + 6, np.float32)
-        inputs[:-6] = features
-        inputs[-6:] = (imu - self._imu_mean) / self._imu_scale
-        # An overflow is judged below, not warned about by numpy twenty times a second.
-        with np.errstate(over='ignore', invalid='ignore'):
-            sensitivities = foresight = None
-            if self._predictor is not None and self.front.settings.carry_sensitivities:
-                before = state.sensitivities or self._sensitivity.initial_state(state.core)
-                foresight = self._predictor.judge(before, inputs)
-                sensitivities = self._sensitivity.step_sensitivity(
-                    before, inputs, dt_s, *(core_scales or (None, None))
-                )
-                core, output = sensitivities.v, self._sensitivity.output(sensitivities.v)
-            else:
-                core, output = self.core.step(state.core, inputs, dt_s, core_scales)
-            total = float(core.sum())
-        values = self._action_scaling.command(
-            output.tolist(), 1.0 if frontend_output is None else frontend_output.trust
+        image = stages.preprocess(observation.image)
+        frontend = stages.frontend.process(
+            image, state.frontend, dt_s, imu[:3], scales and scales.temporal_filter
         )
-        if grip is not None:
-            if self.front.settings.govern:
-                values = self._friction_estimator.govern(grip, values)
-            grip = self._friction_estimator.told(grip, values, dt_s)
-        # The sum tells whether every neuron is finite: a command may still look well when not.
+        friction = stages.friction.update(state.friction, observation.imu)
+        core_scales = stages.core_scales.combine(scales and scales.core, frontend, friction)
+        features = frontend.features
+        inputs = np.empty(features.size + IMU_INPUTS, np.float32)
+        inputs[:-IMU_INPUTS] = features
+        inputs[-IMU_INPUTS:] = (imu - self._imu_mean) / self._imu_scale
+        # An overflow is found below; numpy need not warn of it in every tick.
+        with np.errstate(over='ignore', invalid='ignore'):
+            core, output = stages.core.step(state.core, inputs, dt_s, core_scales)
+            total = float(stages.core.neuron_states(core).sum())
+        values = stages.scale.to_command(output.tolist(), frontend.speed_factor)
+        values = stages.speed_limit.limit_speed(values, friction)
+        friction = stages.friction.with_command(friction, values, dt_s)
+        # The sum is finite only if every neuron is; a command may be finite without that.
         if not all(map(math.isfinite, (*values, total))):
             raise ObservationError(
                 f'pilot: the network gave {values}, which is not finite; reset the pilot, and '
                 'check the IMU scale and the pilot file'
             )
         return Tick(
-            Command(stamp_ns, *values),
-            EngineState(core, stamp_ns, front, sensitivities, grip),
+            Command(observation.stamp_ns, *values),
+            EngineState(core, observation.stamp_ns, frontend.state, friction),
             features,
             imu,
             inputs,
             dt_s,
-            frontend_output,
-            foresight,
+            frontend,
         )
 
-    def _combined_core_scales(
-        self,
-        scales: TimeScales | None,
-        frontend_output: FrontendOutput | None,
-        grip: FrictionState | None,
-    ) -> CoreScales | None:
-        """What was proposed, the gate's stretch and the leak by the grip; None: as trained."""
-        proposed = scales and scales.core
-        stretch = frontend_output.log_core_time_scale if frontend_output is not None else 0.0
-        leak = 0.0
-        if grip is not None and self.front.settings.leak_friction_exponent:
-            leak = min(
-                -self.front.settings.leak_friction_exponent * math.log(grip.share),
-                CORE_LOG_SCALE_RANGE[1],
-            )
-        if not (self.core.liquid and (stretch or leak)):
-            return proposed
-        zero = np.zeros(self.core.neurons, np.float32)
-        log_cm, log_gleak = proposed or (zero, zero)
-        return CoreScales(log_cm + np.float32(stretch), log_gleak + np.float32(leak))
+    def time_constants(
+        self, tick: Tick, scales: TimeScales | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return the time constants of the core at the end of a tick.
 
-    def time_constants(self, tick: Tick, scales: TimeScales | None = None) -> np.ndarray:
-        """(N,) seconds: the core's at the end of that tick, flown with those scales."""
-        return self.core.time_constants(
-            tick.state.core,
-            tick.core_inputs,
-            self._combined_core_scales(scales, tick.frontend_output, tick.state.grip),
+        Args:
+            tick: the tick.
+            scales: the log-scales that it was flown with.
+
+        Returns:
+            (N,), s; NaN for a core without any.
+        """
+        stages, state = self._stages, tick.state
+        core_scales = stages.core_scales.combine(
+            scales and scales.core, tick.frontend_output, state.friction
         )
+        return stages.core.time_constants(state.core, tick.core_inputs, core_scales)
+
+    def filter_time_constants(self, scales: TimeScales | None = None) -> FloatArray:
+        """Return the time constants of the temporal filter.
+
+        Args:
+            scales: log-scales of the time constants; None: as trained.
+
+        Returns:
+            (R, C), s; (0, 0) of a pilot that does not adapt.
+        """
+        return self._stages.frontend.time_constants(scales and scales.temporal_filter)
 
     def _elapsed_s(self, last_ns: int | None, now_ns: int) -> float:
+        """Return the elapsed time between two stamps within the pilot's bounds."""
         if last_ns is None:
             return self._dt_first_s
         if now_ns <= last_ns:
@@ -282,18 +305,18 @@ class Engine:
                 'reset the pilot',
                 repeated=now_ns == last_ns,
             )
-        least, most = self._dt_range_s
-        return min(max((now_ns - last_ns) / NANOSECONDS_PER_SECOND, least), most)
+        shortest_s, longest_s = self._dt_range_s
+        return min(max((now_ns - last_ns) / NANOSECONDS_PER_SECOND, shortest_s), longest_s)
 
 
 def learner_input_of(tick: Tick, sequence: int) -> LearnerInput:
-    """What an adapting pilot's tick, the `sequence`th, tells the learner."""
-    frontend_output, foresight = tick.frontend_output, tick.foresight
+    """Return what a learner takes from a tick of an adapting pilot.
+
+    Args:
+        tick: the tick.
+        sequence: its number in the flight, from 1.
+    """
+    frontend = tick.frontend_output
     return LearnerInput(
-        sequence,
-        frontend_output.elapsed_s,
-        frontend_output.error,
-        frontend_output.gradient,
-        frontend_output.novel,
-        np.empty(0) if foresight is None else foresight.gradient,
+        sequence, frontend.elapsed_s, frontend.error, frontend.gradient, frontend.novel
     )

@@ -1,27 +1,40 @@
-"""The one protocol of a recurrent core, and the cores that keep it.
+"""The protocol of a recurrent core, and the cores that pilot files hold.
 
-State in, state out: a core object holds weights and scratch memory, never the flight. The liquid
-core runs on `liquid.dynamics`; every other one (CfC, GRU, LSTM, feed-forward) is a one-step ONNX
-graph with explicit state, as `learning.models.baselines` exports it, and flies by the same engine.
+A core object holds weights and scratch memory; the state of a flight is passed in and out. The
+liquid core runs on `liquid.dynamics`. Every other one (CfC, GRU, LSTM, feed-forward) is a one-step
+ONNX graph with explicit state, as `learning.models.baselines` exports it, and flies by the same
+engine.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
+from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.precompile import precompile_kernels
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales
 from liquid_pilot.onboard.inference.onnx_session import OnnxSession
 from liquid_pilot.pilot_file import ONNX_CORE_TYPES, PilotFile
 from liquid_pilot.utils.release_memory import release_code_pages
 
+Float32Array = npt.NDArray[np.float32]
+IMU_INPUTS = 6
+"""Number of IMU values among the inputs of a core, after the features."""
+COMMAND_OUTPUTS = 4
+"""Number of outputs of a core: forward, left, up, and yaw rate or curvature."""
+
 
 class Core(Protocol):
-    """A recurrent core of N neurons, I inputs and M outputs."""
+    """A recurrent core of N neurons, I inputs and M outputs.
+
+    A core may carry more in its state than the vector (N,) of its neurons, which `neuron_states`
+    returns; the state of both shipped cores is that vector.
+    """
 
     neurons: int
     inputs: int
@@ -29,29 +42,48 @@ class Core(Protocol):
     liquid: bool
     """Whether it has time constants that can be scaled."""
 
-    def initial_state(self) -> np.ndarray:
-        """(N,) float32, before the first tick."""
+    def initial_state(self) -> Any:
+        """Return the state before the first tick."""
+        ...
+
+    def neuron_states(self, state: Any) -> Float32Array:
+        """Return the vector (N,) of a state."""
         ...
 
     def step(
-        self, state: np.ndarray, inputs: np.ndarray, dt_s: float, scales: CoreScales | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """State (N,) and inputs (I,), float32, dt_s seconds on -> new state (N,), output (M,)."""
+        self, state: Any, inputs: Float32Array, dt_s: float, scales: CoreScales | None = None
+    ) -> tuple[Any, Float32Array]:
+        """Advance the core by one tick.
+
+        Args:
+            state: the state after the last tick.
+            inputs: (I,).
+            dt_s: elapsed time, s.
+            scales: log-scales of the time constants; None: as trained.
+
+        Returns:
+            The new state, and the outputs (M,).
+        """
         ...
 
     def time_constants(
-        self, state: np.ndarray, inputs: np.ndarray, scales: CoreScales | None = None
-    ) -> np.ndarray:
-        """(N,) seconds, at this state and these inputs; NaN for a core that has none."""
+        self, state: Any, inputs: Float32Array, scales: CoreScales | None = None
+    ) -> Float32Array:
+        """Return the time constants (N,) at a state and inputs, s; NaN for a core without any."""
         ...
 
     def warm_up(self) -> None:
-        """Compile or load all that a step needs."""
+        """Compile or load everything that a step needs."""
         ...
 
 
 class LtcCore:
-    """The liquid time-constant core of `liquid.dynamics`; starts from rest (all zero)."""
+    """The liquid time-constant core of `liquid.dynamics`; it starts from rest (all zero).
+
+    Args:
+        parameters: weights of the core.
+        unfolds: solver steps per tick.
+    """
 
     liquid = True
 
@@ -61,37 +93,54 @@ class LtcCore:
         self.inputs = parameters.inputs
         self.motors = parameters.motors
 
-    def initial_state(self) -> np.ndarray:
-        """(N,) zeros, as training starts every sequence."""
+    def initial_state(self) -> Float32Array:
+        """Return zeros (N,), as training starts every sequence."""
         return np.zeros(self.neurons, np.float32)
 
+    def neuron_states(self, state: Float32Array) -> Float32Array:
+        """Return the state itself."""
+        return state
+
     def step(
-        self, state: np.ndarray, inputs: np.ndarray, dt_s: float, scales: CoreScales | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """See Core; the arrays returned are new and stay valid."""
+        self,
+        state: Float32Array,
+        inputs: Float32Array,
+        dt_s: float,
+        scales: CoreScales | None = None,
+    ) -> tuple[Float32Array, Float32Array]:
+        """Advance the core by one tick; see `Core.step`. The arrays returned are new."""
         after = self._dynamics.step(state, inputs, dt_s, *(scales or (None, None)))
         return after, self._dynamics.output(after)
 
     def time_constants(
-        self, state: np.ndarray, inputs: np.ndarray, scales: CoreScales | None = None
-    ) -> np.ndarray:
-        """See Core."""
+        self, state: Float32Array, inputs: Float32Array, scales: CoreScales | None = None
+    ) -> Float32Array:
+        """Return the time constants (N,) at a state and inputs, s."""
         return self._dynamics.time_constants(state, inputs, *(scales or (None, None)))
 
     def warm_up(self) -> None:
-        """See Core; the compiler runs elsewhere, and gives back the memory of its code here."""
+        """Compile the kernels in another process, so that this one need not hold the compiler."""
         precompile_kernels()
         self._dynamics.warm_up()
         release_code_pages('libllvmlite')
 
 
 class OnnxCore:
-    """A core that is a one-step graph, of any kind; it has no time constants to show or to scale.
+    """A core of any kind as a one-step graph; it has no time constants to scale.
 
-    The graph maps 'state' (1, N), 'inputs' (1, I) and 'dt' (1, 1), the elapsed seconds, to
-    'state_after' (1, N) and 'output' (1, M), all float32; several states of a kind (an LSTM's
-    hidden and cell state) are one vector. `model` is the file's bytes, `where` its name in error
-    messages; LiquidPilotError when it is another graph.
+    The graph maps 'state' (1, N), 'inputs' (1, I) and 'dt' (1, 1), the elapsed time in seconds, to
+    'state_after' (1, N) and 'output' (1, M), all float32. Several states of a kind, such as the
+    hidden and the cell state of an LSTM, are one vector.
+
+    Args:
+        model: the bytes of the ONNX file.
+        inputs: I.
+        neurons: N.
+        motors: M.
+        where: name of the file in error messages.
+
+    Raises:
+        LiquidPilotError: the graph cannot be loaded or has another signature.
     """
 
     liquid = False
@@ -108,18 +157,31 @@ class OnnxCore:
             where,
             'export the core for the features and the state_size in pilot.json',
         )
-        given, made = self._graph.inputs, self._graph.outputs
-        self._state, self._inputs, self._dt_s = given['state'][0], given['inputs'][0], given['dt']
-        self._after, self._output = made['state_after'][0], made['output'][0]
+        sources, results = self._graph.inputs, self._graph.outputs
+        self._state, self._inputs = sources['state'][0], sources['inputs'][0]
+        self._dt_s = sources['dt']
+        self._after, self._output = results['state_after'][0], results['output'][0]
 
-    def initial_state(self) -> np.ndarray:
-        """(N,) zeros, as training starts every sequence."""
+    def initial_state(self) -> Float32Array:
+        """Return zeros (N,), as training starts every sequence."""
         return np.zeros(self.neurons, np.float32)
 
+    def neuron_states(self, state: Float32Array) -> Float32Array:
+        """Return the state itself."""
+        return state
+
     def step(
-        self, state: np.ndarray, inputs: np.ndarray, dt_s: float, scales: CoreScales | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """See Core; the arrays returned are new. LiquidPilotError when `scales` are given."""
+        self,
+        state: Float32Array,
+        inputs: Float32Array,
+        dt_s: float,
+        scales: CoreScales | None = None,
+    ) -> tuple[Float32Array, Float32Array]:
+        """Advance the core by one tick; see `Core.step`. The arrays returned are new.
+
+        Raises:
+            LiquidPilotError: there are `scales`, or the graph fails.
+        """
         _refuse_scales(scales)
         self._state[:] = state
         self._inputs[:] = inputs
@@ -128,18 +190,19 @@ class OnnxCore:
         return self._after.copy(), self._output.copy()
 
     def time_constants(
-        self, state: np.ndarray, inputs: np.ndarray, scales: CoreScales | None = None
-    ) -> np.ndarray:
-        """(N,) of NaN: how fast such a core forgets is not one number a neuron."""
+        self, state: Float32Array, inputs: Float32Array, scales: CoreScales | None = None
+    ) -> Float32Array:
+        """Return NaN (N,), since such a core has no time constant per neuron."""
         _refuse_scales(scales)
         return np.full(self.neurons, np.nan, np.float32)
 
     def warm_up(self) -> None:
-        """See Core."""
+        """Run the graph once."""
         self.step(self.initial_state(), np.zeros(self.inputs, np.float32), 0.05)
 
 
 def _refuse_scales(scales: CoreScales | None) -> None:
+    """Raise LiquidPilotError if there are scales."""
     if scales is not None:
         raise LiquidPilotError(
             'only a liquid core has time constants that can be scaled; fly this one without '
@@ -148,18 +211,21 @@ def _refuse_scales(scales: CoreScales | None) -> None:
 
 
 def make_core(pilot: PilotFile) -> Core:
-    """The core that the pilot file asks for; LiquidPilotError when it is of an unknown type."""
+    """Return the core of a pilot file.
+
+    Raises:
+        LiquidPilotError: its type is not known, or its graph does not fit.
+    """
     specification = pilot.specification
     core = specification.core
-    if core['type'] == 'ltc':
+    if core['type'] == 'ltc' and pilot.parameters is not None:
         return LtcCore(pilot.parameters, int(core['unfolds']))
-    if core['type'] in ONNX_CORE_TYPES:
-        # Six IMU values go beside the features; a command has four.
+    if core['type'] in ONNX_CORE_TYPES and pilot.core_graph is not None:
         return OnnxCore(
             pilot.core_graph,
-            specification.features + 6,
+            specification.features + IMU_INPUTS,
             int(core['state_size']),
-            4,
+            COMMAND_OUTPUTS,
             f'{pilot.path}/core.onnx',
         )
     known = ', '.join(('ltc', *ONNX_CORE_TYPES))

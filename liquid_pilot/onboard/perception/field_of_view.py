@@ -1,6 +1,6 @@
-"""Which part of a camera's image shows what the pilot was trained to see.
+"""The part of a camera's image that has the field of view the pilot was trained with.
 
-Pinhole geometry; `lens.py` does the same for one that distorts.
+Cameras here are pinhole cameras; `rectification` covers those with lens distortion.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 from liquid_pilot.interfaces import CameraGeometry, DistortedCamera, ObservationError
 
 _SNAP_TOLERANCE = 0.02
-"""Relative change of field of view accepted to reach an integer scale (10x faster to resize)."""
+"""Relative change of the field of view that is accepted for an integer scale, by which resizing is
+10 times faster."""
 MAX_MISSING_FRACTION = 0.03
-"""Share of the pilot's view, in width or height, that a camera may lack before it is refused.
+"""Largest fraction of the pilot's view, in width or height, that a camera may lack.
 
-An axis a little off the centre, as every calibration finds it, must not ground a camera; the view
-is then moved by no more than this share.
+Every calibration finds an optical axis a little off the centre, which must not ground a camera. The
+view is then shifted by at most this fraction.
 """
 
 
@@ -30,7 +31,13 @@ class Crop(NamedTuple):
 
 
 def centre_crop(target: CameraGeometry, width: int, height: int) -> Crop:
-    """The largest centred rectangle of a width x height image with the target's aspect."""
+    """Return the largest centred rectangle with the aspect ratio of a target camera.
+
+    Args:
+        target: the camera that the pilot was trained with.
+        width: width of the image, pixels.
+        height: height of the image, pixels.
+    """
     scale = min(width / target.width, height / target.height)
     left, cut_width = _span(0.5 * width, scale * target.width, target.width, width)
     top, cut_height = _span(0.5 * height, scale * target.height, target.height, height)
@@ -38,15 +45,25 @@ def centre_crop(target: CameraGeometry, width: int, height: int) -> Crop:
 
 
 def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, height: int) -> Crop:
-    """The rectangle of a width x height image of `source` that has the target's field of view.
+    """Return the rectangle that has the field of view of a target camera.
 
-    An image that is smaller or larger than `source` says, at the same aspect, is taken for a
-    scaled one. ObservationError when the aspect differs, when the source is not calibrated, or
-    when it lacks more than 3 % of the target's view; the message gives degrees.
+    An image that is smaller or larger than `source` says, at the same aspect ratio, is taken for a
+    scaled one.
+
+    Args:
+        target: the camera that the pilot was trained with.
+        source: the camera that flies.
+        width: width of the image, pixels.
+        height: height of the image, pixels.
+
+    Raises:
+        ObservationError: the aspect ratio differs, the source is not calibrated, or it lacks more
+            than MAX_MISSING_FRACTION of the target's view; the message gives degrees.
     """
     check_calibrated(source)
     x_scale, y_scale = checked_image_scale(source, width, height)
-    # Along each axis a ray at tangent t falls on c + f * t; edges of the target give the span.
+    # Along each axis a ray at tangent t meets the image at c + f * t. The target's edges give the
+    # span.
     left = source.cx - source.fx * target.cx / target.fx
     right = source.cx + source.fx * (target.width - target.cx) / target.fx
     top = source.cy - source.fy * target.cy / target.fy
@@ -68,10 +85,15 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
 
 
 def camera_from_info(info: Any, rectified: bool = False) -> CameraGeometry:
-    """The camera of a sensor_msgs/CameraInfo, whichever library unpacked it; nothing is checked.
+    """Return the camera of a sensor_msgs/CameraInfo, without checking it.
 
-    A DistortedCamera where it names distortion. `rectified`: of the images that image_proc makes
-    of it, which are without distortion, with the intrinsics of `p`.
+    Args:
+        info: the message, unpacked by any library.
+        rectified: whether its images are rectified, as by image_proc: the intrinsics are those of
+            `p`, without distortion.
+
+    Returns:
+        The camera; a DistortedCamera where the message has distortion coefficients.
     """
     k = [float(value) for value in (info.p if rectified else info.k)]
     size = (int(info.width), int(info.height))
@@ -85,7 +107,11 @@ def camera_from_info(info: Any, rectified: bool = False) -> CameraGeometry:
 
 
 def checked_image_scale(source: CameraGeometry, width: int, height: int) -> tuple[float, float]:
-    """What an image is larger than its camera_info, along both axes; ObservationError if unlike."""
+    """Return the factors by which an image is larger than its camera_info, in width and height.
+
+    Raises:
+        ObservationError: the aspect ratios differ.
+    """
     x_scale, y_scale = width / source.width, height / source.height
     if abs(x_scale / y_scale - 1.0) > 0.01:
         raise ObservationError(
@@ -96,7 +122,7 @@ def checked_image_scale(source: CameraGeometry, width: int, height: int) -> tupl
 
 
 def check_calibrated(source: CameraGeometry) -> None:
-    """ObservationError for an all-zero camera_info, as an uncalibrated driver publishes it."""
+    """Raise ObservationError for the all-zero camera_info of an uncalibrated driver."""
     numbers = (source.fx, source.fy, source.cx, source.cy)
     if (
         source.width <= 0
@@ -111,7 +137,7 @@ def check_calibrated(source: CameraGeometry) -> None:
 
 
 def _span(centre: float, extent: float, target: int, size: int) -> tuple[int, int]:
-    """Start and length in whole pixels, a multiple of the target where that is near enough."""
+    """Return start and length in whole pixels; a multiple of the target where that is close."""
     factor = max(1, round(extent / target))
     snapped = factor * target
     if snapped <= size and abs(snapped / extent - 1.0) <= _SNAP_TOLERANCE:
@@ -122,6 +148,8 @@ def _span(centre: float, extent: float, target: int, size: int) -> tuple[int, in
 
 
 def format_fov(camera: CameraGeometry) -> str:
-    """A field of view, in words."""
-    across, down = math.degrees(camera.horizontal_fov_rad), math.degrees(camera.vertical_fov_rad)
-    return f'{across:.1f} x {down:.1f} degrees'
+    """Return the field of view of a camera as text, in degrees."""
+    horizontal, vertical = (
+        math.degrees(angle) for angle in (camera.horizontal_fov_rad, camera.vertical_fov_rad)
+    )
+    return f'{horizontal:.1f} x {vertical:.1f} degrees'

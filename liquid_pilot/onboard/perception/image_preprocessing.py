@@ -1,17 +1,18 @@
-"""From a camera's image buffer to the encoder's input.
+"""Preprocessing: from a camera's image buffer to the encoder's input.
 
-Reads every encoding that it names in ENCODINGS, honours `step` and endianness, cuts out the
-pilot's field of view, and scales by area. All image-size buffers are made when the camera's
-format is first seen, and used again for every frame.
+It reads every encoding of ENCODINGS, honours `step` and endianness, cuts out the pilot's field of
+view, and scales by area averaging. Buffers of the size of an image are made with the first frame of
+a format and reused for every further one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import (
     CameraGeometry,
@@ -27,19 +28,25 @@ from liquid_pilot.onboard.perception.field_of_view import (
 )
 from liquid_pilot.onboard.perception.rectification import Rectification
 
+Pixels = npt.NDArray[Any]
+"""An array (h, w) or (h, w, channels) of uint8 or uint16."""
+Float32Array = npt.NDArray[np.float32]
+_Reader = Callable[[npt.NDArray[np.uint8]], Pixels]
+"""Function from the flat bytes of an image to the pixels of a rectangle of it."""
+
 
 class _Encoding(NamedTuple):
-    """How the bytes of one pixel are read."""
+    """The layout of the bytes of one pixel."""
 
     channels: int
     order: tuple[int, int, int] = (0, 0, 0)
-    """Which channel is red, green, blue; all zero for grey."""
+    """Indices of the red, green and blue channel; all zero for grey."""
     bytes_per_channel: int = 1
     to_rgb: int | None = None
-    """OpenCV's conversion, for mosaics and chroma subsampling."""
-    cell: tuple[int, int] = (1, 1)
+    """Conversion code of OpenCV, for colour mosaics and chroma subsampling."""
+    subsampling_cell: tuple[int, int] = (1, 1)
     """Width and height of a group of pixels that must not be cut."""
-    least: tuple[int, int] = (1, 1)
+    min_size: tuple[int, int] = (1, 1)
     """Smallest width and height that can be converted."""
 
 
@@ -47,12 +54,12 @@ _RGB, _BGR = (0, 1, 2), (2, 1, 0)
 
 
 def _yuv(to_rgb: int) -> _Encoding:
-    return _Encoding(2, _RGB, to_rgb=to_rgb, cell=(2, 1), least=(2, 1))
+    return _Encoding(2, _RGB, to_rgb=to_rgb, subsampling_cell=(2, 1), min_size=(2, 1))
 
 
 def _bayer(to_rgb: int) -> _Encoding:
-    # Below three pixels OpenCV gives black without a word.
-    return _Encoding(1, _RGB, to_rgb=to_rgb, cell=(2, 2), least=(4, 4))
+    # Below three pixels OpenCV returns black without an error.
+    return _Encoding(1, _RGB, to_rgb=to_rgb, subsampling_cell=(2, 2), min_size=(4, 4))
 
 
 ENCODINGS: dict[str, _Encoding] = {
@@ -70,34 +77,40 @@ ENCODINGS: dict[str, _Encoding] = {
     'uyvy': _yuv(cv2.COLOR_YUV2RGB_UYVY),
     'yuv422_yuy2': _yuv(cv2.COLOR_YUV2RGB_YUYV),
     'yuyv': _yuv(cv2.COLOR_YUV2RGB_YUYV),
-    # OpenCV names a mosaic by its second row's second and third pixel, ROS by its first four.
+    # OpenCV names a mosaic by the second and third pixel of its second row, ROS by its first four.
     'bayer_rggb8': _bayer(cv2.COLOR_BayerBG2RGB),
     'bayer_bggr8': _bayer(cv2.COLOR_BayerRG2RGB),
     'bayer_gbrg8': _bayer(cv2.COLOR_BayerGR2RGB),
     'bayer_grbg8': _bayer(cv2.COLOR_BayerGB2RGB),
 }
+"""The encodings that can be read, by their name in sensor_msgs/Image."""
 
 
 class Preprocessor:
-    """One camera's way to the encoder: call it with each frame.
+    """The preprocessing of one camera's images; call it with each frame.
 
-    `target` is the camera that the encoder was trained with, `source` the one that flies (None:
-    not known, then the centre is cut out at the target's aspect). `rectify`: the distortion of a
-    DistortedCamera is undone; False: its images are taken as they are.
+    Args:
+        target: the camera that the encoder was trained with.
+        source: the camera that flies; None: unknown, the centre is cut out at the target's aspect
+            ratio.
+        rectify: whether the distortion of a DistortedCamera is undone.
+
+    Raises:
+        ObservationError: the source cannot serve the pilot.
     """
 
     def __init__(
         self, target: CameraGeometry, source: CameraGeometry | None = None, rectify: bool = True
     ) -> None:
-        # A pool of OpenCV's own would fight with the other processes over the few cores.
+        # A thread pool of OpenCV would compete with the other processes for few processor cores.
         cv2.setNumThreads(1)
         self.target = target
         self._rectify = rectify
-        self._rectified: tuple[tuple, Rectification] | None = None
+        self._rectified: tuple[tuple[CameraGeometry, int, int], Rectification] | None = None
         self._source: CameraGeometry | None = None
-        self._format: tuple | None = None
-        self._read: Callable[[np.ndarray], np.ndarray] | None = None
-        self._output = np.zeros((1, 3, target.height, target.width), np.float32)
+        self._format: tuple[int, int, int, str, bool] | None = None
+        self._run: Callable[[npt.NDArray[np.uint8]], Float32Array] = _refuse
+        self._output: Float32Array = np.zeros((1, 3, target.height, target.width), np.float32)
         self.set_source(source)
 
     @property
@@ -106,18 +119,32 @@ class Preprocessor:
         return self._source
 
     def set_source(self, source: CameraGeometry | None) -> None:
-        """Take the camera's intrinsics; ObservationError when they cannot serve the pilot."""
+        """Take the intrinsics of the camera that flies.
+
+        Args:
+            source: the camera; None: unknown.
+
+        Raises:
+            ObservationError: it is not calibrated or sees too little.
+        """
         if source is not None:
             check_calibrated(source)
             self._crop(source, source.width, source.height)
         self._source = source
         self._format = None
 
-    def __call__(self, image: ImageBuffer) -> np.ndarray:
-        """The encoder's input (1, 3, H, W), RGB in [0, 1]; valid until the next call.
+    def __call__(self, image: ImageBuffer) -> Float32Array:
+        """Return the encoder's input, which is valid until the next call.
 
-        ObservationError for an unknown encoding, an empty image, and a `step` or an amount of
-        data that does not fit the size.
+        Args:
+            image: the image of the camera.
+
+        Returns:
+            (1, 3, H, W) float32, RGB in [0, 1].
+
+        Raises:
+            ObservationError: the encoding is unknown, the image is empty, or `step` or the amount
+                of data does not fit its size.
         """
         height, width, step = image.height, image.width, image.step
         encoding = ENCODINGS.get(image.encoding)
@@ -125,7 +152,7 @@ class Preprocessor:
             raise ObservationError(
                 f'image: encoding {image.encoding!r} is not known; known: {", ".join(ENCODINGS)}'
             )
-        if width < encoding.least[0] or height < encoding.least[1]:
+        if width < encoding.min_size[0] or height < encoding.min_size[1]:
             raise ObservationError(f'image: {width} x {height} pixels are too few to fly on')
         row = width * encoding.channels * encoding.bytes_per_channel
         if step < row:
@@ -141,35 +168,35 @@ class Preprocessor:
             )
         layout = (width, height, step, image.encoding, bool(image.is_bigendian))
         if layout != self._format:
-            self._read = self._plan(encoding, width, height, step, bool(image.is_bigendian))
+            self._run = self._plan(encoding, width, height, step, bool(image.is_bigendian))
             self._format = layout
-        return self._read(data)
+        return self._run(data)
 
     def _crop(
         self, source: CameraGeometry | None, width: int, height: int
     ) -> tuple[Crop, Rectification | None]:
-        """What is cut out of an image, and what is made of that."""
+        """Return the rectangle of an image that is needed, and its rectification if any."""
         if source is None:
             return centre_crop(self.target, width, height), None
         if self._rectify and isinstance(source, DistortedCamera):
             key = (source, width, height)
             if self._rectified is None or self._rectified[0] != key:
-                # Takes a tenth of a second or more; best before the first frame.
+                # This takes a tenth of a second or more, so it is done before the first frame.
                 self._rectified = key, Rectification(self.target, source, width, height)
-            return self._rectified[1].box, self._rectified[1]
+            return self._rectified[1].source_crop, self._rectified[1]
         return matching_crop(self.target, source, width, height), None
 
     def _plan(
         self, encoding: _Encoding, width: int, height: int, step: int, big_endian: bool
-    ) -> Callable[[np.ndarray], np.ndarray]:
-        """Decide the crop and make the buffers for one image format; returns the reader."""
+    ) -> Callable[[npt.NDArray[np.uint8]], Float32Array]:
+        """Return the function from the bytes of one image format to the encoder's input."""
         target = self.target
         crop, rectified = self._crop(self._source, width, height)
         left, inner_left, cut_width, inner_width = _align_to_cells(
-            crop.left, crop.width, encoding.cell[0], encoding.least[0], width
+            crop.left, crop.width, encoding.subsampling_cell[0], encoding.min_size[0], width
         )
         top, inner_top, cut_height, inner_height = _align_to_cells(
-            crop.top, crop.height, encoding.cell[1], encoding.least[1], height
+            crop.top, crop.height, encoding.subsampling_cell[1], encoding.min_size[1], height
         )
         read = _reader(encoding, Crop(left, top, cut_width, cut_height), step, big_endian)
         inner = (
@@ -178,26 +205,27 @@ class Preprocessor:
         )
         grey = encoding.order == (0, 0, 0)
         size = (target.width, target.height)
-        found = (inner_width, inner_height)
+        source_size = (inner_width, inner_height)
         if rectified is not None:
-            found = (target.width * rectified.factor, target.height * rectified.factor)
-        same = found == size
-        # Area averaging when shrinking; to enlarge it would leave blocks.
-        shrinks = found[0] >= target.width and found[1] >= target.height
+            factor = rectified.oversampling
+            source_size = (target.width * factor, target.height * factor)
+        same_size = source_size == size
+        # Area averaging is for shrinking; it would enlarge to visible blocks.
+        shrinks = source_size[0] >= target.width and source_size[1] >= target.height
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         channels = 3 if encoding.to_rgb is not None else encoding.channels
-        dtype = np.uint16 if encoding.bytes_per_channel == 2 else np.uint8
+        wide = encoding.bytes_per_channel == 2
         shape = size[::-1] if channels == 1 else (*size[::-1], channels)
-        small = np.zeros(shape, dtype)
-        scale = np.float32(1.0 / np.iinfo(dtype).max)
+        small: Pixels = np.zeros(shape, np.uint16 if wide else np.uint8)
+        scale = np.float32(1.0 / (65535 if wide else 255))
         output = self._output
         planes = tuple(output[0])
 
-        def run(data: np.ndarray) -> np.ndarray:
+        def run(data: npt.NDArray[np.uint8]) -> Float32Array:
             pixels = read(data)[inner]
             if rectified is not None:
                 pixels = rectified(pixels)
-            if not same:
+            if not same_size:
                 pixels = cv2.resize(pixels, size, dst=small, interpolation=interpolation)
             if grey:
                 np.multiply(pixels, scale, out=planes[0], dtype=np.float32)
@@ -212,15 +240,20 @@ class Preprocessor:
 
 
 def decode_compressed(data: bytes, format: str) -> ImageBuffer:
-    """A sensor_msgs/CompressedImage (JPEG or PNG) as a bgr8 image.
+    """Decode a sensor_msgs/CompressedImage (JPEG or PNG) to a bgr8 image.
 
-    `format` is the message's, such as 'jpeg' or 'rgb8; jpeg compressed bgr8'; the bytes decide.
-    ObservationError when it is neither, is cut short or cannot be decoded.
+    Args:
+        data: the bytes of the message.
+        format: its format, such as 'jpeg' or 'rgb8; jpeg compressed bgr8', for error messages. The
+            bytes themselves decide.
+
+    Raises:
+        ObservationError: the data are neither JPEG nor PNG, are cut short or cannot be decoded.
     """
     raw = bytes(data)
     if raw.startswith(b'\xff\xd8'):
-        # OpenCV fills what a broken-off JPEG lacks with grey, which must not be flown on; some
-        # cameras pad with zeros behind the end.
+        # OpenCV fills the missing part of a truncated JPEG with grey, which must not be flown on.
+        # Some cameras pad with zeros after the end.
         complete = raw.rstrip(b'\x00').endswith(b'\xff\xd9')
     elif raw.startswith(b'\x89PNG'):
         complete = b'IEND' in raw[-64:]
@@ -244,8 +277,13 @@ def decode_compressed(data: bytes, format: str) -> ImageBuffer:
     return ImageBuffer(image, width, height, 3 * width, 'bgr8')
 
 
-def _bytes_of(data: bytes | bytearray | memoryview | np.ndarray) -> np.ndarray:
-    """Any buffer as flat uint8, without a copy where the memory is in one piece."""
+def _refuse(data: npt.NDArray[np.uint8]) -> Float32Array:
+    """Refuse data before the first format is known."""
+    raise ObservationError('image: no format is known yet')
+
+
+def _bytes_of(data: bytes | bytearray | memoryview | Pixels) -> npt.NDArray[np.uint8]:
+    """Return a buffer as flat uint8, without a copy where its memory is contiguous."""
     try:
         if isinstance(data, np.ndarray):
             return np.ascontiguousarray(data).reshape(-1).view(np.uint8)
@@ -255,46 +293,54 @@ def _bytes_of(data: bytes | bytearray | memoryview | np.ndarray) -> np.ndarray:
 
 
 def _align_to_cells(
-    start: int, length: int, cell: int, least: int, size: int
+    start: int, length: int, cell: int, min_length: int, size: int
 ) -> tuple[int, int, int, int]:
-    """Grow a span along one axis to whole cells inside the image, `least` pixels or more.
+    """Extend a span along one axis to whole cells inside the image.
 
-    Returns where to read from, where in that the span starts, how much to read, and the span's
-    length; the odd last column of YUV or row of a mosaic is left out.
+    The odd last column of YUV, or row of a mosaic, is left out.
+
+    Args:
+        start: first pixel of the span.
+        length: its length, pixels.
+        cell: length of a cell, pixels.
+        min_length: smallest length to read, pixels.
+        size: length of the image, pixels.
+
+    Returns:
+        The first pixel to read, the start of the span after it, the length to read, and the length
+        of the span.
     """
-    end = max(min(-(-(start + length) // cell) * cell, size // cell * cell), least)
-    begin = max(min(start // cell * cell, end - least), 0)
+    end = max(min(-(-(start + length) // cell) * cell, size // cell * cell), min_length)
+    begin = max(min(start // cell * cell, end - min_length), 0)
     inner = min(start - begin, end - begin - 1)
     return begin, inner, end - begin, min(length, end - begin - inner)
 
 
-def _reader(
-    encoding: _Encoding, cut: Crop, step: int, big_endian: bool
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Flat bytes -> the cut (h, w) or (h, w, channels) of uint8 or native uint16."""
+def _reader(encoding: _Encoding, crop: Crop, step: int, big_endian: bool) -> _Reader:
+    """Return the function that reads the pixels of a rectangle, as uint8 or native uint16."""
     pixel = encoding.channels * encoding.bytes_per_channel
-    offset = cut.top * step + cut.left * pixel
-    shape: tuple[int, ...] = (cut.height, cut.width)
+    offset = crop.top * step + crop.left * pixel
+    shape: tuple[int, ...] = (crop.height, crop.width)
     strides: tuple[int, ...] = (step, pixel)
     if encoding.channels > 1:
         shape, strides = (*shape, encoding.channels), (*strides, 1)
-    dtype = np.dtype(np.uint8)
+    dtype: np.dtype[Any] = np.dtype(np.uint8)
     if encoding.bytes_per_channel == 2:
         dtype = np.dtype('>u2' if big_endian else '<u2')
 
-    def view(data: np.ndarray) -> np.ndarray:
+    def view(data: npt.NDArray[np.uint8]) -> Pixels:
         return np.ndarray(shape, dtype, data, offset, strides)
 
     if encoding.bytes_per_channel == 2:
         native = np.zeros(shape, np.uint16)
 
-        def read_16(data: np.ndarray) -> np.ndarray:
-            # OpenCV takes native, aligned words only; a copy is both.
+        def read_16(data: npt.NDArray[np.uint8]) -> Pixels:
+            # OpenCV takes native, aligned words only. A copy is both.
             np.copyto(native, view(data))
             return native
 
         return read_16
     if encoding.to_rgb is not None:
-        colour = np.zeros((cut.height, cut.width, 3), np.uint8)
-        return lambda data: cv2.cvtColor(view(data), encoding.to_rgb, dst=colour)
+        to_rgb, rgb = encoding.to_rgb, np.zeros((crop.height, crop.width, 3), np.uint8)
+        return lambda data: cv2.cvtColor(view(data), to_rgb, dst=rgb)
     return view

@@ -1,4 +1,4 @@
-"""The front before a core: what a refused frame leaves behind, and each part switched off."""
+"""The frontend before a core: a rejected frame leaves no trace, and each part can be off."""
 
 import dataclasses
 import itertools
@@ -21,6 +21,7 @@ from liquid_pilot.onboard.adaptation.frontend import (
     FrontendState,
 )
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings, log_texture
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales, TimeScales
 from liquid_pilot.onboard.inference.encoder import Encoder
@@ -33,7 +34,7 @@ DT_S = 0.05
 PERIOD_NS = 50_000_000
 ALL_OFF = FrontendSettings(
     photometric=False,
-    receptors=False,
+    temporal_filter=False,
     reject_novel_frames=False,
     slow_core_on_novelty=False,
     slowdown_on_blindness=False,
@@ -87,16 +88,17 @@ def statistics_of_the_world():
 
 
 STATISTICS = statistics_of_the_world()
-HOLDING = dataclasses.replace(ALL_OFF, receptors=True, follow_rotation=True)
+ADAPTING = AdaptationSettings()
+HOLDING = dataclasses.replace(ALL_OFF, temporal_filter=True, compensate_rotation=True)
 
 
 def see(front, image, state, log_scale=None, rates=(0.0, 0.0, 0.0), periods=1):
-    """One frame some periods later, of a camera that turns at these rates, forward-left-up."""
-    return front.see(image, state, periods * DT_S, np.array(rates), log_scale)
+    """Process one frame some periods later, of a camera that turns at these rates (FLU)."""
+    return front.process(image, state, periods * DT_S, np.array(rates), log_scale)
 
 
 def flown(settings=None, frames=10):
-    """A front that has seen so many ordinary frames, and what it made of the last."""
+    """Return a frontend after some ordinary frames, and its output of the last one."""
     front = AdaptiveFrontend(STATISTICS, encode, CAMERA, DT_S, settings)
     frontend_output = see(front, world(0), FrontendState())
     for k in range(1, frames):
@@ -104,7 +106,7 @@ def flown(settings=None, frames=10):
         assert not frontend_output.novel
         assert (
             frontend_output.log_core_time_scale,
-            frontend_output.trust,
+            frontend_output.speed_factor,
             frontend_output.gain,
         ) == (0.0, 1.0, 1.0)
     return front, frontend_output
@@ -112,18 +114,21 @@ def flown(settings=None, frames=10):
 
 def test_a_refused_frame_leaves_no_trace():
     front, before = flown()
-    kept = [array.copy() for array in (before.features, *before.state.receptors[:2])]
+    kept = [array.copy() for array in (before.features, *before.state.temporal_filter[:2])]
     frontend_output = see(front, strange(), before.state)
     assert frontend_output.novel
     assert frontend_output.log_core_time_scale == pytest.approx(math.log(16.0))
     assert frontend_output.features.tobytes() == before.features.tobytes()
-    assert frontend_output.state.light == before.state.light
-    assert frontend_output.state.receptors.held is before.state.receptors.held
-    assert frontend_output.state.receptors.slope is before.state.receptors.slope
+    assert frontend_output.state.luminance == before.state.luminance
+    assert frontend_output.state.temporal_filter.potential is before.state.temporal_filter.potential
+    assert (
+        frontend_output.state.temporal_filter.sensitivity
+        is before.state.temporal_filter.sensitivity
+    )
     assert not frontend_output.error.any()
     assert not frontend_output.gradient.any()
     assert frontend_output.error.shape == frontend_output.gradient.shape == GRID
-    for array, copy in zip((before.features, *before.state.receptors[:2]), kept, strict=True):
+    for array, copy in zip((before.features, *before.state.temporal_filter[:2]), kept, strict=True):
         np.testing.assert_array_equal(array, copy)
     # The next ordinary frame is seen as if it had not been, after two periods.
     after = see(front, world(10), frontend_output.state)
@@ -131,19 +136,21 @@ def test_a_refused_frame_leaves_no_trace():
     assert after.elapsed_s == direct.elapsed_s == pytest.approx(2 * DT_S)
     assert not after.novel
     assert after.features.tobytes() == direct.features.tobytes()
-    assert after.state.light == direct.state.light
+    assert after.state.luminance == direct.state.luminance
     np.testing.assert_array_equal(after.gradient, direct.gradient)
 
 
-def test_a_frame_that_is_believed_is_held_by_the_receptors():
+def test_an_accepted_frame_is_held_by_the_temporal_filter():
     front, before = flown()
     scale = np.full(GRID, 1.5, np.float32)
     frontend_output = see(front, world(12), before.state, scale)
-    expected = TemporalFilter(STATISTICS.receptor_tau_s, HEIGHT, WIDTH).step(
-        world(12)[0], before.state.receptors, DT_S, scale
+    expected = TemporalFilter(STATISTICS.filter_tau_s, HEIGHT, WIDTH).step(
+        world(12)[0], before.state.temporal_filter, DT_S, scale
     )
-    np.testing.assert_array_equal(frontend_output.state.receptors.held, expected.state.held)
-    np.testing.assert_array_equal(frontend_output.features, encode(expected.state.held[None]))
+    np.testing.assert_array_equal(
+        frontend_output.state.temporal_filter.potential, expected.state.potential
+    )
+    np.testing.assert_array_equal(frontend_output.features, encode(expected.state.potential[None]))
     np.testing.assert_array_equal(frontend_output.error, expected.error)
     np.testing.assert_array_equal(frontend_output.gradient, expected.gradient)
     assert np.abs(frontend_output.features - encode(world(12))).max() > 1e-3
@@ -164,10 +171,10 @@ def test_what_is_held_follows_the_cameras_rotation(rates, right, down):
     dot[..., 16, 32] = 1.0
     state = see(front, dot, FrontendState()).state
     slow = np.full(GRID, 12.0, np.float32)
-    turned = see(front, 0 * dot, state, slow, rates).state.receptors.held
+    turned = see(front, 0 * dot, state, slow, rates).state.temporal_filter.potential
     assert np.unravel_index(turned[0].argmax(), (HEIGHT, WIDTH)) == (16 + down, 32 + right)
-    front.configure(dataclasses.replace(HOLDING, follow_rotation=False))
-    still = see(front, 0 * dot, state, slow, rates).state.receptors.held
+    front.configure(dataclasses.replace(HOLDING, compensate_rotation=False))
+    still = see(front, 0 * dot, state, slow, rates).state.temporal_filter.potential
     assert np.unravel_index(still[0].argmax(), (HEIGHT, WIDTH)) == (16, 32)
 
 
@@ -178,12 +185,12 @@ def test_the_camera_goes_on_turning_while_frames_are_refused():
     refused = see(front, strange(), refused.state, rates=yaw)
     assert refused.novel
     turned = CAMERA.fx * DT_S
-    expected = TemporalFilter(STATISTICS.receptor_tau_s, HEIGHT, WIDTH).step(
-        world(9)[0], before.state.receptors, refused.elapsed_s + DT_S, None, (3 * turned, 0.0)
+    expected = TemporalFilter(STATISTICS.filter_tau_s, HEIGHT, WIDTH).step(
+        world(9)[0], before.state.temporal_filter, refused.elapsed_s + DT_S, None, (3 * turned, 0.0)
     )
     after = see(front, world(9), refused.state, rates=yaw)
     assert not after.novel
-    np.testing.assert_array_equal(after.state.receptors.held, expected.state.held)
+    np.testing.assert_array_equal(after.state.temporal_filter.potential, expected.state.potential)
 
 
 def test_trust_fades_only_after_a_while_and_comes_back():
@@ -196,12 +203,12 @@ def test_trust_fades_only_after_a_while_and_comes_back():
     for _ in range(20):
         frontend_output = see(front, strange(), frontend_output.state)
         assert frontend_output.novel
-        trust.append(frontend_output.trust)
+        trust.append(frontend_output.speed_factor)
     assert trust[:4] == [1.0] * 4
     blind_s = DT_S * np.arange(1, 21)
     np.testing.assert_allclose(trust, np.exp(-np.maximum(blind_s - 0.25, 0) / 0.3), rtol=1e-6)
     assert trust[-1] < 0.1
-    assert see(front, world(0), frontend_output.state).trust == 1.0
+    assert see(front, world(0), frontend_output.state).speed_factor == 1.0
 
 
 def test_without_the_photometric_match_the_picture_stays_dark():
@@ -217,35 +224,35 @@ def test_without_the_photometric_match_the_picture_stays_dark():
     image = dark()
     unlit = see(flown(ALL_OFF, 1)[0], image, FrontendState())
     assert unlit.gain == 1.0
-    assert unlit.state.light is None
+    assert unlit.state.luminance is None
     np.testing.assert_array_equal(image, dark())
     np.testing.assert_array_equal(unlit.features, encode(dark()))
 
 
 def test_without_receptors_the_encoder_sees_the_frame_and_the_learner_still_their_errors():
-    front, before = flown(dataclasses.replace(FrontendSettings(), receptors=False))
+    front, before = flown(dataclasses.replace(FrontendSettings(), temporal_filter=False))
     scale = np.full(GRID, 2.0, np.float32)
     frontend_output = see(front, world(12), before.state, scale)
     np.testing.assert_array_equal(frontend_output.features, encode(world(12)))
     assert frontend_output.error.all()
     assert frontend_output.gradient.any()
-    assert (frontend_output.state.receptors.held != world(12)[0]).any()
+    assert (frontend_output.state.temporal_filter.potential != world(12)[0]).any()
 
 
-def test_without_hold_frames_a_surprise_is_seen_but_stretches_and_cautions():
+def test_without_rejection_a_novel_frame_is_seen_but_slows_core_and_vehicle():
     front, frontend_output = flown(
         dataclasses.replace(FrontendSettings(), reject_novel_frames=False)
     )
-    light = frontend_output.state.light
+    light = frontend_output.state.luminance
     for _ in range(8):
         frontend_output = see(front, strange(), frontend_output.state)
         assert frontend_output.novel
         assert frontend_output.log_core_time_scale > 0.0
-    assert frontend_output.trust < 1.0
+    assert frontend_output.speed_factor < 1.0
     assert frontend_output.error.any()
-    assert frontend_output.state.light != light
+    assert frontend_output.state.luminance != light
     np.testing.assert_array_equal(
-        frontend_output.features, encode(frontend_output.state.receptors.held[None])
+        frontend_output.features, encode(frontend_output.state.temporal_filter.potential[None])
     )
     assert frontend_output.features.max() > 0.7
 
@@ -260,7 +267,7 @@ def test_without_stretch_or_caution_a_refused_frame_does_neither():
     for _ in range(15):
         frontend_output = see(front, strange(), frontend_output.state)
         assert frontend_output.novel
-        assert (frontend_output.log_core_time_scale, frontend_output.trust) == (0.0, 1.0)
+        assert (frontend_output.log_core_time_scale, frontend_output.speed_factor) == (0.0, 1.0)
         assert frontend_output.features.tobytes() == known.tobytes()
 
 
@@ -274,7 +281,7 @@ def test_with_everything_off_features_are_the_encoders():
         assert not frontend_output.novel
         assert (
             frontend_output.log_core_time_scale,
-            frontend_output.trust,
+            frontend_output.speed_factor,
             frontend_output.gain,
         ) == (0.0, 1.0, 1.0)
         state = frontend_output.state
@@ -285,14 +292,16 @@ def test_parts_may_be_switched_between_two_ticks():
     front.configure(ALL_OFF)
     off = see(front, strange(), before.state)
     np.testing.assert_array_equal(off.features, encode(strange()))
-    assert (off.state.light, off.state.gate) == (None, None)
+    assert (off.state.luminance, off.state.gate) == (None, None)
     # Another factor, and a gate that waits for one frame only.
     front.configure(
-        FrontendSettings(stretch=4.0, gate=NoveltyGateSettings(max_rejection_s=1.5 * DT_S))
+        FrontendSettings(
+            core_time_scale_on_novelty=4.0, gate=NoveltyGateSettings(max_rejection_s=1.5 * DT_S)
+        )
     )
     frontend_output = see(front, world(11), before.state)
     assert not frontend_output.novel
-    assert frontend_output.state.light is not None
+    assert frontend_output.state.luminance is not None
     refused = see(front, strange(), frontend_output.state)
     assert refused.log_core_time_scale == pytest.approx(math.log(4.0))
     assert not see(front, strange(), refused.state).novel
@@ -329,13 +338,13 @@ def adaptable(pilot):
     see = Encoder(pilot.encoder, camera.height, camera.width, specification.features)
     preprocess = Preprocessor(camera)
     tau_s = np.full(GRID, 0.0125, np.float32)
-    receptors, state = TemporalFilter(tau_s, camera.height, camera.width), None
+    temporal_filter, state = TemporalFilter(tau_s, camera.height, camera.width), None
     features, textures, grey = [], [], []
     for k in range(1, 40):
         image = preprocess(observation(k).image)
-        found = receptors.step(image[0], state, DT_S)
+        found = temporal_filter.step(image[0], state, DT_S)
         state = found.state
-        features.append(see(state.held[None]))
+        features.append(see(state.potential[None]))
         textures.append(log_texture(found.texture))
         grey.append(luminance(image))
     features, textures, grey = np.array(features), np.array(textures), np.array(grey)
@@ -381,22 +390,24 @@ def assert_same_bits(ours, theirs):
 
 
 def test_a_pilot_without_statistics_cannot_adapt_and_says_what_to_do(pilot):
-    with pytest.raises(LiquidPilotError, match=r'liquid-pilot familiarise.*without adaptation'):
-        Engine(pilot, front=FrontendSettings())
+    with pytest.raises(LiquidPilotError, match=r'liquid-pilot fit-statistics.*without adaptation'):
+        Engine(pilot, adaptation=ADAPTING)
 
 
 def test_statistics_alone_change_nothing(pilot, adaptable):
     assert_same_bits(fly(Engine(pilot)), fly(Engine(adaptable)))
-    assert fly(Engine(adaptable))[0].frontend_output is None
+    assert fly(Engine(adaptable))[0].frontend_output.error.size == 0
+    assert not Engine(adaptable).adapting and Engine(adaptable, adaptation=ADAPTING).adapting
 
 
 def test_with_everything_off_the_flight_is_that_without_a_front(pilot, adaptable):
-    assert_same_bits(fly(Engine(adaptable, front=ALL_OFF)), fly(Engine(pilot)))
+    assert_same_bits(
+        fly(Engine(adaptable, adaptation=AdaptationSettings(ALL_OFF))), fly(Engine(pilot))
+    )
 
 
-@pytest.mark.parametrize('carry_sensitivities', [False, True])
-def test_the_same_state_and_observation_give_the_same_bits(adaptable, carry_sensitivities):
-    engine = Engine(adaptable, front=FrontendSettings(carry_sensitivities=carry_sensitivities))
+def test_the_same_state_and_observation_give_the_same_bits(adaptable):
+    engine = Engine(adaptable, adaptation=ADAPTING)
     scales, state = scales_for(adaptable), engine.initial_state()
     judged = []
     for seen in flight():
@@ -404,36 +415,21 @@ def test_the_same_state_and_observation_give_the_same_bits(adaptable, carry_sens
         again = engine.tick(state, seen, scales)
         assert_same_bits([once], [again])
         for ours, theirs in zip(
-            (*once.frontend_output[2:4], *once.state.front.receptors),
-            (*again.frontend_output[2:4], *again.state.front.receptors),
+            (*once.frontend_output[2:4], *once.state.frontend.temporal_filter),
+            (*again.frontend_output[2:4], *again.state.frontend.temporal_filter),
             strict=True,
         ):
             np.testing.assert_array_equal(ours, theirs)
         assert once.frontend_output[4:] == again.frontend_output[4:]
-        assert once.state.front.light == again.state.front.light
-        if carry_sensitivities:
-            assert once.foresight.gradient.tobytes() == again.foresight.gradient.tobytes()
+        assert once.state.frontend.luminance == again.state.frontend.luminance
         judged.append(once.frontend_output.novel)
         state = once.state
     # Both kinds of ticks were among them.
     assert judged == [12 <= k < 20 for k in range(1, 28)]
 
 
-def test_to_foresee_changes_no_command(adaptable):
-    scales = scales_for(adaptable)
-    plain = fly(Engine(adaptable, front=FrontendSettings()), scales)
-    foreseeing = fly(Engine(adaptable, front=FrontendSettings(carry_sensitivities=True)), scales)
-    assert_same_bits(plain, foreseeing)
-    assert plain[-1].foresight is None
-    assert plain[-1].state.sensitivities is None
-    for tick in foreseeing:
-        assert tick.state.sensitivities.v.tobytes() == tick.state.core.tobytes()
-    assert foreseeing[-1].foresight.gradient.shape == (2, adaptable.parameters.neurons)
-    assert foreseeing[-1].foresight.gradient.all(1).any()
-
-
-def test_a_surprise_stretches_the_core_and_trust_scales_the_command(adaptable):
-    engine, scales = Engine(adaptable, front=FrontendSettings()), scales_for(adaptable)
+def test_a_novel_frame_slows_the_core_and_the_command(adaptable):
+    engine, scales = Engine(adaptable, adaptation=ADAPTING), scales_for(adaptable)
     ticks = fly(engine, scales)
     scale = adaptable.specification.command_scale
     for before, tick in itertools.pairwise(ticks):
@@ -445,5 +441,7 @@ def test_a_surprise_stretches_the_core_and_trust_scales_the_command(adaptable):
             CoreScales(scales.core.log_cm + stretch, scales.core.log_gleak),
         )
         assert core.tobytes() == tick.state.core.tobytes()
-        np.testing.assert_allclose(tick.command.values, tick.frontend_output.trust * output * scale)
-    assert min(tick.frontend_output.trust for tick in ticks) < 0.9
+        np.testing.assert_allclose(
+            tick.command.values, tick.frontend_output.speed_factor * output * scale
+        )
+    assert min(tick.frontend_output.speed_factor for tick in ticks) < 0.9

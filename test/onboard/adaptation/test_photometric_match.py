@@ -40,7 +40,7 @@ def luminance(image):
 def test_within_the_dead_band_the_picture_keeps_its_bits(spreads_mean, spreads_contrast):
     image = picture(MEAN + 0.05 * spreads_mean, CONTRAST * math.exp(0.2 * spreads_contrast))
     kept = image.copy()
-    light, gain = MATCH(image, None, 0.05)
+    light, gain = MATCH.process(image, None, 0.05)
     assert image.tobytes() == kept.tobytes()
     assert gain == 1.0
     assert light == pytest.approx((luminance(kept)[0], math.log(luminance(kept)[1])), abs=1e-4)
@@ -51,7 +51,7 @@ def test_within_the_dead_band_the_picture_keeps_its_bits(spreads_mean, spreads_c
 )
 def test_far_outside_it_becomes_that_of_training(mean, contrast):
     image = picture(mean, contrast)
-    _, gain = MATCH(image, None, 0.05)
+    _, gain = MATCH.process(image, None, 0.05)
     assert luminance(image) == pytest.approx((MEAN, CONTRAST), rel=2e-3)
     assert gain == pytest.approx(CONTRAST / contrast, rel=1e-3)
 
@@ -60,7 +60,7 @@ def test_in_between_it_is_mended_in_part_and_without_steps():
     mended = []
     for log_contrast in np.linspace(-0.4, -0.8, 81):
         image = picture(contrast=CONTRAST * math.exp(log_contrast))
-        MATCH(image, None, 0.05)
+        MATCH.process(image, None, 0.05)
         mended.append(math.log(luminance(image)[1] / CONTRAST) - log_contrast)
     assert mended[0] == pytest.approx(0.0, abs=1e-3)
     assert mended[-1] == pytest.approx(0.8, abs=1e-2)
@@ -73,28 +73,28 @@ def test_in_between_it_is_mended_in_part_and_without_steps():
 def test_a_strong_contrast_is_not_taken_away():
     image = picture(contrast=0.25)
     kept = image.copy()
-    assert MATCH(image, None, 0.05)[1] == 1.0
+    assert MATCH.process(image, None, 0.05)[1] == 1.0
     np.testing.assert_allclose(image, kept, atol=1e-6)
 
 
 def test_a_blank_picture_says_nothing_about_the_light():
     image = np.full((3, 40, 60), 0.9, np.float32)
-    assert MATCH(image, None, 0.05) == (None, 1.0)
+    assert MATCH.process(image, None, 0.05) == (None, 1.0)
     assert (image == np.float32(0.9)).all()
     light = LuminanceStats(0.1, math.log(0.03))
-    after, _ = MATCH(image, light, 0.05)
+    after, _ = MATCH.process(image, light, 0.05)
     assert after == light
 
 
 def test_the_light_is_smoothed_over_the_elapsed_time():
-    light, _ = MATCH(picture(), None, 0.05)
+    light, _ = MATCH.process(picture(), None, 0.05)
     dark = picture(0.2, 0.02)
-    once, _ = MATCH(dark.copy(), light, 0.6)
+    once, _ = MATCH.process(dark.copy(), light, 0.6)
     share = 1 - math.exp(-0.6 / SMOOTHING_S)
     assert once.mean == pytest.approx(MEAN + share * (0.2 - MEAN), abs=1e-4)
     assert once.log_contrast == pytest.approx(math.log(0.1) + share * math.log(0.2), abs=1e-3)
     for _ in range(6):
-        light, _ = MATCH(dark.copy(), light, 0.1)
+        light, _ = MATCH.process(dark.copy(), light, 0.1)
     assert light == pytest.approx(once, abs=1e-5)
 
 
@@ -107,7 +107,7 @@ def test_the_light_is_smoothed_over_the_elapsed_time():
 )
 def test_whatever_the_picture_it_stays_one(mean, contrast, dt_s, light):
     image = np.clip(picture(mean, contrast), 0, 1)
-    after, gain = MATCH(image, light, dt_s)
+    after, gain = MATCH.process(image, light, dt_s)
     assert GAIN_RANGE[0] <= gain <= GAIN_RANGE[1]
     assert image.min() >= 0.0
     assert image.max() <= 1.0

@@ -1,4 +1,4 @@
-"""The receptors against their equations in float64, and their derivatives against differences."""
+"""The temporal filter against its equations in float64, its derivatives against differences."""
 
 import numpy as np
 import pytest
@@ -22,15 +22,15 @@ def flight(height, width, seed=0):
 def owners(height, width):
     """(H, W): the block of each pixel, found out by slowing one block at a time."""
     frames, tau_s, _ = flight(height, width)
-    receptors = TemporalFilter(tau_s, height, width)
-    first = receptors.step(frames[0], None, 0.05).state
-    plain = receptors.step(frames[1], first, 0.05)
+    temporal_filter = TemporalFilter(tau_s, height, width)
+    first = temporal_filter.step(frames[0], None, 0.05).state
+    plain = temporal_filter.step(frames[1], first, 0.05)
     owner = np.full((height, width), -1)
     for block in np.ndindex(GRID):
         scale = np.zeros(GRID, np.float32)
         scale[block] = 1.0
-        slowed = receptors.step(frames[1], first, 0.05, scale)
-        touched = (slowed.state.held != plain.state.held).any(0)
+        slowed = temporal_filter.step(frames[1], first, 0.05, scale)
+        touched = (slowed.state.potential != plain.state.potential).any(0)
         assert (owner[touched] == -1).all(), 'a pixel belongs to two blocks'
         owner[touched] = np.ravel_multi_index(block, GRID)
         # Error and texture are of the frame, whatever the time constant.
@@ -76,12 +76,12 @@ def test_steps_and_derivatives_are_those_of_the_equations(size):
     # Blocks do not touch each other, so all may be moved at once.
     above, below = (run(frames, tau_s, log_scale.astype(float) + shift, owner) for shift in (h, -h))
     slopes = (above - below) / (2 * h)
-    receptors, state = TemporalFilter(tau_s, *size), None
+    temporal_filter, state = TemporalFilter(tau_s, *size), None
     for t, dt_s in enumerate(DT_S):
-        found = receptors.step(frames[t], state, dt_s, log_scale)
+        found = temporal_filter.step(frames[t], state, dt_s, log_scale)
         if t:
-            surprise = frames[t] - exact[t - 1]
-            error = block_means(surprise**2, owner)
+            error_of_pixels = frames[t] - exact[t - 1]
+            error = block_means(error_of_pixels**2, owner)
             np.testing.assert_allclose(found.error, error, rtol=1e-5)
             gradient = block_means(
                 ((frames[t] - above[t - 1]) ** 2 - (frames[t] - below[t - 1]) ** 2) / (4 * h), owner
@@ -89,8 +89,8 @@ def test_steps_and_derivatives_are_those_of_the_equations(size):
             np.testing.assert_allclose(
                 found.gradient, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max() + 1e-8
             )
-        np.testing.assert_allclose(found.state.held, exact[t], atol=1e-6)
-        np.testing.assert_allclose(found.state.slope, slopes[t], atol=1e-6)
+        np.testing.assert_allclose(found.state.potential, exact[t], atol=1e-6)
+        np.testing.assert_allclose(found.state.sensitivity, slopes[t], atol=1e-6)
         state = found.state
     assert np.abs(slopes[-1]).max() > 0.1
     assert np.abs(gradient).max() > 1e-3
@@ -99,23 +99,23 @@ def test_steps_and_derivatives_are_those_of_the_equations(size):
 def test_the_first_frame_is_held_and_depends_on_nothing():
     frames, tau_s, log_scale = flight(50, 70)
     found = TemporalFilter(tau_s, 50, 70).step(frames[0], None, 0.05, log_scale)
-    np.testing.assert_array_equal(found.state.held, frames[0])
-    assert not found.state.slope.any()
+    np.testing.assert_array_equal(found.state.potential, frames[0])
+    assert not found.state.sensitivity.any()
     assert not found.error.any()
     assert not found.gradient.any()
     # The camera writes the next frame into the same memory.
-    assert not np.shares_memory(found.state.held, frames)
+    assert not np.shares_memory(found.state.potential, frames)
 
 
 def test_what_is_passed_in_is_left_as_it_was():
     frames, tau_s, log_scale = flight(50, 70)
-    receptors = TemporalFilter(tau_s, 50, 70)
-    state = receptors.step(frames[0], None, 0.05).state
-    state = receptors.step(frames[1], state, 0.05).state
-    given = (frames[2], state.held, state.slope, log_scale)
+    temporal_filter = TemporalFilter(tau_s, 50, 70)
+    state = temporal_filter.step(frames[0], None, 0.05).state
+    state = temporal_filter.step(frames[1], state, 0.05).state
+    given = (frames[2], state.potential, state.sensitivity, log_scale)
     kept = [array.copy() for array in given]
-    once = receptors.step(frames[2], state, 0.05, log_scale)
-    again = receptors.step(frames[2], state, 0.05, log_scale)
+    once = temporal_filter.step(frames[2], state, 0.05, log_scale)
+    again = temporal_filter.step(frames[2], state, 0.05, log_scale)
     for array, copy in zip(given, kept, strict=True):
         np.testing.assert_array_equal(array, copy)
     for ours, theirs in zip((*once.state, *once[1:]), (*again.state, *again[1:]), strict=True):
@@ -158,46 +158,50 @@ def shifted(values, right, down, rest):
 def test_what_is_held_moves_with_the_picture(pixels):
     frames, tau_s, log_scale = flight(50, 70)
     owner = owners(50, 70)
-    receptors, state = TemporalFilter(tau_s, 50, 70), None
+    temporal_filter, state = TemporalFilter(tau_s, 50, 70), None
     for t in range(3):
-        state = receptors.step(frames[t], state, DT_S[t], log_scale).state
-    found = receptors.step(frames[3], state, 0.05, log_scale, pixels)
+        state = temporal_filter.step(frames[t], state, DT_S[t], log_scale).state
+    found = temporal_filter.step(frames[3], state, 0.05, log_scale, pixels)
     # Where nothing was held the frame is taken, as the first one is.
     known = shifted(np.ones((3, 50, 70)), *pixels, 0.0) > 0
-    held = shifted(state.held.astype(float), *pixels, frames[3])
-    slope = shifted(state.slope.astype(float), *pixels, 0.0)
+    held = shifted(state.potential.astype(float), *pixels, frames[3])
+    slope = shifted(state.sensitivity.astype(float), *pixels, 0.0)
     ratio = 0.05 / (tau_s.astype(float) * np.exp(log_scale)).ravel()[owner]
-    surprise = frames[3] - held
-    np.testing.assert_allclose(found.state.held, held + (1 - np.exp(-ratio)) * surprise, atol=1e-6)
+    error_of_pixels = frames[3] - held
     np.testing.assert_allclose(
-        found.state.slope,
-        known * (np.exp(-ratio) * slope - ratio * np.exp(-ratio) * surprise),
+        found.state.potential, held + (1 - np.exp(-ratio)) * error_of_pixels, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        found.state.sensitivity,
+        known * (np.exp(-ratio) * slope - ratio * np.exp(-ratio) * error_of_pixels),
         atol=1e-6,
     )
-    np.testing.assert_allclose(found.error, block_means(surprise**2, owner), rtol=1e-5, atol=1e-9)
     np.testing.assert_allclose(
-        found.gradient, block_means(-surprise * slope, owner), rtol=1e-4, atol=1e-7
+        found.error, block_means(error_of_pixels**2, owner), rtol=1e-5, atol=1e-9
     )
     np.testing.assert_allclose(
-        found.texture, receptors.step(frames[3], None, 0.05).texture, atol=1e-6
+        found.gradient, block_means(-error_of_pixels * slope, owner), rtol=1e-4, atol=1e-7
+    )
+    np.testing.assert_allclose(
+        found.texture, temporal_filter.step(frames[3], None, 0.05).texture, atol=1e-6
     )
 
 
 def test_parts_of_pixels_add_up():
     frames, tau_s, _ = flight(50, 70)
-    receptors = TemporalFilter(tau_s, 50, 70)
-    start = receptors.step(frames[0], None, 0.05).state
+    temporal_filter = TemporalFilter(tau_s, 50, 70)
+    start = temporal_filter.step(frames[0], None, 0.05).state
     state, frozen = start, np.full(GRID, 12.0)
     for _ in range(20):
-        state = receptors.step(frames[0], state, 1e-6, frozen, (0.2, -0.35)).state
-    assert state.rest == pytest.approx((0.0, 0.0), abs=1e-9)
+        state = temporal_filter.step(frames[0], state, 1e-6, frozen, (0.2, -0.35)).state
+    assert state.subpixel_shift_px == pytest.approx((0.0, 0.0), abs=1e-9)
     # Four to the right and seven up, whatever was in between; away from what came in at the edge.
-    np.testing.assert_allclose(state.held[:, :-7, 4:], start.held[:, 7:, :-4], atol=1e-6)
+    np.testing.assert_allclose(state.potential[:, :-7, 4:], start.potential[:, 7:, :-4], atol=1e-6)
 
 
 def test_the_first_frame_is_held_wherever_the_camera_turned_before_it():
     frames, tau_s, _ = flight(50, 70)
     found = TemporalFilter(tau_s, 50, 70).step(frames[0], None, 0.05, None, (5.0, -3.0))
-    np.testing.assert_array_equal(found.state.held, frames[0])
-    assert not found.state.slope.any()
+    np.testing.assert_array_equal(found.state.potential, frames[0])
+    assert not found.state.sensitivity.any()
     assert not found.error.any()

@@ -19,10 +19,10 @@ GRID, NEURONS = (2, 3), 5
 DT_S = 0.05
 
 
-def proposal(sequence=0, receptors=0.5, log_cm=0.1, log_gleak=-0.2):
+def proposal(sequence=0, temporal_filter=0.5, log_cm=0.1, log_gleak=-0.2):
     return TimeScaleUpdate(
         sequence,
-        np.full(GRID, receptors, np.float32),
+        np.full(GRID, temporal_filter, np.float32),
         np.full(NEURONS, log_cm, np.float32),
         np.full(NEURONS, log_gleak, np.float32),
     )
@@ -30,8 +30,8 @@ def proposal(sequence=0, receptors=0.5, log_cm=0.1, log_gleak=-0.2):
 
 def flown(keeper):
     """The scales as they are, (R, C) and (2, N); just answered, so that nothing eases."""
-    receptors, core = keeper.scales(keeper.answered, DT_S)
-    return receptors.copy(), np.zeros((2, NEURONS)) if core is None else np.array(core)
+    log_scale, core = keeper.scales(keeper.last_sequence, DT_S)
+    return log_scale.copy(), np.zeros((2, NEURONS)) if core is None else np.array(core)
 
 
 def assert_within(keeper):
@@ -46,26 +46,26 @@ def assert_within(keeper):
 def test_scales_are_the_trained_ones_before_anything_came():
     keeper = TimeScaleStore(GRID, NEURONS)
     for newest in (-1, 0, 1000):
-        receptors, core = keeper.scales(newest, DT_S)
-        assert receptors.shape == GRID
-        assert not receptors.any()
+        log_scale, core = keeper.scales(newest, DT_S)
+        assert log_scale.shape == GRID
+        assert not log_scale.any()
         assert core is None
 
 
 def test_what_is_accepted_is_flown_and_reset_forgets_it():
     keeper = TimeScaleStore(GRID, NEURONS)
     given = proposal(3)
-    keeper.accept(given._replace(receptors=np.arange(6) / 10), 3)
-    receptors, core = keeper.scales(3, DT_S)
-    np.testing.assert_allclose(receptors, [[0.0, 0.1, 0.2], [0.3, 0.4, 0.5]])
-    assert receptors.dtype == core.log_cm.dtype == np.float32
+    keeper.accept(given._replace(temporal_filter=np.arange(6) / 10), 3)
+    log_scale, core = keeper.scales(3, DT_S)
+    np.testing.assert_allclose(log_scale, [[0.0, 0.1, 0.2], [0.3, 0.4, 0.5]])
+    assert log_scale.dtype == core.log_cm.dtype == np.float32
     np.testing.assert_array_equal(core, [given.log_cm, given.log_gleak])
-    # The learner may propose for the receptors alone.
-    keeper.accept(TimeScaleUpdate(4, given.receptors, np.empty(0), np.empty(0)), 4)
+    # The learner may propose for the log_scale alone.
+    keeper.accept(TimeScaleUpdate(4, given.temporal_filter, np.empty(0), np.empty(0)), 4)
     assert keeper.scales(4, DT_S).core is None
     keeper.reset()
-    assert keeper.answered == -1
-    assert not keeper.scales(-1, DT_S).receptors.any()
+    assert keeper.last_sequence == -1
+    assert not keeper.scales(-1, DT_S).temporal_filter.any()
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_is_accepted_is_flown_and_reset_forgets_it():
     [
         ({'sequence': 4}, 'answer tick 4, expected one after 4 and up to 9'),
         ({'sequence': 10}, 'answer tick 10'),
-        ({'receptors': np.zeros(7)}, 'of 7 receptor blocks, the pilot has 6'),
+        ({'temporal_filter': np.zeros(7)}, 'of 7 blocks of the temporal filter, the pilot has 6'),
         ({'log_cm': np.zeros(4)}, 'of 4 and 5 neurons, the pilot has 5'),
         ({'log_gleak': np.full(NEURONS, math.nan)}, 'not finite'),
     ],
@@ -90,20 +90,20 @@ def test_silence_eases_back_to_the_trained_values():
     keeper.accept(proposal(7), 7)
     before = flown(keeper)
     for newest in range(7, 28):
-        receptors, core = keeper.scales(newest, DT_S)
-        np.testing.assert_array_equal(receptors, before[0])
+        log_scale, core = keeper.scales(newest, DT_S)
+        np.testing.assert_array_equal(log_scale, before[0])
         np.testing.assert_array_equal(core, before[1])
     for newest in range(28, 28 + 60):
-        receptors, core = keeper.scales(newest, DT_S)
+        log_scale, core = keeper.scales(newest, DT_S)
     # Three seconds of silence beyond patience.
-    np.testing.assert_allclose(receptors, math.exp(-1) * before[0], rtol=1e-4)
+    np.testing.assert_allclose(log_scale, math.exp(-1) * before[0], rtol=1e-4)
     np.testing.assert_allclose(core, math.exp(-1) * before[1], rtol=1e-4)
     # An answer ends it.
-    keeper.accept(proposal(88, receptors=0.7), 88)
-    np.testing.assert_array_equal(keeper.scales(88, DT_S).receptors, np.float32(0.7))
+    keeper.accept(proposal(88, temporal_filter=0.7), 88)
+    np.testing.assert_array_equal(keeper.scales(88, DT_S).temporal_filter, np.float32(0.7))
     for newest in range(200, 1000):
-        receptors, core = keeper.scales(newest, DT_S)
-    assert receptors.max() < 1e-4
+        log_scale, core = keeper.scales(newest, DT_S)
+    assert log_scale.max() < 1e-4
 
 
 def numbers(size):
@@ -135,15 +135,15 @@ def test_whatever_is_proposed_what_is_flown_stays_within_bounds(proposals):
     keeper = TimeScaleStore(GRID, NEURONS)
     keeper.accept(proposal(1), 1)
     for given_one in proposals:
-        before, answered = flown(keeper), keeper.answered
+        before, answered = flown(keeper), keeper.last_sequence
         try:
             keeper.accept(given_one, 9)
         except LiquidPilotError:
-            assert keeper.answered == answered
+            assert keeper.last_sequence == answered
             for ours, theirs in zip(flown(keeper), before, strict=True):
                 np.testing.assert_array_equal(ours, theirs)
         else:
-            assert answered < keeper.answered == given_one.sequence <= 9
+            assert answered < keeper.last_sequence == given_one.sequence <= 9
             assert_within(keeper)
 
 
@@ -151,10 +151,22 @@ def test_neurons_in_another_shape_are_taken_or_refused_as_a_whole():
     keeper = TimeScaleStore(GRID, NEURONS)
     keeper.accept(proposal(1), 1)
     before = flown(keeper)
-    column = proposal(2, receptors=1.5)._replace(log_cm=np.full((NEURONS, 1), 0.3))
+    column = proposal(2, temporal_filter=1.5)._replace(log_cm=np.full((NEURONS, 1), 0.3))
     try:
         keeper.accept(column, 2)
     except LiquidPilotError:
         np.testing.assert_array_equal(flown(keeper)[0], before[0])
     else:
         np.testing.assert_array_equal(flown(keeper)[1][0], np.float32(0.3))
+
+
+def test_a_restarted_sequence_keeps_the_scales():
+    keeper = TimeScaleStore(GRID, NEURONS)
+    keeper.accept(proposal(7), 7)
+    before = flown(keeper)
+    keeper.restart_sequence()
+    np.testing.assert_array_equal(keeper.scales(0, DT_S).temporal_filter, before[0])
+    with pytest.raises(LiquidPilotError, match='answer tick 2'):
+        keeper.accept(proposal(2), 1)
+    keeper.accept(proposal(1, temporal_filter=0.9), 1)
+    np.testing.assert_array_equal(keeper.scales(1, DT_S).temporal_filter, np.float32(0.9))

@@ -161,11 +161,11 @@ def test_what_cannot_be_undone_is_refused_when_it_is_set(change, words):
 def test_the_steady_state_uses_the_same_memory():
     lens = camera('fisheye')
     view = Rectification(TARGET, lens, 640, 480)
-    box = view.box
+    box = view.source_crop
     pixels = photograph(lens)[box.top : box.top + box.height, box.left : box.left + box.width]
     assert view(pixels) is view(pixels)
-    assert view(pixels).shape == (64 * view.factor, 96 * view.factor, 3)
-    assert view.factor >= 3
+    assert view(pixels).shape == (64 * view.oversampling, 96 * view.oversampling, 3)
+    assert view.oversampling >= 3
 
 
 @given(st.sampled_from(sorted(DISTORTION_MODELS)), st.data())

@@ -1,0 +1,74 @@
+"""The learners by name: the shipped one, and one of another package."""
+
+import numpy as np
+import pytest
+from statistics_makers import make_statistics
+
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.onboard.adaptation import learner_registry
+from liquid_pilot.onboard.adaptation.learner import (
+    ConfigurableLearner,
+    LearnerSettings,
+    PersistentLearner,
+    TimeScaleLearner,
+)
+from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, trained_time_scales
+
+GRID, NEURONS = (2, 3), 5
+STATISTICS = make_statistics(8, NEURONS, GRID)
+PACKAGE = '''
+from liquid_pilot.onboard.adaptation.learner_messages import trained_time_scales
+
+
+class Still:
+    """A learner that keeps the trained time scales."""
+
+    def __init__(self, statistics, neurons, settings):
+        self.shape, self.neurons = statistics.filter_tau_s.shape, neurons
+
+    def reset(self):
+        pass
+
+    def update(self, learner_input):
+        return trained_time_scales(learner_input.sequence, self.shape, self.neurons)
+
+    def describe(self):
+        return 'still', 'nothing is learned'
+'''
+
+
+@pytest.fixture
+def extension(tmp_path, monkeypatch):
+    """What an installed package with a learner leaves behind, on the path."""
+    (tmp_path / 'still_learner.py').write_text(PACKAGE)
+    about = tmp_path / 'still_learner-1.0.dist-info'
+    about.mkdir()
+    (about / 'METADATA').write_text('Metadata-Version: 2.1\nName: still_learner\nVersion: 1.0\n')
+    (about / 'entry_points.txt').write_text(
+        '[liquid_pilot.learners]\nstill = still_learner:Still\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    learner_registry.learners.cache_clear()
+    yield
+    learner_registry.learners.cache_clear()
+
+
+def test_the_shipped_learner_is_made_by_its_name():
+    settings = LearnerSettings(filter_learning_rate=2.0)
+    made = learner_registry.make_learner('temporal_filter', STATISTICS, NEURONS, settings)
+    assert isinstance(made, TimeScaleLearner)
+    assert made.settings == settings
+
+
+def test_a_learner_of_another_package_is_made_by_its_name(extension):
+    made = learner_registry.make_learner('still', STATISTICS, NEURONS, LearnerSettings())
+    assert not isinstance(made, ConfigurableLearner)
+    assert not isinstance(made, PersistentLearner)
+    seen = LearnerInput(3, 0.05, np.ones(GRID), np.ones(GRID), False)
+    for ours, theirs in zip(made.update(seen), trained_time_scales(3, GRID, NEURONS), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(extension):
+    with pytest.raises(LiquidPilotError, match="'no'; known: still, temporal_filter"):
+        learner_registry.make_learner('no', STATISTICS, NEURONS, LearnerSettings())
