@@ -1,23 +1,25 @@
-"""The forest as a `gymnasium.Env`, for those who train by other means than imitation.
+"""The tasks as a `gymnasium.Env`, for training by other methods than imitation.
 
-    import gymnasium, liquid_pilot.simulation.environment
+    import gymnasium, liquid_pilot.simulation.gym_env
     env = gymnasium.make('liquid_pilot/Forest-v0')
 
-An observation is what the pilot has: the frame and the mean IMU reading since the frame before.
-An action is what the pilot commands: forward, left and up velocity in m/s and yaw rate in rad/s,
-in the heading frame. The reward is the progress towards the target in metres, plus 10 for
-arriving and minus 10 for a crash.
+An observation has the inputs of a pilot: the frame, and the mean IMU reading since the last frame.
+An action has the outputs of a pilot: forward, left and up velocity (m/s) and yaw rate (rad/s), in
+the heading frame. The reward is the progress towards the target in metres, plus 10 for arriving
+and minus 10 for a crash.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 
-from liquid_pilot.interfaces import Command, LiquidPilotError, SensorPacket
+from liquid_pilot.interfaces import Command, ImageBuffer, LiquidPilotError, SensorPacket
 from liquid_pilot.onboard.perception.imu import mean_imu
 from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
 from liquid_pilot.simulation.base.mission import Mission
@@ -26,17 +28,46 @@ from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.simulator import Simulation
 
 ARRIVAL_REWARD = 10.0
+"""Reward for arriving, and negative reward for a crash."""
+EnvObservation = dict[str, Any]
+"""'image': (H, W, 3) uint8 RGB; 'imu': (6,) float32 mean rates (rad/s) and forces (m/s^2), FLU."""
 
 
-class ForestEnv(gymnasium.Env):
-    """Fly to the red chair through a seeded forest, one control period (50 ms) a step.
+@dataclass
+class _Episode:
+    """The state of one episode."""
 
-    `reset(seed=n)` draws the forest n; without a seed a new forest is drawn from the
-    environment's own random stream. `info` holds the ground truth that a score may use and a
-    policy must not: position, target distance, outcome.
+    mission: Mission
+    packet: SensorPacket
+    frame: ImageBuffer
+    """Newest frame: a condition may keep back the one of this period."""
+
+
+class ForestEnv(gymnasium.Env[EnvObservation, npt.NDArray[np.float32]]):
+    """A seeded flight to the red chair through a forest, one control period (50 ms) per step.
+
+    `reset(seed=n)` draws the forest n. Without a seed the environment's own random stream draws a
+    new forest. `info` has ground truth that a score may use and a policy must not: position,
+    distance to the target, outcome. With the settings of another vehicle it is that vehicle's task.
+
+    Args:
+        render_mode: 'rgb_array', or None.
+        settings: settings of the simulator; None: the default ones.
+        rules: rules of success; None: those of the vehicle's task.
+
+    >>> import numpy as np
+    >>> env = ForestEnv()
+    >>> observation, info = env.reset(seed=7)
+    >>> observation['image'].shape, observation['imu'].shape
+    ((144, 256, 3), (6,))
+    >>> action = np.float32([1.0, 0.0, 0.0, 0.2])
+    >>> observation, reward, terminated, truncated, info = env.step(action)
+    >>> terminated, truncated, info['outcome']
+    (False, False, None)
+    >>> env.close()
     """
 
-    metadata = {'render_modes': ['rgb_array'], 'render_fps': 20}  # noqa: RUF012 - gymnasium's way
+    metadata = {'render_modes': ['rgb_array'], 'render_fps': 20}  # noqa: RUF012 - gymnasium's API
 
     def __init__(
         self,
@@ -51,8 +82,7 @@ class ForestEnv(gymnasium.Env):
         self.render_mode = render_mode
         self._simulation = Simulation(settings)
         self._rules = rules
-        self._mission: Mission | None = None
-        self._packet: SensorPacket | None = None
+        self._episode: _Episode | None = None
         s = self._simulation.settings
         self.observation_space = spaces.Dict(
             {
@@ -61,65 +91,91 @@ class ForestEnv(gymnasium.Env):
             }
         )
         maximum = np.array(VEHICLE_LIMITS[s.vehicle].maximum, np.float32)
+        self._max_action = maximum
         self.action_space = spaces.Box(-maximum, maximum, dtype=np.float32)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Hover at the start of a forest."""
+    ) -> tuple[EnvObservation, dict[str, Any]]:
+        """Start an episode, at rest at the start of a scene.
+
+        Args:
+            seed: seed of the scene; None: it is drawn.
+            options: ignored.
+        """
         super().reset(seed=seed)
-        forest = seed if seed is not None else int(self.np_random.integers(2**31))
-        self._packet = self._simulation.reset(forest)
-        self._frame = self._packet.observation.image
+        scene_seed = seed if seed is not None else int(self.np_random.integers(2**31))
+        packet = self._simulation.reset(scene_seed)
+        assert packet.observation is not None  # the first frame always arrives
         rules = self._rules or self._simulation.task.rules
-        self._mission = Mission(forest, self._simulation.layout, rules)
-        self._mission.update(self._packet)
-        return self._observation(), self._info()
+        mission = Mission(scene_seed, self._simulation.layout, rules)
+        mission.update(packet)
+        self._episode = _Episode(mission, packet, packet.observation.image)
+        return _observation(self._episode), _info(self._episode)
 
     def step(
-        self, action: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """Fly one control period; a mission that ran out of time is truncated."""
-        if self._mission is None:
-            raise LiquidPilotError('call reset before step')
-        before = self._packet.target_distance_m
-        action = np.clip(action, self.action_space.low, self.action_space.high)
-        command = Command(self._packet.stamp_ns, *np.asarray(action, float).tolist())
-        self._packet = self._simulation.advance(command)
-        if self._packet.observation is not None:
-            self._frame = self._packet.observation.image
-        outcome = self._mission.update(self._packet)
-        reward = before - self._packet.target_distance_m
-        reward += {'success': ARRIVAL_REWARD, 'crash': -ARRIVAL_REWARD}.get(outcome, 0.0)
-        ended, cut = outcome in ('success', 'crash'), outcome == 'timeout'
-        return self._observation(), float(reward), ended, cut, self._info()
+        self, action: npt.NDArray[np.float32]
+    ) -> tuple[EnvObservation, float, bool, bool, dict[str, Any]]:
+        """Simulate one control period.
 
-    def render(self) -> np.ndarray | None:
-        """The camera's frame, (H, W, 3) uint8, when `render_mode` is 'rgb_array'."""
-        if self.render_mode is None or self._packet is None:
+        Args:
+            action: (4,) forward, left, up (m/s) and yaw rate (rad/s); it is clipped to the limits.
+
+        Returns:
+            The observation, the reward, whether the mission succeeded or crashed, whether it ran
+            out of time, and the ground truth.
+
+        Raises:
+            LiquidPilotError: if `reset` was not called.
+        """
+        episode = self._episode
+        if episode is None:
+            raise LiquidPilotError('call reset before step')
+        before_m = episode.packet.target_distance_m
+        action = np.clip(action, -self._max_action, self._max_action)
+        command = Command(episode.packet.stamp_ns, *np.asarray(action, float).tolist())
+        packet = episode.packet = self._simulation.advance(command)
+        if packet.observation is not None:
+            episode.frame = packet.observation.image
+        outcome = episode.mission.update(packet)
+        reward = before_m - packet.target_distance_m
+        if outcome == 'success':
+            reward += ARRIVAL_REWARD
+        elif outcome == 'crash':
+            reward -= ARRIVAL_REWARD
+        terminated, truncated = outcome in ('success', 'crash'), outcome == 'timeout'
+        return _observation(episode), float(reward), terminated, truncated, _info(episode)
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """Return the newest frame, (H, W, 3) uint8, if `render_mode` is 'rgb_array'."""
+        if self.render_mode is None or self._episode is None:
             return None
-        return self._image()
+        return _picture(self._episode)
 
     def close(self) -> None:
-        """Free the OpenGL context."""
+        """Free textures, meshes and buffers."""
         self._simulation.close()
 
-    def _image(self) -> np.ndarray:
-        """The newest frame: a condition may keep the one of this period back."""
-        image = self._frame
-        return np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3).copy()
 
-    def _observation(self) -> dict[str, np.ndarray]:
-        return {'image': self._image(), 'imu': mean_imu(self._packet.imu).astype(np.float32)}
+def _picture(episode: _Episode) -> npt.NDArray[np.uint8]:
+    frame = episode.frame
+    return np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.width, 3).copy()
 
-    def _info(self) -> dict[str, Any]:
-        return {
-            'outcome': self._mission.outcome,
-            'reason': self._mission.reason,
-            'target_distance_m': self._packet.target_distance_m,
-            'position_enu_m': self._packet.state.position_enu_m,
-        }
+
+def _observation(episode: _Episode) -> EnvObservation:
+    return {'image': _picture(episode), 'imu': mean_imu(episode.packet.imu).astype(np.float32)}
+
+
+def _info(episode: _Episode) -> dict[str, Any]:
+    return {
+        'outcome': episode.mission.outcome,
+        'reason': episode.mission.reason,
+        'target_distance_m': episode.packet.target_distance_m,
+        'position_enu_m': episode.packet.state.position_enu_m,
+    }
 
 
 if 'liquid_pilot/Forest-v0' not in gymnasium.registry:
-    gymnasium.register('liquid_pilot/Forest-v0', entry_point=ForestEnv)
+    gymnasium.register(
+        'liquid_pilot/Forest-v0', entry_point='liquid_pilot.simulation.gym_env:ForestEnv'
+    )

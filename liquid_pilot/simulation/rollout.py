@@ -1,8 +1,12 @@
-"""Missions in one process, in lock-step: the reference that the ROS graph must reproduce."""
+"""One mission in one process, in lock-step: the reference that the ROS graph must reproduce.
+
+Many missions, in one process or in several, are flown by `liquid_pilot.evaluation.runner`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Protocol, cast
 
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
@@ -11,23 +15,52 @@ from liquid_pilot.interfaces import (
     SensorPacket,
     VehicleLimits,
 )
-from liquid_pilot.onboard.adaptation.learner import TimeScaleLearner
+from liquid_pilot.onboard.adaptation.learner import Learner
+from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
+from liquid_pilot.onboard.adaptation.learner_registry import make_learner
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore
 from liquid_pilot.onboard.inference.engine import Engine, Tick, learner_input_of
+from liquid_pilot.onboard.inference.stages import Stages
 from liquid_pilot.onboard.safety.guard import Guard
 from liquid_pilot.onboard.setpoints.registry import make_adapter
-from liquid_pilot.pilot_file import PilotFile, load
+from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base.condition import Condition
 from liquid_pilot.simulation.base.mission import Mission, MissionResult
-from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.simulator import Simulation
-from liquid_pilot.utils.process_pool import spawned_pool
+
+
+class MissionPilot(Protocol):
+    """What `fly_mission` needs of a pilot."""
+
+    command: Command | None
+    """The last command that left the guard; None before the first one."""
+
+    def reset(self) -> None:
+        """Prepare for the next mission. The simulation has been reset already."""
+
+    def warm_up(self) -> None:
+        """Run everything once, so that the first tick of a mission takes no longer than others."""
+
+    def setpoint(self, packet: SensorPacket) -> Command | AttitudeThrust | None:
+        """Return the vehicle's setpoint in answer to a packet; None when it has no frame."""
 
 
 class InProcessPilot:
-    """Engine, guard and vehicle adapter in one process: what the ROS graph spreads over nodes."""
+    """Engine, learner, guard and vehicle adapter in one process, as the ROS graph connects them.
+
+    Args:
+        pilot: the pilot file.
+        simulation: the simulation whose camera the pilot sees.
+        adapter: a name of `onboard.setpoints`: 'cmd_vel' or 'attitude_thrust'.
+        limits: limits of the guard; None: those of the pilot file.
+        adapting: settings of a pilot that adapts; None: fly as trained.
+        learner: the learner of an adapting pilot; None: the one that `adapting` names.
+            It is reset after the simulation.
+        keep_learned: whether the learner and its time scales outlive missions.
+        replace_stages: replaces stages of the engine, see `Engine`.
+    """
 
     def __init__(
         self,
@@ -36,60 +69,74 @@ class InProcessPilot:
         adapter: str = 'cmd_vel',
         limits: VehicleLimits | None = None,
         adapting: AdaptationSettings | None = None,
+        learner: Learner | None = None,
+        keep_learned: bool = False,
+        replace_stages: Callable[[Stages], Stages] | None = None,
     ) -> None:
         self.engine = Engine(
-            pilot, source_camera=simulation.camera, front=adapting and adapting.front
+            pilot, simulation.camera, adaptation=adapting, replace_stages=replace_stages
         )
-        self.learner: TimeScaleLearner | None = None
+        self.learner: Learner | None = None
         if adapting is not None:
-            grid, neurons = (
-                pilot.training_statistics.receptor_tau_s.shape,
-                self.engine.scalable_neurons,
+            statistics, neurons = pilot.require_statistics(), self.engine.scalable_neurons
+            self.learner = learner or make_learner(
+                adapting.rule, statistics, neurons, adapting.learner
             )
-            self.learner = TimeScaleLearner(pilot.training_statistics, neurons, adapting.learner)
-            self._keeper = TimeScaleStore(grid, neurons)
+            self._time_scale_store = TimeScaleStore(statistics.filter_tau_s.shape, neurons)
+        self._keep_learned = keep_learned
         self.adapter = make_adapter(adapter)
         self._limits = limits or pilot.specification.limits
         self.reset()
 
     def reset(self) -> None:
-        """Before a mission: a fresh network, and a guard engaged anew."""
+        """Prepare for the next mission: a network without a past, and an engaged guard."""
         self._state = self.engine.initial_state()
         self.tick: Tick | None = None
-        """The last one."""
-        if self.learner is not None:
+        """The last tick of the engine; None before the first one."""
+        if self.learner is not None and self._keep_learned:
+            self._time_scale_store.restart_sequence()
+        elif self.learner is not None:
             self.learner.reset()
-            self._keeper.reset()
+            self._time_scale_store.reset()
         self._sequence = 0
         self.command: Command | None = None
-        """What left the guard last."""
+        """The last command that left the guard; None before the first one."""
         self.guard = Guard(self._limits)
         self.guard.engage(0.0)
 
+    def warm_up(self) -> None:
+        """Run the engine once, so that the first tick of a mission takes no longer than others."""
+        self.engine.warm_up()
+
     def setpoint(self, packet: SensorPacket) -> Command | AttitudeThrust | None:
-        """One tick: what the vehicle is told in answer to a packet; None when it has no frame."""
+        """Return the vehicle's setpoint in answer to a packet; None when it has no frame."""
         if packet.observation is None:
             return None
         scales = None
         if self.learner is not None and self.tick is not None:
-            scales = self._keeper.scales(self._sequence, self.tick.dt_s)
+            scales = self._time_scale_store.scales(self._sequence, self.tick.dt_s)
         tick = self.tick = self.engine.tick(self._state, packet.observation, scales)
         self._state = tick.state
         self._sequence += 1
         if self.learner is not None:
-            self._keeper.accept(
-                self.learner.add(learner_input_of(tick, self._sequence)), self._sequence
-            )
+            update = self.learner.update(self.learner_input(tick))
+            self._time_scale_store.accept(update, self._sequence)
         stamp_ns = tick.command.stamp_ns
         decision = self.guard.accept(tick.command, stamp_ns / NANOSECONDS_PER_SECOND)
         self.command = decision.command
-        return self.adapter.convert(decision.command, packet.state)
+        setpoint = self.adapter.convert(decision.command, packet.state)
+        # The adapters that a simulated vehicle takes return one of these.
+        return cast('Command | AttitudeThrust', setpoint)
+
+    def learner_input(self, tick: Tick) -> LearnerInput:
+        """Return what the learner takes from the last tick; a subclass may add to it."""
+        return learner_input_of(tick, self._sequence)
 
 
 def fly_mission(
     seed: int,
     simulation: Simulation,
-    pilot: InProcessPilot,
+    pilot: MissionPilot,
     rules: MissionRules | None = None,
     on_packet: Callable[[SensorPacket], None] | None = None,
     conditions: tuple[Condition, ...] | None = None,
@@ -97,14 +144,28 @@ def fly_mission(
 ) -> MissionResult:
     """Fly one mission in this process, in lock-step.
 
+    >>> from liquid_pilot import load_pilot
+    >>> with Simulation() as simulation:
+    ...     pilot = InProcessPilot(load_pilot('forest-ltc'), simulation)
+    ...     result = fly_mission(7, simulation, pilot)
+    >>> result.outcome
+    'success'
+
     Args:
-        seed: of the forest and of all that is drawn at random in the flight.
-        simulation: is reset first.
-        pilot: likewise.
-        rules: what counts as success; None: as the vehicle's task has it.
-        on_packet: sees each packet before it is answered.
-        conditions: of this flight; None for those of the simulation's settings.
-        on_command: sees each command as it left the guard.
+        seed: seed of the forest or road, and of all random numbers of the mission.
+        simulation: the simulation; it is reset first.
+        pilot: the pilot; it is reset after the simulation.
+        rules: the rules of success and failure; None: those of the vehicle's task.
+        on_packet: called with each packet before the pilot answers it.
+        conditions: the conditions of this mission; None: those of the simulation's settings.
+        on_command: called with each command as it left the guard.
+
+    >>> from liquid_pilot.pilot_file import load, resolve
+    >>> with Simulation() as simulation:
+    ...     pilot = InProcessPilot(load(resolve('forest-ltc')), simulation)
+    ...     result = fly_mission(10000, simulation, pilot, MissionRules(time_limit_s=1.0))
+    >>> result.outcome, result.duration_s
+    ('timeout', 1.0)
     """
     packet = simulation.reset(seed, conditions=conditions)
     pilot.reset()
@@ -113,62 +174,7 @@ def fly_mission(
         if on_packet is not None:
             on_packet(packet)
         setpoint = pilot.setpoint(packet)
-        if on_command is not None and setpoint is not None:
+        if on_command is not None and setpoint is not None and pilot.command is not None:
             on_command(pilot.command)
         packet = simulation.advance(setpoint)
     return mission.result
-
-
-def fly_missions(
-    seeds: Iterable[int],
-    pilot: PilotFile,
-    adapter: str = 'cmd_vel',
-    workers: int = 1,
-    rules: MissionRules | None = None,
-    settings: SimulationSettings | None = None,
-    on_result: Callable[[MissionResult], None] | None = None,
-) -> list[MissionResult]:
-    """Fly many missions, in this process or in several; results in the order of the seeds.
-
-    Args:
-        seeds: one mission each.
-        pilot: who flies.
-        adapter: a name of `onboard.setpoints`: 'cmd_vel' or 'attitude_thrust'.
-        workers: processes; with 1 everything happens in this one.
-        rules: what counts as success; None: as the vehicle's task has it.
-        settings: the simulation's; None: those of the pilot's vehicle.
-        on_result: called with each result as it comes, in the order of the seeds.
-    """
-    seeds, results = list(seeds), []
-    settings = settings or SimulationSettings(vehicle=pilot.specification.vehicle)
-    if workers <= 1:
-        with Simulation(settings) as simulation:
-            flier = InProcessPilot(pilot, simulation, adapter)
-            for seed in seeds:
-                results.append(fly_mission(seed, simulation, flier, rules))
-                if on_result:
-                    on_result(results[-1])
-        return results
-    arguments = (str(pilot.path), adapter, rules, settings)
-    with spawned_pool(min(workers, len(seeds) or 1), _start_worker, arguments) as pool:
-        for result in pool.map(_fly_in_worker, seeds):
-            results.append(result)
-            if on_result:
-                on_result(result)
-    return results
-
-
-_worker: dict[str, object] = {}
-
-
-def _start_worker(
-    path: str, adapter: str, rules: MissionRules | None, settings: SimulationSettings | None
-) -> None:
-    simulation = Simulation(settings)
-    _worker.update(
-        simulation=simulation, rules=rules, flier=InProcessPilot(load(path), simulation, adapter)
-    )
-
-
-def _fly_in_worker(seed: int) -> MissionResult:
-    return fly_mission(seed, _worker['simulation'], _worker['flier'], _worker['rules'])

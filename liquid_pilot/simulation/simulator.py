@@ -1,12 +1,13 @@
-"""The embedded simulator: one world, one vehicle, its camera and IMU, in steps of one frame.
+"""The embedded simulator: one scene, one vehicle, its camera and IMU, in steps of one frame.
 
-It knows nothing of ROS and nothing of the pilot. The same object serves the gymnasium
-environment, missions flown in-process, and the simulator node.
+It depends neither on ROS nor on the pilot. The gymnasium environment, missions in one process and
+the simulator node all use it.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.simulation.base.condition import Condition
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.base.task import Layout
+from liquid_pilot.simulation.base.task import Layout, RouteProgress, Task, Vehicle
 from liquid_pilot.simulation.conditions.frame_context import FrameContext
 from liquid_pilot.simulation.conditions.pipeline import ConditionPipeline
 from liquid_pilot.simulation.mujoco import mjcf
@@ -34,11 +35,33 @@ from liquid_pilot.simulation.mujoco.sensors import Gusts, Imu
 from liquid_pilot.simulation.tasks.registry import layout_of, task_of
 
 
-class Simulation:
-    """A vehicle in a seeded world. Deterministic: seed and setpoints decide everything.
+class _Scene(NamedTuple):
+    """The scene of one flight."""
 
-    `reset` starts a flight, `advance` flies one control period and returns what was sensed at its
-    end. Use it as a context manager, or call `close`, to free the OpenGL context.
+    layout: Layout
+    model: mujoco.MjModel
+    data: mujoco.MjData
+    body: int
+    """Index of the vehicle's body."""
+    renderer: CameraRenderer
+
+
+class Simulation:
+    """A vehicle in a seeded scene. A flight depends on its seed and its setpoints only.
+
+    `reset` starts a flight. `advance` simulates one control period and returns the sensor data at
+    its end. Use it as a context manager, or call `close`, to free textures, meshes and buffers.
+
+    Args:
+        settings: vehicle, rates, camera and conditions; None: the default ones.
+
+    >>> from liquid_pilot.interfaces import Command
+    >>> with Simulation() as simulation:
+    ...     packet = simulation.reset(seed=7)
+    ...     for _ in range(20):
+    ...         packet = simulation.advance(Command(packet.stamp_ns, 1.0, 0.0, 0.0, 0.0))
+    >>> packet.stamp_ns, packet.contact_body is None, len(packet.imu)
+    (1000000000, True, 5)
     """
 
     def __init__(self, settings: SimulationSettings | None = None) -> None:
@@ -48,117 +71,148 @@ class Simulation:
             s.camera_width, s.camera_height, s.camera_vertical_fov_rad
         )
         self.control_period_ns = NANOSECONDS_PER_SECOND // s.camera_rate_hz
-        self.task = task_of(s.vehicle)
-        self.vehicle = self.task.vehicle()
-        self.layout: Layout | None = None
-        self.model: mujoco.MjModel | None = None
-        self.data: mujoco.MjData | None = None
-        self._renderer: CameraRenderer | None = None
+        self.task: Task[Any] = task_of(s.vehicle)
+        self.vehicle: Vehicle[Any] = self.task.vehicle()
+        self._scene: _Scene | None = None
+
+    @property
+    def layout(self) -> Layout | None:
+        """Positions of everything in the scene; None before the first reset."""
+        return self._scene.layout if self._scene else None
+
+    @property
+    def model(self) -> mujoco.MjModel | None:
+        """The compiled MuJoCo model; None before the first reset."""
+        return self._scene.model if self._scene else None
+
+    @property
+    def data(self) -> mujoco.MjData | None:
+        """State of the MuJoCo model; None before the first reset."""
+        return self._scene.data if self._scene else None
 
     def reset(
         self, seed: int, stamp_ns: int = 0, conditions: tuple[Condition, ...] | None = None
     ) -> SensorPacket:
-        """Build the world of a seed, rest at its start, and sense for the first time.
+        """Build the scene of a seed, and put the vehicle at rest at its start.
 
         Args:
-            seed: a whole number >= 0.
-            stamp_ns: the clock's reading at the start; later packets count on from it.
-            conditions: of this flight; None for those of the settings.
+            seed: seed of the flight, a whole number >= 0.
+            stamp_ns: reading of the clock at the start, ns; later stamps continue from it.
+            conditions: conditions of this flight; None: those of the settings.
+
+        Returns:
+            The sensor data at the start.
+
+        Raises:
+            LiquidPilotError: if the seed is not valid, or the task does not support a condition.
         """
         s = self.settings
-        self._free_renderer()
+        self.close()
         conditions = s.conditions if conditions is None else conditions
-        self.layout = layout_of(s.vehicle, seed, conditions)
-        self._weather = ConditionPipeline(seed, conditions, self.camera, 1.0 / s.physics_rate_hz)
-        self.way = self.task.way(self.layout)
-        self.vehicle.set_layout(self.layout)
+        layout = layout_of(s.vehicle, seed, conditions)
+        self._conditions = ConditionPipeline(seed, conditions, self.camera, 1.0 / s.physics_rate_hz)
+        self.route_progress: RouteProgress = self.task.route_progress(layout)
+        self.vehicle.set_layout(layout)
         xml, textures = mjcf.build_mjcf(
-            self.task.scene(self.layout, self._weather.look()),
+            self.task.scene(layout, self._conditions.appearance()),
             *self.vehicle.mjcf(s.camera_vertical_fov_rad),
             timestep_s=1.0 / s.physics_rate_hz,
             offscreen=(s.camera_width, s.camera_height),
             name=f'{s.vehicle} {seed}',
         )
-        self.model = mujoco.MjModel.from_xml_string(xml, textures)
-        self.data = mujoco.MjData(self.model)
-        self._body = self.model.body(self.vehicle.body).id
-        self._renderer = CameraRenderer(self.model, 'forward', s.camera_width, s.camera_height)
+        model = mujoco.MjModel.from_xml_string(xml, textures)
+        data = mujoco.MjData(model)
+        renderer = CameraRenderer(model, 'forward', s.camera_width, s.camera_height)
+        body = model.body(self.vehicle.body).id
+        scene = self._scene = _Scene(layout, model, data, body, renderer)
         self._imu = Imu(random_stream(seed, 'imu'))
         self._wind = Gusts(random_stream(seed, 'wind'), 1.0 / s.physics_rate_hz)
         self._stamp_ns, self._start_ns = stamp_ns, stamp_ns
         self._setpoint: Command | AttitudeThrust = self._hover()
         self._setpoint_age_steps = 0
         self._pending_imu: tuple[ImuSample, ...] = ()
-        self.vehicle.place(self.data, self.layout.start_enu_m, self.layout.start_yaw_rad)
-        mujoco.mj_forward(self.model, self.data)
-        return self._packet((self._imu.read(stamp_ns, self.data.sensordata),), None)
+        self.vehicle.reset_pose(data, layout.start_enu_m, layout.start_yaw_rad)
+        mujoco.mj_forward(model, data)
+        return self._packet(scene, (self._imu.read(stamp_ns, data.sensordata),), None)
 
     def advance(self, setpoint: Command | AttitudeThrust | None) -> SensorPacket:
-        """Fly one control period (1 / camera_rate_hz).
+        """Simulate one control period (1 / camera_rate_hz).
 
         Args:
-            setpoint: the newest setpoint, or None when no new one came. The last one then holds
-                until `command_timeout_s`, after which the vehicle hovers by itself.
+            setpoint: the newest setpoint; None: there is no new one. The last one then holds until
+                `command_timeout_s`, after which the vehicle stops by itself.
+
+        Returns:
+            The sensor data at the end of the period.
 
         Raises:
-            LiquidPilotError: before `reset`, or for a setpoint that is not finite.
+            LiquidPilotError: if `reset` was not called, or a setpoint is not finite.
         """
-        if self.data is None:
-            raise LiquidPilotError('call reset before advance')
-        setpoint = self.way.handling(self.flight_time_s, self._stamp_ns) or setpoint
+        scene = self._require_scene()
+        replacement = self.route_progress.handover_command(self.flight_time_s, self._stamp_ns)
+        setpoint = replacement or setpoint
         if setpoint is not None:
-            self._setpoint, self._setpoint_age_steps = _checked(setpoint), 0
-        s, data = self.settings, self.data
+            self._setpoint, self._setpoint_age_steps = _check_setpoint(setpoint), 0
+        s, data = self.settings, scene.data
         step_ns = NANOSECONDS_PER_SECOND // s.physics_rate_hz
         timeout_steps = round(s.command_timeout_s * s.physics_rate_hz)
         imu, contact = [], None
-        self._weather.begin(self.flight_time_s, self.model, self._body, self.vehicle)
+        self._conditions.apply_to_vehicle(self.flight_time_s, scene.model, scene.body, self.vehicle)
         for step in range(1, s.physics_rate_hz // s.camera_rate_hz + 1):
             if self._setpoint_age_steps >= timeout_steps:
                 self._setpoint = self._hover()
             state = self.vehicle.state(data, self._stamp_ns)
             self.vehicle.actuate(data, self._setpoint, state)
-            wind = map(
-                sum, zip(self._wind.step(), self._weather.wind(self.flight_time_s), strict=True)
+            gust, wind = self._wind.step(), self._conditions.wind(self.flight_time_s)
+            self.vehicle.apply_wind(
+                data, scene.body, (gust[0] + wind[0], gust[1] + wind[1], gust[2] + wind[2])
             )
-            self.vehicle.apply_wind(data, self._body, tuple(wind))
-            mujoco.mj_step(self.model, data)
+            mujoco.mj_step(scene.model, data)
             self._stamp_ns += step_ns
             self._setpoint_age_steps += 1
             if step % (s.physics_rate_hz // s.imu_rate_hz) == 0:
                 imu.append(self._imu.read(self._stamp_ns, data.sensordata))
             if data.ncon and contact is None:
-                contact = self._contact_name()
-        return self._packet(tuple(imu), contact)
+                contact = _contact_name(scene)
+        return self._packet(scene, tuple(imu), contact)
 
     @property
     def flight_time_s(self) -> float:
-        """Seconds since the last reset."""
+        """Time of flight since the last reset, s."""
         return (self._stamp_ns - self._start_ns) / NANOSECONDS_PER_SECOND
 
     def render_from(self, state: VehicleState) -> ImageBuffer:
-        """The picture of the camera if the vehicle were there; the flight goes on as it was."""
-        kept = self.data.qpos.copy()
-        self.data.qpos[:7] = (*state.position_enu_m, *state.orientation_wxyz)
-        self._update_kinematics()
-        image = self._image(state)
-        self.data.qpos[:] = kept
-        self._update_kinematics()
+        """Return the picture that the camera would take at another state.
+
+        The flight itself does not change.
+
+        Args:
+            state: state with the pose of the vehicle.
+        """
+        scene = self._require_scene()
+        data = scene.data
+        pose = data.qpos.copy()
+        data.qpos[:7] = (*state.position_enu_m, *state.orientation_wxyz)
+        _update_kinematics(scene)
+        image = self._image(scene, state)
+        data.qpos[:] = pose
+        _update_kinematics(scene)
         return image
 
     @property
     def at_decision_point(self) -> bool:
-        """Whether, on a course, the moment to recall what was seen at the start has come."""
-        return self.way.at_decision_point(self.flight_time_s)
+        """Whether the vehicle now has to act on what was shown only at the start."""
+        return self.route_progress.at_decision_point(self.flight_time_s)
 
     @property
     def render_time_s(self) -> float:
-        """Wall time spent on drawing since the last reset."""
-        return self._renderer.total_render_s if self._renderer else 0.0
+        """Wall time of rendering since the last reset, s."""
+        return self._scene.renderer.total_render_s if self._scene else 0.0
 
     def close(self) -> None:
-        """Free the OpenGL context; the simulation can be reset again afterwards."""
-        self._free_renderer()
+        """Free textures, meshes and buffers. The simulation can be reset again afterwards."""
+        if self._scene is not None:
+            self._scene.renderer.close()
 
     def __enter__(self) -> Simulation:
         return self
@@ -169,82 +223,95 @@ class Simulation:
     def _hover(self) -> Command:
         return Command(self._stamp_ns, 0.0, 0.0, 0.0, 0.0)
 
-    def _free_renderer(self) -> None:
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+    def _require_scene(self) -> _Scene:
+        if self._scene is None:
+            raise LiquidPilotError('call reset before advance')
+        return self._scene
 
-    def _contact_name(self) -> str:
-        """Name of what the vehicle touches now."""
-        names = [
-            self.model.geom(geom).name or self.model.body(self.model.geom_bodyid[geom]).name
-            for geom in self.data.contact[0].geom
-        ]
-        others = [name for name in names if name != 'airframe']
-        return (others or ['something'])[0]
-
-    def _update_kinematics(self) -> None:
-        """Put bodies and cameras where the joints are."""
-        mujoco.mj_kinematics(self.model, self.data)
-        mujoco.mj_camlight(self.model, self.data)
-
-    def _packet(self, imu: tuple, contact: str | None) -> SensorPacket:
-        # mj_step leaves them one step behind.
-        self._update_kinematics()
-        state: VehicleState = self.vehicle.state(self.data, self._stamp_ns)
-        self.way.update(state.position_enu_m)
-        for body, shown in self.way.shown(self.flight_time_s).items():
-            self._renderer.show(body, shown)
+    def _packet(
+        self, scene: _Scene, imu: tuple[ImuSample, ...], contact: str | None
+    ) -> SensorPacket:
+        # mj_step leaves the poses one step behind.
+        _update_kinematics(scene)
+        state = self.vehicle.state(scene.data, self._stamp_ns)
+        self.route_progress.update(state.position_enu_m)
+        for body, visible in self.route_progress.body_visibility(self.flight_time_s).items():
+            scene.renderer.set_body_visible(body, visible)
         return SensorPacket(
             self._stamp_ns,
-            self._observe(state, imu),
+            self._observe(scene, state, imu),
             imu,
             state,
-            self.way.remaining_m(state.position_enu_m),
-            contact or self.way.violation(state),
+            self.route_progress.remaining_m(state.position_enu_m),
+            contact or self.route_progress.violation(state),
         )
 
-    def _observe(self, state: VehicleState, imu: tuple[ImuSample, ...]) -> Observation | None:
-        """The frame that arrives now, with the samples since the one before it; None without."""
-        timing = self._weather.timing
+    def _observe(
+        self, scene: _Scene, state: VehicleState, imu: tuple[ImuSample, ...]
+    ) -> Observation | None:
+        """Return the frame that arrives now with the samples since the last one; None without."""
+        timing = self._conditions.timing
         if timing is None:
-            return Observation(self._stamp_ns, self._image(state), imu)
+            return Observation(self._stamp_ns, self._image(scene, state), imu)
         self._pending_imu += imu
-        taken = None
-        if timing.taken(self.flight_time_s):
-            taken = self._stamp_ns, self._image(state)
-        arrived = timing.arrived(self._stamp_ns, self.flight_time_s, taken)
+        captured = None
+        if timing.captures_frame(self.flight_time_s):
+            captured = self._stamp_ns, self._image(scene, state)
+        arrived = timing.arrived(self._stamp_ns, self.flight_time_s, captured)
         if arrived is None:
             return None
         stamp_ns, image = arrived
-        own = tuple(sample for sample in self._pending_imu if sample.stamp_ns <= stamp_ns)
-        self._pending_imu = self._pending_imu[len(own) :]
-        return Observation(stamp_ns, image, own)
+        samples = tuple(sample for sample in self._pending_imu if sample.stamp_ns <= stamp_ns)
+        self._pending_imu = self._pending_imu[len(samples) :]
+        return Observation(stamp_ns, image, samples)
 
-    def _image(self, state: VehicleState) -> ImageBuffer:
+    def _image(self, scene: _Scene, state: VehicleState) -> ImageBuffer:
         s, now_s = self.settings, self.flight_time_s
-        if self._weather.alters_image(now_s):
+        if self._conditions.alters_image(now_s):
             depth = None
-            if self._weather.needs_depth(now_s):
-                picture, depth = self._renderer.render_with_depth(self.data)
+            if self._conditions.needs_depth(now_s):
+                picture, depth = scene.renderer.render_with_depth(scene.data)
             else:
                 picture = (
-                    np.frombuffer(self._renderer.render(self.data), np.uint8)
+                    np.frombuffer(scene.renderer.render(scene.data), np.uint8)
                     .reshape(s.camera_height, s.camera_width, 3)
                     .copy()
                 )
-            data = self._weather.picture(picture, FrameContext(now_s, state, depth)).tobytes()
+            context = FrameContext(now_s, state, depth)
+            data = self._conditions.apply_image_effects(picture, context).tobytes()
         else:
-            data = self._renderer.render(self.data)
+            data = scene.renderer.render(scene.data)
         return ImageBuffer(data, s.camera_width, s.camera_height, 3 * s.camera_width, 'rgb8')
 
 
-def _checked(setpoint: Command | AttitudeThrust) -> Command | AttitudeThrust:
-    flat = [setpoint.yaw_rate_rad_s]
+def _contact_name(scene: _Scene) -> str:
+    """Return the name of the object that the vehicle touches now."""
+    model = scene.model
+    names = [
+        model.geom(geom).name or model.body(model.geom_bodyid[geom]).name
+        for geom in scene.data.contact[0].geom
+    ]
+    others = [name for name in names if name != 'airframe']
+    return (others or ['something'])[0]
+
+
+def _update_kinematics(scene: _Scene) -> None:
+    """Update the poses of bodies and cameras from the joints."""
+    mujoco.mj_kinematics(scene.model, scene.data)
+    mujoco.mj_camlight(scene.model, scene.data)
+
+
+def _check_setpoint(setpoint: Command | AttitudeThrust) -> Command | AttitudeThrust:
+    """Return the setpoint.
+
+    Raises:
+        LiquidPilotError: if a number of it is not finite.
+    """
+    values = [setpoint.yaw_rate_rad_s]
     if isinstance(setpoint, Command):
-        flat += setpoint.values
+        values += setpoint.values
     else:
-        flat += [*setpoint.orientation_wxyz, setpoint.thrust_m_s2]
-    if not all(map(math.isfinite, flat)):
+        values += [*setpoint.orientation_wxyz, setpoint.thrust_m_s2]
+    if not all(map(math.isfinite, values)):
         raise LiquidPilotError(f'setpoint is not finite: {setpoint}')
     return setpoint

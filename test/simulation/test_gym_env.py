@@ -1,4 +1,4 @@
-"""The gymnasium face: gymnasium's own checker, seeding, rewards and ends."""
+"""The gymnasium environment: gymnasium's own checker, seeding, rewards and ends."""
 
 import warnings
 
@@ -29,7 +29,7 @@ def test_the_expert_earns_the_way_and_the_arrival():
     start_m, total, ended = info['target_distance_m'], 0.0, False
     expert = ForestExpert(env._simulation.layout)
     while not ended:
-        command = expert.command(env._packet.state)
+        command = expert.command(env._episode.packet.state)
         observation, reward, ended, cut, info = env.step(np.float32(command.values))
         total += reward
         assert not cut

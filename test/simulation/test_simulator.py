@@ -1,4 +1,4 @@
-"""The simulator: determinism, flight of the rigid body, sensors, contact and its own time-out."""
+"""The simulator: determinism, flight of the rigid body, sensors, contact and time-out."""
 
 import math
 
@@ -97,7 +97,7 @@ def test_attitude_and_thrust_hover_and_sink(simulation):
             packet = simulation.advance(
                 AttitudeThrust(packet.stamp_ns, start.orientation_wxyz, 0.0, thrust)
             )
-            if packet.contact:
+            if packet.contact_body:
                 break
         assert low < packet.state.velocity_flu_m_s[2] < high
 
@@ -109,7 +109,7 @@ def test_without_commands_it_holds_the_last_one_and_then_hovers_by_itself(simula
     assert packet.state.velocity_flu_m_s[0] > 0.7
     for _ in range(40):
         packet = simulation.advance(None)
-        if packet.contact:
+        if packet.contact_body:
             break
     assert abs(packet.state.velocity_flu_m_s[0]) < 0.6
 
@@ -118,15 +118,15 @@ def test_the_ground_is_felt_and_named(simulation):
     packet = simulation.reset(10)
     for _ in range(60):
         packet = simulation.advance(Command(packet.stamp_ns, 0.0, 0.0, -1.0, 0.0))
-        if packet.contact:
+        if packet.contact_body:
             break
-    assert packet.contact == 'ground'
+    assert packet.contact_body == 'ground'
     assert packet.state.position_enu_m[2] < 0.3
 
 
 def test_a_trunk_is_felt_and_named(simulation):
     packet = simulation.reset(10)
-    x, y, radius = simulation.layout.trunks()[0]
+    x, y, radius = simulation.layout.obstacle_discs()[0]
     state = packet.state.position_enu_m
     away = math.hypot(x - state[0], y - state[1])
     share = 1 - (radius + 0.3) / away
@@ -135,9 +135,9 @@ def test_a_trunk_is_felt_and_named(simulation):
     heading = math.atan2(y, x) - 2 * math.atan2(z, w)
     for _ in range(20):
         packet = simulation.advance(Command(0, math.cos(heading), math.sin(heading), 0.0, 0.0))
-        if packet.contact:
+        if packet.contact_body:
             break
-    assert packet.contact == 'tree_0'
+    assert packet.contact_body == 'tree_0'
 
 
 def test_the_red_chair_is_in_the_first_picture(simulation):

@@ -1,8 +1,8 @@
-"""What makes a flight harder than fair weather: named conditions of severity 1 to 5, with an onset.
+"""Conditions that make a flight harder, each with a severity from 1 to 5 and an onset.
 
-A list of them is written 'snow:4@3s+wind:2': snow of severity 4 that begins 3 s into the flight,
-and wind of severity 2 from the start. 'clear' is none at all. 'snow=0.03' gives the strength
-itself, in the unit of the family (severities.yaml), instead of one of the five severities.
+A combination is written 'snow:4@3s+wind:2': snow of severity 4 that begins 3 s into the flight,
+and wind of severity 2 from the start. 'clear' is the absence of conditions. 'snow=0.03' gives the
+strength itself, in the unit of the family (severities.yaml), instead of one of the five severities.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ SEVERITIES = range(1, 6)
 FAMILIES: dict[str, str] = {
     'noise': 'sensor noise: grain on every pixel of every frame',
     'bright': 'overexposed: highlights burn out',
-    'night': 'little light: a dark picture, and the grain of high gain',
-    'contrast': 'a flat picture: haze in the lens, low contrast',
+    'night': 'little light: a dark picture, and the grain of a high gain',
+    'contrast': 'low contrast: haze in the lens',
     'fog': 'fog that thickens with distance',
-    'rain': 'streaks of rain, and the veil of what falls far away',
-    'snow': 'falling flakes, and the veil of what falls far away',
-    'blur': 'motion blur: long exposure on a vibrating mount, and of turning',
-    'jpeg': 'JPEG artefacts of a narrow link',
+    'rain': 'streaks of rain, and a veil of distant drops',
+    'snow': 'falling flakes, and a veil of distant flakes',
+    'blur': 'motion blur of a long exposure: a vibrating mount, and turning',
+    'jpeg': 'JPEG artefacts of a link of low bandwidth',
     'season': 'autumn: the greens turn orange and red',
     'dirt': 'dirt on the lens',
-    'occlusion': 'bursts in which something hangs before the lens',
-    'blink': 'blank frames now and then',
-    'dropped': 'frames that are lost at random',
+    'occlusion': 'bursts in which an object covers most of the lens',
+    'blink': 'blank frames at random',
+    'dropped': 'frames lost at random',
     'rate': 'a slow camera: 10, 5, 3, 2 and 1 Hz',
-    'latency': 'frames that come late, with the stamp of their capture',
+    'latency': 'frames that arrive late, with the stamp of their capture',
     'wind': 'a steady wind with gusts, its direction drawn for each flight',
-    'mass': 'a payload that the autopilot does not know of',
+    'mass': 'a payload unknown to the autopilot',
     'motor': 'one rotor, drawn for each flight, that has lost thrust',
-    'friction': 'a wet road: the grip of all tyres falls',
+    'friction': 'a wet road: lower friction under all tyres',
     'patches': 'a road with slippery patches',
     'range': 'a target further away',
-    'target': 'another target than the red chair: other colours, then other shapes',
+    'target': 'a target unlike the red chair: other colours, then other shapes',
     'forest': 'another forest: other colours, thicker trunks, closer to each other',
-    'two_legs': 'a course to remember: which chair is the target is shown only at the start, and '
-    'a gate is flown through first',
-    'glimpse': 'a course to remember: the target is shown, the vehicle turned away and handed over',
-    'hidden': 'a course to remember: the target is seen through a gap, and hedges hide it then',
+    'two_legs': 'a memory course: the target is shown at the start only, and a gate comes first',
+    'glimpse': 'a memory course: the target is shown, then the vehicle is turned away and handed '
+    'over',
+    'hidden': 'a memory course: the target is seen through a gap at the start, then hedges hide it',
 }
-"""What there is: family to one line about it."""
+"""Each family of conditions with one line of description."""
 MEMORY_COURSES = ('two_legs', 'glimpse', 'hidden')
-"""Courses that need memory (`simulation.forest.memory_courses`); a flight has one of them at most."""
+"""Courses that need memory (`simulation.forest.memory_courses`). A flight has at most one."""
 FRICTION_FAMILIES = ('friction', 'patches')
-"""What acts between tyres and ground."""
+"""Conditions that act between tyres and ground."""
 WORLD_FAMILIES = frozenset({'range', 'target', 'forest', *MEMORY_COURSES})
-"""Part of the world: these cannot begin in mid-flight."""
+"""Conditions that are part of the world and cannot begin in mid-flight."""
 
 _CONDITION_PATTERN = re.compile(
     r'(?P<family>[a-z_]+)(:(?P<severity>\d+)|=(?P<strength>\d+(\.\d+)?(e-?\d+)?))'
@@ -60,18 +60,22 @@ _CONDITION_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition; the same for every flight, its random details from the flight's seed."""
+    """One condition of a flight. Its random details come from the flight's seed.
+
+    Raises:
+        LiquidPilotError: if the family is unknown, or a number is out of its range.
+    """
 
     family: str
     severity: int = 0
-    """1 to 5; 0 exactly when `strength` is given."""
+    """Severity from 1 to 5, or 0 if `strength` is given."""
     onset_s: float = 0.0
-    """Seconds of flight before it begins."""
+    """Time of flight at which the condition begins, s."""
     strength: float | None = None
-    """In the family's unit, instead of a severity."""
+    """Strength in the unit of the family, given instead of a severity."""
 
     def __post_init__(self) -> None:
-        """Refuse what there is not."""
+        """Check the family, and the ranges of all numbers."""
         if self.family not in FAMILIES:
             raise LiquidPilotError(
                 f'no condition named {self.family!r}; there is: {", ".join(sorted(FAMILIES))}'
@@ -99,10 +103,21 @@ class Condition:
 
 
 def parse(text: str) -> tuple[Condition, ...]:
-    """From 'snow:4@3s+wind:2' or 'clear'; LiquidPilotError says what is wrong."""
+    """Return the conditions that a text such as 'snow:4@3s+wind:2' or 'clear' names.
+
+    Raises:
+        LiquidPilotError: if the text names something else than known conditions.
+
+    >>> parse('snow:4@3s+wind:2')[0]
+    Condition(family='snow', severity=4, onset_s=3.0, strength=None)
+    >>> label(parse('snow:4@3s+wind:2'))
+    'snow:4@3s+wind:2'
+    >>> parse('clear')
+    ()
+    """
     if text.strip() in (CLEAR, ''):
         return ()
-    found: list[Condition] = []
+    conditions: list[Condition] = []
     for part in text.split('+'):
         match = _CONDITION_PATTERN.fullmatch(part.strip())
         if match is None:
@@ -111,17 +126,22 @@ def parse(text: str) -> tuple[Condition, ...]:
                 "FAMILY:SEVERITY@ONSETs, such as 'snow:4@3s'"
             )
         strength = None if match['strength'] is None else float(match['strength'])
-        found.append(
+        conditions.append(
             Condition(
                 match['family'], int(match['severity'] or 0), float(match['onset'] or 0.0), strength
             )
         )
-    check_combination(tuple(found))
-    return tuple(found)
+    check_combination(tuple(conditions))
+    return tuple(conditions)
 
 
 def check_combination(conditions: tuple[Condition, ...]) -> None:
-    """LiquidPilotError when a family comes twice: it has one strength and one random stream."""
+    """Check that conditions can act in one flight.
+
+    Raises:
+        LiquidPilotError: if a family is named twice, as it has one strength and one random stream,
+            or if there are two memory courses.
+    """
     families = [condition.family for condition in conditions]
     for family in families:
         if families.count(family) > 1:
@@ -132,5 +152,5 @@ def check_combination(conditions: tuple[Condition, ...]) -> None:
 
 
 def label(conditions: tuple[Condition, ...]) -> str:
-    """What `parse` reads."""
+    """Return the text that `parse` reads, such as 'snow:4@3s+wind:2'."""
     return '+'.join(map(str, conditions)) or CLEAR

@@ -1,47 +1,47 @@
 """Missions: one rule of success for every simulator.
 
-A mission succeeds when the vehicle comes within `arrival_radius_m` of the target, horizontally, without
-having touched anything; it ends as a crash on any contact, when it leaves the area or, on a course,
-when it comes to the wrong target; and as a time-out when its time is up.
+A mission succeeds when the vehicle comes within `arrival_radius_m` of the target, horizontally,
+and has touched nothing. It ends as a crash at any contact, outside the permitted area and, on a
+memory course, at the decoy. It ends as a timeout when its time limit is reached.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, SensorPacket
-from liquid_pilot.simulation.base.task import MissionRules
-
-if TYPE_CHECKING:
-    from liquid_pilot.simulation.base.task import Layout
+from liquid_pilot.simulation.base.task import Layout, MissionRules
 
 OUTCOMES = ('success', 'crash', 'timeout', 'aborted')
 
 
 @dataclass
 class MissionResult:
-    """How one mission went; `path` is a list of (time s, x, y, z) in the world frame."""
+    """The outcome of one mission, and the path that was flown."""
 
     seed: int
     outcome: str
+    """One of `OUTCOMES`."""
     reason: str
+    """Cause of the outcome, for people to read."""
     duration_s: float
     distance_flown_m: float
     target_distance_m: float
+    """Distance to the target at the end of the mission; NaN if no packet came."""
     layout: Layout | None = None
     path: list[tuple[float, float, float, float]] = field(default_factory=list)
+    """Time (s) and world position x, y, z (ENU, m) of each packet."""
 
     def to_json(self) -> dict[str, object]:
-        """What a report holds of it."""
+        """Return the entry of this mission in a report."""
         return {
             'seed': self.seed,
             'outcome': self.outcome,
             'reason': self.reason,
             'duration_s': round(self.duration_s, 3),
             'distance_flown_m': round(self.distance_flown_m, 3),
-            # JSON has no NaN: None when not one packet came.
+            # JSON has no NaN.
             'target_distance_m': (
                 None if math.isnan(self.target_distance_m) else round(self.target_distance_m, 3)
             ),
@@ -49,60 +49,73 @@ class MissionResult:
 
 
 class Mission:
-    """Scores one flight from its packets; the first packet is the one that `reset` returned."""
+    """Scores one flight from its packets, of which the first is the one that `reset` returned.
+
+    Args:
+        seed: seed of the flight, for the result.
+        layout: the scene, in which a memory course may have a decoy; None: there is no decoy.
+        rules: rules of success; None: the default rules.
+    """
 
     def __init__(self, seed: int, layout: Layout | None, rules: MissionRules | None = None):
         self.seed = seed
         self.rules = rules or MissionRules()
         self.outcome: str | None = None
+        """One of `OUTCOMES`; None during the mission."""
         self.reason = ''
+        """Cause of the outcome; empty during the mission."""
         self.layout = layout
-        self._first_ns: int | None = None
+        self._first_ns = 0
         self._last: SensorPacket | None = None
         self._flown_m = 0.0
         self._path: list[tuple[float, float, float, float]] = []
 
     @property
     def flight_time_s(self) -> float:
-        """Seconds of flight so far."""
+        """Time of flight so far, s."""
         if self._last is None:
             return 0.0
         return (self._last.stamp_ns - self._first_ns) / NANOSECONDS_PER_SECOND
 
     def update(self, packet: SensorPacket) -> str | None:
-        """Take one packet in; the outcome, or None while the mission goes on."""
+        """Score one packet.
+
+        Returns:
+            The outcome, or None while the mission continues.
+        """
         if self.outcome is not None:
             return self.outcome
         position = packet.state.position_enu_m
-        if self._first_ns is None:
+        if self._last is None:
             self._first_ns = packet.stamp_ns
         else:
             self._flown_m += math.dist(position, self._last.state.position_enu_m)
         self._last = packet
         self._path.append((self.flight_time_s, *position))
         start = self._path[0][1:3]
-        if packet.contact is not None:
-            self._end('crash', f'hit {packet.contact}')
-        elif packet.target_distance_m <= self.rules.arrival_radius_m:
+        rules = self.rules
+        if packet.contact_body is not None:
+            self._end('crash', f'hit {packet.contact_body}')
+        elif packet.target_distance_m <= rules.arrival_radius_m:
             self._end(
                 'success',
-                self.rules.reached or f'within {self.rules.arrival_radius_m:g} m of the target',
+                rules.success_reason or f'within {rules.arrival_radius_m:g} m of the target',
             )
         elif (
             self.layout is not None
-            and self.layout.decoy_distance_m(position) <= self.rules.arrival_radius_m
+            and self.layout.decoy_distance_m(position) <= rules.arrival_radius_m
         ):
             self._end('crash', 'came to the wrong target')
-        elif position[2] > self.rules.ceiling_m:
-            self._end('crash', f'rose above {self.rules.ceiling_m:g} m')
-        elif math.dist(position[:2], start) > self.rules.area_radius_m:
+        elif position[2] > rules.ceiling_m:
+            self._end('crash', f'rose above {rules.ceiling_m:g} m')
+        elif math.dist(position[:2], start) > rules.area_radius_m:
             self._end('crash', 'left the area')
-        elif self.flight_time_s >= self.rules.time_limit_s - 1e-9:
-            self._end('timeout', f'{self.rules.time_limit_s:g} s were up')
+        elif self.flight_time_s >= rules.time_limit_s - 1e-9:
+            self._end('timeout', f'{rules.time_limit_s:g} s were up')
         return self.outcome
 
     def abort(self, reason: str) -> None:
-        """End the mission for a reason that is not of the flight."""
+        """End the mission for a reason outside the flight, unless it has ended already."""
         if self.outcome is None:
             self._end('aborted', reason)
 
@@ -111,7 +124,7 @@ class Mission:
 
     @property
     def result(self) -> MissionResult:
-        """What came of it; a mission still under way counts as aborted."""
+        """The result. A mission that has not ended counts as aborted."""
         return MissionResult(
             seed=self.seed,
             outcome=self.outcome or 'aborted',

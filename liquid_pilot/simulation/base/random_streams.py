@@ -8,10 +8,14 @@ from liquid_pilot.interfaces import LiquidPilotError
 
 
 def random_stream(seed: int, purpose: str) -> np.random.Generator:
-    """A random stream of its own for each purpose, so that one never shifts another.
+    """Return the random generator of one purpose, independent of those of all other purposes.
+
+    Args:
+        seed: seed of the scene or flight.
+        purpose: name of what is drawn. Its first eight bytes select the stream.
 
     Raises:
-        LiquidPilotError: when the seed is negative or not a whole number.
+        LiquidPilotError: if the seed is negative or not a whole number.
     """
     if int(seed) != seed or seed < 0:
         raise LiquidPilotError(f'a seed must be a whole number >= 0, not {seed!r}')

@@ -1,10 +1,11 @@
-"""What stands in a forest, as shapes: for every engine that draws or collides.
+"""Solids of a scene, independent of the engine that draws them or detects contacts.
 
-World frame ENU, metres, radians. Figures are rounded here, so that all engines get the same.
+World frame ENU, metres, radians. Numbers are rounded here, so that all engines get the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,9 @@ from liquid_pilot.simulation.base.appearance import Appearance, Vec3
 from liquid_pilot.simulation.base.vegetation import Bush, Tree
 
 CONE_SIZES = 4
-"""Pines are drawn from this many sizes of cone: not every engine scales a mesh."""
+"""Number of cone sizes for pines. Sizes are discrete because not every engine scales meshes."""
 CONE_TIERS = 2
+"""Max number of cones of one pine."""
 
 
 @dataclass(frozen=True)
@@ -22,57 +24,76 @@ class Shape:
     """One solid."""
 
     name: str
-    """Empty: it needs none."""
+    """Name, unique within a scene; may be empty."""
     kind: str
-    """'cylinder' and 'capsule': radius, half length (along z). 'box', 'ellipsoid': half extents.
-    'cone': size and tier, of `cone_size`; its base is at the position."""
+    """'cylinder', 'capsule', 'box', 'ellipsoid' or 'cone'."""
     size: tuple[float, ...]
+    """Size. Cylinder and capsule: radius and half length along z. Box and ellipsoid: half extents.
+    Cone: the arguments of `cone_size`; the base of a cone is at its position."""
     position_m: Vec3
     colour: Vec3
-    """Red, green, blue in [0, 1]."""
+    """Red, green and blue, in [0, 1]."""
     material: str = ''
-    """'bark', 'leaves', or plain."""
+    """'bark' or 'leaves'; empty: a plain colour."""
     rpy_rad: Vec3 = (0.0, 0.0, 0.0)
-    """At most one of them is not zero, but for capsules."""
+    """Roll, pitch and yaw. At most one of them is not zero, except for capsules."""
     ends_m: tuple[float, ...] = ()
-    """Of a capsule: both ends; position and rotation then follow from them."""
+    """Both ends of a capsule as (6,) x, y, z; its position and rotation follow from them."""
     collidable: bool = True
-    """False: it stands where nobody flies."""
+    """Whether a contact is detected. Shapes outside the flown area need none."""
 
 
 def cone_size(size: int, tier: int) -> tuple[float, float]:
-    """Radius and height of a cone."""
+    """Return the radius and the height of a cone.
+
+    Args:
+        size: index of the pine's size, from 0 to CONE_SIZES - 1.
+        tier: index of the cone in its pine, from the lowest, from 0 to CONE_TIERS - 1.
+    """
     scale = 1.0 - 0.3 * tier
     return (0.9 + 0.5 * (size + 0.5) / CONE_SIZES) * scale, 4.2 * scale
 
 
-def _exact(*values: float) -> tuple[float, ...]:
-    """To a tenth of a millimetre."""
-    return tuple(round(float(value), 4) for value in values)
+def round_length(value: float) -> float:
+    """Return a length rounded to a tenth of a millimetre."""
+    return round(float(value), 4)
 
 
-def _colour(values: np.ndarray | tuple[float, ...]) -> Vec3:
-    return tuple(round(min(max(float(value), 0.0), 1.0), 3) for value in values)
+def round_position(x: float, y: float, z: float) -> Vec3:
+    """Return a position or three half extents, rounded to a tenth of a millimetre."""
+    return round_length(x), round_length(y), round_length(z)
 
 
-def tree_shapes(tree: Tree, index: int, look: Appearance) -> list[Shape]:
-    """Two to four shapes: trunk and crown."""
-    light = 0.75 + 0.5 * tree.shade
+def round_colour(colour: Iterable[float]) -> Vec3:
+    """Return red, green and blue clipped to [0, 1] and rounded to three decimals."""
+    red, green, blue = (round(min(max(float(value), 0.0), 1.0), 3) for value in colour)
+    return red, green, blue
+
+
+def tree_shapes(tree: Tree, index: int, appearance: Appearance) -> list[Shape]:
+    """Return the trunk and the crown of a tree: two to four shapes.
+
+    Args:
+        tree: the tree.
+        index: number of the tree in its scene, for the names.
+        appearance: factors on the colours.
+    """
+    brightness = 0.75 + 0.5 * tree.shade
     name, collidable = f'tree_{index}', not tree.backdrop
     top = tree.crown_base_m + 0.5 * (tree.height_m - tree.crown_base_m)
     shapes = [
         Shape(
             name,
             'cylinder',
-            _exact(tree.trunk_radius_m, 0.5 * top),
-            _exact(tree.x_m, tree.y_m, 0.5 * top),
-            _colour(np.array([0.36, 0.27, 0.19]) * light * look.bark),
+            (round_length(tree.trunk_radius_m), round_length(0.5 * top)),
+            round_position(tree.x_m, tree.y_m, 0.5 * top),
+            round_colour(np.array([0.36, 0.27, 0.19]) * brightness * appearance.bark),
             'bark',
             collidable=collidable,
         )
     ]
     if tree.kind == 'pine':
-        leaf = np.array([0.10, 0.30, 0.15]) * light * look.leaves
+        leaf = np.array([0.10, 0.30, 0.15]) * brightness * appearance.leaves
         size = min(int((tree.crown_radius_m - 0.9) / 0.5 * CONE_SIZES), CONE_SIZES - 1)
         height = tree.height_m - tree.crown_base_m
         for tier, share in enumerate((0.0,) if tree.backdrop else (0.0, 0.36)):
@@ -81,14 +102,14 @@ def tree_shapes(tree: Tree, index: int, look: Appearance) -> list[Shape]:
                     f'{name}_crown{tier}',
                     'cone',
                     (size, tier),
-                    _exact(tree.x_m, tree.y_m, tree.crown_base_m + share * height),
-                    _colour(leaf * (1 + 0.18 * tier)),
+                    round_position(tree.x_m, tree.y_m, tree.crown_base_m + share * height),
+                    round_colour(leaf * (1 + 0.18 * tier)),
                     'leaves',
                     collidable=collidable,
                 )
             )
         return shapes
-    leaf = np.array([0.25, 0.42, 0.14]) * light * look.leaves
+    leaf = np.array([0.25, 0.42, 0.14]) * brightness * appearance.leaves
     half = 0.5 * (tree.height_m - tree.crown_base_m)
     radius = tree.crown_radius_m
     lobes = [(0.0, 0.0, half, 1.0)]
@@ -97,14 +118,14 @@ def tree_shapes(tree: Tree, index: int, look: Appearance) -> list[Shape]:
         lobes.append((side, 0.4 * side, 0.75 * half, 0.72))
         lobes.append((-side, -0.6 * side, 0.85 * half, 0.66))
     for lobe, (x, y, z, scale) in enumerate(lobes):
-        tall = max(scale * half, 0.1)
+        half_height = max(scale * half, 0.1)
         shapes.append(
             Shape(
                 f'{name}_crown{lobe}',
                 'ellipsoid',
-                _exact(scale * radius, scale * radius, tall),
-                _exact(tree.x_m + x, tree.y_m + y, tree.crown_base_m + max(z, tall)),
-                _colour(leaf * (1 - 0.08 * lobe)),
+                round_position(scale * radius, scale * radius, half_height),
+                round_position(tree.x_m + x, tree.y_m + y, tree.crown_base_m + max(z, half_height)),
+                round_colour(leaf * (1 - 0.08 * lobe)),
                 'leaves',
                 collidable=collidable,
             )
@@ -112,14 +133,20 @@ def tree_shapes(tree: Tree, index: int, look: Appearance) -> list[Shape]:
     return shapes
 
 
-def bush_shape(bush: Bush, index: int, look: Appearance) -> Shape:
-    """Leaves on the ground."""
-    leaf = np.array([0.24, 0.36, 0.13]) * (0.75 + 0.5 * bush.shade) * look.leaves
+def bush_shape(bush: Bush, index: int, appearance: Appearance) -> Shape:
+    """Return a bush.
+
+    Args:
+        bush: the bush.
+        index: number of the bush in its scene, for the name.
+        appearance: factors on the colours.
+    """
+    leaf = np.array([0.24, 0.36, 0.13]) * (0.75 + 0.5 * bush.shade) * appearance.leaves
     return Shape(
         f'bush_{index}',
         'ellipsoid',
-        _exact(bush.radius_m, bush.radius_m, bush.height_m),
-        _exact(bush.x_m, bush.y_m, 0.4 * bush.height_m),
-        _colour(leaf),
+        round_position(bush.radius_m, bush.radius_m, bush.height_m),
+        round_position(bush.x_m, bush.y_m, 0.4 * bush.height_m),
+        round_colour(leaf),
         'leaves',
     )

@@ -1,19 +1,23 @@
-"""What a class of vehicle has to do, and where: all that differs between vehicles in simulation.
+"""The task of a class of vehicle in simulation, and the protocols of its parts.
 
-A vehicle is added by its spec and its task (docs/vehicles.md); nothing else asks which vehicle it is.
+A vehicle is added by its spec and its task (docs/vehicles.md). No other code in the simulation
+depends on the vehicle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from xml.etree.ElementTree import Element
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import AttitudeThrust, Command, VehicleState
 from liquid_pilot.simulation.base.action_noise import ActionNoiseSettings
 from liquid_pilot.simulation.base.appearance import Appearance, Lighting
+from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.top_view import TopView
 
 if TYPE_CHECKING:
@@ -22,144 +26,204 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MissionRules:
-    """What counts as what. Fixed before the first pilot was trained; metres and seconds."""
+    """Rules of success. They were fixed before the first pilot was trained.
+
+    >>> MissionRules(time_limit_s=10.0).arrival_radius_m
+    1.5
+    """
 
     arrival_radius_m: float = 1.5
+    """Horizontal distance to the target at which the mission succeeds."""
     time_limit_s: float = 40.0
+    """Time of flight after which the mission ends as a timeout."""
     area_radius_m: float = 40.0
+    """Horizontal distance from the start at which the mission ends as a crash."""
     ceiling_m: float = 8.0
-    reached: str = ''
-    """What is said of a success; empty: how near to the target it came."""
+    """Height above which the mission ends as a crash."""
+    success_reason: str = ''
+    """Text that a success is reported with; empty: the arrival radius."""
 
 
 class Layout(Protocol):
-    """Where things stand, drawn from a seed."""
+    """Positions of everything in a scene, drawn from a seed. World frame ENU, m."""
 
-    seed: int
-    start_enu_m: tuple[float, float, float]
-    start_yaw_rad: float
+    @property
+    def seed(self) -> int:
+        """Seed of the scene."""
+
+    @property
+    def start_enu_m(self) -> tuple[float, float, float]:
+        """Position of the start."""
+
+    @property
+    def start_yaw_rad(self) -> float:
+        """Heading at the start, counter-clockwise from east."""
 
     @property
     def target_distance_m(self) -> float:
-        """Metres from the start to the end of the mission, as the vehicle has to go."""
+        """Length of the route from the start to the end of the mission."""
 
-    def trunks(self) -> np.ndarray:
-        """(n, 3) of x, y and radius of all that stands upright in the vehicle's way."""
+    def obstacle_discs(self) -> npt.NDArray[np.float64]:
+        """Return (n, 3) x, y and radius of all upright obstacles."""
 
     def decoy_distance_m(self, position_enu_m: tuple[float, ...]) -> float:
-        """Horizontal distance to what must not be come to; infinite where there is no such."""
+        """Return the horizontal distance to the decoy; infinite without a decoy."""
 
-    def lateral_offsets_m(self, points: np.ndarray) -> np.ndarray | None:
-        """(n, 2) east and north -> (n,) to the left of the middle of the way; None without one."""
+    def lateral_offsets_m(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+        """Return the (n,) offsets of a path to the left of the route's centerline.
 
-    def map(self) -> TopView:
-        """From above."""
+        Args:
+            points: (n, 2) east and north, in the order of the path.
+
+        Returns:
+            The offsets; None if the route has no centerline.
+        """
+
+    def top_view(self) -> TopView:
+        """Return the scene as primitives of a plot seen from above."""
+
+
+LayoutT = TypeVar('LayoutT', bound=Layout)
+LayoutT_contra = TypeVar('LayoutT_contra', contravariant=True)
 
 
 class RouteProgress(Protocol):
-    """How far one flight has come, and what its task does meanwhile."""
+    """Progress of one flight along its route, and the events of its task meanwhile."""
 
-    def update(self, position_enu_m: tuple[float, ...]) -> np.ndarray:
-        """Where the vehicle is, tick by tick -> (2,) where it has to go next."""
+    def update(self, position_enu_m: tuple[float, ...]) -> npt.NDArray[np.float64]:
+        """Follow the vehicle. Call it once per tick.
+
+        Args:
+            position_enu_m: position of the vehicle.
+
+        Returns:
+            (2,) east and north of the point to go to next.
+        """
 
     def remaining_m(self, position_enu_m: tuple[float, ...]) -> float:
-        """Metres still to go."""
+        """Return the length of the route from a position to its end."""
 
     def bearing_rad(self, state: VehicleState) -> float:
-        """Of where it has to go, to the left of the nose."""
+        """Return the bearing of the point to go to, counter-clockwise from the nose."""
 
     def violation(self, state: VehicleState) -> str | None:
-        """What ends the mission as a contact does: where it must not be; None while all is well."""
+        """Return the name of a forbidden place that the vehicle is in; None elsewhere.
+
+        It ends the mission in the same way as a contact.
+        """
 
     def at_decision_point(self, time_s: float) -> bool:
-        """Whether the moment to recall what was seen at the start has come."""
+        """Return whether the vehicle now has to act on what was shown only at the start."""
 
-    def handling(self, time_s: float, stamp_ns: int) -> Command | None:
-        """What somebody else commands instead of the pilot; None when the pilot has the vehicle."""
+    def handover_command(self, time_s: float, stamp_ns: int) -> Command | None:
+        """Return the command that replaces the pilot's before the handover; None after it."""
 
-    def shown(self, time_s: float) -> Mapping[str, bool]:
-        """Bodies of the scene that are switched on and off, and whether they are on now."""
+    def body_visibility(self, time_s: float) -> Mapping[str, bool]:
+        """Return whether each switchable body of the scene is visible, by name."""
 
 
 class SceneParts(NamedTuple):
-    """Of an MJCF scene, all but the vehicle."""
+    """The parts of an MJCF scene other than the vehicle."""
 
     assets: str
-    """Inside `<asset>`."""
+    """Content of `<asset>`."""
     bodies: str
-    """Inside `<worldbody>`."""
+    """Content of `<worldbody>`."""
     textures: dict[str, bytes]
-    """Files that the assets name."""
-    light: Lighting
+    """Files that the assets refer to, by name."""
+    lighting: Lighting
 
 
-class Vehicle(Protocol):
+class Vehicle(Protocol[LayoutT_contra]):
     """A vehicle in MuJoCo with its inner control loops."""
 
     body: str
-    grip: Callable[[float, float], float]
-    """Share of dry friction at east and north, of what stands on the ground."""
+    """Name of its body in the model."""
     settings: Any
-    """With `collision_radius_m`, the radius of its hull."""
+    """Its parameters, among them `collision_radius_m`, the radius of its hull."""
 
-    def set_layout(self, layout: Layout) -> None:
-        """The world that it is put into."""
+    def set_layout(self, layout: LayoutT_contra) -> None:
+        """Prepare for a flight in a scene."""
 
     def mjcf(self, vertical_fov_rad: float) -> tuple[str, str, str]:
-        """Body (with a free joint and a camera 'forward'), actuators, and the IMU's sensors."""
+        """Return the MJCF of the vehicle.
 
-    def place(self, data: mujoco.MjData, position: tuple[float, float, float], yaw: float) -> None:
-        """At rest: world ENU metres, yaw in radians about world z."""
+        Args:
+            vertical_fov_rad: vertical field of view of the camera.
+
+        Returns:
+            The body (with a free joint and a camera 'forward'), the actuators, and the sensors of
+            the IMU.
+        """
+
+    def reset_pose(
+        self, data: mujoco.MjData, position: tuple[float, float, float], yaw_rad: float
+    ) -> None:
+        """Put the vehicle at rest at a pose.
+
+        Args:
+            data: state of the model.
+            position: start of the layout, world frame ENU, m.
+            yaw_rad: heading, counter-clockwise from east.
+        """
 
     def state(self, data: mujoco.MjData, stamp_ns: int) -> VehicleState:
-        """Ground truth."""
+        """Return the true state."""
 
     def actuate(
         self, data: mujoco.MjData, setpoint: Command | AttitudeThrust, state: VehicleState
     ) -> None:
-        """One physics step of the inner loops."""
+        """Run one physics step of the inner control loops."""
 
     def apply_wind(
         self, data: mujoco.MjData, body_id: int, wind_enu_m_s: tuple[float, float, float]
     ) -> None:
-        """Drag against the moving air."""
+        """Apply the drag of one physics step, against the moving air."""
+
+
+class GroundVehicle(Vehicle[LayoutT_contra], Protocol[LayoutT_contra]):
+    """A vehicle on tyres, for tasks with the conditions 'friction' and 'patches'."""
+
+    friction_factor: Callable[[float, float], float]
+    """Share of dry friction at east and north, m."""
 
 
 class Expert(Protocol):
-    """Who knows the map, and shows how it is done."""
+    """A controller that knows the layout, and demonstrates the task."""
 
     def command(self, state: VehicleState) -> Command:
-        """What is right in this state."""
+        """Return the expert's command at a state. Call it in the order of the flight."""
 
 
-class GazeboTask(NamedTuple):
-    """A task in Gazebo."""
+class GazeboTask(NamedTuple, Generic[LayoutT]):
+    """The world of a task in Gazebo."""
 
-    add_models: Callable[[Any, Any, Any, Appearance], dict[str, bytes]]
-    """Adds what stands there and the vehicle, at its start, to an SDF world of a layout, with the
-    simulation's settings and a look; the files that these name."""
-    steer_to_start: Callable[[VehicleState, Layout], Command]
-    """What brings the vehicle to where a mission starts, and holds it there."""
-    at_start: Callable[[VehicleState, Layout], bool]
-    """Whether it rests there."""
+    add_models: Callable[[Element, LayoutT, SimulationSettings, Appearance], dict[str, bytes]]
+    """Adds the scene and the vehicle at its start to an SDF world. Returns the files that the
+    models refer to, by name."""
+    steer_to_start: Callable[[VehicleState, LayoutT], Command]
+    """Returns the command that brings the vehicle to the start of a mission and holds it there."""
+    at_start: Callable[[VehicleState, LayoutT], bool]
+    """Returns whether the vehicle is at rest at the start."""
     sky_radius_m: float
-    """Radius of the sky about the origin: farther than the vehicle gets, and nearer than its
-    camera sees."""
+    """Radius of the sky dome about the origin. It is larger than the area that the vehicle reaches
+    and smaller than the range of its camera."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """One class of vehicle: what it is, where it goes, and who shows it how."""
+class Task(Generic[LayoutT]):
+    """The task of one class of vehicle: the vehicle, its scene, its expert and its rules."""
 
-    vehicle: Callable[[], Vehicle]
-    layout: Callable[[int, Mapping[str, float]], Layout]
-    """Of a seed and the strengths of conditions that are part of the world, by their families."""
-    scene: Callable[[Any, Appearance], SceneParts]
-    way: Callable[[Any], RouteProgress]
-    demonstrator: Callable[[Any], Expert]
+    vehicle: Callable[[], Vehicle[LayoutT]]
+    layout: Callable[[int, Mapping[str, float]], LayoutT]
+    """Draws a layout from a seed and the strengths of its conditions, by family."""
+    scene: Callable[[LayoutT, Appearance], SceneParts]
+    route_progress: Callable[[LayoutT], RouteProgress]
+    expert: Callable[[LayoutT], Expert]
     rules: MissionRules
     families: frozenset[str]
-    """Conditions that it knows (`conditions.FAMILIES`)."""
-    disturbance: ActionNoiseSettings = field(default_factory=ActionNoiseSettings)
-    """Of demonstrations."""
-    gazebo: GazeboTask | None = None
+    """Families of conditions that the task supports (keys of `condition.FAMILIES`)."""
+    action_noise: ActionNoiseSettings = field(default_factory=ActionNoiseSettings)
+    """Noise on the expert's commands in demonstrations."""
+    gazebo: GazeboTask[LayoutT] | None = None
+    """The world in Gazebo; None: there is none."""

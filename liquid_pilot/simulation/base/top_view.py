@@ -1,20 +1,21 @@
-"""A world from above, for whoever draws it."""
+"""A scene seen from above, as primitives of a two-dimensional plot."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 
 class TopView(NamedTuple):
-    """A layout from above, for pictures; metres, east and north."""
+    """A layout seen from above. Positions are east and north, m."""
 
-    discs: tuple[tuple[str, np.ndarray], ...]
-    """(colour, (n, 3) of x, y and radius), the lowest first."""
-    lines: tuple[tuple[str, float, np.ndarray], ...]
-    """(colour, width in metres or, below 0, in points, (n, 2) of x and y)."""
-    stars: tuple[tuple[str, str, tuple[float, float]], ...]
-    """(colour, colour of the edge, (x, y)): what is to be come to, or not."""
-    shown: np.ndarray
-    """(n, 2) of what must be in the picture."""
+    discs: tuple[tuple[str, npt.NDArray[np.float64]], ...]
+    """Discs from the lowest to the highest: colour, and (n, 3) of x, y and radius."""
+    lines: tuple[tuple[str, float, npt.NDArray[np.float64]], ...]
+    """Lines: colour, width in metres or, if negative, in points, and (n, 2) of x and y."""
+    markers: tuple[tuple[str, str, tuple[float, float]], ...]
+    """Markers of target and decoy: colour, colour of the edge, and (x, y)."""
+    extent_points: npt.NDArray[np.float64]
+    """(n, 2) points that the plot must contain."""

@@ -1,4 +1,4 @@
-"""What happens to light on its way to the sensor: season, fog, motion blur, dirt on the lens."""
+"""Effects on light on its way to the sensor: season, fog, motion blur, dirt on the lens."""
 
 from __future__ import annotations
 
@@ -8,34 +8,39 @@ import cv2
 import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry
-from liquid_pilot.simulation.conditions.frame_context import FrameContext
+from liquid_pilot.simulation.conditions.frame_context import FrameContext, Picture
 
 _AUTUMN_HUE = (6, 16)
-"""Range of the hue that a leaf turns to, in OpenCV's half degrees."""
-_GREENS = (22, 40, 78, 92)
-"""Hues between the second and the third are leaves; they fade in and out at both sides."""
+"""Range of the hue of autumn leaves, in OpenCV's half degrees."""
+_GREEN_HUES = (22, 40, 78, 92)
+"""Hues between the second and the third are leaves; the effect fades out towards both ends."""
 _SMEAR_HALVINGS = 5
 _EXPOSURE_PER_LENGTH_S = 0.25
-"""Exposure that goes with a smear of the whole width: what turning adds to vibration."""
+"""Exposure time of a smear across the whole width by vibration. Turning adds to it."""
 
 
 class Season:
-    """Autumn: greens turn to a hue drawn for the flight; sky, bark and what is red stay."""
+    """Turns the greens to an autumn hue that is drawn for the flight. Other hues stay.
+
+    Args:
+        rng: source of the hue.
+        share: share of the way from summer to autumn.
+    """
 
     def __init__(self, rng: np.random.Generator, share: float) -> None:
         hue = np.arange(256, dtype=np.float64)
-        weight = np.interp(hue, _GREENS, (0.0, 1.0, 1.0, 0.0)) * share
+        weight = np.interp(hue, _GREEN_HUES, (0.0, 1.0, 1.0, 0.0)) * share
         autumn = rng.uniform(*_AUTUMN_HUE)
         # Leaves keep some of their variety: yellow greens go further to red than blue greens.
-        turned = autumn + 0.15 * (hue - 0.5 * (_GREENS[1] + _GREENS[2]))
+        target_hue = autumn + 0.15 * (hue - 0.5 * (_GREEN_HUES[1] + _GREEN_HUES[2]))
         identity = np.arange(256, dtype=np.uint8)
-        new_hue = np.clip(hue + weight * (turned - hue), 0, 179)
+        new_hue = np.clip(hue + weight * (target_hue - hue), 0, 179)
         self._hue = np.where(hue < 180, np.rint(new_hue), hue).astype(np.uint8)
         self._saturation = np.clip(identity * (1.0 + 0.5 * share), 0, 255).astype(np.uint8)
         self._green = (weight > 0.02).astype(np.uint8) * 255
 
-    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
-        """Turn the leaves."""
+    def __call__(self, rgb: Picture, context: FrameContext) -> Picture:
+        """Return the picture with autumn leaves."""
         hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
         hue, saturation, value = cv2.split(hsv)
         green = cv2.LUT(hue, self._green)
@@ -46,7 +51,15 @@ class Season:
 
 
 class Fog:
-    """Koschmieder's law: what is d metres away is seen by exp(-extinction d), the rest is fog."""
+    """Fades every pixel towards the colour of fog by its distance (Koschmieder's law).
+
+    The share of a surface at distance d that is visible is exp(-extinction d).
+
+    Args:
+        camera: geometry of the picture.
+        extinction_1_m: extinction, 1/m.
+        colour: red, green and blue of the fog, 0 to 255.
+    """
 
     def __init__(
         self,
@@ -58,18 +71,24 @@ class Fog:
         down = (np.arange(camera.height) + 0.5 - camera.cy) / camera.fy
         ray = np.sqrt(1.0 + across[None, :] ** 2 + down[:, None] ** 2)
         self._exponent = (-extinction_1_m * ray).astype(np.float32)
-        self._air = np.array(colour, np.float32)
+        self._fog_colour = np.array(colour, np.float32)
 
-    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
-        """Fade by distance."""
-        seen = cv2.exp(self._exponent * view.depth_m)
-        seen3 = cv2.merge((seen, seen, seen))
-        out = (rgb - self._air) * seen3 + self._air
-        return cv2.convertScaleAbs(out)
+    def __call__(self, rgb: Picture, context: FrameContext) -> Picture:
+        """Return the faded picture. The context needs depth."""
+        visible = cv2.exp(self._exponent * context.require_depth())
+        visible3 = cv2.merge((visible, visible, visible))
+        faded = (rgb - self._fog_colour) * visible3 + self._fog_colour
+        return cv2.convertScaleAbs(faded)
 
 
 class Blur:
-    """A smear along a line: vibration in a direction that wanders, and turning while exposed."""
+    """Smears the picture along a line: vibration in a wandering direction, and turning.
+
+    Args:
+        rng: source of the directions.
+        camera: geometry of the picture.
+        share: length of the smear by vibration, as a share of the picture's width.
+    """
 
     def __init__(self, rng: np.random.Generator, camera: CameraGeometry, share: float) -> None:
         self._rng, self._camera = rng, camera
@@ -77,31 +96,42 @@ class Blur:
         self._exposure_s = _EXPOSURE_PER_LENGTH_S * share
         self._angle = rng.uniform(0.0, math.pi)
 
-    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
-        """Smear: five times the mean of the picture and itself, half as far each time."""
+    def __call__(self, rgb: Picture, context: FrameContext) -> Picture:
+        """Return the smeared picture.
+
+        A smear is the repeated mean of the picture and a shifted copy, with the shift halved each
+        time.
+        """
         self._angle += 0.6 * self._rng.standard_normal()
-        _, pitch_rate, yaw_rate = view.state.angular_velocity_flu_rad_s
-        turn = self._camera.fx * self._exposure_s
-        x = self._length_px * math.cos(self._angle) + turn * yaw_rate
-        y = self._length_px * math.sin(self._angle) - turn * pitch_rate
+        _, pitch_rate, yaw_rate = context.state.angular_velocity_flu_rad_s
+        px_per_rad_s = self._camera.fx * self._exposure_s
+        x = self._length_px * math.cos(self._angle) + px_per_rad_s * yaw_rate
+        y = self._length_px * math.sin(self._angle) - px_per_rad_s * pitch_rate
         size = (rgb.shape[1], rgb.shape[0])
-        # Centred: the smear goes as far back as forth.
-        out = _shift_image(rgb, -0.5 * x, -0.5 * y, size)
+        # The smear extends equally to both sides.
+        blurred = _shift_image(rgb, -0.5 * x, -0.5 * y, size)
         for step in range(1, _SMEAR_HALVINGS + 1):
             dx, dy = x / 2**step, y / 2**step
             if math.hypot(dx, dy) < 0.25:
                 break
-            out = cv2.addWeighted(out, 0.5, _shift_image(out, dx, dy, size), 0.5, 0.0)
-        return out
+            blurred = cv2.addWeighted(blurred, 0.5, _shift_image(blurred, dx, dy, size), 0.5, 0.0)
+        return blurred
 
 
-def _shift_image(rgb: np.ndarray, x: float, y: float, size: tuple[int, int]) -> np.ndarray:
+def _shift_image(rgb: Picture, x: float, y: float, size: tuple[int, int]) -> Picture:
+    """Return the picture shifted by x and y pixels, to a size of (width, height)."""
     shift = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
     return cv2.warpAffine(rgb, shift, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 class Dirt:
-    """Specks and smears that stay where they are; out of focus, as they are on the lens."""
+    """Overlays specks and smears that stay in place, out of focus as they are on a lens.
+
+    Args:
+        rng: source of the pattern.
+        camera: geometry of the picture.
+        share: share of the lens that is covered.
+    """
 
     def __init__(self, rng: np.random.Generator, camera: CameraGeometry, share: float) -> None:
         width, height = camera.width, camera.height
@@ -113,9 +143,9 @@ class Dirt:
         soft = 0.12 * float(field.std())
         opacity = 0.94 * np.clip((field - edge) / soft + 0.5, 0.0, 1.0)[..., None]
         colour = np.array([62.0, 52.0, 40.0]) * rng.uniform(0.7, 1.2)
-        self._clear = np.repeat(255.0 * (1.0 - opacity), 3, axis=2).astype(np.uint8)
+        self._transmission = np.repeat(255.0 * (1.0 - opacity), 3, axis=2).astype(np.uint8)
         self._dirt = (opacity * colour).astype(np.uint8)
 
-    def __call__(self, rgb: np.ndarray, view: FrameContext) -> np.ndarray:
-        """Lay it over the picture."""
-        return cv2.add(cv2.multiply(rgb, self._clear, scale=1.0 / 255.0), self._dirt)
+    def __call__(self, rgb: Picture, context: FrameContext) -> Picture:
+        """Return the picture behind the dirt."""
+        return cv2.add(cv2.multiply(rgb, self._transmission, scale=1.0 / 255.0), self._dirt)

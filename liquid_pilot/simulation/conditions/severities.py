@@ -1,4 +1,4 @@
-"""How strong a condition is: reads severities.yaml, the one place where the numbers stand."""
+"""Strengths of conditions by severity, read from severities.yaml."""
 
 from __future__ import annotations
 
@@ -17,21 +17,29 @@ FILE = resources.files('liquid_pilot.simulation.conditions') / 'severities.yaml'
 
 @dataclass(frozen=True)
 class SeverityScale:
-    """The strengths of one family, in `unit`; a larger one is worse."""
+    """The strengths of one family. A larger strength is worse."""
 
     unit: str
+    """Unit of the strengths, as text."""
     low: float
-    """Harmless."""
+    """Harmless strength: the lower end of the range."""
     high: float
-    """The end of what is physical."""
+    """Physical limit: the upper end of the range."""
     severities: tuple[float, ...]
-    """Of the severities 1 to 5, not falling."""
+    """Strengths of the severities 1 to 5, in ascending order."""
     fixed: bool = False
-    """Given, not calibrated."""
+    """Whether the strengths were set by hand, not calibrated."""
 
 
 def read_scales(text: str) -> dict[str, SeverityScale]:
-    """Family to scale, from YAML; LiquidPilotError names what does not fit."""
+    """Return the scale of each family.
+
+    Args:
+        text: content of severities.yaml.
+
+    Raises:
+        LiquidPilotError: if the version, the families or the numbers are not valid.
+    """
     content = yaml.safe_load(text)
     if content.get('version') != VERSION:
         raise LiquidPilotError(f'severities.yaml: version {content.get("version")}, not {VERSION}')
@@ -56,12 +64,16 @@ def read_scales(text: str) -> dict[str, SeverityScale]:
 
 @cache
 def scales() -> dict[str, SeverityScale]:
-    """Family to scale, read once."""
+    """Return the scale of each family. The file is read once."""
     return read_scales(FILE.read_text())
 
 
 def strength(condition: Condition) -> float:
-    """In the family's unit; LiquidPilotError when a given one is outside of what is physical."""
+    """Return the strength of a condition, in the unit of its family.
+
+    Raises:
+        LiquidPilotError: if a strength that was given explicitly is out of range.
+    """
     scale = scales()[condition.family]
     if condition.strength is None:
         return scale.severities[condition.severity - 1]

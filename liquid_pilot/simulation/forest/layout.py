@@ -1,49 +1,63 @@
-"""Where things stand in one forest: drawn from a seed, without any physics engine.
+"""The positions of everything in one forest, drawn from a seed, without a physics engine.
 
-The layout is what an expert may know, what a map is drawn from, and what a scene (MuJoCo today) is
-built from. World frame ENU, metres; the start is near the origin and the target lies in a random
-direction, so that nothing can be learnt from absolute positions.
+The expert, the plots from above and the scenes of the engines are derived from it. World frame ENU,
+metres. The start is near the origin and the target lies in a random direction, so that absolute
+positions carry no information.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.top_view import TopView
 from liquid_pilot.simulation.base.vegetation import Bush, Tree
 
+_Plant = TypeVar('_Plant', Tree, Bush)
+
 
 @dataclass(frozen=True)
 class ForestSettings:
-    """Ranges that a forest is drawn from; metres and radians."""
+    """Ranges that a forest is drawn from."""
 
     target_distance_m: tuple[float, float] = (9.0, 15.0)
+    """Min and max distance from the start to the target."""
     heading_offset_rad: tuple[float, float] = (-0.4, 0.4)
+    """Min and max bearing from the target to the nose, at the start."""
     start_altitude_m: tuple[float, float] = (1.2, 1.8)
+    """Min and max height of the start."""
     tree_spacing_m: float = 2.4
+    """Min distance between two trunks."""
     trunk_radius_m: tuple[float, float] = (0.10, 0.24)
+    """Min and max radius of a trunk."""
     corridor_m: float = 7.0
-    """Trees stand this far to each side of the way, and beyond both ends."""
+    """Max distance of trees to the straight route, to both sides and beyond both ends."""
     clear_start_m: float = 2.2
+    """Min distance of trees to the start."""
     clear_target_m: float = 2.2
+    """Min distance of trees to the target."""
     path_trees: int = 8
-    """Tries at standing a tree close to the straight way, which makes flying straight unwise."""
+    """Max number of trees close to the straight route, which make a straight flight unsafe."""
     path_tree_spread_m: float = 0.8
-    """Standard deviation of their distance from the straight way."""
+    """Standard deviation of the distance of these trees from the straight route."""
     sight_half_width_m: float = 0.12
-    """From the start no trunk may stand before this much to each side of the target's middle."""
+    """Half the width of the part of the target that no trunk hides from the start."""
     backdrop_trees: int = 36
+    """Number of trees outside the flown area."""
     bushes: int = 14
+    """Number of bushes that are drawn. Those that hide the target are left out."""
 
 
 @dataclass(frozen=True)
 class Hedge:
-    """A straight piece of hedge, about its middle."""
+    """A straight hedge, given by its centre on the ground, world frame ENU."""
 
     x_m: float
     y_m: float
@@ -53,7 +67,7 @@ class Hedge:
     height_m: float = 2.6
 
     def discs(self) -> list[tuple[float, float, float]]:
-        """x, y and radius of discs that cover it."""
+        """Return x, y and radius of discs that cover the hedge, m."""
         count = max(math.ceil(self.length_m / self.thickness_m), 1)
         along = [(k + 0.5) / count * self.length_m - 0.5 * self.length_m for k in range(count)]
         return [
@@ -68,32 +82,35 @@ class Hedge:
 
 @dataclass(frozen=True)
 class Course:
-    """What a flight has to remember; see `simulation.forest.memory_courses`."""
+    """The part of a layout that a memory course adds (`simulation.forest.memory_courses`)."""
 
     family: str
+    """Family of the condition."""
     gate_enu_m: tuple[float, float] | None
-    """To be flown through before the target counts; None: no gate."""
+    """Centre of the gate to fly through before the target; None: there is no gate."""
     decoy_enu_m: tuple[float, float, float]
-    """A chair like the target; to come to it ends the mission."""
+    """Position of a chair like the target. Reaching it ends the mission as a crash."""
     hedges: tuple[Hedge, ...] = ()
+    """Hedges that hide the chairs."""
     visible_until_s: float = math.inf
-    """The target is taken out of the picture then."""
+    """Time of flight at which the target becomes invisible, s."""
     visible_again_s: float = math.inf
-    """Target and decoy are put into the picture then; with a gate, behind it."""
+    """Time of flight at which target and decoy become visible, s. With a gate it is behind it."""
     handover_s: float = 0.0
-    """Before, somebody else flies."""
-    turn: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """From, to (s) and at which yaw rate (rad/s) the vehicle is turned by then."""
+    """Time of flight until which the simulator commands the vehicle, s."""
+    forced_turn: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Begin (s), end (s) and yaw rate (rad/s) of a turn before the handover."""
 
 
 GATE_HALF_M = 1.3
-"""Half the distance between a gate's posts."""
+"""Half the distance between the posts of a gate."""
 POST_RADIUS_M = 0.06
+"""Radius of a post of a gate."""
 
 
 @dataclass(frozen=True)
 class ForestLayout:
-    """One forest: trees, bushes, the start pose, the target, and the seed of its colours."""
+    """One forest: trees, bushes, start, target, and the seed of its appearance."""
 
     seed: int
     trees: tuple[Tree, ...]
@@ -106,7 +123,7 @@ class ForestLayout:
 
     @property
     def target_distance_m(self) -> float:
-        """Horizontal distance from the start to the target, by way of the gate."""
+        """Horizontal length of the route from the start through the gate to the target, m."""
         stops = [self.start_enu_m[:2], self.target_enu_m[:2]]
         if self.course is not None and self.course.gate_enu_m is not None:
             stops.insert(1, self.course.gate_enu_m)
@@ -114,70 +131,85 @@ class ForestLayout:
 
     @property
     def gate_yaw_rad(self) -> float:
-        """Heading of the first leg."""
+        """Heading of the first leg, counter-clockwise from east.
+
+        Raises:
+            LiquidPilotError: if the layout has no gate.
+        """
+        if self.course is None or self.course.gate_enu_m is None:
+            raise LiquidPilotError('this forest has no gate')
         x, y = self.course.gate_enu_m
         return math.atan2(y - self.start_enu_m[1], x - self.start_enu_m[0])
 
-    def posts(self) -> list[tuple[float, float]]:
-        """x, y of the gate's posts, if there is one: it stands across the first leg."""
+    def gate_posts(self) -> list[tuple[float, float]]:
+        """Return x, y of the posts of the gate, left and right of the first leg, m."""
         if self.course is None or self.course.gate_enu_m is None:
             return []
         x, y = self.course.gate_enu_m
         sin, cos = math.sin(self.gate_yaw_rad), math.cos(self.gate_yaw_rad)
-        return [(x - hand * GATE_HALF_M * sin, y + hand * GATE_HALF_M * cos) for hand in (1, -1)]
+        return [(x - side * GATE_HALF_M * sin, y + side * GATE_HALF_M * cos) for side in (1, -1)]
 
-    def trunks(self) -> np.ndarray:
-        """(n, 3) float64: x, y and radius of all that stands upright in the flown area."""
-        found = [(t.x_m, t.y_m, t.trunk_radius_m) for t in self.trees if not t.backdrop]
-        found += [(x, y, POST_RADIUS_M) for x, y in self.posts()]
+    def obstacle_discs(self) -> npt.NDArray[np.float64]:
+        """Return (n, 3) x, y and radius of trunks, posts and hedges in the flown area, m."""
+        discs = [(t.x_m, t.y_m, t.trunk_radius_m) for t in self.trees if not t.backdrop]
+        discs += [(x, y, POST_RADIUS_M) for x, y in self.gate_posts()]
         if self.course is not None:
-            found += [disc for hedge in self.course.hedges for disc in hedge.discs()]
-        return np.array(found).reshape(-1, 3)
+            discs += [disc for hedge in self.course.hedges for disc in hedge.discs()]
+        return np.array(discs).reshape(-1, 3)
 
     def decoy_distance_m(self, position_enu_m: tuple[float, ...]) -> float:
-        """Horizontal distance to the decoy; infinite where there is none."""
+        """Return the horizontal distance to the decoy, m; infinite without a decoy."""
         if self.course is None:
             return math.inf
         return math.dist(position_enu_m[:2], self.course.decoy_enu_m[:2])
 
-    def lateral_offsets_m(self, points: np.ndarray) -> None:
-        """A forest has no way to keep to."""
+    def lateral_offsets_m(self, points: npt.NDArray[np.float64]) -> None:
+        """Return None: a route through a forest has no centerline."""
 
-    def map(self) -> TopView:
-        """Trees and what a course adds; the target is the red star."""
+    def top_view(self) -> TopView:
+        """Return the forest seen from above, with a red marker at the target."""
         trees = [tree for tree in self.trees if not tree.backdrop]
         discs = [
             (colour, np.array([(t.x_m, t.y_m, getattr(t, radius)) for t in trees]))
             for colour, radius in (('#d5e8d4', 'crown_radius_m'), ('#7a5230', 'trunk_radius_m'))
         ]
-        stars = [('#d1242f', 'white', self.target_enu_m[:2])]
-        lines, shown = [], [self.start_enu_m[:2], self.target_enu_m[:2]]
+        markers = [('#d1242f', 'white', self.target_enu_m[:2])]
+        lines: list[tuple[str, float, npt.NDArray[np.float64]]] = []
+        extent_points = [self.start_enu_m[:2], self.target_enu_m[:2]]
         if self.course is not None:
             discs += [('#2f6f3a', np.array(hedge.discs())) for hedge in self.course.hedges]
-            stars.append(('white', '#d1242f', self.course.decoy_enu_m[:2]))
-            posts = self.posts()
+            markers.append(('white', '#d1242f', self.course.decoy_enu_m[:2]))
+            posts = self.gate_posts()
             lines += [('#0969da', -1.5, np.array(posts))] if posts else []
-            shown += [self.course.decoy_enu_m[:2], *posts]
-        return TopView(tuple(discs), tuple(lines), tuple(stars), np.array(shown))
+            extent_points += [self.course.decoy_enu_m[:2], *posts]
+        return TopView(tuple(discs), tuple(lines), tuple(markers), np.array(extent_points))
 
 
-def _blocks_the_view(x: float, y: float, radius: float, distance: float, margin: float) -> bool:
-    """Whether a trunk hides part of the target from the start; x along the way, y across."""
+def _blocks_view(x: float, y: float, radius: float, distance: float, margin: float) -> bool:
+    """Return whether a plant hides part of the target from the start.
+
+    Args:
+        x: position along the route, m.
+        y: position across the route, m.
+        radius: radius of the plant, m.
+        distance: distance to the target, m.
+        margin: half the width of the part of the target that must be visible, m.
+    """
     if not 0.0 < x < distance:
         return False
     return abs(y) < radius + margin * x / distance
 
 
-def _crowded(x: float, y: float, kept: list[tuple[float, float, float]], spacing: float) -> bool:
-    """Whether a trunk that stands already is nearer than `spacing`."""
-    for a, b, _ in kept:
-        # Nearly all of them are further along one axis alone.
+def _crowded(x: float, y: float, trunks: list[tuple[float, float, float]], spacing: float) -> bool:
+    """Return whether one of the trunks is nearer to (x, y) than `spacing`, m."""
+    for a, b, _ in trunks:
+        # Nearly all trunks are too far along one axis alone.
         if abs(x - a) < spacing and abs(y - b) < spacing and math.hypot(x - a, y - b) < spacing:
             return True
     return False
 
 
-def _draw_tree(rng: np.random.Generator, x: float, y: float, radius: float, far: bool) -> Tree:
+def _draw_tree(rng: np.random.Generator, x: float, y: float, radius: float, backdrop: bool) -> Tree:
     kind = 'pine' if rng.random() < 0.55 else 'broadleaf'
     height = rng.uniform(5.0, 9.0) if kind == 'pine' else rng.uniform(4.5, 7.0)
     return Tree(
@@ -189,15 +221,23 @@ def _draw_tree(rng: np.random.Generator, x: float, y: float, radius: float, far:
         crown_radius_m=rng.uniform(0.9, 1.4) * (1.0 if kind == 'pine' else 1.2),
         kind=kind,
         shade=rng.uniform(),
-        backdrop=far,
+        backdrop=backdrop,
     )
 
 
 def generate_forest(seed: int, settings: ForestSettings | None = None) -> ForestLayout:
-    """Draw the forest of a seed.
+    """Return the forest of a seed.
 
-    Trunks keep at least `tree_spacing_m` from each other (dart throwing), and none of them hides
-    the target from the start: from there on the pilot has to look for itself.
+    Trunks keep `tree_spacing_m` from each other (dart throwing). None of them hides the target from
+    the start.
+
+    Args:
+        seed: seed of the forest.
+        settings: ranges to draw from; None: the default ones.
+
+    >>> forest = generate_forest(7)
+    >>> round(forest.target_distance_m, 1), len(forest.trees)
+    (12.2, 75)
     """
     s = settings or ForestSettings()
     rng = random_stream(seed, 'layout')
@@ -206,7 +246,7 @@ def generate_forest(seed: int, settings: ForestSettings | None = None) -> Forest
         np.array([-s.corridor_m, -s.corridor_m]),
         np.array([distance + s.corridor_m, s.corridor_m]),
     )
-    kept: list[tuple[float, float, float]] = []
+    trunks: list[tuple[float, float, float]] = []
     for trial in range(600):
         x, y = rng.uniform(low, high)
         if trial < s.path_trees:
@@ -214,23 +254,23 @@ def generate_forest(seed: int, settings: ForestSettings | None = None) -> Forest
         radius = rng.uniform(*s.trunk_radius_m)
         if math.hypot(x, y) < s.clear_start_m or math.hypot(x - distance, y) < s.clear_target_m:
             continue
-        if _blocks_the_view(x, y, radius, distance, s.sight_half_width_m):
+        if _blocks_view(x, y, radius, distance, s.sight_half_width_m):
             continue
-        if _crowded(x, y, kept, s.tree_spacing_m):
+        if _crowded(x, y, trunks, s.tree_spacing_m):
             continue
-        kept.append((x, y, radius))
-    local = [_draw_tree(rng, x, y, radius, far=False) for x, y, radius in kept]
+        trunks.append((x, y, radius))
+    trees = [_draw_tree(rng, x, y, radius, backdrop=False) for x, y, radius in trunks]
     middle, reach = 0.5 * distance, 0.5 * distance + s.corridor_m
     for _ in range(s.backdrop_trees):
         angle = rng.uniform(-math.pi, math.pi)
         away = reach * rng.uniform(1.35, 2.2)
-        local.append(
+        trees.append(
             _draw_tree(
                 rng,
                 middle + away * math.cos(angle),
                 away * math.sin(angle),
                 rng.uniform(*s.trunk_radius_m),
-                far=True,
+                backdrop=True,
             )
         )
     bushes = []
@@ -238,20 +278,20 @@ def generate_forest(seed: int, settings: ForestSettings | None = None) -> Forest
         x, y = rng.uniform(low, high)
         radius = rng.uniform(0.25, 0.6)
         near_target = math.hypot(x - distance, y) < s.clear_target_m
-        if not near_target and not _blocks_the_view(x, y, radius, distance, 1.0):
+        if not near_target and not _blocks_view(x, y, radius, distance, 1.0):
             bushes.append(Bush(x, y, radius, rng.uniform(0.2, 0.5), rng.uniform()))
 
     turn = rng.uniform(-math.pi, math.pi)
     cos, sin = math.cos(turn), math.sin(turn)
 
-    def placed(item: Tree | Bush) -> Tree | Bush:
-        x, y = cos * item.x_m - sin * item.y_m, sin * item.x_m + cos * item.y_m
-        return type(item)(**{**item.__dict__, 'x_m': x, 'y_m': y})
+    def rotated(plant: _Plant) -> _Plant:
+        x, y = cos * plant.x_m - sin * plant.y_m, sin * plant.x_m + cos * plant.y_m
+        return replace(plant, x_m=x, y_m=y)
 
     return ForestLayout(
         seed=int(seed),
-        trees=tuple(placed(tree) for tree in local),
-        bushes=tuple(placed(bush) for bush in bushes),
+        trees=tuple(rotated(tree) for tree in trees),
+        bushes=tuple(rotated(bush) for bush in bushes),
         start_enu_m=(0.0, 0.0, rng.uniform(*s.start_altitude_m)),
         start_yaw_rad=turn + rng.uniform(*s.heading_offset_rad),
         target_enu_m=(cos * distance, sin * distance, 0.0),

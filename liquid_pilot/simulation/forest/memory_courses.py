@@ -1,17 +1,17 @@
-"""Courses that need memory: what decides the end of a flight is seen only at its beginning.
+"""Memory courses: the target can be told from a decoy only at the beginning of the flight.
 
-Two red chairs stand as mirror images of each other about the first leg; one is the target, and the
-other ends the mission. Which is which can be told at the start alone:
+Two red chairs stand as mirror images of each other about the first leg. One is the target, the
+other is the decoy, which ends the mission. The three courses are:
 
-- two_legs: the target stands in view for a moment, then neither chair is shown until a blue gate
-  straight ahead has been flown through (the multi-step task of Chahine et al. 2023).
-- glimpse: the target stands in view for a moment while the vehicle hovers; then somebody else turns
-  it away, holds it, and hands it over.
-- hidden: nothing is switched on or off. The target is seen through a gap in a hedge, and from then
-  on hedges hide both chairs until the far end of the lane between them.
+- two_legs: the target is visible for a short time. Then neither chair is visible until the vehicle
+  has flown through a blue gate straight ahead (the multi-step task of Chahine et al. 2023).
+- glimpse: the target is visible for a short time while the vehicle hovers. Then the simulator turns
+  the vehicle away, holds it, and hands it over.
+- hidden: both chairs are always visible. The target is seen through a gap in a hedge at the start,
+  then hedges hide both chairs until the end of the lane between them.
 
-The strength of a course is how long it has to be remembered: metres of the first leg or, of
-'glimpse', seconds until the handover.
+The strength of a course is the time or distance over which memory is needed: metres of the first
+leg or, for 'glimpse', seconds until the handover.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.geometry import heading_rad
 from liquid_pilot.simulation.base.condition import MEMORY_COURSES
 from liquid_pilot.simulation.base.random_streams import random_stream
+from liquid_pilot.simulation.base.vegetation import Bush, Tree
 from liquid_pilot.simulation.forest.layout import (
     Course,
     ForestLayout,
@@ -35,47 +37,61 @@ from liquid_pilot.simulation.forest.layout import (
 )
 
 TARGET_BODY, DECOY_BODY = 'target', 'decoy'
-"""Names of the chairs in a scene."""
+"""Names of the bodies of the chairs in a scene."""
 GATE_REACHED_M = 1.0
-"""So near to its middle the gate counts as flown through."""
+"""Distance to the centre of the gate at which it counts as passed."""
 TARGET_VISIBLE_S = 1.2
-"""For so long the target is seen at the start, where it is shown by time."""
+"""Duration for which the target is visible at the start of 'two_legs' and 'glimpse'."""
 _TURN_S = 1.2
 _TURN_RAD = (1.05, 1.75)
 _CHAIR_OFFSET_M = 4.0
-"""The chairs stand this far to the left and right of the first leg."""
+"""Distance of the chairs to the left and right of the first leg."""
 _MAX_CHAIR_BEARING_RAD = 0.47
-"""Within this much of the first leg's direction the chairs stand when they are shown."""
+"""Max bearing of the chairs from the direction of the first leg, while they are visible."""
 _LANE_HALF_WIDTH_M = 1.6
 """Half the width of the lane between the hedges."""
 _GAP_M = 2.0
+"""Length of the gap in a hedge through which the target is seen."""
 
 
 def forest_for_conditions(seed: int, strengths: Mapping[str, float]) -> ForestLayout:
-    """The forest of a seed in conditions, with its course if they name one."""
+    """Return the forest of a seed in conditions.
+
+    Args:
+        seed: seed of the forest.
+        strengths: strengths of the conditions from the start, by family.
+    """
     settings = ForestSettings()
-    further, other = strengths.get('range', 0.0), strengths.get('forest', 0.0)
-    if further or other:
+    further, change = strengths.get('range', 0.0), strengths.get('forest', 0.0)
+    if further or change:
         low, high = settings.target_distance_m
         thin, thick = settings.trunk_radius_m
         settings = replace(
             settings,
             target_distance_m=(low + further, high + further),
-            tree_spacing_m=settings.tree_spacing_m * (1.0 - 0.25 * other),
-            trunk_radius_m=(thin * (1.0 + 0.5 * other), thick * (1.0 + 0.5 * other)),
+            tree_spacing_m=settings.tree_spacing_m * (1.0 - 0.25 * change),
+            trunk_radius_m=(thin * (1.0 + 0.5 * change), thick * (1.0 + 0.5 * change)),
         )
-    course = next((family for family in MEMORY_COURSES if family in strengths), None)
-    return generate_with_course(seed, settings, course, strengths.get(course, 0.0))
+    for family in MEMORY_COURSES:
+        if family in strengths:
+            return generate_with_course(seed, settings, family, strengths[family])
+    return generate_forest(seed, settings)
 
 
 def generate_with_course(
-    seed: int, settings: ForestSettings, family: str | None = None, strength: float = 0.0
+    seed: int, settings: ForestSettings, family: str, strength: float
 ) -> ForestLayout:
-    """The forest of a seed, with a course in it; without a family, a flight to the target."""
-    if family is None:
-        return generate_forest(seed, settings)
+    """Return the forest of a seed, with a memory course in it.
+
+    Args:
+        seed: seed of the forest.
+        settings: ranges that the forest is drawn from.
+        family: one of `MEMORY_COURSES`.
+        strength: strength of the course: length of the first leg, m, or, for 'glimpse', time until
+            the handover, s.
+    """
     rng = random_stream(seed, f'k:{family}')
-    side, away = (1.0 if rng.random() < 0.5 else -1.0 for _ in range(2))
+    target_side, turn_side = (1.0 if rng.random() < 0.5 else -1.0 for _ in range(2))
     if family == 'glimpse':
         leg = rng.uniform(6.0, 9.0)
         ahead, aside = (
@@ -88,12 +104,13 @@ def generate_with_course(
     else:
         leg, aside = strength + 1.2, _CHAIR_OFFSET_M + 0.5
         ahead = leg + 2.0
-    base = generate_forest(seed, replace(settings, target_distance_m=(leg, leg)))
-    way = _FirstLegFrame(base)
-    target, decoy = way.place(ahead, side * aside), way.place(ahead, -side * aside)
-    start_yaw = way.yaw_rad + rng.uniform(-0.08, 0.08)
+    forest = generate_forest(seed, replace(settings, target_distance_m=(leg, leg)))
+    frame = _FirstLegFrame(forest)
+    target = frame.to_world(ahead, target_side * aside)
+    decoy = frame.to_world(ahead, -target_side * aside)
+    start_yaw = frame.yaw_rad + rng.uniform(-0.08, 0.08)
     if family == 'glimpse':
-        turn = away * rng.uniform(*_TURN_RAD) / _TURN_S
+        yaw_rate_rad_s = turn_side * rng.uniform(*_TURN_RAD) / _TURN_S
         course = Course(
             family,
             None,
@@ -101,39 +118,40 @@ def generate_with_course(
             visible_until_s=TARGET_VISIBLE_S,
             visible_again_s=strength,
             handover_s=strength,
-            turn=(TARGET_VISIBLE_S, TARGET_VISIBLE_S + _TURN_S, turn),
+            forced_turn=(TARGET_VISIBLE_S, TARGET_VISIBLE_S + _TURN_S, yaw_rate_rad_s),
         )
-        ways = [(0.0, 0.0, ahead, aside, 1.2)]
+        clear_strips = [(0.0, 0.0, ahead, aside, 1.2)]
     else:
-        hedges = () if family == 'two_legs' else tuple(_hedges(way, strength, side, ahead, aside))
+        hedges = (
+            ()
+            if family == 'two_legs'
+            else tuple(_hedges(frame, strength, target_side, ahead, aside))
+        )
+        gate_x, gate_y, _ = frame.to_world(leg, 0.0)
         course = Course(
-            family, way.place(leg, 0.0)[:2], decoy, hedges, math.inf if hedges else TARGET_VISIBLE_S
+            family, (gate_x, gate_y), decoy, hedges, math.inf if hedges else TARGET_VISIBLE_S
         )
         # Second legs are free of trees, and so is the view of both chairs from the start.
-        ways = [
+        clear_strips = [
             (leg, 0.0, ahead, aside, 1.3),
             (0.0, 0.0, ahead, aside, 0.4),
             (leg, 0.0, leg, 0.0, 2.0),
         ]
         if hedges:
-            ways.append((-1.0, 0.0, leg, 0.0, _LANE_HALF_WIDTH_M + 1.2))
-    ways.append((ahead, aside, ahead, aside, settings.clear_target_m))
-    trees, bushes = (
-        [
-            item
-            for item in items
-            if not any(
-                way.near(item.x_m, item.y_m, a, mirror * b, c, mirror * d, gap)
-                for a, b, c, d, gap in ways
-                for mirror in (1.0, -1.0)
-            )
-        ]
-        for items in (base.trees, base.bushes)
-    )
+            clear_strips.append((-1.0, 0.0, leg, 0.0, _LANE_HALF_WIDTH_M + 1.2))
+    clear_strips.append((ahead, aside, ahead, aside, settings.clear_target_m))
+
+    def is_clear(plant: Tree | Bush) -> bool:
+        return not any(
+            frame.near_line(plant.x_m, plant.y_m, (a, side * b), (c, side * d), gap)
+            for a, b, c, d, gap in clear_strips
+            for side in (1.0, -1.0)
+        )
+
     return replace(
-        base,
-        trees=tuple(trees),
-        bushes=tuple(bushes),
+        forest,
+        trees=tuple(filter(is_clear, forest.trees)),
+        bushes=tuple(filter(is_clear, forest.bushes)),
         start_yaw_rad=start_yaw,
         target_enu_m=target,
         course=course,
@@ -141,47 +159,79 @@ def generate_with_course(
 
 
 def _hedges(
-    way: _FirstLegFrame, length: float, side: float, ahead: float, aside: float
+    frame: _FirstLegFrame, length: float, target_side: float, ahead: float, aside: float
 ) -> list[Hedge]:
-    """Both sides of the lane, with the gap through which the target is seen from the start."""
-    middle = _LANE_HALF_WIDTH_M * ahead / aside
-    found = []
-    for hand in (1.0, -1.0):
-        pieces = [(0.6, length)]
-        if hand == side:
-            pieces = [(0.6, middle - 0.5 * _GAP_M), (middle + 0.5 * _GAP_M, length)]
-        for begin, end in pieces:
+    """Return both sides of the lane, with the gap through which the target is seen at the start.
+
+    Args:
+        frame: frame of the first leg.
+        length: length of the lane, m.
+        target_side: 1 if the target is on the left, -1 if it is on the right.
+        ahead: distance of the chairs along the first leg, m.
+        aside: distance of the chairs to the side, m.
+    """
+    gap_centre = _LANE_HALF_WIDTH_M * ahead / aside
+    hedges = []
+    for side in (1.0, -1.0):
+        spans = [(0.6, length)]
+        if side == target_side:
+            spans = [(0.6, gap_centre - 0.5 * _GAP_M), (gap_centre + 0.5 * _GAP_M, length)]
+        for begin, end in spans:
             if end - begin > 0.1:
-                x, y, _ = way.place(0.5 * (begin + end), hand * _LANE_HALF_WIDTH_M)
-                found.append(Hedge(x, y, way.yaw_rad, end - begin))
-    return found
+                x, y, _ = frame.to_world(0.5 * (begin + end), side * _LANE_HALF_WIDTH_M)
+                hedges.append(Hedge(x, y, frame.yaw_rad, end - begin))
+    return hedges
 
 
 class _FirstLegFrame:
-    """Along and to the left of the first leg, from the start."""
+    """The frame of the first leg: x along it from the start, y to its left.
 
-    def __init__(self, base: ForestLayout) -> None:
-        along = np.subtract(base.target_enu_m[:2], base.start_enu_m[:2])
+    Args:
+        forest: a forest with its target at the end of the first leg.
+    """
+
+    def __init__(self, forest: ForestLayout) -> None:
+        along = np.subtract(forest.target_enu_m[:2], forest.start_enu_m[:2])
         self.yaw_rad = math.atan2(along[1], along[0])
-        self._start = np.array(base.start_enu_m[:2])
+        """Heading of the first leg, counter-clockwise from east."""
+        self._start = np.array(forest.start_enu_m[:2])
         self._along = along / np.hypot(*along)
         self._left = np.array([-self._along[1], self._along[0]])
 
-    def place(self, ahead: float, left: float) -> tuple[float, float, float]:
-        """East, north and up of a point on the ground."""
+    def to_world(self, ahead: float, left: float) -> tuple[float, float, float]:
+        """Return a point on the ground in the world frame (ENU), m."""
         x, y = self._start + ahead * self._along + left * self._left
         return float(x), float(y), 0.0
 
-    def near(self, x: float, y: float, a: float, b: float, c: float, d: float, gap: float) -> bool:
-        """Whether (x, y) is within `gap` of the line from (a, b) to (c, d), ahead and left."""
-        start, end = (np.array(self.place(*point)[:2]) for point in ((a, b), (c, d)))
-        line = end - start
-        share = np.clip((np.array([x, y]) - start) @ line / max(line @ line, 1e-9), 0.0, 1.0)
-        return bool(np.hypot(*(start + share * line - (x, y))) < gap)
+    def near_line(
+        self,
+        x: float,
+        y: float,
+        begin: tuple[float, float],
+        end: tuple[float, float],
+        gap: float,
+    ) -> bool:
+        """Return whether a point is near a line.
+
+        Args:
+            x: east of the point, m.
+            y: north of the point, m.
+            begin: begin of the line in this frame, m.
+            end: end of the line in this frame, m.
+            gap: max distance, m.
+        """
+        first, last = (np.array(self.to_world(*point)[:2]) for point in (begin, end))
+        line = last - first
+        share = np.clip((np.array([x, y]) - first) @ line / max(line @ line, 1e-9), 0.0, 1.0)
+        return bool(np.hypot(*(first + share * line - (x, y))) < gap)
 
 
 class ForestRouteProgress:
-    """How far a flight has come on its course: a memory, which a pilot must have of its own."""
+    """Progress of one flight along its route: a memory that a pilot must have of its own.
+
+    Args:
+        layout: the forest.
+    """
 
     def __init__(self, layout: ForestLayout) -> None:
         self._course = layout.course
@@ -190,14 +240,20 @@ class ForestRouteProgress:
         self._gate = None if gate is None else np.array(gate)
         self._gate_passed = self._gate is None
 
-    def update(self, position_enu_m: tuple[float, ...]) -> np.ndarray:
-        """Where the vehicle is, tick by tick -> (2,) where it has to fly next."""
-        if not self._gate_passed and np.hypot(*(self._gate - position_enu_m[:2])) <= GATE_REACHED_M:
+    @property
+    def _next_gate(self) -> npt.NDArray[np.float64] | None:
+        """The gate, until the vehicle has passed it."""
+        return None if self._gate_passed else self._gate
+
+    def update(self, position_enu_m: tuple[float, ...]) -> npt.NDArray[np.float64]:
+        """Follow the vehicle. Return (2,) east and north of the gate or the target, m."""
+        gate = self._next_gate
+        if gate is not None and np.hypot(*(gate - position_enu_m[:2])) <= GATE_REACHED_M:
             self._gate_passed = True
-        return self._target if self._gate_passed else self._gate
+        return self._target if gate is None or self._gate_passed else gate
 
     def at_decision_point(self, time_s: float) -> bool:
-        """Whether the moment to recall what was seen at the start has come."""
+        """Return whether the vehicle has passed the gate or, without one, was handed over."""
         if self._course is None:
             return False
         return (
@@ -207,16 +263,14 @@ class ForestRouteProgress:
         )
 
     def remaining_m(self, position_enu_m: tuple[float, ...]) -> float:
-        """Horizontal metres still to go, leg by leg."""
-        to_target = float(np.hypot(*(self._target - position_enu_m[:2])))
-        if self._gate_passed:
-            return to_target
-        return float(
-            np.hypot(*(self._gate - position_enu_m[:2])) + np.hypot(*(self._target - self._gate))
-        )
+        """Return the horizontal length of the remaining legs, m."""
+        gate = self._next_gate
+        if gate is None:
+            return float(np.hypot(*(self._target - position_enu_m[:2])))
+        return float(np.hypot(*(gate - position_enu_m[:2])) + np.hypot(*(self._target - gate)))
 
-    def shown(self, time_s: float) -> dict[str, bool]:
-        """Whether target and decoy stand in the picture."""
+    def body_visibility(self, time_s: float) -> dict[str, bool]:
+        """Return whether target and decoy are visible."""
         course = self._course
         if course is None:
             return {}
@@ -226,19 +280,19 @@ class ForestRouteProgress:
         return {TARGET_BODY: again or time_s < course.visible_until_s, DECOY_BODY: again}
 
     def bearing_rad(self, state: VehicleState) -> float:
-        """Of the target, to the left of the nose, whether it is seen or not."""
+        """Return the bearing of the target, counter-clockwise from the nose, visible or not."""
         x, y = self._target - state.position_enu_m[:2]
         return math.atan2(y, x) - heading_rad(state.orientation_wxyz)
 
     def violation(self, state: VehicleState) -> str | None:
-        """The air is free."""
+        """Return None: no place in a forest is forbidden."""
         return None
 
-    def handling(self, time_s: float, stamp_ns: int) -> Command | None:
-        """What somebody else commands instead of the pilot; None when the pilot has the vehicle."""
+    def handover_command(self, time_s: float, stamp_ns: int) -> Command | None:
+        """Return the command that replaces the pilot's before the handover; None after it."""
         course = self._course
         if course is None or time_s >= course.handover_s - 1e-9:
             return None
-        begin, end, rate = course.turn
-        turning = begin - 1e-9 <= time_s < end - 1e-9
-        return Command(stamp_ns, 0.0, 0.0, 0.0, rate if turning else 0.0)
+        begin_s, end_s, yaw_rate_rad_s = course.forced_turn
+        turning = begin_s - 1e-9 <= time_s < end_s - 1e-9
+        return Command(stamp_ns, 0.0, 0.0, 0.0, yaw_rate_rad_s if turning else 0.0)

@@ -1,9 +1,12 @@
-"""The forest in Gazebo, with the quadrotor at its start."""
+"""The models of a forest in Gazebo, with the quadrotor at its start."""
 
 from __future__ import annotations
 
+from xml.etree.ElementTree import Element
+
 from liquid_pilot.simulation.base.appearance import Appearance
 from liquid_pilot.simulation.base.settings import SimulationSettings
+from liquid_pilot.simulation.base.xml_text import format_numbers
 from liquid_pilot.simulation.forest.layout import ForestLayout
 from liquid_pilot.simulation.forest.shapes import forest_shapes, make_chair
 from liquid_pilot.simulation.gazebo.meshes import ObjWriter, square_mesh
@@ -14,29 +17,41 @@ from liquid_pilot.simulation.gazebo.models import (
     add_static_link,
     cone_mesh_files,
 )
-from liquid_pilot.simulation.gazebo.quadrotor import quadrotor
-from liquid_pilot.simulation.gazebo.sdf import Element, add_child, format_numbers
+from liquid_pilot.simulation.gazebo.quadrotor import quadrotor_model
+from liquid_pilot.simulation.gazebo.sdf import add_child
 
 _GROUND_HALF_M, _GROUND_REPEATS = 80.0, 10
 
 
 def add_models(
-    world: Element, layout: ForestLayout, settings: SimulationSettings, look: Appearance
+    world: Element, layout: ForestLayout, settings: SimulationSettings, appearance: Appearance
 ) -> dict[str, bytes]:
-    """What stands in the forest, and the vehicle; the files that they name."""
+    """Append the models of a forest and the vehicle to a world.
+
+    Args:
+        world: the world.
+        layout: the forest.
+        settings: rates and camera of the vehicle.
+        appearance: colours and shape of the target.
+
+    Returns:
+        The files that the models refer to, by name.
+    """
     meshes = ObjWriter('forest')
-    _ground(world, meshes)
-    add_obstacle_model(world, 'forest', (0.0, 0.0, 0.0), 0.0, forest_shapes(layout, look), meshes)
-    chairs = {'target': make_chair(layout, look)}
+    _add_ground(world, meshes)
+    add_obstacle_model(
+        world, 'forest', (0.0, 0.0, 0.0), 0.0, forest_shapes(layout, appearance), meshes
+    )
+    chairs = {'target': make_chair(layout, appearance)}
     if layout.course is not None:
-        chairs['decoy'] = make_chair(layout, look, layout.course.decoy_enu_m)
+        chairs['decoy'] = make_chair(layout, appearance, layout.course.decoy_enu_m)
     for name, chair in chairs.items():
         add_obstacle_model(world, name, chair.position_m, chair.yaw_rad, chair.parts, meshes)
-    world.append(quadrotor(layout, settings, OBSTACLE_PREFIX))
+    world.append(quadrotor_model(layout, settings, OBSTACLE_PREFIX))
     return {**meshes.files(), **cone_mesh_files()}
 
 
-def _ground(world: Element, meshes: ObjWriter) -> None:
+def _add_ground(world: Element, meshes: ObjWriter) -> None:
     link = add_static_link(world, f'{OBSTACLE_PREFIX}_ground')
     plane = add_child(add_child(add_child(link, 'collision', name='ground'), 'geometry'), 'plane')
     add_child(plane, 'normal', '0 0 1')

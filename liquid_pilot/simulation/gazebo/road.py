@@ -1,10 +1,12 @@
-"""A road in Gazebo, with the rover at its start: the ground and the road of MuJoCo's scene."""
+"""The models of a road in Gazebo, with the rover at its start.
+
+The ground and the surface of the road are those of the MuJoCo scene.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import numpy as np
+from xml.etree.ElementTree import Element
 
 from liquid_pilot.simulation.base.appearance import Appearance
 from liquid_pilot.simulation.base.settings import SimulationSettings
@@ -16,23 +18,33 @@ from liquid_pilot.simulation.gazebo.models import (
     add_static_link,
     cone_mesh_files,
 )
-from liquid_pilot.simulation.gazebo.rover import rover
-from liquid_pilot.simulation.gazebo.sdf import Element, add_child
+from liquid_pilot.simulation.gazebo.rover import rover_model
+from liquid_pilot.simulation.gazebo.sdf import add_child
 from liquid_pilot.simulation.road import scene
 from liquid_pilot.simulation.road.layout import RoadLayout
 
 GROUND = 'ground'
-"""A part, and the file that has it alone: wheels stand on it."""
+"""Name of the ground's mesh, and of its file, which contains nothing else: wheels roll on it."""
 _WHITE = (1.0, 1.0, 1.0)
 
 
 def add_models(
-    world: Element, layout: RoadLayout, settings: SimulationSettings, look: Appearance
+    world: Element, layout: RoadLayout, settings: SimulationSettings, appearance: Appearance
 ) -> dict[str, bytes]:
-    """What stands beside the road, the road, and the vehicle; the files that they name."""
+    """Append the plants, the road and the vehicle to a world.
+
+    Args:
+        world: the world.
+        layout: the road.
+        settings: rates and camera of the vehicle.
+        appearance: colours of the plants.
+
+    Returns:
+        The files that the models refer to, by name.
+    """
     meshes, ground = ObjWriter('road'), ObjWriter(GROUND)
     add_obstacle_model(
-        world, 'plants', (0.0, 0.0, 0.0), 0.0, scene.plant_shapes(layout, look), meshes
+        world, 'plants', (0.0, 0.0, 0.0), 0.0, scene.plant_shapes(layout, appearance), meshes
     )
     link = add_static_link(world, GROUND)
     ground.add(GROUND, _joined(scene.ground_tiles(layout)), _WHITE, 'ground.png')
@@ -46,7 +58,7 @@ def add_models(
         meshes.file,
         'surface',
     )
-    world.append(rover(layout, settings, OBSTACLE_PREFIX))
+    world.append(rover_model(layout, settings, OBSTACLE_PREFIX))
     return {
         **meshes.files(),
         **ground.files(),
@@ -55,13 +67,13 @@ def add_models(
     }
 
 
-def _joined(parts: Iterable[tuple[str, str, tuple[np.ndarray, ...]]]) -> PolygonMesh:
-    """Pieces of a surface as one, of which all normals look up."""
-    made = PolygonMesh([], [], [], [])
-    for _, _, (points, places, faces) in parts:
-        first = len(made.vertices)
-        made.vertices.extend(map(tuple, points.tolist()))
-        made.places.extend(map(tuple, places.tolist()))
-        made.normals.extend([(0.0, 0.0, 1.0)] * len(points))
-        made.faces.extend(map(tuple, (faces + first).tolist()))
-    return made
+def _joined(parts: Iterable[scene.SurfaceMesh]) -> PolygonMesh:
+    """Return several meshes as one. All normals point upwards."""
+    joined = PolygonMesh([], [], [], [])
+    for part in parts:
+        first = len(joined.vertices)
+        joined.vertices.extend((x, y, z) for x, y, z in part.vertices.tolist())
+        joined.texture_coordinates.extend((u, v) for u, v in part.texture_coordinates.tolist())
+        joined.normals.extend([(0.0, 0.0, 1.0)] * len(part.vertices))
+        joined.faces.extend(map(tuple, (part.faces + first).tolist()))
+    return joined

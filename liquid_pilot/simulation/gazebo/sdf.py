@@ -1,58 +1,63 @@
-"""Small words for writing SDF, by the standard library's ElementTree."""
+"""Helpers for writing SDF with the standard library's ElementTree."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
+from xml.etree.ElementTree import Element
+
+from liquid_pilot.simulation.base.xml_text import format_numbers
 
 VERSION = '1.9'
 RENDER_ENGINES = ('ogre2', 'ogre')
-"""What can draw Gazebo's cameras."""
-Element = ElementTree.Element
+"""Engines that can render Gazebo's cameras."""
 
 
 def element(tag: str, text: str = '', **attributes: str) -> Element:
-    """An element that belongs to none yet."""
-    made = Element(tag, attributes)
-    made.text = text or None
-    return made
+    """Return a new element without a parent."""
+    child = Element(tag, attributes)
+    child.text = text or None
+    return child
 
 
 def add_child(parent: Element, tag: str, text: str = '', **attributes: str) -> Element:
-    """A new child."""
-    made = element(tag, text, **attributes)
-    parent.append(made)
-    return made
+    """Append a new element to a parent, and return it."""
+    child = element(tag, text, **attributes)
+    parent.append(child)
+    return child
 
 
-def format_numbers(values: Iterable[float]) -> str:
-    """Numbers with a space between them."""
-    return ' '.join(f'{value:.9g}' for value in values)
-
-
-def rgba(colour: Iterable[float]) -> str:
-    """Red, green and blue, clipped to [0, 1], and opaque."""
-    return ' '.join(f'{min(max(float(c), 0.0), 1.0):.3f}' for c in colour) + ' 1'
-
-
-def pose(
+def add_pose(
     parent: Element, position: Iterable[float], rpy: Iterable[float] = (0.0, 0.0, 0.0)
 ) -> None:
-    """Metres, and radians about fixed axes."""
+    """Append a pose.
+
+    Args:
+        parent: the element to place.
+        position: x, y, z, m.
+        rpy: roll, pitch and yaw about fixed axes, rad.
+    """
     add_child(parent, 'pose', format_numbers((*position, *rpy)))
 
 
-def plugin(parent: Element, file: str, name: str, **parameters: str) -> Element:
-    """A system of gz-sim: file name between 'gz-sim-' and '-system', class, and parameters."""
-    made = add_child(
+def add_plugin(parent: Element, file: str, name: str, **parameters: str) -> Element:
+    """Append a system of gz-sim, and return it.
+
+    Args:
+        parent: the world or the model.
+        file: file name between 'gz-sim-' and '-system'.
+        name: class in gz::sim::systems.
+        **parameters: parameters of the system.
+    """
+    plugin = add_child(
         parent, 'plugin', filename=f'gz-sim-{file}-system', name=f'gz::sim::systems::{name}'
     )
     for key, value in parameters.items():
-        add_child(made, key, value)
-    return made
+        add_child(plugin, key, value)
+    return plugin
 
 
 def document(root: Element) -> str:
-    """As a file."""
+    """Return an indented XML document. It indents the elements in place."""
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding='unicode', xml_declaration=True) + '\n'

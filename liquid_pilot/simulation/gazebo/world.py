@@ -1,23 +1,32 @@
-"""The place of a vehicle's task as a Gazebo world: the same shapes, light and textures.
+"""The scene of a task as a Gazebo world, with the shapes, lighting and textures of MuJoCo's.
 
-What is the same for all of them; what stands there and the vehicle come from its task
-(`task.GazeboTask`). For gz-sim 8 (Harmonic). Names and parameters of plugins are those of gz-sim's
-sources, branch gz-sim8, src/systems.
+This module writes the parts that all worlds share. The models and the vehicle come from the task
+(`task.GazeboTask`). The worlds are for gz-sim 8 (Harmonic). Names and parameters of plugins are
+those of gz-sim's sources, branch gz-sim8, src/systems.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from liquid_pilot.interfaces import STANDARD_GRAVITY_M_S2, LiquidPilotError
-from liquid_pilot.simulation.base import appearance as looks
-from liquid_pilot.simulation.base.appearance import DEFAULT_APPEARANCE, Appearance, Lighting
+from liquid_pilot.simulation.base.appearance import (
+    DEFAULT_APPEARANCE,
+    Appearance,
+    Lighting,
+    encode_png,
+    sample_lighting,
+    sample_textures,
+)
 from liquid_pilot.simulation.base.condition import MEMORY_COURSES, WORLD_FAMILIES, Condition
 from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.base.task import Layout
+from liquid_pilot.simulation.base.task import GazeboTask, Layout
+from liquid_pilot.simulation.base.xml_text import format_numbers, format_rgba
 from liquid_pilot.simulation.gazebo.meshes import ObjWriter, ellipsoid_mesh
 from liquid_pilot.simulation.gazebo.models import (
     add_mesh,
@@ -26,27 +35,29 @@ from liquid_pilot.simulation.gazebo.models import (
 )
 from liquid_pilot.simulation.gazebo.sdf import (
     VERSION,
-    Element,
     add_child,
+    add_plugin,
+    add_pose,
     document,
     element,
-    format_numbers,
-    plugin,
-    pose,
-    rgba,
 )
-from liquid_pilot.simulation.tasks.registry import gazebo_task_of
+
+LayoutT = TypeVar('LayoutT', bound=Layout)
 
 WORLD_NAME = 'outdoors'
 WORLD_FILE = 'world.sdf'
 SUPPORTED_FAMILIES = tuple(sorted(WORLD_FAMILIES - set(MEMORY_COURSES)))
-"""Those that are part of the world; others are made of a picture, and Gazebo draws its own."""
+"""Conditions that are part of the world. Others change pictures, which Gazebo renders itself."""
 _SKY_SIDES, _SKY_RINGS = 24, 8
 
 
 def check_conditions(conditions: Iterable[Condition]) -> None:
-    """LiquidPilotError for what Gazebo cannot show."""
-    unknown = [each.family for each in conditions if each.family not in SUPPORTED_FAMILIES]
+    """Check that Gazebo supports the conditions.
+
+    Raises:
+        LiquidPilotError: if it does not support one of them.
+    """
+    unknown = [c.family for c in conditions if c.family not in SUPPORTED_FAMILIES]
     if unknown:
         raise LiquidPilotError(
             f'condition {", ".join(unknown)}: here Gazebo draws the picture, so there are only '
@@ -55,23 +66,28 @@ def check_conditions(conditions: Iterable[Condition]) -> None:
 
 
 def build_sdf(
-    layout: Layout,
+    task: GazeboTask[LayoutT],
+    layout: LayoutT,
     settings: SimulationSettings | None = None,
-    look: Appearance = DEFAULT_APPEARANCE,
+    appearance: Appearance = DEFAULT_APPEARANCE,
     render_engine: str = 'ogre2',
     real_time_factor: float = 1.0,
 ) -> tuple[str, dict[str, bytes]]:
-    """The world of a layout, the vehicle at its start, and the files that it names.
+    """Return the world of a layout with the vehicle at its start, as an SDF document.
 
     Args:
-        layout: where things stand.
-        settings: rates and camera.
-        look: what a condition changes about it.
-        render_engine: 'ogre2', or 'ogre' where a machine has no more.
-        real_time_factor: how fast time is to pass.
+        task: models and vehicle (`tasks.registry.gazebo_task_of`).
+        layout: positions of everything.
+        settings: rates and camera; None: the default ones.
+        appearance: colours, and the shape of the target.
+        render_engine: 'ogre2', or 'ogre' for machines that do not support it.
+        real_time_factor: simulated time over wall time.
+
+    Returns:
+        The document, and the files that it refers to, by name.
     """
     settings = settings or SimulationSettings()
-    light = looks.sample_lighting(layout.seed)
+    lighting = sample_lighting(layout.seed)
     root = element('sdf', version=VERSION)
     world = add_child(root, 'world', name=WORLD_NAME)
     physics = add_child(world, 'physics', name='steps', type='dart')
@@ -85,25 +101,38 @@ def build_sdf(
         ('imu', 'Imu'),
         ('contact', 'Contact'),
     ):
-        plugin(world, file, name)
-    plugin(world, 'sensors', 'Sensors', render_engine=render_engine)
-    _light(world, light)
-    place = gazebo_task_of(settings.vehicle)
-    files = _sky(world, light, place.sky_radius_m)
-    files |= place.add_models(world, layout, settings, look)
-    return document(root), {**looks.textures(layout.seed, look), **files}
+        add_plugin(world, file, name)
+    add_plugin(world, 'sensors', 'Sensors', render_engine=render_engine)
+    _add_light(world, lighting)
+    files = _add_sky(world, lighting, task.sky_radius_m)
+    files |= task.add_models(world, layout, settings, appearance)
+    return document(root), {**sample_textures(layout.seed, appearance), **files}
 
 
 def write_world(
     folder: Path,
-    layout: Layout,
+    task: GazeboTask[LayoutT],
+    layout: LayoutT,
     settings: SimulationSettings | None = None,
-    look: Appearance = DEFAULT_APPEARANCE,
+    appearance: Appearance = DEFAULT_APPEARANCE,
     render_engine: str = 'ogre2',
     real_time_factor: float = 1.0,
 ) -> Path:
-    """Write a world and its files into a folder; the path of the world."""
-    text, files = build_sdf(layout, settings, look, render_engine, real_time_factor)
+    """Write a world and its files into a folder.
+
+    Args:
+        folder: the folder; it is made if it does not exist.
+        task: see `build_sdf`, as for all further arguments.
+        layout: positions of everything.
+        settings: rates and camera; None: the default ones.
+        appearance: colours, and the shape of the target.
+        render_engine: engine that renders the camera.
+        real_time_factor: simulated time over wall time.
+
+    Returns:
+        The path of the world.
+    """
+    text, files = build_sdf(task, layout, settings, appearance, render_engine, real_time_factor)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -112,27 +141,26 @@ def write_world(
     return path
 
 
-def _light(world: Element, light: Lighting) -> None:
+def _add_light(world: Element, lighting: Lighting) -> None:
     scene = add_child(world, 'scene')
-    add_child(scene, 'ambient', rgba((light.ambient,) * 3))
-    add_child(scene, 'background', rgba(light.horizon))
+    add_child(scene, 'ambient', format_rgba((lighting.ambient,) * 3))
+    add_child(scene, 'background', format_rgba(lighting.horizon))
     for name in ('grid', 'origin_visual', 'shadows'):
         add_child(scene, name, 'false')
     sun = add_child(world, 'light', name='sun', type='directional')
-    pose(sun, (0.0, 0.0, 50.0))
+    add_pose(sun, (0.0, 0.0, 50.0))
     add_child(sun, 'cast_shadows', 'false')
-    add_child(sun, 'diffuse', rgba((light.diffuse,) * 3))
+    add_child(sun, 'diffuse', format_rgba((lighting.diffuse,) * 3))
     add_child(sun, 'specular', '0 0 0 1')
-    add_child(sun, 'direction', format_numbers(round(value, 4) for value in light.sun_enu))
+    add_child(sun, 'direction', format_numbers(round(value, 4) for value in lighting.sun_enu))
 
 
-def _sky(world: Element, light: Lighting, radius_m: float) -> dict[str, bytes]:
-    """A dome that shines by itself; its files."""
+def _add_sky(world: Element, lighting: Lighting, radius_m: float) -> dict[str, bytes]:
+    """Append a dome that emits light, and return its files by name."""
     visual = add_child(add_static_link(world, 'sky'), 'visual', name='dome')
     add_child(visual, 'cast_shadows', 'false')
     add_mesh(add_child(visual, 'geometry'), 'sky', 'sky')
-    add_solid_colour_material(visual, (0.0, 0.0, 0.0))
-    material = visual.find('material')
+    material = add_solid_colour_material(visual, (0.0, 0.0, 0.0))
     add_child(material, 'emissive', '1 1 1 1')
     add_child(material, 'double_sided', 'true')
     metal = add_child(add_child(material, 'pbr'), 'metal')
@@ -150,7 +178,7 @@ def _sky(world: Element, light: Lighting, radius_m: float) -> dict[str, bytes]:
         (0.0, 0.0, 0.0),
         'sky.png',
     )
-    # From the zenith, above, to the nadir, as MuJoCo's gradient has it over the elevation.
+    # From the zenith to the nadir, by elevation, as MuJoCo's gradient.
     share = np.linspace(0.0, 1.0, 256)[:, None, None]
-    gradient = (1.0 - share) * light.zenith + share * light.horizon * np.ones((1, 8, 1))
-    return {**dome.files(), 'sky.png': looks.encode_png(gradient)}
+    gradient = (1.0 - share) * lighting.zenith + share * lighting.horizon * np.ones((1, 8, 1))
+    return {**dome.files(), 'sky.png': encode_png(gradient)}

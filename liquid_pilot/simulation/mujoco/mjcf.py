@@ -1,27 +1,18 @@
-"""Worlds as MJCF: what stands in them, sky and light, and one vehicle."""
+"""Scenes as MJCF: the models of a task, sky and light, and one vehicle."""
 
 from __future__ import annotations
 
 import math
 from xml.sax.saxutils import quoteattr
 
-import numpy as np
-
 from liquid_pilot.simulation.base import shapes
 from liquid_pilot.simulation.base.shapes import Shape
 from liquid_pilot.simulation.base.task import SceneParts
+from liquid_pilot.simulation.base.xml_text import format_numbers, format_rgb, format_rgba
 
 _CONE_SIDES = 9
 HIDDEN_GEOM_GROUP = 5
-"""Group of what is touched and not drawn."""
-
-
-def _rgba(colour: np.ndarray | tuple[float, ...]) -> str:
-    return ' '.join(f'{min(max(c, 0.0), 1.0):.3f}' for c in colour)
-
-
-def _numbers(*values: float) -> str:
-    return ' '.join(f'{value:.9g}' for value in values)
+"""Group of the geoms that collide but are not drawn."""
 
 
 def _cone_vertices(radius: float, height: float) -> str:
@@ -31,20 +22,26 @@ def _cone_vertices(radius: float, height: float) -> str:
 
 
 def flat_square_mesh(name: str, half_m: float, repeats: float) -> str:
-    """The asset of a level square, as a mesh with its picture so many times along a side.
+    """Return the asset of a level square mesh with a repeated texture.
 
-    A plane of MuJoCo's own shows the same and takes a third of all the time of drawing.
+    MuJoCo's own planes look the same and take a third of the whole time of rendering.
+
+    Args:
+        name: name of the mesh.
+        half_m: half the edge length, m.
+        repeats: number of repetitions of the texture along an edge.
     """
-    ends = (-1, -1), (1, -1), (1, 1), (-1, 1)
+    corners = (-1, -1), (1, -1), (1, 1), (-1, 1)
+    vertices = [half_m * value for x, y in corners for value in (x, y, 0)]
+    coordinates = [0.5 * repeats * value for x, y in corners for value in (x, -y)]
     return (
         f'<mesh name="{name}" inertia="shell" face="0 1 2 0 2 3" '
-        f'vertex="{_numbers(*(half_m * v for x, y in ends for v in (x, y, 0)))}" '
-        f'texcoord="{_numbers(*(0.5 * repeats * v for x, y in ends for v in (x, -y)))}"/>'
+        f'vertex="{format_numbers(vertices)}" texcoord="{format_numbers(coordinates)}"/>'
     )
 
 
 def plant_assets() -> str:
-    """What trees and bushes of any world are made of, as assets."""
+    """Return the assets of the trees and bushes of any scene."""
     cones = ''.join(
         f'<mesh name="cone_{size}_{tier}" vertex="'
         f'{_cone_vertices(*shapes.cone_size(size, tier))}"/>'
@@ -59,21 +56,21 @@ def plant_assets() -> str:
 
 
 def geom(shape: Shape) -> str:
-    """One solid, as MJCF."""
+    """Return a solid as an MJCF geom."""
     name = f'name="{shape.name}" ' if shape.name else ''
     material = f'material="{shape.material}" ' if shape.material else ''
-    place = f'pos="{_numbers(*shape.position_m)}"'
+    pose = f'pos="{format_numbers(shape.position_m)}"'
     if any(shape.rpy_rad):
-        place += f' euler="{_numbers(*shape.rpy_rad)}"'
-    kind, size = shape.kind, f'size="{_numbers(*shape.size)}"'
+        pose += f' euler="{format_numbers(shape.rpy_rad)}"'
+    kind, size = shape.kind, f'size="{format_numbers(shape.size)}"'
     if kind == 'cone':
         kind, size = 'mesh', f'mesh="cone_{shape.size[0]}_{shape.size[1]}"'
     elif kind == 'capsule':
-        place = f'fromto="{_numbers(*shape.ends_m)}"'
-        size = f'size="{_numbers(shape.size[0])}"'
+        pose = f'fromto="{format_numbers(shape.ends_m)}"'
+        size = f'size="{format_numbers(shape.size[:1])}"'
     return (
-        f'<geom {name}class="solid" type="{kind}" {material}{size} {place} '
-        f'rgba="{_rgba(shape.colour)} 1"/>'
+        f'<geom {name}class="solid" type="{kind}" {material}{size} {pose} '
+        f'rgba="{format_rgba(shape.colour)}"/>'
     )
 
 
@@ -86,28 +83,30 @@ def build_mjcf(
     offscreen: tuple[int, int],
     name: str = 'world',
 ) -> tuple[str, dict[str, bytes]]:
-    """A world with one vehicle in it, as an MJCF string and its texture files.
+    """Return a scene with one vehicle as an MJCF string, and its texture files.
 
     Args:
-        parts: all but the vehicle.
-        vehicle_mjcf: a `<body>` with a free joint, placed at the world's origin.
+        parts: the scene without the vehicle.
+        vehicle_mjcf: a `<body>` with a free joint, at the origin of the world frame.
         vehicle_actuators: content of `<actuator>`.
         vehicle_sensors: content of `<sensor>`.
-        timestep_s: the physics time step.
-        offscreen: (width, height) of the largest picture that will be rendered, in pixels.
-        name: of the model.
+        timestep_s: duration of a physics step, s.
+        offscreen: (width, height) of the largest picture that will be rendered, pixels.
+        name: name of the model.
     """
-    light = parts.light
+    lighting = parts.lighting
     width, height = offscreen
+    ambient, diffuse = (format_rgb((share,) * 3) for share in (lighting.ambient, lighting.diffuse))
+    sun = ' '.join(f'{value:.4f}' for value in lighting.sun_enu)
     xml = f"""<mujoco model={quoteattr(name)}>
   <compiler angle="radian"/>
   <option timestep="{timestep_s:g}" integrator="implicitfast"/>
   <size memory="8M"/>
   <visual>
-    <headlight ambient="{_rgba((light.ambient,) * 3)}" diffuse="0.12 0.12 0.12" specular="0 0 0"/>
+    <headlight ambient="{ambient}" diffuse="0.12 0.12 0.12" specular="0 0 0"/>
     <quality shadowsize="0" offsamples="0" numslices="10" numstacks="6" numquads="1"/>
     <map znear="0.004" zfar="8" fogstart="25" fogend="60"/>
-    <rgba fog="{_rgba(light.horizon)} 1" haze="{_rgba(light.horizon)} 1"/>
+    <rgba fog="{format_rgba(lighting.horizon)}" haze="{format_rgba(lighting.horizon)}"/>
     <global offwidth="{width}" offheight="{height}"/>
   </visual>
   <statistic center="0 0 1" extent="10" meansize="0.3"/>
@@ -117,12 +116,12 @@ def build_mjcf(
   </default>
   <asset>
     <texture name="sky" type="skybox" builtin="gradient" width="256" height="256"
-             rgb1="{_rgba(light.zenith)}" rgb2="{_rgba(light.horizon)}"/>
+             rgb1="{format_rgb(lighting.zenith)}" rgb2="{format_rgb(lighting.horizon)}"/>
     {parts.assets}
   </asset>
   <worldbody>
-    <light directional="true" castshadow="false" dir="{' '.join(f'{c:.4f}' for c in light.sun_enu)}"
-           diffuse="{_rgba((light.diffuse,) * 3)}" specular="0 0 0" ambient="0 0 0"/>
+    <light directional="true" castshadow="false" dir="{sun}"
+           diffuse="{diffuse}" specular="0 0 0" ambient="0 0 0"/>
     {parts.bodies}
     {vehicle_mjcf}
   </worldbody>

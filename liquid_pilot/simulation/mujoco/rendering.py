@@ -1,7 +1,7 @@
-"""Offscreen OpenGL for MuJoCo: choose a backend that this machine has, or say what to install.
+"""Offscreen rendering for MuJoCo, with the selection of an OpenGL backend that the machine has.
 
 Import this module before `mujoco`: MuJoCo reads the environment variable MUJOCO_GL once, when it
-is imported. A value that the user has set is left alone.
+is imported. A value that the user has set is not changed.
 """
 
 from __future__ import annotations
@@ -27,24 +27,27 @@ INSTALL_HINT = (
 
 
 def available_backends() -> list[str]:
-    """Offscreen backends whose system library can be found, best first.
+    """Return the offscreen backends whose system library can be found, the preferred one first.
 
-    EGL comes first because it uses a GPU where there is one. Without a GPU both draw with the
-    same software rasteriser (llvmpipe) and give the same pixels.
+    EGL comes first because it uses a GPU if there is one. Without a GPU both use the same software
+    rasteriser (llvmpipe) and give the same pixels.
     """
-    found = []
+    backends = []
     if ctypes.util.find_library('EGL') and ctypes.util.find_library('GL'):
-        found.append('egl')
+        backends.append('egl')
     if ctypes.util.find_library('OSMesa'):
-        found.append('osmesa')
-    return found
+        backends.append('osmesa')
+    return backends
 
 
 def select_backend() -> str:
-    """Set MUJOCO_GL (and PyOpenGL's twin of it) unless the user has; return the backend's name.
+    """Select an OpenGL backend, in MUJOCO_GL and its counterpart of PyOpenGL, unless they are set.
+
+    Returns:
+        The name of the backend.
 
     Raises:
-        LiquidPilotError: when no offscreen OpenGL library is installed.
+        LiquidPilotError: if no offscreen OpenGL library is installed.
     """
     chosen = os.environ.get('MUJOCO_GL')
     if not chosen:
@@ -53,7 +56,7 @@ def select_backend() -> str:
             raise LiquidPilotError(INSTALL_HINT)
         chosen = backends[0]
         os.environ['MUJOCO_GL'] = chosen
-    # Where llvmpipe draws these small pictures, more threads cost more than they bring.
+    # With llvmpipe and pictures of this size, more threads cost more than they gain.
     os.environ.setdefault('LP_NUM_THREADS', '1')
     if chosen in ('egl', 'osmesa'):
         os.environ.setdefault('PYOPENGL_PLATFORM', chosen)
@@ -68,33 +71,33 @@ except ImportError as error:
     raise LiquidPilotError(
         f'MuJoCo cannot be imported ({error}): pip install "liquid_pilot[sim]"'
     ) from error
-except Exception as error:  # PyOpenGL raises AttributeError when the library is half there
+except Exception as error:  # PyOpenGL raises AttributeError if parts of the library are missing
     raise LiquidPilotError(f'{INSTALL_HINT} ({type(error).__name__}: {error})') from error
 
 
 _SPARE_GEOMS = 1000
-"""Room in the list of what is drawn beyond the model's own geoms. MuJoCo's default of 10,000
-costs 17 ms a flight to allocate."""
+"""Space for drawn geoms beyond those of the model. MuJoCo's default of 10,000 takes 17 ms per
+flight to allocate."""
 _MARGIN_M = 0.01
-"""How far beyond its bounding sphere a geom still counts as in view."""
+"""Margin around the bounding sphere of a geom, when deciding whether it is in view."""
 
 
 class _Contexts(threading.local):
     """The OpenGL contexts of one thread, by picture size, kept until the process ends.
 
-    A context keeps the shaders that it has compiled; making one anew for each flight costs
-    150 ms with a software rasteriser. A context serves one thread, hence one each.
+    A context keeps its compiled shaders. A new one for each flight would take 150 ms with a
+    software rasteriser. A context can be used by one thread only.
     """
 
     def __init__(self) -> None:
-        self._made: dict[tuple[int, int], mujoco.GLContext] = {}
+        self._contexts: dict[tuple[int, int], mujoco.GLContext] = {}
 
-    def current(self, width: int, height: int) -> None:
-        """Make the context of that size the one that this thread draws with."""
-        context = self._made.get((width, height))
+    def make_current(self, width: int, height: int) -> None:
+        """Make the context of a picture size the current one of this thread."""
+        context = self._contexts.get((width, height))
         if context is None:
-            context = self._made[width, height] = mujoco.GLContext(width, height)
-            # Freed at the latest before the interpreter takes PyOpenGL apart.
+            context = self._contexts[width, height] = mujoco.GLContext(width, height)
+            # It must be freed before the interpreter unloads PyOpenGL.
             atexit.register(context.free)
         context.make_current()
 
@@ -103,17 +106,20 @@ _contexts = _Contexts()
 
 
 class CameraRenderer:
-    """Renders one named camera of a model to RGB, in the OpenGL context of its thread.
+    """Renders one named camera of a model to RGB, in the OpenGL context of the calling thread.
 
-    Close it (or use it as a context manager): what it holds on the graphics side is not reliably
-    freed by garbage collection.
+    Close it, or use it as a context manager: garbage collection does not reliably free textures,
+    meshes and buffers.
 
     Args:
-        model: compiled; textures and meshes are uploaded now.
-        camera: its name.
-        width: of the picture, in pixels; the model's offscreen buffer must be as large.
-        height: likewise.
-        cull: leave out what is outside the camera's view. The pixels are the same without.
+        model: the compiled model, whose textures and meshes are uploaded.
+        camera: name of the camera.
+        width: width of the picture, pixels; the model's offscreen buffer must be as large.
+        height: height of the picture, pixels; the model's offscreen buffer must be as large.
+        cull: skip geoms outside the camera's view. The pixels are the same with and without.
+
+    Raises:
+        LiquidPilotError: if the OpenGL backend does not start.
     """
 
     def __init__(
@@ -124,7 +130,7 @@ class CameraRenderer:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._camera.fixedcamid = model.camera(camera).id
         try:
-            _contexts.current(width, height)
+            _contexts.make_current(width, height)
             self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
         except Exception as error:
             raise LiquidPilotError(
@@ -137,35 +143,42 @@ class CameraRenderer:
         self._rectangle = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
         self._depth = np.empty((height, width), np.float32)
-        # Most of the digits for what is near: 1 at the near plane, 0 at the far one.
+        # 1 at the near plane, 0 at the far one: most of the precision is close to the camera.
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         near, far = (model.stat.extent * end for end in (model.vis.map.znear, model.vis.map.zfar))
         self._depth_terms, self._far_m = (near * far / (far - near), near / (far - near)), far
         self.total_render_s = 0.0
-        """Wall time of all calls of `render` so far."""
+        """Wall time of all rendering so far, s."""
 
     def render(self, data: mujoco.MjData) -> bytes:
-        """Draw what the camera sees: height*width*3 bytes of rgb8, rows from the top."""
+        """Return the picture as height*width*3 bytes of rgb8, rows from the top."""
         return self._draw(data, None).tobytes()
 
     def render_with_depth(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
-        """What the camera sees, (H, W, 3) uint8, and how far it is, (H, W) float32.
+        """Return the picture and its depth.
 
-        The distance is along the optical axis, in metres; that of the sky is the far plane's.
+        Returns:
+            (H, W, 3) uint8 RGB, and (H, W) float32 distance along the optical axis, m. The distance
+            of the sky is that of the far plane.
         """
         picture = self._draw(data, self._depth)
         scale, offset = self._depth_terms
         return picture.copy(), scale / (self._depth[::-1] + np.float32(offset))
 
-    def show(self, body: str, shown: bool) -> None:
-        """Draw what a body is made of, or not; it stays where it is."""
+    def set_body_visible(self, body: str, visible: bool) -> None:
+        """Show or hide the geoms of a body. Contacts with it do not change.
+
+        Args:
+            body: name of the body.
+            visible: whether it is drawn.
+        """
         geoms = self._model.geom_bodyid == self._model.body(body).id
-        self._model.geom_group[geoms] = 0 if shown else HIDDEN_GEOM_GROUP
+        self._model.geom_group[geoms] = 0 if visible else HIDDEN_GEOM_GROUP
 
     def _draw(self, data: mujoco.MjData, depth: np.ndarray | None) -> np.ndarray:
-        began = time.perf_counter()
-        _contexts.current(*self._size)
-        # Of another renderer's buffer there may be one bound in the same context.
+        start_s = time.perf_counter()
+        _contexts.make_current(*self._size)
+        # The buffer of another renderer may be bound in the same context.
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         groups = self._model.geom_group.copy()
         if self._cull:
@@ -182,37 +195,37 @@ class CameraRenderer:
         self._model.geom_group[:] = groups
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, depth, self._rectangle, self._context)
-        self.total_render_s += time.perf_counter() - began
+        self.total_render_s += time.perf_counter() - start_s
         # OpenGL counts rows from the bottom.
         return self._pixels[::-1]
 
     def _in_view(self, data: mujoco.MjData) -> np.ndarray:
-        """(ngeom,) bool: whose bounding sphere reaches into the camera's view.
+        """Return (ngeom,) bool: whether the bounding sphere of a geom reaches into the view.
 
-        MuJoCo draws everything, and two thirds of a forest stand beside or behind the camera, most
-        of a road beyond its far plane.
+        MuJoCo draws all geoms. Two thirds of a forest stand beside or behind the camera, and most
+        of a road is beyond its far plane.
         """
         model, camera = self._model, self._camera.fixedcamid
         axes = data.cam_xmat[camera].reshape(3, 3)
         right, up, back = ((data.geom_xpos - data.cam_xpos[camera]) @ axes).T
         radius = model.geom_rbound + _MARGIN_M
-        tall = math.tan(0.5 * math.radians(model.cam_fovy[camera]))
-        wide = tall * self._size[0] / self._size[1]
-        seen = np.abs(right) < radius * math.hypot(1.0, wide) - back * wide
-        seen &= np.abs(up) < radius * math.hypot(1.0, tall) - back * tall
+        half_height = math.tan(0.5 * math.radians(model.cam_fovy[camera]))
+        half_width = half_height * self._size[0] / self._size[1]
+        seen = np.abs(right) < radius * math.hypot(1.0, half_width) - back * half_width
+        seen &= np.abs(up) < radius * math.hypot(1.0, half_height) - back * half_height
         seen &= -back < radius + self._far_m
-        # A plane has no bounding sphere: MuJoCo says 0.
+        # A plane has no bounding sphere: MuJoCo gives a radius of 0.
         return seen | (model.geom_rbound == 0.0)
 
     @property
     def drawn_geoms(self) -> int:
-        """How many geoms the last picture was drawn from."""
+        """Number of geoms in the last picture."""
         return self._scene.ngeom
 
     def close(self) -> None:
-        """Free textures, meshes and buffers on the graphics side."""
+        """Free textures, meshes and buffers."""
         if self._context is not None:
-            _contexts.current(*self._size)
+            _contexts.make_current(*self._size)
             self._context.free()
             self._context = None
 

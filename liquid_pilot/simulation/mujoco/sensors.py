@@ -1,7 +1,7 @@
-"""What the simulated instruments add to the truth: noise and bias of a consumer MEMS IMU.
+"""Errors of the simulated instruments: noise and bias of a consumer MEMS IMU, and wind gusts.
 
-Figures are of the order of the data sheets of the InvenSense ICM-20689 and Bosch BMI055 that
-small autopilots carry, at a 100 Hz output rate.
+Numbers are of the order of the data sheets of the InvenSense ICM-20689 and Bosch BMI055 that
+small autopilots carry, at an output rate of 100 Hz.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import ImuSample
 
 
 @dataclass(frozen=True)
 class ImuSettings:
-    """Standard deviations: white noise of each sample, and a bias drawn once a flight."""
+    """Standard deviations of the white noise of a sample, and of the bias of a flight."""
 
     gyro_noise_rad_s: float = 0.004
     gyro_bias_rad_s: float = 0.006
@@ -24,7 +25,12 @@ class ImuSettings:
 
 
 class Imu:
-    """Gyroscope and accelerometer of one flight; all randomness from the generator given."""
+    """The gyroscope and the accelerometer of one flight.
+
+    Args:
+        rng: source of bias and noise.
+        settings: standard deviations; None: the default ones.
+    """
 
     def __init__(self, rng: np.random.Generator, settings: ImuSettings | None = None) -> None:
         self._rng = rng
@@ -33,22 +39,27 @@ class Imu:
         bias = np.repeat([s.gyro_bias_rad_s, s.accelerometer_bias_m_s2], 3)
         self._bias = bias * rng.standard_normal(6)
 
-    def read(self, stamp_ns: int, sensor_data: np.ndarray) -> ImuSample:
-        """Sample from (6,) true body rates in rad/s and specific force in m/s^2, both FLU."""
+    def read(self, stamp_ns: int, sensor_data: npt.NDArray[np.float64]) -> ImuSample:
+        """Return a sample.
+
+        Args:
+            stamp_ns: reading of the clock, ns.
+            sensor_data: (6,) true body rates (rad/s) and specific force (m/s^2), both FLU.
+        """
         values = sensor_data + self._bias + self._noise * self._rng.standard_normal(6)
         gx, gy, gz, ax, ay, az = values.tolist()
         return ImuSample(stamp_ns, (gx, gy, gz), (ax, ay, az))
 
 
 class Gusts:
-    """Wind as an Ornstein-Uhlenbeck process about a mean that is drawn once a flight.
+    """Wind as an Ornstein-Uhlenbeck process about a mean that is drawn once per flight.
 
     Args:
-        rng: the source of all its randomness.
-        step_s: time between two calls of `step`.
-        mean_m_s: standard deviation of each horizontal component of the mean wind.
-        sigma_m_s: standard deviation of the gusts about it.
-        correlation_s: their correlation time.
+        rng: source of the mean and of the gusts.
+        step_s: time between two calls of `step`, s.
+        mean_m_s: standard deviation of each horizontal component of the mean wind, m/s.
+        sigma_m_s: standard deviation of the gusts about the mean, m/s.
+        correlation_s: correlation time of the gusts, s.
     """
 
     def __init__(
@@ -66,7 +77,7 @@ class Gusts:
         self._gust = np.zeros(3)
 
     def step(self) -> tuple[float, float, float]:
-        """Wind in the world frame (ENU), m/s, one step later."""
+        """Return the wind in the world frame (ENU), m/s, after one more step."""
         self._gust = self._decay * self._gust + self._kick * self._rng.standard_normal(3)
         east, north, up = (self._mean + self._gust).tolist()
         return east, north, up

@@ -1,7 +1,7 @@
-"""A drive along a road: how far it has come, and the demonstrator, who has the map in its hands.
+"""The expert of the road, which knows its layout, and the progress of a drive along it.
 
-Pure pursuit (Coulter 1992) of a point ahead on the road's middle, at the speed that the bends ahead
-allow. Memoryless but for where on the road it was a moment ago.
+The expert follows a point ahead on the centerline (pure pursuit, Coulter 1992), at the speed that
+the bends ahead allow. Its only memory is its last position along the road.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.geometry import heading_rad
@@ -17,38 +18,46 @@ from liquid_pilot.onboard.vehicles.action_scaling import curvature_to_yaw_rate
 from liquid_pilot.simulation.road.layout import STEP_M, RoadLayout
 
 _BEARING_LOOKAHEAD_M = 8.0
+"""Distance along the road to the point that `RoadRouteProgress` reports the bearing of."""
 
 
 @dataclass(frozen=True)
 class RoadExpertSettings:
-    """How the demonstrator drives; metres, seconds."""
+    """Parameters of the expert."""
 
     cruise_m_s: float = 8.0
+    """Speed on a straight."""
     max_lateral_acceleration_m_s2: float = 5.5
-    """Largest sideways acceleration that it plans with, on dry road; by as much less on one that is
-    known to be slippery."""
+    """Max planned lateral acceleration on a dry road. The friction factor of a layout scales it."""
     max_deceleration_m_s2: float = 2.5
+    """Max planned deceleration on a dry road. The friction factor of a layout scales it."""
     lookahead_m: float = 1.6
     lookahead_s: float = 0.35
-    """It looks at a point so far ahead, and so many seconds more."""
+    """Look-ahead distance = lookahead_m + lookahead_s * speed."""
     half_speed_offset_m: float = 1.2
-    """This far from the middle it drives at half the speed."""
+    """Offset from the centerline at which the speed is halved."""
     max_curvature_1_m: float = 0.35
+    """Max commanded curvature."""
 
 
 class RoadExpert:
-    """Privileged demonstrator for one road."""
+    """The expert of one road.
+
+    Args:
+        layout: the road.
+        settings: parameters of the expert; None: the default ones.
+    """
 
     def __init__(self, layout: RoadLayout, settings: RoadExpertSettings | None = None) -> None:
         self.settings = s = settings or RoadExpertSettings()
         self._layout = layout
-        self._near: float | None = None
-        # What the bends allow, and what braking for them allows before.
-        self._side_m_s2, max_deceleration_m_s2 = (
-            s.max_lateral_acceleration_m_s2 * layout.grip,
-            s.max_deceleration_m_s2 * layout.grip,
+        self._along_m: float | None = None
+        self._max_lateral_m_s2 = s.max_lateral_acceleration_m_s2 * layout.friction_factor
+        max_deceleration_m_s2 = s.max_deceleration_m_s2 * layout.friction_factor
+        # The speed that bends allow, limited by the deceleration before them.
+        allowed = np.sqrt(
+            self._max_lateral_m_s2 / np.maximum(np.abs(layout.centerline[:, 3]), 1e-6)
         )
-        allowed = np.sqrt(self._side_m_s2 / np.maximum(np.abs(layout.line[:, 3]), 1e-6))
         speed = np.minimum(allowed, s.cruise_m_s)
         for index in range(len(speed) - 2, -1, -1):
             speed[index] = min(
@@ -58,56 +67,64 @@ class RoadExpert:
         self._speed = speed
 
     def command(self, state: VehicleState) -> Command:
-        """Forward speed, and the yaw rate that stands for the curvature to the point ahead."""
+        """Return forward speed, and the yaw rate that represents the curvature to the point ahead.
+
+        Args:
+            state: state of the vehicle; call it in the order of the drive.
+        """
         s, (x, y, _) = self.settings, state.position_enu_m
-        self._near, aside = self._layout.locate(x, y, self._near)
+        self._along_m, offset = self._layout.locate(x, y, self._along_m)
         lookahead_m = s.lookahead_m + s.lookahead_s * max(state.velocity_flu_m_s[0], 0.0)
-        target = self._layout.point(self._near + lookahead_m)
+        target = self._layout.point(self._along_m + lookahead_m)
         dx, dy = target - (x, y)
         heading = heading_rad(state.orientation_wxyz)
         left = dy * math.cos(heading) - dx * math.sin(heading)
         curvature = 2.0 * left / max(dx * dx + dy * dy, 1e-6)
         curvature = min(max(curvature, -s.max_curvature_1_m), s.max_curvature_1_m)
-        soon_m = self._near + 0.2 * state.velocity_flu_m_s[0]
+        soon_m = self._along_m + 0.2 * state.velocity_flu_m_s[0]
         speed = float(self._speed[self._layout.index(soon_m)])
-        speed /= 1.0 + abs(aside) / s.half_speed_offset_m
-        speed = min(speed, math.sqrt(self._side_m_s2 / max(abs(curvature), 1e-6)))
+        speed /= 1.0 + abs(offset) / s.half_speed_offset_m
+        speed = min(speed, math.sqrt(self._max_lateral_m_s2 / max(abs(curvature), 1e-6)))
         return Command(state.stamp_ns, speed, 0.0, 0.0, curvature_to_yaw_rate(curvature, speed))
 
 
 class RoadRouteProgress:
-    """How far a drive has come along its road, and whether it is still on it."""
+    """Progress of one drive along its road.
+
+    Args:
+        layout: the road.
+    """
 
     def __init__(self, layout: RoadLayout) -> None:
         self._layout = layout
         self._along_m, self._left_m = 0.0, 0.0
 
-    def update(self, position_enu_m: tuple[float, ...]) -> np.ndarray:
-        """Where the vehicle is, tick by tick -> (2,) the middle of the road ahead of it."""
+    def update(self, position_enu_m: tuple[float, ...]) -> npt.NDArray[np.float64]:
+        """Follow the vehicle. Return (2,) east and north of the centerline ahead of it, m."""
         x, y = position_enu_m[:2]
         self._along_m, self._left_m = self._layout.locate(x, y, self._along_m)
         return self._layout.point(self._along_m + _BEARING_LOOKAHEAD_M)
 
     def remaining_m(self, position_enu_m: tuple[float, ...]) -> float:
-        """Metres of road still to drive."""
+        """Return the length of road that remains, m."""
         return max(0.0, self._layout.length_m - self._along_m)
 
     def bearing_rad(self, state: VehicleState) -> float:
-        """Of the middle of the road ahead, to the left of the nose."""
+        """Return the bearing of the centerline ahead, counter-clockwise from the nose."""
         x, y = self._layout.point(self._along_m + _BEARING_LOOKAHEAD_M) - state.position_enu_m[:2]
         return math.atan2(y, x) - heading_rad(state.orientation_wxyz)
 
     def violation(self, state: VehicleState) -> str | None:
-        """Off the road with its middle: somebody would have to take the wheel."""
+        """Return 'the verge' if the centre of the vehicle is off the road."""
         return 'the verge' if abs(self._left_m) > self._layout.half_width_m else None
 
     def at_decision_point(self, time_s: float) -> bool:
-        """There is nothing to recall."""
+        """Return False: a road has no decision point."""
         return False
 
-    def handling(self, time_s: float, stamp_ns: int) -> None:
-        """The pilot drives from the start."""
+    def handover_command(self, time_s: float, stamp_ns: int) -> None:
+        """Return None: the pilot drives from the start."""
 
-    def shown(self, time_s: float) -> dict[str, bool]:
-        """Everything is there."""
+    def body_visibility(self, time_s: float) -> dict[str, bool]:
+        """Return no bodies: none of a road is switchable."""
         return {}

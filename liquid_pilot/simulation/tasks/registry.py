@@ -1,4 +1,4 @@
-"""The tasks of the embedded simulator's vehicles, by the name of the vehicle ."""
+"""The tasks of the simulated vehicles, by the name of the vehicle."""
 
 from __future__ import annotations
 
@@ -6,65 +6,85 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.simulation.base import condition as weather
 from liquid_pilot.simulation.base.action_noise import ActionNoiseSettings
-from liquid_pilot.simulation.base.condition import Condition, check_combination
+from liquid_pilot.simulation.base.condition import (
+    FAMILIES,
+    MEMORY_COURSES,
+    SEVERITIES,
+    Condition,
+    check_combination,
+    label,
+    parse,
+)
 from liquid_pilot.simulation.base.task import GazeboTask, Layout, Task
 from liquid_pilot.simulation.conditions.severities import strength
 from liquid_pilot.utils.entry_points import load_extensions
 
 GROUP = 'liquid_pilot.tasks'
-"""Entry-point group by which another package brings the task of its vehicle."""
+"""Entry-point group in which another package registers the task of its vehicle."""
 
 
 @functools.cache
-def _tasks() -> dict[str, Callable[[], Task]]:
-    # Imported late: a task brings MuJoCo along.
+def _tasks() -> dict[str, Callable[[], Task[Any]]]:
+    # Imported late, because the tasks import all scenes and vehicles.
     from liquid_pilot.simulation.tasks import forest_flight, road_driving
 
     built_in = {'quadrotor': forest_flight.task, 'rover': road_driving.task}
     return {**built_in, **load_extensions(GROUP, 'task', None, built_in)}
 
 
-def task_of(vehicle: str) -> Task:
-    """Return the task of a vehicle; LiquidPilotError names the vehicles that have one."""
-    known = _tasks()
-    if vehicle not in known:
+def task_of(vehicle: str) -> Task[Any]:
+    """Return the task of a vehicle.
+
+    Raises:
+        LiquidPilotError: if the vehicle has no task.
+    """
+    tasks = _tasks()
+    if vehicle not in tasks:
         raise LiquidPilotError(
-            f'no vehicle named {vehicle!r} in simulation; there is: {", ".join(sorted(known))}'
+            f'no vehicle named {vehicle!r} in simulation; there is: {", ".join(sorted(tasks))}'
         )
-    return known[vehicle]()
+    return tasks[vehicle]()
 
 
-def gazebo_task_of(vehicle: str) -> GazeboTask:
-    """LiquidPilotError for a vehicle that has no world there."""
-    place = task_of(vehicle).gazebo
-    if place is None:
+def gazebo_task_of(vehicle: str) -> GazeboTask[Any]:
+    """Return the world of a vehicle's task in Gazebo.
+
+    Raises:
+        LiquidPilotError: if the vehicle has no task, or its task has no world in Gazebo.
+    """
+    gazebo_task = task_of(vehicle).gazebo
+    if gazebo_task is None:
         raise LiquidPilotError(f'the {vehicle} has no world in Gazebo')
-    return place
+    return gazebo_task
 
 
 def action_noise_of(vehicle: str, level: float) -> ActionNoiseSettings:
-    """The noise of a vehicle's demonstrations, at a level."""
-    return replace(task_of(vehicle).disturbance, level=level)
+    """Return the noise on the expert's commands in demonstrations of a vehicle, at a level."""
+    return replace(task_of(vehicle).action_noise, level=level)
 
 
 def check_conditions(vehicle: str, conditions: tuple[Condition, ...]) -> None:
-    """LiquidPilotError for a condition that a vehicle's world does not have."""
+    """Check that the task of a vehicle supports the conditions.
+
+    Raises:
+        LiquidPilotError: if it does not support one of them, or not their combination.
+    """
     check_combination(conditions)
-    known = task_of(vehicle).families
-    unknown = [each.family for each in conditions if each.family not in known]
+    families = task_of(vehicle).families
+    unknown = [c.family for c in conditions if c.family not in families]
     if unknown:
         raise LiquidPilotError(
             f'the world of a {vehicle} has no {", ".join(unknown)}; there is: '
-            f'{", ".join(sorted(known))}'
+            f'{", ".join(sorted(families))}'
         )
 
 
 def layout_of(vehicle: str, seed: int, conditions: tuple[Condition, ...]) -> Layout:
-    """Where things stand for a seed in these conditions, of which a later one is no part yet."""
+    """Return the layout of a seed in conditions. Those with a later onset do not affect it."""
     check_conditions(vehicle, conditions)
     return task_of(vehicle).layout(
         seed, {c.family: strength(c) for c in conditions if not c.onset_s}
@@ -77,23 +97,31 @@ _SEVERITY_RANGE_PATTERN = re.compile(
 
 
 def expand_conditions(text: str, vehicle: str = 'quadrotor') -> list[str]:
-    """Labels of a comma-separated list of conditions, each once, in its order.
+    """Return the labels of a comma-separated list of conditions, in order and without repetition.
 
-    Besides what `conditions.parse` reads: 'snow:1-5' for a range of severities, 'all:3' for every
-    family that the vehicle's world has. LiquidPilotError says what is wrong.
+    In addition to the notation of `condition.parse`, 'snow:1-5' is a range of severities, and
+    'all:3' is every family that the vehicle's task supports, except for memory courses.
+
+    Args:
+        text: the list.
+        vehicle: name of the vehicle.
+
+    Raises:
+        LiquidPilotError: if the list is not valid.
     """
     labels: dict[str, None] = {}
     for part in text.split(','):
         match = _SEVERITY_RANGE_PATTERN.fullmatch(part.strip())
         single = match is None or (match['family'] != 'all' and match['high'] is None)
-        for one in [part] if single else _expand_severity_range(match, vehicle):
-            labels[weather.label(weather.parse(one))] = None
+        expanded = [part] if match is None or single else _expand_severity_range(match, vehicle)
+        for one in expanded:
+            labels[label(parse(one))] = None
     return list(labels)
 
 
 def _expand_severity_range(match: re.Match[str], vehicle: str) -> list[str]:
     low, high = int(match['low']), int(match['high'] or match['low'])
-    if low > high or high - low >= len(weather.SEVERITIES):
+    if low > high or high - low >= len(SEVERITIES):
         raise LiquidPilotError(
             f'{match.group()!r}: write the severities as LOW-HIGH within 1 to 5, such as snow:1-5'
         )
@@ -102,8 +130,8 @@ def _expand_severity_range(match: re.Match[str], vehicle: str) -> list[str]:
         if match['family'] != 'all'
         else [
             family
-            for family in weather.FAMILIES
-            if family in task_of(vehicle).families and family not in weather.MEMORY_COURSES
+            for family in FAMILIES
+            if family in task_of(vehicle).families and family not in MEMORY_COURSES
         ]
     )
     return [

@@ -1,14 +1,16 @@
-"""The quadrotor: a rigid body on four rotor thrusts, and the inner loops that an autopilot has.
+"""The quadrotor: a rigid body with four rotor thrusts, and the inner loops of an autopilot.
 
-Setpoints come in two kinds, as on a real autopilot: body velocity with yaw rate, or attitude with
-thrust. The velocity loop is the one that flies on the vehicle (`onboard/velocity_controller.py`);
-the attitude and rate loops below it stand for the flight controller's firmware.
+It accepts two kinds of setpoint, as a real autopilot does: body velocity with yaw rate, or attitude
+with thrust. The velocity loop is the one of the real vehicle
+(`onboard/setpoints/velocity_controller.py`). The attitude and rate loops below it represent the
+firmware of the flight controller.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from liquid_pilot.interfaces import (
     STANDARD_GRAVITY_M_S2,
@@ -19,19 +21,21 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.onboard.geometry import rotation_rows
 from liquid_pilot.onboard.setpoints.velocity_controller import VelocityController
-from liquid_pilot.simulation.mujoco.rendering import mujoco
+
+if TYPE_CHECKING:
+    import mujoco
 
 
 @dataclass(frozen=True)
 class QuadrotorSettings:
-    """A 0.8 kg, 250 mm class quadrotor in X configuration."""
+    """Parameters of a quadrotor of 0.8 kg and the 250 mm class, in X configuration."""
 
     mass_kg: float = 0.8
     inertia_kg_m2: tuple[float, float, float] = (0.0060, 0.0060, 0.0110)
     arm_x_m: float = 0.10
     arm_y_m: float = 0.10
     max_thrust_n: float = 4.4
-    """Of one rotor: four of them give 2.2 times the weight."""
+    """Max thrust of one rotor. Four of them give 2.2 times the weight."""
     torque_per_thrust_m: float = 0.016
     """Reaction torque about body z per newton of a rotor's thrust."""
     motor_time_constant_s: float = 0.03
@@ -40,24 +44,34 @@ class QuadrotorSettings:
     rate_gain_1_s: tuple[float, float, float] = (22.0, 22.0, 9.0)
     max_rate_rad_s: tuple[float, float, float] = (6.0, 6.0, 2.5)
     collision_radius_m: float = 0.20
+    """Horizontal radius of the hull."""
     camera_position_m: tuple[float, float, float] = (0.13, 0.0, 0.02)
 
 
 ROTORS = ((1, -1, 1), (-1, 1, 1), (1, 1, -1), (-1, -1, -1))
-"""(sign of x, sign of y, sense of the reaction torque about body z), PX4's order and senses."""
+"""Signs of x, of y and of the reaction torque about body z of each rotor, in PX4's order."""
 
 
 def free_state(data: mujoco.MjData, stamp_ns: int) -> VehicleState:
-    """Of the first free joint; MuJoCo has linear velocity in the world frame."""
+    """Return the state of the first free joint.
+
+    Args:
+        data: state of the model; its linear velocity is in the world frame.
+        stamp_ns: reading of the clock, ns.
+    """
     x, y, z, qw, qx, qy, qz = data.qpos[:7].tolist()
     vx, vy, vz, wx, wy, wz = data.qvel[:6].tolist()
     rows = rotation_rows(qw, qx, qy, qz)
-    velocity = tuple(rows[0][i] * vx + rows[1][i] * vy + rows[2][i] * vz for i in range(3))
-    return VehicleState(stamp_ns, (x, y, z), (qw, qx, qy, qz), velocity, (wx, wy, wz))
+    forward, left, up = (rows[0][i] * vx + rows[1][i] * vy + rows[2][i] * vz for i in range(3))
+    return VehicleState(stamp_ns, (x, y, z), (qw, qx, qy, qz), (forward, left, up), (wx, wy, wz))
 
 
 class Quadrotor:
-    """MJCF of the vehicle and its inner controllers, bound to one compiled model."""
+    """The quadrotor in MuJoCo: its MJCF, its inner control loops and its drag.
+
+    Args:
+        settings: parameters of the vehicle; None: the default ones.
+    """
 
     body = 'quadrotor'
 
@@ -66,9 +80,12 @@ class Quadrotor:
         self.velocity_controller = VelocityController()
 
     def mjcf(self, vertical_fov_rad: float) -> tuple[str, str, str]:
-        """Body, actuators and sensors, to be put into a scene.
+        """Return body, actuators and sensors of the vehicle.
 
-        The forward camera is fixed to the airframe, so it tilts when the vehicle does.
+        The forward camera is fixed to the airframe and tilts with it.
+
+        Args:
+            vertical_fov_rad: vertical field of view of the camera.
         """
         s = self.settings
         rotors, actuators = [], []
@@ -103,24 +120,36 @@ class Quadrotor:
         return body, ''.join(actuators), sensors
 
     def set_layout(self, layout: object) -> None:
-        """The world that it flies in, of which it need not know."""
+        """Ignore the scene: the dynamics of a quadrotor do not depend on it."""
 
-    def place(self, data: mujoco.MjData, position: tuple[float, float, float], yaw: float) -> None:
-        """Hover at a pose: world ENU metres, yaw in radians about world z, rotors at hover."""
+    def reset_pose(
+        self, data: mujoco.MjData, position: tuple[float, float, float], yaw_rad: float
+    ) -> None:
+        """Put the vehicle at rest at a pose, with the thrust of hovering.
+
+        Args:
+            data: state of the model, which is changed.
+            position: position of the body, world frame ENU, m.
+            yaw_rad: heading, counter-clockwise from east.
+        """
         data.qpos[:3] = position
-        data.qpos[3:7] = (math.cos(0.5 * yaw), 0.0, 0.0, math.sin(0.5 * yaw))
+        data.qpos[3:7] = (math.cos(0.5 * yaw_rad), 0.0, 0.0, math.sin(0.5 * yaw_rad))
         data.qvel[:] = 0.0
         data.act[:] = self.settings.mass_kg * STANDARD_GRAVITY_M_S2 / 4.0
 
     @staticmethod
     def state(data: mujoco.MjData, stamp_ns: int) -> VehicleState:
-        """Ground truth."""
+        """Return the true state."""
         return free_state(data, stamp_ns)
 
     def actuate(
         self, data: mujoco.MjData, setpoint: Command | AttitudeThrust, state: VehicleState
     ) -> None:
-        """One step of the inner loops: setpoint to four rotor thrusts in newtons."""
+        """Run one physics step of the inner loops: set the thrusts of the rotors, N.
+
+        Raises:
+            LiquidPilotError: if the vehicle does not accept the kind of setpoint.
+        """
         if isinstance(setpoint, Command):
             setpoint = self.velocity_controller.attitude_thrust(setpoint, state)
         elif not isinstance(setpoint, AttitudeThrust):
@@ -128,20 +157,20 @@ class Quadrotor:
         s = self.settings
         roll, pitch, yaw = _attitude_error(state.orientation_wxyz, setpoint.orientation_wxyz)
         gain = s.attitude_gain_1_s
-        wanted = (gain * roll, gain * pitch, gain * 0.3 * yaw + setpoint.yaw_rate_rad_s)
+        target_rates = (gain * roll, gain * pitch, gain * 0.3 * yaw + setpoint.yaw_rate_rad_s)
         torque = [
             inertia * rate_gain * (min(max(rate, -limit), limit) - measured)
             for inertia, rate_gain, rate, limit, measured in zip(
                 s.inertia_kg_m2,
                 s.rate_gain_1_s,
-                wanted,
+                target_rates,
                 s.max_rate_rad_s,
                 state.angular_velocity_flu_rad_s,
                 strict=True,
             )
         ]
         collective = 0.25 * s.mass_kg * setpoint.thrust_m_s2
-        # Roll and pitch come before yaw when a rotor saturates, as in every autopilot's mixer.
+        # Roll and pitch have priority over yaw if a rotor saturates, as in an autopilot's mixer.
         limit_yaw = 0.25 * collective * s.torque_per_thrust_m * 4.0
         torque[2] = min(max(torque[2], -limit_yaw), limit_yaw)
         for i, (sx, sy, sense) in enumerate(ROTORS):
@@ -155,18 +184,23 @@ class Quadrotor:
     def apply_wind(
         self, data: mujoco.MjData, body_id: int, wind_enu_m_s: tuple[float, float, float]
     ) -> None:
-        """Linear rotor and body drag against the moving air, as a world-frame force."""
+        """Apply the linear drag of rotors and body against the moving air, as a force in ENU."""
         drag = self.settings.linear_drag_n_s_m
         velocity = data.qvel[:3].tolist()
         for i in range(3):
             data.xfrc_applied[body_id, i] = -drag * (velocity[i] - wind_enu_m_s[i])
 
 
-def _attitude_error(current: tuple[float, ...], wanted: tuple[float, ...]) -> tuple[float, ...]:
-    """Rotation vector (small-angle) from the current to the wanted attitude, in the body frame."""
+def _attitude_error(
+    current: tuple[float, float, float, float], target: tuple[float, float, float, float]
+) -> tuple[float, float, float]:
+    """Return the rotation from the current to the target attitude as a vector in the body frame.
+
+    The vector is the one of small angles, rad.
+    """
     w, x, y, z = current
-    a, b, c, d = wanted
-    # conjugate(current) * wanted
+    a, b, c, d = target
+    # conjugate(current) * target
     e0 = w * a + x * b + y * c + z * d
     e1 = w * b - x * a - y * d + z * c
     e2 = w * c + x * d - y * a - z * b

@@ -1,4 +1,4 @@
-"""How conditions are named, and how strong they are."""
+"""The notation of conditions, and their strengths."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""What conditions do to a flight: to the picture, to the frames' times, to the vehicle."""
+"""Conditions change the picture, the timing of the frames, and the vehicle."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from liquid_pilot.interfaces import Command, SensorPacket
+from liquid_pilot.interfaces import Command, LiquidPilotError, SensorPacket
 from liquid_pilot.simulation.base.condition import parse
+from liquid_pilot.simulation.conditions.frame_context import FrameContext
 from liquid_pilot.simulation.conditions.pipeline import IMAGE_EFFECTS
 from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.simulator import Simulation
@@ -103,9 +104,9 @@ def test_contact_counts_between_frames(simulation):
     simulation.reset(SEED, conditions=parse('rate:5'))
     for _ in range(60):
         packet = simulation.advance(Command(0, 0.0, 0.0, -1.0, 0.0))
-        if packet.contact:
+        if packet.contact_body:
             break
-    assert packet.contact == 'ground'
+    assert packet.contact_body == 'ground'
     assert packet.stamp_ns % 1_000_000_000
 
 
@@ -128,4 +129,13 @@ def test_the_world_differs_where_it_is_asked_to(simulation):
     simulation.reset(SEED, conditions=parse('target:5'))
     assert simulation.layout == usual
     simulation.reset(SEED, conditions=parse('forest:5'))
-    assert simulation.layout.trunks()[:, 2].mean() > 1.2 * usual.trunks()[:, 2].mean()
+    assert (
+        simulation.layout.obstacle_discs()[:, 2].mean() > 1.2 * usual.obstacle_discs()[:, 2].mean()
+    )
+
+
+def test_fog_says_that_it_needs_depth(simulation):
+    packet = simulation.reset(SEED)
+    fog = IMAGE_EFFECTS['fog'](np.random.default_rng(0), simulation.camera, 0.1)
+    with pytest.raises(LiquidPilotError, match='render the frame with depth'):
+        fog(np.zeros((144, 256, 3), np.uint8), FrameContext(0.0, packet.state, None))

@@ -28,7 +28,7 @@ def test_seeds_give_different_forests():
 @given(seeds)
 def test_trunks_leave_room_between_them_and_around_start_and_target(seed):
     limits, forest = ForestSettings(), generate_forest(seed)
-    trunks = forest.trunks()
+    trunks = forest.obstacle_discs()
     apart = np.linalg.norm(trunks[:, None, :2] - trunks[None, :, :2], axis=2)
     apart[np.diag_indices(len(trunks))] = np.inf
     assert apart.min() >= limits.tree_spacing_m - 1e-9
@@ -44,10 +44,10 @@ def test_trunks_leave_room_between_them_and_around_start_and_target(seed):
 def test_the_middle_of_the_target_is_seen_from_the_start(seed):
     forest = generate_forest(seed)
     start, target = np.array(forest.start_enu_m[:2]), np.array(forest.target_enu_m[:2])
-    way = target - start
-    for x, y, radius in forest.trunks():
-        share = np.clip((np.array([x, y]) - start) @ way / (way @ way), 0, 1)
-        assert math.dist((x, y), start + share * way) > radius
+    route = target - start
+    for x, y, radius in forest.obstacle_discs():
+        share = np.clip((np.array([x, y]) - start) @ route / (route @ route), 0, 1)
+        assert math.dist((x, y), start + share * route) > radius
 
 
 @settings(max_examples=25, deadline=None)

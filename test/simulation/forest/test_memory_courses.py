@@ -1,4 +1,4 @@
-"""Courses that need memory: what is seen when, what counts as success, and that sides are fair."""
+"""Memory courses: visibility over time, success and failure, and fair sides."""
 
 import math
 from dataclasses import replace
@@ -36,7 +36,7 @@ def red_pixels(packet):
 
 
 def aside(layout, place):
-    """Metres to the left of the first leg."""
+    """Return the distance to the left of the first leg, m."""
     middle = np.add(layout.target_enu_m[:2], layout.course.decoy_enu_m[:2]) / 2
     along = middle - layout.start_enu_m[:2]
     offset = np.subtract(place[:2], layout.start_enu_m[:2])
@@ -44,7 +44,7 @@ def aside(layout, place):
 
 
 def fly(simulation, seed, text, command=None):
-    """Outcome, reason and packets of a flight by the expert, or by a function of it."""
+    """Return outcome, reason and packets of a flight by the expert, or by a function of it."""
     packet = simulation.reset(seed, conditions=parse(text))
     expert, mission = ForestExpert(simulation.layout), Mission(seed, simulation.layout)
     packets = []
@@ -95,10 +95,10 @@ def test_forests_alone_do_not_tell_the_side():
 
 def test_two_legs_shows_the_target_at_the_start_and_both_chairs_behind_the_gate(simulation):
     _, _, packets = fly(simulation, 0, 'two_legs:3')
-    way, seen = ForestRouteProgress(simulation.layout), []
+    progress, seen = ForestRouteProgress(simulation.layout), []
     for packet, red in packets:
-        way.update(packet.state.position_enu_m)
-        shown = tuple(way.shown(packet.stamp_ns * 1e-9).values())
+        progress.update(packet.state.position_enu_m)
+        shown = tuple(progress.body_visibility(packet.stamp_ns * 1e-9).values())
         seen.append((packet.stamp_ns * 1e-9, shown, red))
     assert seen[0][1] == (True, False) and seen[0][2] > 0
     dark = [row for row in seen if row[1] == (False, False)]
@@ -116,7 +116,7 @@ def test_hidden_hides_behind_hedges_for_seconds(simulation):
     assert simulation.layout.course.hedges
 
 
-def test_glimpse_is_flown_by_somebody_else_until_the_handover(simulation):
+def test_glimpse_ignores_the_pilot_until_the_handover(simulation):
     wild = fly(
         simulation,
         0,
@@ -143,12 +143,13 @@ def test_the_wrong_chair_ends_the_mission_and_the_gate_comes_first(simulation):
         state = packet.state._replace(position_enu_m=(*place[:2], 1.5))
         return replace(packet, state=state, target_distance_m=distance)
 
-    way = ForestRouteProgress(layout)
+    progress = ForestRouteProgress(layout)
     # Past the gate, straight to the target: there is still the gate to fly through.
-    assert way.remaining_m((*layout.target_enu_m[:2], 1.5)) > 1.5
-    assert mission.update(at(layout.target_enu_m, way.remaining_m(layout.target_enu_m))) is None
-    way.update((*layout.course.gate_enu_m, 1.5))
-    assert way.remaining_m((*layout.target_enu_m[:2], 1.5)) == 0.0
+    assert progress.remaining_m((*layout.target_enu_m[:2], 1.5)) > 1.5
+    remaining_m = progress.remaining_m(layout.target_enu_m)
+    assert mission.update(at(layout.target_enu_m, remaining_m)) is None
+    progress.update((*layout.course.gate_enu_m, 1.5))
+    assert progress.remaining_m((*layout.target_enu_m[:2], 1.5)) == 0.0
     assert mission.update(at(layout.course.decoy_enu_m, 5.0)) == 'crash'
     assert mission.reason == 'came to the wrong target'
 
@@ -167,33 +168,40 @@ def test_a_flight_has_one_course_and_it_cannot_begin_on_the_way():
     assert parse('hidden:2+snow:3')
 
 
-def test_at_the_moment_of_decision_somebody_undecided_steers_for_a_while():
+def test_undecided_steering_acts_for_a_while_at_the_decision_point():
     label = Command(1, 1.0, 0.5, 0.1, 0.9)
-    wavering = 0
+    undecided_count = 0
     for seed in range(60):
-        waver = UndecidedSteering(random_stream(seed, 'waver'))
-        assert waver(label, False, 0.05) == label
-        flown = [waver(label, True, 0.05) for _ in range(60)]
+        undecided = UndecidedSteering(random_stream(seed, 'waver'))
+        assert undecided(label, False, 0.05) == label
+        flown = [undecided(label, True, 0.05) for _ in range(60)]
         ticks = sum(command != label for command in flown)
         assert flown[-1] == label
         assert all(
             abs(command.yaw_rate_rad_s) <= 1.0 and command.up_m_s == 0.1 for command in flown
         )
-        wavering += ticks > 0
+        undecided_count += ticks > 0
         assert ticks == 0 or 8 <= ticks <= 33
-    assert 24 <= wavering <= 48
+    assert 24 <= undecided_count <= 48
 
 
 def test_deciding_begins_behind_the_gate_or_at_the_handover():
-    way = ForestRouteProgress(course(0, 'two_legs:1'))
-    assert not way.at_decision_point(100.0)
-    way.update((*course(0, 'two_legs:1').course.gate_enu_m, 1.5))
-    assert way.at_decision_point(0.0)
-    way = ForestRouteProgress(course(0, 'glimpse:2'))
-    assert [way.at_decision_point(time_s) for time_s in (0.0, 2.9, 3.0, 9.0)] == [
+    progress = ForestRouteProgress(course(0, 'two_legs:1'))
+    assert not progress.at_decision_point(100.0)
+    progress.update((*course(0, 'two_legs:1').course.gate_enu_m, 1.5))
+    assert progress.at_decision_point(0.0)
+    progress = ForestRouteProgress(course(0, 'glimpse:2'))
+    assert [progress.at_decision_point(time_s) for time_s in (0.0, 2.9, 3.0, 9.0)] == [
         False,
         False,
         True,
         True,
     ]
     assert not ForestRouteProgress(course(0, 'clear')).at_decision_point(9.0)
+
+
+def test_a_forest_without_a_gate_says_so():
+    forest = generate_forest(5)
+    assert forest.gate_posts() == []
+    with pytest.raises(LiquidPilotError, match='has no gate'):
+        _ = forest.gate_yaw_rad

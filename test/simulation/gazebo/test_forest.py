@@ -1,4 +1,4 @@
-"""Gazebo's forest is MuJoCo's, and so are its quadrotor and the camera."""
+"""Forest, quadrotor and camera in Gazebo are the same as in MuJoCo."""
 
 import math
 import xml.etree.ElementTree as ElementTree
@@ -20,6 +20,7 @@ from liquid_pilot.simulation.gazebo.models import OBSTACLE_PREFIX
 from liquid_pilot.simulation.mujoco import mjcf
 from liquid_pilot.simulation.mujoco.rendering import mujoco
 from liquid_pilot.simulation.simulator import Simulation
+from liquid_pilot.simulation.tasks.registry import gazebo_task_of
 from liquid_pilot.simulation.vehicles.quadrotor import ROTORS, QuadrotorSettings
 
 V = QuadrotorSettings()
@@ -27,12 +28,12 @@ V = QuadrotorSettings()
 
 @pytest.fixture(scope='module')
 def world():
-    """(root of the SDF, its files) of the forest."""
+    """Return the root of the SDF and the files of the forest."""
     return made('quadrotor')
 
 
 def read_meshes(files):
-    """Name -> (vertices (n, 3), colour) of the forest's meshes."""
+    """Return the (n, 3) vertices and the colour of each mesh of the forest, by name."""
     colours, name = {}, ''
     for line in files['forest.mtl'].decode().splitlines():
         key, *rest = line.split()
@@ -52,7 +53,7 @@ def read_meshes(files):
 
 
 def extent(model, geom):
-    """The lowest and the highest point of a geom that is an upright mesh."""
+    """Return the lowest and the highest point of a geom that is an upright mesh."""
     first = model.mesh_vertadr[geom.dataid[0]]
     rows = model.mesh_vert[first : first + model.mesh_vertnum[geom.dataid[0]]]
     rotation = np.zeros(9)
@@ -62,7 +63,7 @@ def extent(model, geom):
 
 
 def dimensions(geometry):
-    """Half extents along x, y and z of a collision's primitive."""
+    """Return the half extents along x, y and z of a collision's primitive."""
     if geometry.find('box') is not None:
         return [0.5 * value for value in numbers(geometry, 'box/size')]
     if geometry.find('ellipsoid') is not None:
@@ -73,15 +74,16 @@ def dimensions(geometry):
 
 @pytest.mark.parametrize('condition', ['clear', 'two_legs:3', 'hidden:3', 'target:4'])
 def test_it_is_the_forest_of_mujoco(condition):
-    """Every solid of the one is a solid of the other, at the same place and of the same size."""
+    """Each solid of one scene has a counterpart of the same position and size in the other."""
     with Simulation() as simulation:
         simulation.reset(SEED, conditions=parse(condition))
-        layout, look = simulation.layout, simulation._weather.look()
-    xml, textures = mjcf.build_mjcf(build_forest_scene(layout, look), '', '', '', 0.005, (64, 36))
+        layout, appearance = simulation.layout, simulation._conditions.appearance()
+    scene = build_forest_scene(layout, appearance)
+    xml, textures = mjcf.build_mjcf(scene, '', '', '', 0.005, (64, 36))
     model = mujoco.MjModel.from_xml_string(xml, textures)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    text, files = gazebo_world.build_sdf(layout, look=look)
+    text, files = gazebo_world.build_sdf(gazebo_task_of('quadrotor'), layout, appearance=appearance)
     root, meshes = ElementTree.fromstring(text), read_meshes(files)
     parts = {
         visual.get('name').removesuffix('_visual'): visual

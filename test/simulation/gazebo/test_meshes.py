@@ -1,4 +1,4 @@
-"""Meshes are closed where they must be, of the size they say, and look outwards."""
+"""Meshes are closed if they must be, have the size of their shape, and face outwards."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def triangles(surface):
 
 
 def turning(surface, triangle):
-    """Twice the area of a triangle as a vector; its direction is where the triangle looks."""
+    """Return a vector along the normal of a triangle, with a length of twice its area."""
     a, b, c = (np.array(surface.vertices[k]) for k in triangle)
     return np.cross(b - a, c - a)
 
@@ -57,7 +57,7 @@ def test_a_cone_stands_on_its_base():
     ],
 )
 def test_what_is_closed_holds_what_it_should(kind, size, expected):
-    """So its faces all look outwards; an inscribed polyhedron holds a little less."""
+    """The volume shows that all faces point outwards; that of an inscribed solid is smaller."""
     assert 0.85 * expected < volume(meshes.shape_mesh(shape(kind, size))) <= expected * (1 + 1e-9)
 
 
@@ -73,13 +73,13 @@ def test_what_is_closed_holds_what_it_should(kind, size, expected):
     ],
 )
 def test_faces_look_where_their_normals_do(surface):
-    assert len(surface.vertices) == len(surface.places) == len(surface.normals)
+    assert len(surface.vertices) == len(surface.texture_coordinates) == len(surface.normals)
     for triangle in triangles(surface):
-        looks = turning(surface, triangle)
+        normal = turning(surface, triangle)
         for k in triangle:
             assert np.linalg.norm(surface.normals[k]) == pytest.approx(1.0)
-            if np.linalg.norm(looks) > 1e-9:
-                assert np.dot(looks, surface.normals[k]) > 0.0
+            if np.linalg.norm(normal) > 1e-9:
+                assert np.dot(normal, surface.normals[k]) > 0.0
 
 
 def test_the_dome_is_seen_from_inside():

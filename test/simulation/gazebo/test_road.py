@@ -1,4 +1,4 @@
-"""Gazebo's road is MuJoCo's, and its rover stands on it as there."""
+"""The road and the rover in Gazebo are the same as in MuJoCo."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from liquid_pilot.simulation.vehicles.rover import WHEEL_SIZE_M, RoverSettings
 
 @pytest.fixture(scope='module')
 def road():
-    """(root of the SDF, its files) of the road."""
+    """Return the root of the SDF and the files of the road."""
     return made('rover')
 
 
@@ -37,7 +37,7 @@ def test_the_ground_is_the_one_that_tyres_know_and_the_road_lies_on_it(road):
         x, y, z = np.array(sorted(used)).T
         assert z - layout.height(x, y) == pytest.approx(np.full(len(z), above_m), abs=off_m)
     # Wheels roll where the road is, and beside it.
-    x, y = layout.line[::40, :2].T
+    x, y = layout.centerline[::40, :2].T
     east, north, _ = np.array(rows).T if file == 'ground' else np.array(sorted(used)).T
     assert all(np.hypot(east - a, north - b).min() < 3.0 for a, b in zip(x, y, strict=True))
 
@@ -64,14 +64,15 @@ def test_the_rover_stands_on_its_wheels_and_weighs_what_it_does_in_mujoco(road):
     root, _ = road
     layout, v = layout_of('rover', SEED, ()), RoverSettings()
     model = root.find(f".//model[@name='{rover.MODEL}']")
-    assert sum(float(mass.text) for mass in model.iter('mass')) == pytest.approx(v.handling.mass_kg)
+    mass_kg = sum(float(mass.text) for mass in model.iter('mass'))
+    assert mass_kg == pytest.approx(v.car_model.mass_kg)
     x, y, z, *_, yaw = numbers(model, 'pose')
     assert (x, y, yaw) == pytest.approx((*layout.start_enu_m[:2], layout.start_yaw_rad), abs=1e-6)
     wheels = [link for link in model.iter('link') if link.get('name').endswith('_wheel')]
     assert len(wheels) == 4
     for wheel in wheels:
         along, across, up = numbers(wheel, 'pose')[:3]
-        assert abs(along) == v.handling.half_wheelbase_m and abs(across) == v.half_track_m
+        assert abs(along) == v.car_model.half_wheelbase_m and abs(across) == v.half_track_m
         assert z + up - WHEEL_SIZE_M[0] == pytest.approx(layout.start_enu_m[2], abs=1e-6)
     plugin = root.find(".//plugin[@filename='gz-sim-ackermann-steering-system']")
     joints = {joint.get('name'): joint for joint in model.iter('joint')}
@@ -85,13 +86,13 @@ def test_the_rover_stands_on_its_wheels_and_weighs_what_it_does_in_mujoco(road):
         assert carried == [f'front_{side}_wheel']
         across = next(w for w in wheels if w.get('name') == carried[0])
         assert (numbers(across, 'pose')[1] > 0.0) == (side == 'left')
-    assert float(plugin.findtext('wheel_base')) == 2.0 * v.handling.half_wheelbase_m
+    assert float(plugin.findtext('wheel_base')) == 2.0 * v.car_model.half_wheelbase_m
     assert plugin.findtext('topic') == quadrotor.GAZEBO_TOPICS['command']
     camera = root.find(".//sensor[@type='camera']")
     assert numbers(camera, 'pose') == pytest.approx(
         [*v.camera_position_m, 0.0, v.camera_pitch_rad, 0.0]
     )
-    farthest = np.hypot(*layout.line[:, :2].T).max()
+    farthest = np.hypot(*layout.centerline[:, :2].T).max()
     sky = max(
         float(word)
         for line in road[1]['sky.obj'].decode().splitlines()

@@ -1,4 +1,4 @@
-"""The Gazebo worlds are valid SDF, with plugins that gz-sim has and files that are there."""
+"""The Gazebo worlds are valid SDF, with plugins of gz-sim and with files that exist."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from sdf_reader import SEED, made
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.gazebo import world
-from liquid_pilot.simulation.tasks.registry import layout_of
+from liquid_pilot.simulation.tasks.registry import gazebo_task_of, layout_of
 
 # By sdformat's descriptions of SDF 1.9: what may stand in what, of all that is used here.
 ALLOWED = {
@@ -91,7 +91,7 @@ DRIVES = {key for key in SYSTEMS if 'Ackermann' in key[1]}
 
 @pytest.fixture(scope='module', params=['quadrotor', 'rover'])
 def each(request):
-    """(root of the SDF, its files) of each vehicle's world."""
+    """Return the root of the SDF and the files of each vehicle's world."""
     return made(request.param)
 
 
@@ -133,7 +133,7 @@ def test_every_file_that_is_named_is_there(each):
 
 
 def words(files, name, key):
-    """What stands behind a key in an OBJ or MTL file."""
+    """Return the values of a keyword in an OBJ or MTL file."""
     lines = [line.split() for line in files[name].decode().splitlines()]
     return {line[1] for line in lines if line[0] == key}
 
@@ -154,14 +154,14 @@ def test_every_mesh_that_is_named_is_a_part_of_its_file_with_a_material(each):
 
 
 def test_a_mesh_that_is_touched_has_a_file_of_its_own(each):
-    """Physics takes all parts of a file, whichever is asked for."""
+    """Gazebo's physics uses all meshes of a file, whichever submesh is named."""
     root, files = each
     for mesh in root.findall('.//collision/geometry/mesh'):
         assert files[mesh.findtext('uri')].decode().count('\no ') == 1
 
 
 def test_nothing_but_the_sky_has_an_albedo_map(each):
-    """The older renderer draws it as if it were glass: what lies behind the sky cannot be seen."""
+    """The older renderer draws an albedo map as if it were transparent; the sky needs one."""
     maps = [
         visual.get('name')
         for visual in each[0].iter('visual')
@@ -171,8 +171,16 @@ def test_nothing_but_the_sky_has_an_albedo_map(each):
 
 
 def test_it_is_written_with_its_files_and_the_same_every_time(tmp_path):
-    first = world.write_world(tmp_path / 'a', generate_forest(SEED), render_engine='ogre')
-    again = world.write_world(tmp_path / 'b', generate_forest(SEED), render_engine='ogre')
+    def write(name):
+        return world.write_world(
+            tmp_path / name,
+            gazebo_task_of('quadrotor'),
+            generate_forest(SEED),
+            render_engine='ogre',
+        )
+
+    first = write('a')
+    again = write('b')
     for path in first.parent.iterdir():
         assert path.read_bytes() == (again.parent / path.name).read_bytes()
     assert '<render_engine>ogre</render_engine>' in first.read_text()
@@ -185,7 +193,10 @@ CHECKERS = [tool for tool in ('gz', 'ign') if shutil.which(tool)]
 @pytest.mark.parametrize('vehicle', ['quadrotor', 'rover'])
 def test_sdformat_takes_it(vehicle, tmp_path):
     path = world.write_world(
-        tmp_path, layout_of(vehicle, SEED, ()), SimulationSettings(vehicle=vehicle)
+        tmp_path,
+        gazebo_task_of(vehicle),
+        layout_of(vehicle, SEED, ()),
+        SimulationSettings(vehicle=vehicle),
     )
     done = subprocess.run([CHECKERS[0], 'sdf', '-k', path], capture_output=True, text=True)
     assert 'Valid.' in done.stdout, done.stderr[:2000]

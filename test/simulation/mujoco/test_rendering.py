@@ -1,4 +1,4 @@
-"""The camera's picture: what is left out never shows, and no flight shows another."""
+"""The rendered picture: culling changes no pixel, and flights do not affect each other."""
 
 import math
 
@@ -10,7 +10,7 @@ from liquid_pilot.simulation.simulator import Simulation
 
 
 def look_from(simulation, rng):
-    """Put the vehicle anywhere in the forest, turned anyhow."""
+    """Put the vehicle at a random pose in the forest."""
     data = simulation.data
     data.qpos[:3] = rng.uniform((-8.0, -8.0, 0.3), (8.0, 8.0, 7.0))
     quaternion = rng.standard_normal(4)
@@ -56,6 +56,6 @@ def test_the_field_of_view_may_change_in_flight():
     with Simulation() as simulation:
         packet = simulation.reset(7)
         simulation.model.cam_fovy[:] = math.degrees(1.4)
-        wide = simulation._renderer.render(simulation.data)
+        wide = simulation._scene.renderer.render(simulation.data)
         with CameraRenderer(simulation.model, 'forward', 256, 144, cull=False) as every:
             assert every.render(simulation.data) == wide != packet.observation.image.data

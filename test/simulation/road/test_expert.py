@@ -1,4 +1,4 @@
-"""The demonstrator of the road, in the simulator: it stays on it, and comes back."""
+"""The expert of the road, in the simulator: it stays on the road, and returns to it."""
 
 import numpy as np
 import pytest
@@ -64,17 +64,17 @@ def test_what_is_slippery_begins_when_it_is_said_to(simulation):
 def test_patches_are_here_and_not_there(simulation):
     simulation.reset(4, conditions=parse('patches:3'))
     simulation.advance(None)
-    grip = np.array(
+    factors = np.array(
         [
-            simulation.vehicle.grip(x, y)
+            simulation.vehicle.friction_factor(x, y)
             for x, y in np.random.default_rng(0).uniform(-200, 200, (2000, 2))
         ]
     )
-    assert set(np.round(grip, 6)) == {1.0, 0.4}
-    assert 0.3 < (grip < 0.9).mean() < 0.5
+    assert set(np.round(factors, 6)) == {1.0, 0.4}
+    assert 0.3 < (factors < 0.9).mean() < 0.5
     simulation.reset(4)
     simulation.advance(None)
-    assert simulation.vehicle.grip(3.0, 4.0) == 1.0
+    assert simulation.vehicle.friction_factor(3.0, 4.0) == 1.0
 
 
 def test_it_comes_back_to_the_middle(simulation):

@@ -1,4 +1,4 @@
-"""Roads: smooth, clear of themselves, gently sloped, with nothing on them."""
+"""Roads are smooth, clear of themselves, gently sloped and free of plants."""
 
 import math
 
@@ -18,8 +18,8 @@ seeds = st.integers(0, 2**40)
 @settings(max_examples=25, deadline=None)
 def test_a_road_is_smooth_and_clear_of_itself(seed):
     road = generate_road(seed)
-    x, y, heading, curvature = road.line.T
-    assert len(road.line) * STEP_M > S.length_m + LEAD_IN_M
+    x, y, heading, curvature = road.centerline.T
+    assert len(road.centerline) * STEP_M > S.length_m + LEAD_IN_M
     steps = np.hypot(np.diff(x), np.diff(y))
     assert steps == pytest.approx(STEP_M, rel=1e-3)
     assert np.abs(curvature).max() <= 1.0 / S.radius_m[0] + 1e-9
@@ -28,7 +28,7 @@ def test_a_road_is_smooth_and_clear_of_itself(seed):
     assert np.diff(heading) == pytest.approx(
         0.5 * (curvature[1:] + curvature[:-1]) * STEP_M, abs=1e-9
     )
-    points = road.line[::8, :2]
+    points = road.centerline[::8, :2]
     gaps = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
     along = 2.0 * np.abs(np.subtract.outer(np.arange(len(points)), np.arange(len(points))))
     assert gaps[along > 2.0 * S.min_separation_m].min() > S.min_separation_m
@@ -49,15 +49,18 @@ def test_the_ground_is_sloped_gently(seed):
         )
         / step
     )
-    assert slope.max() < 1.02 * S.grade * math.sqrt(2.0)
+    assert slope.max() < 1.02 * S.max_grade * math.sqrt(2.0)
 
 
 @given(seeds)
 @settings(max_examples=25, deadline=None)
 def test_nothing_stands_on_the_road_nor_near_its_edge(seed):
     road = generate_road(seed)
-    for x, y, radius in [*road.trunks(), *[(b.x_m, b.y_m, b.radius_m) for b in road.bushes]]:
-        gap = np.hypot(*(road.line[:, :2] - (x, y)).T).min() - road.half_width_m - radius
+    for x, y, radius in [
+        *road.obstacle_discs(),
+        *[(b.x_m, b.y_m, b.radius_m) for b in road.bushes],
+    ]:
+        gap = np.hypot(*(road.centerline[:, :2] - (x, y)).T).min() - road.half_width_m - radius
         assert gap > S.verge_m - 0.5  # The line is looked at every metre.
     assert len(road.trees) > 60
 
@@ -66,18 +69,18 @@ def test_nothing_stands_on_the_road_nor_near_its_edge(seed):
 @settings(max_examples=50, deadline=None)
 def test_a_place_beside_the_road_is_found_again(seed, along, left):
     road = generate_road(seed)
-    x, y, heading, _ = road.line[road.index(along)]
+    x, y, heading, _ = road.centerline[road.index(along)]
     place = x - left * math.sin(heading), y + left * math.cos(heading)
     near = road.index(along) * STEP_M - LEAD_IN_M
-    for found in (road.locate(*place), road.locate(*place, near + 1.5)):
-        assert found[0] == pytest.approx(near, abs=0.2)
-        assert found[1] == pytest.approx(left, abs=0.02)
+    for position in (road.locate(*place), road.locate(*place, near + 1.5)):
+        assert position[0] == pytest.approx(near, abs=0.2)
+        assert position[1] == pytest.approx(left, abs=0.02)
 
 
 def test_a_seed_is_a_road_and_another_is_another():
     one, again, other = generate_road(7), generate_road(7), generate_road(8)
-    assert np.array_equal(one.line, again.line) and one.trees == again.trees
-    assert not np.array_equal(one.line, other.line)
+    assert np.array_equal(one.centerline, again.centerline) and one.trees == again.trees
+    assert not np.array_equal(one.centerline, other.centerline)
     assert one.start_enu_m[2] == one.height(*one.start_enu_m[:2])
 
 
@@ -86,13 +89,13 @@ def test_roads_differ_in_width_markings_and_sides():
     assert {road.markings for road in roads} == {'edges', 'dashes', 'both', 'none'}
     widths = [2.0 * road.half_width_m for road in roads]
     assert S.width_m[0] <= min(widths) < max(widths) <= S.width_m[1]
-    turns = np.array([road.line[:, 3].mean() for road in roads])
+    turns = np.array([road.centerline[:, 3].mean() for road in roads])
     assert (turns > 0).any() and (turns < 0).any()
 
 
 def test_a_drive_is_measured_from_the_middle_in_its_order():
     road = generate_road(3)
-    part = road.line[road.index(0.0) : road.index(100.0) : 4]
+    part = road.centerline[road.index(0.0) : road.index(100.0) : 4]
     points = np.stack(
         [part[:, 0] - 0.5 * np.sin(part[:, 2]), part[:, 1] + 0.5 * np.cos(part[:, 2])], axis=1
     )
@@ -100,7 +103,7 @@ def test_a_drive_is_measured_from_the_middle_in_its_order():
 
 
 def test_a_road_that_cannot_be_is_said_so():
-    """Bends of more than a full turn, on a circle smaller than the road is to keep apart."""
+    """The bends exceed a full turn, on a circle smaller than the min separation."""
     tight = RoadSettings(min_separation_m=25.0, radius_m=(9.0, 9.5), bend_rad=(9.0, 9.5))
     with pytest.raises(LiquidPilotError, match='keeps clear of itself'):
         generate_road(1, tight)

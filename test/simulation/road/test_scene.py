@@ -1,4 +1,4 @@
-"""What the bonnet camera sees of a road."""
+"""The view of a road from the bonnet camera."""
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ def picture(simulation, seed):
 
 
 def painted(markings):
-    """Columns of the road's picture that hold paint, as shares of the width."""
+    """Return the columns of the road's texture with paint, as shares of the width."""
     seed = seed_with(markings)
     data = road_scene.build_road_scene(generate_road(seed)).textures['road.png']
     rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(float)
@@ -57,13 +57,13 @@ def test_the_camera_sees_road_ahead_grass_beside_and_sky_above(simulation, marki
 
 
 def test_there_is_road_before_the_wheels_all_along(simulation):
-    """No holes: a grey patch right ahead of the bonnet at every tenth metre of a drive."""
+    """The surface has no holes: the bonnet camera sees grey ahead at every tenth metre."""
     seed = seed_with('none')
     simulation.reset(seed)
-    line = simulation.layout.line
+    line = simulation.layout.centerline
     for along in range(0, 300, 10):
         x, y, heading, _ = line[simulation.layout.index(along)]
-        simulation.vehicle.place(
+        simulation.vehicle.reset_pose(
             simulation.data, (x, y, float(simulation.layout.height(x, y))), heading
         )
         state = simulation.vehicle.state(simulation.data, 0)

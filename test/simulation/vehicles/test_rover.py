@@ -1,4 +1,4 @@
-"""The rover's body, tyres and loops: what a car does, dry and slippery."""
+"""The rover's body, tyres and control loops, on dry and on slippery ground."""
 
 import math
 
@@ -18,15 +18,15 @@ WORLD = (
 )
 
 
-def drive(command, seconds, grip=1.0, speed=0.0, layout=None, start=(0.0, 0.0, 0.0), yaw=0.0):
-    """(n, 8) every 50 ms: x, y, z, forward, left, up, yaw rate, roll (accelerated)."""
+def drive(command, seconds, friction=1.0, speed=0.0, layout=None, start=(0.0, 0.0, 0.0), yaw=0.0):
+    """Return (n, 8) every 50 ms: x, y, z, forward, left, up, yaw rate, x of the quaternion."""
     rover = Rover()
     model = mujoco.MjModel.from_xml_string(WORLD.format(*rover.mjcf(0.9)))
     data = mujoco.MjData(model)
     if layout is not None:
         rover.set_layout(layout)
-    rover.grip = grip if callable(grip) else lambda x, y: grip
-    rover.place(data, start, yaw)
+    rover.friction_factor = friction if callable(friction) else lambda x, y: friction
+    rover.reset_pose(data, start, yaw)
     data.qvel[:2] = speed * math.cos(yaw), speed * math.sin(yaw)
     rows = []
     for step in range(round(seconds / 0.005)):
@@ -57,7 +57,7 @@ def test_it_stands_where_it_is_put():
 
 
 def test_it_stands_on_a_slope_too():
-    """But for some centimetres a second sideways: slip is what its tyres hold by."""
+    """It creeps a few centimetres per second sideways: tyres hold by slip only."""
     road = generate_road(5)
     rng = np.random.default_rng(0)
     for x, y in rng.uniform(-100, 100, (3, 2)):
@@ -80,41 +80,41 @@ def test_slowly_it_turns_on_the_circle_that_it_is_told(speed, radius):
     assert path[-1, 3] / path[-1, 6] == pytest.approx(radius, rel=0.04)
 
 
-def radius_of(grip, speed=7.5, radius=12.0):
-    path = drive(bend(speed, radius), 6.0, grip, speed)
+def radius_of(friction, speed=7.5, radius=12.0):
+    path = drive(bend(speed, radius), 6.0, friction, speed)
     return np.hypot(*path[-20:, 3:5].T).mean() / path[-20:, 6].mean()
 
 
 def test_a_bend_that_dry_tyres_hold_is_missed_at_half_grip():
-    """7.5 m/s on 12 m are 4.7 m/s^2: of dry grip 8.8, of half of it 4.4."""
+    """7.5 m/s on 12 m are 4.7 m/s^2: dry tyres give 8.8, at half the friction 4.4."""
     assert radius_of(1.0) == pytest.approx(12.0, rel=0.08)
     assert radius_of(0.5) > 12.0 * 1.12
-    # Slowed down, half the grip is enough.
+    # At a lower speed, half the friction is enough.
     assert radius_of(0.5, speed=5.0) == pytest.approx(12.0, rel=0.08)
 
 
 def test_tyres_give_way_by_and_by():
-    radii = [radius_of(grip) for grip in (1.0, 0.7, 0.55, 0.4)]
+    radii = [radius_of(friction) for friction in (1.0, 0.7, 0.55, 0.4)]
     assert radii == sorted(radii)
 
 
 def test_no_more_than_grip_holds_it_in_a_bend():
-    for grip in (1.0, 0.5, 0.3):
-        path = drive(bend(8.0, 6.0), 4.0, grip, 8.0)
+    for friction in (1.0, 0.5, 0.3):
+        path = drive(bend(8.0, 6.0), 4.0, friction, 8.0)
         felt = np.hypot(*np.diff(path[:, :2], n=2, axis=0).T) / 0.05**2
-        assert np.quantile(felt, 0.95) < 1.1 * grip * S.handling.friction * 9.81
+        assert np.quantile(felt, 0.95) < 1.1 * friction * S.car_model.friction_coefficient * 9.81
 
 
 def test_brakes_stop_it_and_grip_says_how_soon():
-    def metres(grip):
-        path = drive(lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 8.0, grip, 8.0)
+    def metres(friction):
+        path = drive(lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 8.0, friction, 8.0)
         assert abs(path[-1, 3]) < 0.01
         return path[-1, 0]
 
     dry, wet, ice = metres(1.0), metres(0.5), metres(0.15)
-    # It brakes with 6 m/s^2 at most, which dry tyres and half-gripping ones differ in.
+    # The max deceleration of 6 m/s^2 exceeds what half the friction allows.
     assert 8.0**2 / 2 / 6.5 < dry < wet < ice
-    assert ice > 0.85 * 8.0**2 / 2 / (0.15 * S.handling.friction * 9.81)
+    assert ice > 0.85 * 8.0**2 / 2 / (0.15 * S.car_model.friction_coefficient * 9.81)
 
 
 def test_one_side_on_ice_pulls_it_round():
@@ -128,7 +128,7 @@ def test_the_inner_wheel_turns_more():
     rover = Rover()
     rover.steering_rad = 0.3
     front = [rover._angle(x, y) for x, y in rover._corners if x > 0.0]
-    base = 2.0 * S.handling.half_wheelbase_m
+    base = 2.0 * S.car_model.half_wheelbase_m
     for (_, y), angle in zip(rover._corners, front, strict=False):
         assert base / math.tan(angle) + y == pytest.approx(base / math.tan(0.3))
     assert front[0] > 0.3 > front[1] > 0.0
