@@ -1,172 +1,187 @@
-"""All that a training run depends on, with the range of each value and what it means."""
+"""The settings of a training, each with its default, its range and its meaning."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.settings import check, check_all, declared_settings, setting
 
 CORES = ('ltc', 'cfc', 'gru', 'gru_dt', 'lstm', 'feedforward')
+"""Kinds of core: liquid time-constant network, and the baselines."""
 WIRINGS = ('ncp', 'dense')
+"""Wirings of a liquid core."""
 PRESETS = ('none', 'photometric', 'strong')
+"""Presets of the augmentation."""
 BACKENDS = ('auto', 'numba', 'torch')
+"""Implementations of a liquid core."""
 
 
-def _number(default: float, low: float, high: float, text: str) -> Any:
-    return field(default=default, metadata={'low': low, 'high': high, 'text': text})
-
-
-def _choice(default: str, choices: tuple[str, ...], text: str) -> Any:
-    return field(default=default, metadata={'choices': choices, 'text': text})
-
-
-def _preset_number(text: str) -> Any:
-    return _number(-1.0, -1.0, 1.0, f'{text}; 0 is off, -1 is as the preset says')
-
-
-def _plain(default: Any, text: str) -> Any:
-    return field(default=default, metadata={'text': text})
+def _strength(description: str) -> Any:
+    """Return the field of an augmentation strength, which may override the preset."""
+    return setting(-1.0, f'{description}; 0 is off, -1 follows the preset', low=-1.0, high=1.0)
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """A YAML file may set any of it, and `--set KEY=VALUE` any of it again."""
+    """The settings of a training; a YAML file may set any of them, and `--set` overrides it.
 
-    name: str = _plain('pilot', 'name of the pilot')
-    tuning: str = _plain('', 'for the card: what was tried before these settings were chosen')
-    seed: int = _number(1, 0, 1 << 31, 'of weights, wiring, shuffling and augmentation')
+    Their names are keys of YAML files and of the card in pilot.json.
+    """
 
-    vehicle: str = _plain('quadrotor', 'vehicle class')
-    first_seed: int = _number(1_000_000, 0, 1 << 40, 'forest of the first demonstration')
-    episodes: int = _number(500, 1, 1_000_000, 'demonstrations')
-    validation_seed: int = _number(2_000_000, 0, 1 << 40, 'forest of the first held-out one')
-    validation_episodes: int = _number(40, 1, 100_000, 'held-out demonstrations')
-    held_out_share: float = _number(0.08, 0.001, 0.5, 'of a folder of episodes that names none')
-    disturbance: float = _number(1.3, 0, 10, "level of the noise in the demonstrator's commands")
-    image_width: int = _number(128, 16, 1024, 'pixels that the encoder sees')
-    image_height: int = _number(72, 16, 1024, 'pixels that the encoder sees')
-    mirror: bool = _plain(True, 'learn from mirror images too; not for an asymmetric vehicle')
-
-    core: str = _choice('ltc', CORES, 'what is trained behind the encoder')
-    wiring: str = _choice('ncp', WIRINGS, 'of an ltc')
-    core_size: int = _number(
-        0,
-        0,
-        4096,
-        'neurons of a core without roles; 0: as many as bring it '
-        'nearest to the parameters of the ncp-wired ltc',
+    name: str = setting('pilot', 'name of the pilot')
+    tuning: str = setting('', "note for the pilot's card: what was tried before these settings")
+    seed: int = setting(
+        1, 'seed of weights, wiring, shuffling and augmentation', low=0, high=1 << 31
     )
-    features: int = _number(32, 1, 4096, 'outputs of the encoder')
-    inter: int = _number(18, 1, 4096, 'inter neurons')
-    command: int = _number(12, 1, 4096, 'command neurons')
-    sensory_fanout: int = _number(10, 1, 4096, 'inter neurons that an input feeds')
-    inter_fanout: int = _number(8, 1, 4096, 'command neurons that an inter neuron feeds')
-    recurrent_command_synapses: int = _number(12, 0, 1 << 20, 'among the command neurons')
-    motor_fanin: int = _number(8, 1, 4096, 'command neurons that feed a motor neuron')
-    unfolds: int = _number(6, 1, 64, 'solver steps a tick')
-    slowest_s: float = _number(
+
+    vehicle: str = setting('quadrotor', 'class of vehicle')
+    first_seed: int = setting(1_000_000, 'seed of the first demonstration', low=0, high=1 << 40)
+    episodes: int = setting(500, 'number of demonstrations', low=1, high=1_000_000)
+    validation_seed: int = setting(
+        2_000_000, 'seed of the first held-out demonstration', low=0, high=1 << 40
+    )
+    validation_episodes: int = setting(40, 'number of held-out demonstrations', low=1, high=100_000)
+    held_out_share: float = setting(
+        0.08, 'share of a folder of demonstrations that is held out', low=0.001, high=0.5
+    )
+    disturbance: float = setting(
+        1.3, "level of the action noise on the expert's commands", low=0, high=10
+    )
+    image_width: int = setting(
+        128, "width of the encoder's input image", 'pixels', low=16, high=1024
+    )
+    image_height: int = setting(
+        72, "height of the encoder's input image", 'pixels', low=16, high=1024
+    )
+    mirror: bool = setting(
+        True, 'whether to learn from mirror images too; not for an asymmetric vehicle'
+    )
+
+    core: str = setting('ltc', 'kind of core behind the encoder', choices=CORES)
+    wiring: str = setting('ncp', 'wiring of an ltc', choices=WIRINGS)
+    core_size: int = setting(
+        0,
+        'neurons of a core other than the ncp-wired ltc; 0 for the number that brings its '
+        'parameters nearest to those of the ncp-wired ltc',
+        low=0,
+        high=4096,
+    )
+    features: int = setting(32, 'number of features, the outputs of the encoder', low=1, high=4096)
+    inter: int = setting(18, 'number of inter neurons', low=1, high=4096)
+    command: int = setting(12, 'number of command neurons', low=1, high=4096)
+    sensory_fanout: int = setting(10, 'inter neurons that each input feeds', low=1, high=4096)
+    inter_fanout: int = setting(8, 'command neurons that each inter neuron feeds', low=1, high=4096)
+    recurrent_command_synapses: int = setting(
+        12, 'number of synapses among the command neurons', low=0, high=1 << 20
+    )
+    motor_fanin: int = setting(8, 'command neurons that feed each motor neuron', low=1, high=4096)
+    unfolds: int = setting(6, 'solver steps per tick', low=1, high=64)
+    slowest_s: float = setting(
         0.5,
-        0.02,
-        1000,
-        'slowest initial time constant of an ltc, in seconds: as long as it has to remember',
+        'largest initial time constant of an ltc; as long as it has to remember',
+        's',
+        low=0.02,
+        high=1000,
     )
-    backend: str = _choice('auto', BACKENDS, 'of the ltc: numba on the CPU, torch elsewhere')
+    backend: str = setting(
+        'auto',
+        'implementation of the ltc; auto is numba on the CPU and torch elsewhere',
+        choices=BACKENDS,
+    )
 
-    sequence_length: int = _number(
+    sequence_length: int = setting(
         64,
-        0,
-        100_000,
-        'frames that back-propagation goes through; 0: whole episodes, as courses to remember want',
+        'length of back-propagation through time; 0 for whole episodes, as memory courses need',
+        'frames',
+        low=0,
+        high=100_000,
     )
-    encoder_epochs: int = _number(8, 0, 10_000, 'times that the encoder sees every frame')
-    encoder_batch: int = _number(64, 1, 65_536, 'frames')
-    encoder_rate: float = _number(2e-3, 0, 1, 'learning rate')
-    core_epochs: int = _number(60, 0, 100_000, 'times that the core sees every window')
-    core_batch: int = _number(32, 1, 65_536, 'windows')
-    core_rate: float = _number(4e-3, 0, 1, 'learning rate')
-    recall: float = _number(
+    encoder_epochs: int = setting(8, 'passes of the encoder over all frames', low=0, high=10_000)
+    encoder_batch: int = setting(64, 'batch of the encoder stage', 'frames', low=1, high=65_536)
+    encoder_rate: float = setting(2e-3, 'learning rate of the encoder stage', low=0, high=1)
+    core_epochs: int = setting(60, 'passes of the core over all windows', low=0, high=100_000)
+    core_batch: int = setting(32, 'batch of the core stage', 'windows', low=1, high=65_536)
+    core_rate: float = setting(4e-3, 'learning rate of the core stage', low=0, high=1)
+    recall: float = setting(
         0.0,
-        0,
-        1000,
-        "weight of a loss by which features and the core's state "
-        'must tell where the target is, seen or not; 0 is off',
+        "weight of an auxiliary loss by which features and the core's state must tell the "
+        'direction of the target, visible or not; 0 is off',
+        low=0,
+        high=1000,
     )
-    joint_steps: int = _number(0, 0, 10_000_000, 'end-to-end steps after the last round')
-    joint_batch: int = _number(4, 1, 4096, 'windows')
-    joint_rate: float = _number(3e-4, 0, 1, 'learning rate')
-    patience: int = _number(
+    joint_steps: int = setting(0, 'end-to-end steps after the last round', low=0, high=10_000_000)
+    joint_batch: int = setting(4, 'batch of the joint stage', 'windows', low=1, high=4096)
+    joint_rate: float = setting(3e-4, 'learning rate of the joint stage', low=0, high=1)
+    patience: int = setting(
         15,
-        1,
-        100_000,
-        'evaluations without a better validation loss before '
-        'a stage ends; the best weights are kept',
+        'validations without a better loss after which a stage stops; the best weights are kept',
+        low=1,
+        high=100_000,
     )
-    fine_tune_rate: float = _number(0.2, 0, 1, 'factor on all learning rates with --from')
-    encoder_frozen: bool = _plain(False, 'with --from or --encoder: leave the encoder as it is')
-    dagger_rounds: int = _number(0, 0, 100, 'rounds in which the pilot steers, the expert labels')
-    dagger_episodes: int = _number(150, 1, 1_000_000, 'flights of such a round')
+    fine_tune_rate: float = setting(0.2, 'factor on all learning rates with --from', low=0, high=1)
+    encoder_frozen: bool = setting(
+        False, 'with --from or --encoder: whether the encoder stays as it is'
+    )
+    dagger_rounds: int = setting(
+        0, 'rounds in which the pilot steers and the expert labels', low=0, high=100
+    )
+    dagger_episodes: int = setting(150, 'flights of each such round', low=1, high=1_000_000)
 
-    augmentation: str = _choice('photometric', PRESETS, 'preset of the values below')
-    brightness: float = _preset_number('largest shift of brightness, of full scale')
-    contrast: float = _preset_number('largest change of contrast, a share')
-    channel_gain: float = _preset_number('largest change of a colour channel, a share')
-    noise: float = _preset_number('largest sigma of sensor noise, of full scale')
-    blur: float = _preset_number('largest share of a blurred image in the mixture')
-    erasing: float = _preset_number('largest rectangle painted over, share of the area')
-    dropped_frames: float = _preset_number('largest share of frames left out of a sequence')
-    irregular_dt: float = _preset_number('largest jitter of the elapsed time, a share')
+    augmentation: str = setting('photometric', 'preset of the following strengths', choices=PRESETS)
+    brightness: float = _strength('largest shift of the brightness, as a share of full scale')
+    contrast: float = _strength('largest relative change of the contrast')
+    channel_gain: float = _strength('largest relative change of a colour channel')
+    noise: float = _strength('largest standard deviation of noise, as a share of full scale')
+    blur: float = _strength('largest share of a blurred image in the mixture')
+    erasing: float = _strength('largest area of an erased rectangle, as a share of the image')
+    dropped_frames: float = _strength('largest share of frames dropped from a sequence')
+    irregular_dt: float = _strength('largest relative jitter of the elapsed time')
 
-    checkpoint_s: float = _number(30.0, 0, 1e6, 'seconds between two checkpoints')
-    checkpoint_steps: int = _number(0, 0, 1 << 31, 'steps between two checkpoints; 0: by time')
+    checkpoint_s: float = setting(30.0, 'time between two checkpoints', 's', low=0, high=1e6)
+    checkpoint_steps: int = setting(
+        0, 'steps between two checkpoints; 0 for checkpoints by time alone', low=0, high=1 << 31
+    )
 
     def __post_init__(self) -> None:
-        """Refuse, by name, what is out of range."""
-        for setting in fields(self):
-            _check(setting.name, getattr(self, setting.name), setting.metadata)
+        """Check every value; LiquidPilotError names the first that is not allowed."""
+        check_all(self)
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any] | None, source: str) -> TrainingSettings:
-        """Settings from a mapping; unknown keys, wrong types and ranges are refused by name."""
-        known = {setting.name: setting for setting in fields(cls)}
+        """Check plain values and return the settings, with defaults for those left out.
+
+        Args:
+            values: values by the name of the setting; None for none.
+            source: where they come from, for error messages.
+
+        Raises:
+            LiquidPilotError: a name is unknown, or a value has the wrong type or is out of range.
+        """
+        declared = declared_settings(cls)
         if values is not None and not isinstance(values, dict):
             raise LiquidPilotError(f'{source}: expected `key: value` lines')
         checked: dict[str, Any] = {}
         for key, value in (values or {}).items():
-            if key not in known:
+            if key not in declared:
                 raise LiquidPilotError(
-                    f'{source}: unknown key {key!r}; known: {", ".join(sorted(known))}'
+                    f'{source}: unknown key {key!r}; known: {", ".join(sorted(declared))}'
                 )
-            kind = type(known[key].default)
-            if kind is float and isinstance(value, int) and not isinstance(value, bool):
-                value = float(value)
-            if type(value) is not kind:
-                raise LiquidPilotError(f'{source}: {key} must be {kind.__name__}, not {value!r}')
-            checked[key] = value
-        try:
-            return cls(**checked)
-        except LiquidPilotError as error:
-            raise LiquidPilotError(f'{source}: {error}') from None
+            checked[key] = check(declared[key], value, f'{source}: {key}')
+        return cls(**checked)
 
     @classmethod
     def from_yaml(cls, path: Path) -> TrainingSettings:
-        """Settings from a YAML file."""
+        """Read the settings of a YAML file.
+
+        Raises:
+            LiquidPilotError: the file cannot be read, or a value is wrong.
+        """
         import yaml
 
         try:
             return cls.from_mapping(yaml.safe_load(path.read_text()), str(path))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise LiquidPilotError(f'{path}: cannot be read as YAML ({error})') from error
-
-
-def _check(name: str, value: Any, bounds: Any) -> None:
-    if 'choices' in bounds and value not in bounds['choices']:
-        raise LiquidPilotError(
-            f'{name} must be one of {", ".join(bounds["choices"])}, not {value!r}'
-        )
-    if 'low' in bounds and not (math.isfinite(value) and bounds['low'] <= value <= bounds['high']):
-        raise LiquidPilotError(
-            f'{name} must be >= {bounds["low"]} and <= {bounds["high"]}, not {value!r}'
-        )

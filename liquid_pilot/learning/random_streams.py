@@ -1,7 +1,7 @@
-"""Chance that needs no memory: every draw is named by seed, purpose and step.
+"""Stateless random streams, keyed by seed, purpose and step.
 
-A training that was interrupted takes up at step k with the same numbers as one that was not,
-because step k draws from a generator of its own: there is no generator's state to save.
+A training that was interrupted resumes at step k with the same numbers as one that was not, because
+step k draws from a generator of its own. There is no state of a generator to save.
 """
 
 from __future__ import annotations
@@ -13,12 +13,24 @@ import torch
 
 
 def numpy_generator(seed: int, purpose: str, step: int) -> np.random.Generator:
-    """The numpy generator of a step."""
+    """Return the numpy generator of a step.
+
+    Args:
+        seed: seed of the training.
+        purpose: what is drawn; different purposes give independent streams.
+        step: number of the step or epoch.
+    """
     return np.random.default_rng(_sequence(seed, purpose, step))
 
 
 def torch_generator(seed: int, purpose: str, step: int) -> torch.Generator:
-    """The torch generator (of the CPU, whatever the device) of a step."""
+    """Return the torch generator of a step, which is on the CPU for every device.
+
+    Args:
+        seed: seed of the training.
+        purpose: what is drawn; different purposes give independent streams.
+        step: number of the step or epoch.
+    """
     (word,) = _sequence(seed, purpose, step).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(word) >> 1)
 

@@ -1,7 +1,9 @@
-"""What training images and sequences go through, so that a pilot meets more than was recorded.
+"""Augmentation of training images and sequences.
 
-Each part has a strength, and 0 leaves it out. Images are changed frame by frame; dropped frames and
-irregular times are changes of a sequence, with the elapsed times kept true.
+Each part has a strength, and 0 switches it off. Images are changed frame by frame. Dropped frames
+and irregular times change a sequence; the elapsed times stay true.
+
+Shapes: B images or sequences, T frames of a sequence, K of them kept, N frames in all.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from liquid_pilot.learning.config import TrainingSettings
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Strengths; see TrainingSettings for what each means."""
+    """The strength of each part; `TrainingSettings` tells what each strength means."""
 
     brightness: float = 0.0
     contrast: float = 0.0
@@ -29,22 +31,38 @@ class Augmentation:
     irregular_dt: float = 0.0
 
     @classmethod
-    def of(cls, settings: TrainingSettings) -> Augmentation:
-        """The preset of the settings, with what they set by itself."""
+    def from_settings(cls, settings: TrainingSettings) -> Augmentation:
+        """Return the preset of the settings, with the strengths that the settings override."""
         preset = PRESETS[settings.augmentation]
         return cls(
             **{
-                part.name: own
-                if (own := getattr(settings, part.name)) >= 0.0
+                part.name: override
+                if (override := getattr(settings, part.name)) >= 0.0
                 else getattr(preset, part.name)
                 for part in fields(cls)
             }
         )
 
-    def images(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """(B, 3, H, W) float in [0, 1] -> the same, changed in place where it can be.
+    @property
+    def changes_images(self) -> bool:
+        """Whether any part changes single images."""
+        return any(
+            (
+                self.brightness,
+                self.contrast,
+                self.channel_gain,
+                self.noise,
+                self.blur,
+                self.erasing,
+            )
+        )
 
-        Everything is drawn once an image, on the CPU.
+    def images(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        """Return augmented images, changed in place where possible.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+            rng: generator on the CPU; every strength is drawn once per image.
         """
         n, width = images.shape[0], images.shape[3]
 
@@ -63,24 +81,32 @@ class Augmentation:
             shift = self.brightness * (2 * draw(n, 1, 1, 1) - 1)
             images = images.mul_(gain).add_(0.5 - 0.5 * gain + shift)
         if self.noise:
-            # One picture's worth of noise, at another phase and strength in each image: drawing
-            # fresh noise for all of them would cost as much as the convolutions.
+            # One image of noise, shifted and scaled differently for each image of the batch, since
+            # drawing noise for all of them would cost as much as the convolutions.
             grain = torch.randn(1, *images.shape[1:], generator=rng).to(images.device)
             grain = torch.cat([grain, grain], 3).contiguous(memory_format=torch.channels_last)
-            turns = torch.randint(width, (n,), generator=rng).tolist()
-            strengths = (self.noise * torch.rand(n, generator=rng)).tolist()
-            for image, turn, sigma in zip(images, turns, strengths, strict=True):
-                image.add_(grain[0, :, :, turn : turn + width], alpha=sigma)
+            offsets = torch.randint(width, (n,), generator=rng).tolist()
+            sigmas = (self.noise * torch.rand(n, generator=rng)).tolist()
+            for image, offset, sigma in zip(images, offsets, sigmas, strict=True):
+                image.add_(grain[0, :, :, offset : offset + width], alpha=sigma)
         if self.erasing:
             _random_erase(images, self.erasing, rng)
         return images.clamp_(0, 1)
 
     def kept_count(self, length: int, rng: np.random.Generator) -> int:
-        """How many of a window's `length` frames are kept."""
+        """Draw how many of a window's `length` frames are kept, at least two."""
         return max(length - int(rng.uniform(0, self.dropped_frames) * length), 2)
 
-    def kept(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray | None:
-        """(B, K) indices of the frames of (B, T) windows that are kept, in order; None for all."""
+    def kept(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray | None:
+        """Draw which frames are kept.
+
+        Args:
+            shape: (B, T) of the windows.
+            rng: generator of this batch.
+
+        Returns:
+            (B, K) indices in order; None when all frames are kept.
+        """
         count = self.kept_count(shape[1], rng) if self.dropped_frames else shape[1]
         if count == shape[1]:
             return None
@@ -88,7 +114,7 @@ class Augmentation:
         return np.sort(rng.permuted(every, axis=1)[:, :count], 1)
 
     def times(self, dt_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Elapsed times (B, T) with jitter, as of stamps that are not quite right."""
+        """Return elapsed times (B, T) with the jitter of inexact stamps, in seconds."""
         if not self.irregular_dt:
             return dt_s
         return (
@@ -98,36 +124,35 @@ class Augmentation:
     def drop_frames(
         self,
         index: np.ndarray,
-        flown: np.ndarray,
+        valid: np.ndarray,
         dt_s: np.ndarray,
         imu: np.ndarray,
         rng: np.random.Generator,
-        whole: bool,
-    ) -> tuple[np.ndarray, ...]:
-        """Sequences without the frames that are left out, and with jitter in their times.
+        from_episode_start: bool,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Drop frames of sequences and jitter their elapsed times.
 
         Args:
-            index: (B, T) of their frames, in order.
-            flown: (B, T) which of them count; the others pad a batch.
-            dt_s: (N,) of all frames.
-            imu: (N, 6) likewise.
-            rng: of this batch.
-            whole: they begin where an episode does; its first frame always arrives.
+            index: (B, T) numbers of the sequences' frames, in order.
+            valid: (B, T) whether a frame counts; the others are padding.
+            dt_s: (N,) elapsed time of every frame, in seconds.
+            imu: (N, 6) IMU of every frame.
+            rng: generator of this batch.
+            from_episode_start: whether the sequences begin at the start of an episode, whose first
+                frame is never dropped.
 
         Returns:
-            What is left of `index` and `flown`, (B, K), and its times (B, K) and IMU (B, K, 6).
+            The remaining `index` and `valid`, (B, K), and their times (B, K) and IMU (B, K, 6).
         """
-        times, seen = dt_s[index], imu[index]
+        times, imu_sequences = dt_s[index], imu[index]
         kept = self.kept(index.shape, rng)
         if kept is not None:
-            if whole:
+            if from_episode_start:
                 kept[:, 0] = 0
-            times, seen = (
-                reduce_between_kept(times, kept, True),
-                reduce_between_kept(seen, kept, False),
-            )
-            index, flown = (np.take_along_axis(each, kept, 1) for each in (index, flown))
-        return index, flown, self.times(times, rng), seen
+            times = reduce_between_kept(times, kept, True)
+            imu_sequences = reduce_between_kept(imu_sequences, kept, False)
+            index, valid = (np.take_along_axis(values, kept, 1) for values in (index, valid))
+        return index, valid, self.times(times, rng), imu_sequences
 
 
 PRESETS = {
@@ -144,29 +169,46 @@ PRESETS = {
         irregular_dt=0.2,
     ),
 }
+"""Strengths by the name that the setting `augmentation` gives."""
 
 
 def reduce_between_kept(values: np.ndarray, kept: np.ndarray, total: bool) -> np.ndarray:
-    """Of values (B, T, ...) since the last kept frame, at each kept one (B, K): sum or mean.
+    """Reduce values to the kept frames, each with what came since the kept frame before it.
 
-    So frames that were dropped leave their time (a sum) and their IMU samples (a mean) to the next.
+    Dropped frames thus leave their elapsed time (a sum) and their IMU samples (a mean) to the next
+    kept frame.
+
+    Args:
+        values: (B, T, ...) values of every frame.
+        kept: (B, K) indices of the kept frames, in order.
+        total: whether to sum; otherwise the mean is taken.
+
+    Returns:
+        (B, K, ...) float32.
     """
     sums = np.concatenate([np.zeros_like(values[:, :1]), np.cumsum(values, 1, np.float64)], 1)
-    ends = np.take_along_axis(sums, _wide(kept + 1, values), 1)
+    ends = np.take_along_axis(sums, _expand(kept + 1, values), 1)
     begins = np.concatenate([np.zeros_like(ends[:, :1]), ends[:, :-1]], 1)
-    found = ends - begins
+    reduced = ends - begins
     if not total:
         steps = np.diff(kept, axis=1, prepend=-1)
-        found = found / _wide(steps, values)
-    return found.astype(np.float32)
+        reduced = reduced / _expand(steps, values)
+    return reduced.astype(np.float32)
 
 
-def _wide(index: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _expand(index: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return `index` with as many dimensions as `values`."""
     return index.reshape(*index.shape, *[1] * (values.ndim - 2))
 
 
 def _random_erase(images: torch.Tensor, area: float, rng: torch.Generator) -> None:
-    """Paint a rectangle of a random colour over every second image."""
+    """Paint a rectangle of a random colour over every second image, in place.
+
+    Args:
+        images: (B, 3, H, W).
+        area: largest area of a rectangle, as a share of the image.
+        rng: generator on the CPU.
+    """
     n, _, height, width = images.shape
     draws = torch.rand(n, 8, generator=rng)
     for image, (coin, share, shape, x, y, *colour) in zip(images, draws.tolist(), strict=True):

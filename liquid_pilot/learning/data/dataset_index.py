@@ -1,7 +1,7 @@
-"""Where a training learns from: episodes, and the camera, rate and vehicle they are of.
+"""The episodes of a training, with the camera, the rate and the vehicle that they are of.
 
-A folder of episodes holds `dataset.json`, which says these; simulated demonstrations and recorded
-flights are such folders alike.
+A folder of episodes holds `dataset.json`, which describes them. Simulated demonstrations and
+recorded flights are both such folders.
 """
 
 from __future__ import annotations
@@ -15,39 +15,48 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
+from liquid_pilot.learning.data.episode import episode_file_name
 from liquid_pilot.utils.atomic_write import atomic_writer
 from liquid_pilot.utils.json_fields import JsonFields, one_line, parse_json
 
 INDEX = 'dataset.json'
+"""File of a folder of episodes that describes them."""
 VERSION = 1
+"""Version of the index of simulated demonstrations."""
+EPISODES = 'episodes'
+"""Folder of the files of a recorded dataset, beside its index."""
+RECORDED_FORMAT = 'liquid_pilot/dataset/1'
+"""Format of recorded flights as `learning.rosbag.dataset` writes it, with the held-out episodes."""
 _SIMULATED_FORMAT = 'liquid_pilot.episodes'
-"""Simulated demonstrations: which of them are held out is for who trains to say."""
-_RECORDED_FORMAT = 'liquid_pilot/dataset/1'
-"""Recorded flights as `learning.rosbag.dataset` prepares them, which names the held-out ones."""
+"""Format of simulated demonstrations; which episodes are held out is decided when training."""
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """Episodes to learn from and episodes to choose by, never the same."""
+    """Episodes to learn from and episodes to validate on, which are disjoint."""
 
     training: list[Path]
+    """Files of the episodes to learn from."""
     validation: list[Path]
+    """Files of the held-out episodes."""
     camera: CameraGeometry
-    """Of the stored images."""
+    """Geometry of the stored images."""
     rate_hz: float
+    """Rate of the frames, Hz."""
     vehicle: str
-    """Vehicle class, such as 'quadrotor'."""
+    """Class of the vehicle, such as 'quadrotor'."""
     name: str
-    """What these episodes are, for messages and, its last part, for the pilot's card."""
+    """Name of the episodes for messages; the last part of it goes into the pilot's card."""
     simulated: bool
-    """Whether the simulator can fly more of them (DAgger)."""
+    """Whether the simulator can fly more of them, for DAgger."""
     conditions: tuple[str, ...] = ()
-    """Of simulated demonstrations: the weather and courses that they were flown in, in turn."""
+    """Conditions that simulated demonstrations were flown in, in turn."""
     rectify: bool = True
-    """Whether the images are without a lens's distortion, as a flying camera's are then to be."""
+    """Whether the images are free of lens distortion, as those of the flying camera must then
+    be."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be learned from, or would be judged by what it has learned."""
+        """Raise LiquidPilotError where a side is empty or an episode is on both sides."""
         if not self.training:
             raise LiquidPilotError(f'{self.name}: there is no episode to learn from')
         if not self.validation:
@@ -61,7 +70,18 @@ class DataSource:
 def write_index(
     folder: Path, camera: CameraGeometry, rate_hz: float, vehicle: str, made_with: dict[str, Any]
 ) -> None:
-    """Write `dataset.json` of demonstrations, or check that the one there says the same."""
+    """Write `dataset.json` of demonstrations, or check that the one that exists is the same.
+
+    Args:
+        folder: folder of the episodes.
+        camera: geometry of the stored images.
+        rate_hz: rate of the frames, Hz.
+        vehicle: class of the vehicle.
+        made_with: settings of the collection, as plain values.
+
+    Raises:
+        LiquidPilotError: the folder holds demonstrations of other settings.
+    """
     content = {
         'format': _SIMULATED_FORMAT,
         'version': VERSION,
@@ -84,10 +104,16 @@ def write_index(
 
 
 def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
-    """The episodes of a folder with `dataset.json`.
+    """Read the index of a folder of episodes.
 
-    Of demonstrations `held_out_share`, evenly spread, are kept for validation, so that the same
-    files are always divided in the same way; a recorded dataset says which it holds out.
+    Args:
+        folder: a folder with `dataset.json`.
+        held_out_share: share of demonstrations that is held out for validation. They are evenly
+            spread, so that the same files are always divided in the same way. A recorded dataset
+            names its held-out episodes itself.
+
+    Raises:
+        LiquidPilotError: there is no index, or it is wrong, or there are too few episodes.
     """
     index = folder / INDEX
     if not index.is_file():
@@ -96,10 +122,10 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
             f'--out {folder}` or `liquid-pilot dataset`'
         )
     content = JsonFields(parse_json(index.read_bytes(), str(index)), f'{index}: ', VERSION)
-    form = content.string('format')
-    if form not in (_SIMULATED_FORMAT, _RECORDED_FORMAT):
+    file_format = content.string('format')
+    if file_format not in (_SIMULATED_FORMAT, RECORDED_FORMAT):
         raise content.error(
-            'format', f'must be {_SIMULATED_FORMAT!r} or {_RECORDED_FORMAT!r}, not {form!r}'
+            'format', f'must be {_SIMULATED_FORMAT!r} or {RECORDED_FORMAT!r}, not {file_format!r}'
         )
     sizes = content.fields('camera')
     camera = CameraGeometry(
@@ -110,10 +136,11 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
     )
     rate_hz = content.number('rate_hz', 0.1, 1000.0)
     vehicle = content.string('vehicle')
-    if form == _RECORDED_FORMAT:
+    conditions: tuple[str, ...] = ()
+    if file_format == RECORDED_FORMAT:
         training, validation = (
             [
-                folder / 'episodes' / f'episode_{number:08d}.npz'
+                folder / EPISODES / episode_file_name(number)
                 for number in content.take(side, list, 'a list of numbers')
             ]
             for side in ('training', 'validation')
@@ -124,8 +151,6 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         validation = _spread(paths, held_out_share)
         held_out = set(validation)
         training = [path for path in paths if path not in held_out]
-    conditions = ()
-    if form == _SIMULATED_FORMAT:
         made_with = content.take('made_with', dict, 'a mapping')
         conditions = tuple(map(str, made_with.get('conditions', ())))
     return DataSource(
@@ -135,14 +160,18 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         rate_hz,
         vehicle,
         str(folder),
-        form == _SIMULATED_FORMAT,
+        file_format == _SIMULATED_FORMAT,
         conditions,
         content.flag('rectify', True),
     )
 
 
 def join(sources: Sequence[DataSource]) -> DataSource:
-    """Several sources as one; LiquidPilotError when they are not of the same robot."""
+    """Join several sources into one.
+
+    Raises:
+        LiquidPilotError: they differ in camera, rate or vehicle, or some are recorded.
+    """
     first, *others = sources
     for other in others:
         for name in ('camera', 'rectify', 'rate_hz', 'vehicle', 'simulated'):
@@ -153,14 +182,14 @@ def join(sources: Sequence[DataSource]) -> DataSource:
                 )
     return replace(
         first,
-        training=[path for each in sources for path in each.training],
-        validation=[path for each in sources for path in each.validation],
-        name='+'.join([first.name, *(Path(each.name).name for each in others)]),
+        training=[path for source in sources for path in source.training],
+        validation=[path for source in sources for path in source.validation],
+        name='+'.join([first.name, *(Path(other.name).name for other in others)]),
     )
 
 
 def _spread(paths: list[Path], share: float) -> list[Path]:
-    """About `share` of the paths, evenly spread, at least one of two or more."""
+    """Return about `share` of the paths, evenly spread, and at least one of two or more."""
     if len(paths) < 2:
         return []
     count = min(max(round(share * len(paths)), 1), len(paths) - 1)
@@ -168,15 +197,19 @@ def _spread(paths: list[Path], share: float) -> list[Path]:
 
 
 def fingerprint(paths: list[Path]) -> str:
-    """A name for the content of episodes: of each file its name, and size and CRC of each array."""
+    """Return a digest of episodes, by the name of each file and the size and CRC of its arrays.
+
+    Raises:
+        LiquidPilotError: a file is broken; the message names it.
+    """
     digest = hashlib.sha256()
     for path in paths:
         try:
             with zipfile.ZipFile(path) as archive:
-                parts = [(part.filename, part.file_size, part.CRC) for part in archive.infolist()]
+                arrays = [(item.filename, item.file_size, item.CRC) for item in archive.infolist()]
         except (OSError, zipfile.BadZipFile) as error:
             raise LiquidPilotError(
                 f'{path}: not an episode ({one_line(error)}); delete it'
             ) from None
-        digest.update(repr((path.name, parts)).encode())
+        digest.update(repr((path.name, arrays)).encode())
     return digest.hexdigest()

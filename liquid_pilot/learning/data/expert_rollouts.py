@@ -1,14 +1,14 @@
-"""Demonstrations: what the expert would do at every frame of flights that were disturbed.
+"""Demonstrations: what the expert would do at every frame of flights that deviate from its own.
 
-The expert labels; who steers is the expert with noise injected into its commands (Laskey et al.
-2017, DART), so that the pilot learns to come back, or a pilot (Ross et al. 2011, DAgger), so that
-it learns from the states that it gets into. One `.npz` file an episode; nothing is pickled.
+The expert labels every frame. The flight is steered by the expert with noise added to its commands
+(DART, Laskey et al. 2017), so that the pilot learns to recover, or by a pilot (DAgger, Ross et al.
+2011), so that it learns from the states that it gets into itself. Each episode is one `.npz` file;
+nothing is pickled.
 """
 
 from __future__ import annotations
 
 import math
-import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
@@ -18,20 +18,22 @@ import numpy as np
 
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
+    AttitudeThrust,
     CameraGeometry,
+    Command,
     Observation,
     SensorPacket,
 )
 from liquid_pilot.learning.data import dataset_index
-from liquid_pilot.learning.data.episode import Episode
+from liquid_pilot.learning.data.episode import Episode, episode_file_name
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 from liquid_pilot.onboard.perception.imu import mean_imu
-from liquid_pilot.simulation.base import condition as conditions
 from liquid_pilot.simulation.base.action_noise import (
     ActionNoise,
     ActionNoiseSettings,
     UndecidedSteering,
 )
+from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.mission import Mission
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.settings import SimulationSettings
@@ -39,32 +41,44 @@ from liquid_pilot.simulation.base.task import RouteProgress
 from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.utils.process_pool import spawned_pool
 
+_MIXING_PERIOD_TICKS = 20
+"""Ticks after which DAgger draws again who steers: one second."""
+
 
 @dataclass(frozen=True)
 class CollectionSettings:
-    """What a set of demonstrations is made with; part of a pilot's card."""
+    """What a folder of demonstrations is made with, as its `dataset.json` tells."""
 
     image_width: int = 128
+    """Columns of the stored images."""
     image_height: int = 72
+    """Rows of the stored images."""
     disturbance: ActionNoiseSettings = field(default_factory=ActionNoiseSettings)
+    """Action noise, under the name that `dataset.json` gives it."""
     pilot: str | None = None
-    """Path of the pilot that steers (DAgger); None lets the disturbed expert steer."""
+    """Path of the pilot that steers (DAgger); None lets the expert steer, with action noise."""
     mixing: float = 0.0
-    """DAgger: probability that the expert steers for an episode's next second."""
+    """DAgger: probability that the expert steers for the next second of an episode."""
     conditions: tuple[str, ...] = ()
-    """Weather to fly in, as `simulation.base.condition` reads it: one of them a flight, in turn."""
+    """Conditions to fly in, as `simulation.base.condition` reads them; each flight takes the next
+    one."""
     vehicle: str = 'quadrotor'
+    """Class of the vehicle."""
 
 
 def stored_camera(settings: CollectionSettings) -> CameraGeometry:
-    """Geometry of the stored images: the simulator's view, in the size that the encoder sees."""
+    """Return the geometry of the stored images: the simulator's view in the encoder's size."""
     return CameraGeometry.from_vertical_fov(
         settings.image_width, settings.image_height, SimulationSettings().camera_vertical_fov_rad
     )
 
 
 class ExpertCollector:
-    """Flies episodes one after another in one process."""
+    """Flies episodes one after another in one process.
+
+    Args:
+        settings: vehicle, image size, action noise, pilot and conditions.
+    """
 
     def __init__(self, settings: CollectionSettings) -> None:
         self.settings = settings
@@ -72,74 +86,79 @@ class ExpertCollector:
         self._preprocess = Preprocessor(stored_camera(settings), self._simulation.camera)
         self._pilot = None
         if settings.pilot:
-            # Only DAgger needs an engine; plain demonstrations start without loading one.
+            # Only DAgger needs an engine: plain demonstrations start without loading one.
             from liquid_pilot.pilot_file import load
             from liquid_pilot.simulation.rollout import InProcessPilot
 
             self._pilot = InProcessPilot(load(settings.pilot), self._simulation)
 
     def fly(self, seed: int) -> Episode:
-        """One episode, to its end by the missions' own rules."""
+        """Fly one episode, which ends as a mission does.
+
+        Args:
+            seed: seed of the forest or road, and of the noise.
+        """
         simulation, s = self._simulation, self.settings
         rng = random_stream(seed, 'injector')
         period_s = simulation.control_period_ns / NANOSECONDS_PER_SECOND
-        inject = ActionNoise(s.disturbance, rng, period_s)
-        turn = conditions.parse(s.conditions[seed % len(s.conditions)]) if s.conditions else ()
-        packet = simulation.reset(seed, conditions=turn)
+        add_noise = ActionNoise(s.disturbance, rng, period_s)
+        conditions = parse(s.conditions[seed % len(s.conditions)]) if s.conditions else ()
+        packet = simulation.reset(seed, conditions=conditions)
         if self._pilot is not None:
             self._pilot.reset()
-        expert = simulation.task.demonstrator(simulation.layout)
+        expert = simulation.task.expert(simulation.layout)
         mission = Mission(seed, simulation.layout, simulation.task.rules)
-        waver = UndecidedSteering(random_stream(seed, 'waver'))
+        undecided = UndecidedSteering(random_stream(seed, 'waver'))
         rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...], tuple[float, ...]]] = []
         last_ns, expert_steers = packet.stamp_ns - simulation.control_period_ns, True
-        tick = 0
-        while mission.update(packet) is None:
+        tick, outcome = 0, mission.update(packet)
+        while outcome is None:
             label = expert.command(packet.state)
-            seen = packet.observation
-            if seen is not None:
+            observation = packet.observation
+            if observation is not None:
                 rows.append(
                     (
-                        self._image(seen),
-                        mean_imu(seen.imu),
-                        (seen.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND,
+                        self._image(observation),
+                        mean_imu(observation.imu),
+                        (observation.stamp_ns - last_ns) / NANOSECONDS_PER_SECOND,
                         label.values,
-                        _bearing(packet, simulation.way),
+                        _bearing(packet, simulation.route_progress),
                     )
                 )
-                last_ns = seen.stamp_ns
-            if self._pilot is None:
-                setpoint = inject(label)
-            else:
-                answer = self._pilot.setpoint(packet)
-                if tick % 20 == 0:
+                last_ns = observation.stamp_ns
+            command: Command | None = label
+            if self._pilot is not None:
+                # Without a frame the pilot has no command: the vehicle keeps its last one.
+                pilot_command = self._pilot.setpoint(packet)
+                if tick % _MIXING_PERIOD_TICKS == 0:
                     expert_steers = rng.random() < s.mixing
-                chosen = label if expert_steers else answer
-                # No frame, no answer: the vehicle goes on with the last one.
-                setpoint = None if chosen is None else inject(chosen)
+                # The default adapter of a pilot gives velocity commands.
+                assert not isinstance(pilot_command, AttitudeThrust)
+                command = label if expert_steers else pilot_command
+            setpoint = None if command is None else add_noise(command)
             if setpoint is not None:
-                setpoint = waver(setpoint, simulation.at_decision_point, period_s)
+                setpoint = undecided(setpoint, simulation.at_decision_point, period_s)
             packet = simulation.advance(setpoint)
-            tick += 1
+            tick, outcome = tick + 1, mission.update(packet)
         images, imu, dt_s, commands, bearing = zip(*rows, strict=True)
         return Episode(
             seed,
-            mission.outcome,
+            outcome,
             np.stack(images),
-            np.float32(imu),
-            np.float32(dt_s),
-            np.float32(commands),
-            np.float32(bearing),
+            np.array(imu, np.float32),
+            np.array(dt_s, np.float32),
+            np.array(commands, np.float32),
+            np.array(bearing, np.float32),
         )
 
-    def _image(self, seen: Observation) -> np.ndarray:
-        """(H, W, 3) uint8: exactly what the encoder is shown in flight, before scaling."""
-        planes = self._preprocess(seen.image)[0]
+    def _image(self, observation: Observation) -> np.ndarray:
+        """Return the encoder's input in flight, before scaling: (H, W, 3) uint8."""
+        planes = self._preprocess(observation.image)[0]
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
 
 
 def _bearing(packet: SensorPacket, way: RouteProgress) -> tuple[float, float]:
-    """Cosine and sine of the direction to go in, to the left of the nose."""
+    """Return cosine and sine of the direction to the target, to the left of the nose."""
     angle = way.bearing_rad(packet.state)
     return math.cos(angle), math.sin(angle)
 
@@ -148,8 +167,6 @@ _collectors: list[ExpertCollector] = []
 
 
 def _start_worker(settings: CollectionSettings) -> None:
-    # Ctrl-C reaches every process of the terminal; who collects decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _collectors.append(ExpertCollector(settings))
 
 
@@ -167,22 +184,27 @@ def collect(
     workers: int = 2,
     on_episode: Callable[[str, int, int, int], None] | None = None,
 ) -> list[Path]:
-    """Fly one episode a seed into `directory`; those already there are kept, so it resumes.
+    """Fly one episode for each seed; episodes that exist are kept, so that a collection resumes.
 
     Args:
-        seeds: of the forests.
-        directory: made when missing; files are named by their seed.
-        settings: the same for all of them.
+        seeds: seeds of the forests or roads.
+        directory: folder of the episodes, created when missing; files are named by their seed.
+        settings: settings of all episodes.
         workers: processes.
-        on_episode: called with (outcome, frames, done, of) as each is done.
+        on_episode: called with the outcome, the frames, and the numbers of episodes done and in
+            all, as each episode is done.
 
     Returns:
         The paths of all episodes, in the order of the seeds.
+
+    Raises:
+        LiquidPilotError: the folder holds demonstrations of other settings, or a file cannot be
+            written.
     """
     simulation, made_with = SimulationSettings(), asdict(settings)
-    del made_with['vehicle']  # The index itself says it.
+    del made_with['vehicle']  # An entry of its own in the index.
     if not settings.conditions:
-        # So a folder reads that was begun before there was weather in demonstrations.
+        # Folders that were begun before demonstrations had conditions can thus be continued.
         del made_with['conditions']
     dataset_index.write_index(
         directory,
@@ -191,12 +213,13 @@ def collect(
         settings.vehicle,
         made_with,
     )
-    paths = {seed: directory / f'episode_{seed:08d}.npz' for seed in seeds}
+    paths = {seed: directory / episode_file_name(seed) for seed in seeds}
     jobs = [(seed, path) for seed, path in paths.items() if not path.exists()]
     if jobs:
-        with spawned_pool(min(workers, len(jobs)), _start_worker, (settings,)) as pool:
-            flown = as_completed([pool.submit(_collect_episode, job) for job in jobs])
-            for done, future in enumerate(flown, 1 + len(paths) - len(jobs)):
+        count = min(workers, len(jobs))
+        with spawned_pool(count, _start_worker, (settings,), ignore_ctrl_c=True) as pool:
+            futures = as_completed([pool.submit(_collect_episode, job) for job in jobs])
+            for done, future in enumerate(futures, 1 + len(paths) - len(jobs)):
                 outcome, frames = future.result()
                 if on_episode:
                     on_episode(outcome, frames, done, len(paths))

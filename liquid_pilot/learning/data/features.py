@@ -1,4 +1,4 @@
-"""What the core learns from: the encoder's features of every frame, computed once and kept."""
+"""What the core learns from: the encoder's features of every frame, computed once and cached."""
 
 from __future__ import annotations
 
@@ -20,61 +20,78 @@ from liquid_pilot.utils.atomic_write import atomic_writer
 from liquid_pilot.utils.progress import ProgressCallback
 
 IMU_MEAN = (0.0, 0.0, 0.0, 0.0, 0.0, 9.81)
+"""Body rates in rad/s and specific force in m/s^2 of a vehicle at rest and level."""
 IMU_SCALE = (1.0, 1.0, 1.0, 4.0, 4.0, 4.0)
+"""Typical deviations from `IMU_MEAN`, rad/s and m/s^2."""
 _BATCH = 256
 
 
 def normalised_imu(imu: np.ndarray) -> np.ndarray:
-    """IMU as the core sees it: (..., 6), minus IMU_MEAN, divided by IMU_SCALE."""
-    return ((imu - np.float32(IMU_MEAN)) / np.float32(IMU_SCALE)).astype(np.float32)
+    """Return the IMU (..., 6) as the core takes it: minus IMU_MEAN, divided by IMU_SCALE."""
+    mean, scale = np.array(IMU_MEAN, np.float32), np.array(IMU_SCALE, np.float32)
+    return ((imu - mean) / scale).astype(np.float32)
 
 
 @dataclass
 class Sequences:
-    """Inputs of the core and their labels, of one or several copies of the same frames."""
+    """Inputs of the core and their labels, for one or several copies of the same N frames."""
 
     inputs: np.ndarray
-    """(N, F + 6) float32."""
+    """(N, F + 6) float32 features and normalised IMU."""
     dt_s: np.ndarray
+    """(N,) float32 elapsed times, s."""
     commands: np.ndarray
-    """(N, 4) float32, as motor outputs."""
+    """(N, 4) float32 commands as motor outputs."""
     starts: np.ndarray
-    """First frames of the episodes, and N."""
+    """First frames of the episodes, then N."""
     bearing: np.ndarray | None = None
-    """(N, 2) of the target, see `Episode`."""
+    """(N, 2) cosine and sine of the target's direction; None when it is not known."""
 
     @property
     def features(self) -> int:
-        """F."""
-        return self.inputs.shape[1] - 6
+        """The number of features F."""
+        return self.inputs.shape[1] - len(IMU_MEAN)
 
     @classmethod
-    def of(
+    def from_frames(
         cls, features: np.ndarray, frames: Frames, mirrored: tuple[bool, ...] = (False,)
     ) -> Sequences:
-        """From features (copies * N, F) of the frames, each copy mirrored or not."""
+        """Combine features with the IMU and the labels of their frames.
+
+        Args:
+            features: (copies * N, F) features of every copy of the frames.
+            frames: the N frames.
+            mirrored: for each copy, whether it is a mirror image.
+        """
         n, copies = len(frames), len(mirrored)
-        imu = [frames.imu * (MIRROR_IMU if side else 1) for side in mirrored]
-        commands = [frames.commands * (MIRROR_COMMAND if side else 1) for side in mirrored]
+        imu = [frames.imu * (MIRROR_IMU if mirror else 1) for mirror in mirrored]
+        commands = [frames.commands * (MIRROR_COMMAND if mirror else 1) for mirror in mirrored]
+        bearing = None
+        if frames.bearing is not None:
+            bearing = np.concatenate(
+                [frames.bearing * (MIRROR_BEARING if mirror else 1) for mirror in mirrored]
+            )
         return cls(
             np.concatenate([features, normalised_imu(np.concatenate(imu))], 1),
             np.tile(frames.dt_s, copies),
             np.concatenate(commands).astype(np.float32),
             np.concatenate([[0]] + [frames.starts[1:] + k * n for k in range(copies)]),
-            None
-            if frames.bearing is None
-            else np.concatenate(
-                [frames.bearing * (MIRROR_BEARING if side else 1) for side in mirrored]
-            ),
+            bearing,
         )
 
 
 def padded_index(
     starts: np.ndarray, chosen: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(E, T) frames of whole episodes, the last one of each repeated, and which of them count.
+    """Return the frames of whole episodes, padded to the length of the longest.
 
-    `chosen`: the numbers of the episodes; None for all of them.
+    Args:
+        starts: first frames of the episodes, then the number of frames.
+        chosen: numbers of the episodes; None for all of them.
+
+    Returns:
+        (E, T) numbers of the frames, the last one of each episode repeated, and (E, T) whether a
+        frame counts.
     """
     begins, ends = starts[:-1], starts[1:]
     if chosen is not None:
@@ -90,79 +107,97 @@ def encode(
     frames: Frames,
     device: str,
     mirrored: bool = False,
-    augment: Augmentation | None = None,
+    augmentation: Augmentation | None = None,
     seed: int = 0,
-    announce: ProgressCallback | None = None,
+    report_progress: ProgressCallback | None = None,
 ) -> np.ndarray:
-    """(N, F) float32: features of every frame."""
-    found = np.empty((len(frames), encoder.features), np.float32)
+    """Return the features of every frame, (N, F) float32.
+
+    Args:
+        encoder: the encoder, on `device`.
+        frames: the N frames.
+        device: torch device.
+        mirrored: whether to encode mirror images.
+        augmentation: change of the images; None leaves them as they are.
+        seed: seed of the augmentation.
+        report_progress: called after each batch.
+    """
+    features = np.empty((len(frames), encoder.features), np.float32)
     for start in range(0, len(frames), _BATCH):
         images = frames.images[start : start + _BATCH].to(device).float().div_(255)
         if mirrored:
             images = images.flip(3)
-        if augment is not None:
-            images = augment.images(images, torch_generator(seed, f'features {mirrored}', start))
-        found[start : start + _BATCH] = encoder(images).cpu().numpy()
-        if announce:
-            announce('features', min(start + _BATCH, len(frames)), len(frames), math.nan)
-    return found
+        if augmentation is not None:
+            rng = torch_generator(seed, f'features {mirrored}', start)
+            images = augmentation.images(images, rng)
+        features[start : start + _BATCH] = encoder(images).cpu().numpy()
+        if report_progress:
+            report_progress('features', min(start + _BATCH, len(frames)), len(frames), math.nan)
+    return features
 
 
 def load_or_encode(
     cache: Path,
     encoder: Encoder,
     frames: Frames,
-    episodes: str,
+    fingerprint: str,
     device: str,
-    augment: Augmentation,
+    augmentation: Augmentation,
     mirror: bool,
     seed: int,
-    announce: ProgressCallback,
+    report_progress: ProgressCallback,
     borrowed: Path | None = None,
 ) -> Sequences:
-    """Features of all frames, plain and augmented, and of their mirror images.
+    """Return the features of all frames, plain and augmented, and of their mirror images.
 
-    They are kept in `cache`; those there, or in `borrowed`, are used again when they are of the
-    same encoder, episodes (by their fingerprint) and augmentation.
+    Args:
+        cache: file that keeps the features; used when it is of the same encoder, episodes and
+            augmentation.
+        encoder: the trained encoder, on `device`.
+        frames: all frames.
+        fingerprint: fingerprint of the episodes of the frames.
+        device: torch device.
+        augmentation: change of the augmented copies.
+        mirror: whether to add mirror images.
+        seed: seed of the augmentation.
+        report_progress: called after each batch.
+        borrowed: the cache of another training, which is used in the same way.
+
+    Raises:
+        LiquidPilotError: a cache is broken or cannot be written.
     """
     sides = (False, True) if mirror else (False,)
-    changed = any(
-        (
-            augment.brightness,
-            augment.contrast,
-            augment.channel_gain,
-            augment.noise,
-            augment.blur,
-            augment.erasing,
-        )
-    )
-    copies = [(side, None) for side in sides]
-    copies += [(side, augment) for side in sides] if changed else []
+    copies: list[tuple[bool, Augmentation | None]] = [(side, None) for side in sides]
+    if augmentation.changes_images:
+        copies += [(side, augmentation) for side in sides]
     weights = hashlib.sha256()
     for tensor in encoder.state_dict().values():
         weights.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    key = repr((weights.hexdigest(), episodes, augment, mirror, seed))
+    key = repr((weights.hexdigest(), fingerprint, augmentation, mirror, seed))
     for path in (cache, borrowed):
-        found = _read(path, key) if path is not None else None
-        if found is not None:
+        features = _read(path, key) if path is not None else None
+        if features is not None:
             break
     else:
-        found = np.concatenate(
+        features = np.concatenate(
             [
-                encode(encoder, frames, device, side, changes, seed, announce)
+                encode(encoder, frames, device, side, changes, seed, report_progress)
                 for side, changes in copies
             ]
         )
         with atomic_writer(cache) as file:
-            np.savez(file, key=key, features=found)
-    return Sequences.of(found, frames, tuple(side for side, _ in copies))
+            np.savez(file, key=key, features=features)
+    return Sequences.from_frames(features, frames, tuple(side for side, _ in copies))
 
 
 def _read(path: Path, key: str) -> np.ndarray | None:
+    """Return the features that a cache holds under a key; None where it holds others."""
     if not path.exists():
         return None
     try:
         with np.load(path, allow_pickle=False) as data:
             return data['features'] if str(data['key']) == key else None
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise LiquidPilotError(f'{path}: broken ({error}); delete it, it is made anew') from None
+        raise LiquidPilotError(
+            f'{path}: broken ({error}); delete it, it is computed again'
+        ) from None

@@ -1,11 +1,16 @@
-"""The cores that a liquid one is measured against: CfC, GRU, LSTM, feed-forward.
+"""Baselines that a liquid core is compared with: CfC, GRU, LSTM and feed-forward.
 
-All have the face of `ltc.LiquidCore`: inputs (B,T,I) and elapsed times (B,T) in seconds to outputs
-(B,T,M) and states (B,T,N), an input mapping that `imitation.fit_input_scale` sets, and so the same
-training. `to_onnx` gives one step as a graph with explicit state, which `onboard.inference.recurrent_cores` flies.
+All have the interface of `ltc.LiquidCore`, and so the same training: they map inputs (B, T, I) and
+elapsed times (B, T) in seconds to outputs (B, T, M) and states (B, T, N), and have an input mapping
+that `imitation.fit_input_scale` sets. `to_onnx` exports one step as a graph with explicit state,
+which `onboard.inference.recurrent_cores` runs.
+
+Shapes: B sequences of T ticks, I inputs, N values of the state, H hidden values, M motor outputs.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,15 +18,24 @@ from torch import nn
 from liquid_pilot.learning.models.onnx_export import export
 
 CFC_MODES = ('default', 'no_gate', 'pure')
+"""Variants of the CfC, by the names of ncps."""
+_EXAMPLE_DT_S = 0.05
 
 
 class Baseline(nn.Module):
-    """What the cores share: the input mapping, the sequence, the linear read-out, the export.
+    """The common part of all baselines: input mapping, sequence, linear read-out and export.
 
-    A subclass sets `kind` (the core type of a pilot file) and writes `advance`.
+    A subclass sets `kind` and implements `advance`.
+
+    Args:
+        inputs: I.
+        state_size: N.
+        hidden: H, inputs of the linear read-out.
+        motors: M.
     """
 
     kind: str
+    """Type of the core in pilot.json."""
 
     def __init__(self, inputs: int, state_size: int, hidden: int, motors: int) -> None:
         super().__init__()
@@ -33,22 +47,37 @@ class Baseline(nn.Module):
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """State (B,N), mapped inputs (B,I), dt (B,1) seconds -> state after, hidden (B,H)."""
+        """Compute one step of the recurrence.
+
+        Args:
+            state: (B, N) state before.
+            x: (B, I) mapped inputs.
+            dt_s: (B, 1) elapsed time, s.
+
+        Returns:
+            The state after (B, N) and the hidden values (B, H) that are read out.
+        """
         raise NotImplementedError
 
     def step(
         self, state: torch.Tensor, inputs: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """State (B,N), inputs (B,I), dt (B,1) seconds -> state after (B,N), output (B,M)."""
+        """Compute one step from raw inputs (B, I) to the state after (B, N) and outputs (B, M)."""
         after, hidden = self.advance(state, inputs * self.input_w + self.input_b, dt_s)
         return after, self.fc(hidden)
 
     def forward(
         self, x: torch.Tensor, dt_s: torch.Tensor, state: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """X (B,T,I), dt_s (B,T), state (B,N) or None for zeros -> outputs (B,T,M), states (B,T,N).
+        """Run sequences through the network; gradients reach the parameters, x and the state.
 
-        Gradients reach the parameters, x and the state.
+        Args:
+            x: (B, T, I) inputs.
+            dt_s: (B, T) elapsed times, s.
+            state: (B, N) initial state; None for zeros.
+
+        Returns:
+            Outputs (B, T, M) and states (B, T, N).
         """
         if state is None:
             state = x.new_zeros(x.shape[0], self.state_size)
@@ -60,22 +89,22 @@ class Baseline(nn.Module):
         return torch.stack(outputs, 1), torch.stack(states, 1)
 
     @property
-    def specification(self) -> dict[str, str | int]:
+    def specification(self) -> dict[str, Any]:
         """The entry `core` of pilot.json."""
         return {'type': self.kind, 'state_size': self.state_size}
 
     def to_onnx(self) -> bytes:
-        """One step for `onboard.inference.recurrent_cores.OnnxCore`; see there for names and shapes."""
+        """Return one step as ONNX, for `onboard.inference.recurrent_cores.OnnxCore`."""
         example = (
             torch.zeros(1, self.state_size),
             torch.zeros(1, self.inputs),
-            torch.full((1, 1), 0.05),
+            torch.full((1, 1), _EXAMPLE_DT_S),
         )
         return export(_Step(self), example, ['state', 'inputs', 'dt'], ['state_after', 'output'])
 
 
 class _Step(nn.Module):
-    """`Baseline.step` as what the exporter calls."""
+    """A module whose `forward` is `Baseline.step`, for the exporter."""
 
     def __init__(self, core: Baseline) -> None:
         super().__init__()
@@ -85,7 +114,7 @@ class _Step(nn.Module):
         self, state: torch.Tensor, inputs: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         after, output = self.core.step(state, inputs, dt_s)
-        # What a graph gives back must not be what it was given.
+        # An output of a graph must not be one of its inputs.
         return after + 0.0, output
 
 
@@ -94,7 +123,18 @@ class Cfc(Baseline):
 
     With f, g, a, b linear in a backbone's output: state = tanh(f) (1 - t) + tanh(g) t, where
     t = sigmoid(a dt + b). 'no_gate' leaves out the factor 1 - t; 'pure' is
-    A - A exp(-dt (|w_tau| + |f|)) f. Parameters carry ncps' names.
+    A - A exp(-dt (|w_tau| + |f|)) f. Parameters have the names of ncps.
+
+    Args:
+        inputs: I.
+        neurons: N.
+        motors: M.
+        mode: one of CFC_MODES.
+        backbone_units: width of the backbone's layers.
+        backbone_layers: number of the backbone's layers; 0 leaves the backbone out.
+
+    Raises:
+        ValueError: the mode is unknown.
     """
 
     kind = 'cfc'
@@ -108,7 +148,6 @@ class Cfc(Baseline):
         backbone_units: int = 128,
         backbone_layers: int = 1,
     ) -> None:
-        """`neurons`: N; `backbone_layers` of `backbone_units` come before them (0: none)."""
         if mode not in CFC_MODES:
             raise ValueError(f'mode must be one of {", ".join(CFC_MODES)}, not {mode!r}')
         super().__init__(inputs, neurons, neurons, motors)
@@ -134,28 +173,31 @@ class Cfc(Baseline):
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See Baseline."""
-        seen = torch.cat([x, state], 1)
+        """Compute one step; see `Baseline.advance`."""
+        hidden = torch.cat([x, state], 1)
         if self.backbone is not None:
-            seen = self.backbone(seen)
-        first = self.ff1(seen)
+            hidden = self.backbone(hidden)
+        first = self.ff1(hidden)
         if self.mode == 'pure':
             decay = torch.exp(-dt_s * (self.w_tau.abs() + first.abs()))
             after = self.A - self.A * decay * first
         else:
-            first, second = torch.tanh(first), torch.tanh(self.ff2(seen))
-            t = torch.sigmoid(self.time_a(seen) * dt_s + self.time_b(seen))
+            first, second = torch.tanh(first), torch.tanh(self.ff2(hidden))
+            t = torch.sigmoid(self.time_a(hidden) * dt_s + self.time_b(hidden))
             after = first + t * second if self.mode == 'no_gate' else first * (1.0 - t) + t * second
         return after, after
 
     def load_ncps(self, state: dict[str, torch.Tensor]) -> None:
-        """Take the state dict of an `ncps.torch.CfC` with `proj_size` = M; RuntimeError if unlike.
+        """Load the state dict of an `ncps.torch.CfC` with `proj_size` = M.
 
-        What it has no word for, the input mapping, becomes the identity.
+        The input mapping, which ncps does not have, becomes the identity.
+
+        Raises:
+            RuntimeError: names or shapes do not match.
         """
-        taken = {name.removeprefix('rnn_cell.'): value for name, value in state.items()}
+        renamed = {name.removeprefix('rnn_cell.'): value for name, value in state.items()}
         self.load_state_dict(
-            {'input_w': torch.ones(self.inputs), 'input_b': torch.zeros(self.inputs), **taken}
+            {'input_w': torch.ones(self.inputs), 'input_b': torch.zeros(self.inputs), **renamed}
         )
 
 
@@ -167,84 +209,97 @@ class _LeCunTanh(nn.Module):
 
 
 class _TimeAwareCore(Baseline):
-    """A core that knows elapsed time, if at all, as one more input: log(dt * rate_hz)."""
+    """A core that takes elapsed time as one more input, log(dt * rate_hz), or not at all.
+
+    Args:
+        inputs: I.
+        state_size: N.
+        hidden: H.
+        motors: M.
+        rate_hz: rate at which that input is 0; None leaves elapsed time out.
+    """
 
     def __init__(
         self, inputs: int, state_size: int, hidden: int, motors: int, rate_hz: float | None
     ) -> None:
-        """`rate_hz`: the rate that the input is 0 at; None leaves time out."""
         super().__init__(inputs, state_size, hidden, motors)
         self.rate_hz = rate_hz
 
     @property
-    def seen(self) -> int:
-        """Width of what the cell sees."""
+    def cell_inputs(self) -> int:
+        """The number of inputs of the cell: I, and one more with elapsed time."""
         return self.inputs + (self.rate_hz is not None)
 
     def append_log_dt(self, x: torch.Tensor, dt_s: torch.Tensor) -> torch.Tensor:
-        """Mapped inputs (B,I), dt (B,1) -> (B, seen)."""
+        """Return the inputs of the cell for mapped inputs (B, I) and elapsed times (B, 1)."""
         if self.rate_hz is None:
             return x
         return torch.cat([x, torch.log(dt_s * self.rate_hz)], 1)
 
 
 class Gru(_TimeAwareCore):
-    """A gated recurrent unit (Cho et al. 2014) of N neurons, with or without elapsed time."""
+    """A gated recurrent unit (Cho et al. 2014) of N neurons, with or without elapsed time.
+
+    See `_TimeAwareCore` for `rate_hz`.
+    """
 
     kind = 'gru'
 
     def __init__(
         self, inputs: int, neurons: int, motors: int, rate_hz: float | None = None
     ) -> None:
-        """See _Timed for `rate_hz`."""
         super().__init__(inputs, neurons, neurons, motors, rate_hz)
-        self.cell = nn.GRUCell(self.seen, neurons)
+        self.cell = nn.GRUCell(self.cell_inputs, neurons)
 
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See Baseline."""
+        """Compute one step; see `Baseline.advance`."""
         after = self.cell(self.append_log_dt(x, dt_s), state)
         return after, after
 
 
 class Lstm(_TimeAwareCore):
-    """Long short-term memory of N neurons; the state is hidden, then cell state: 2N values."""
+    """Long short-term memory of N neurons; its state is the hidden state, then the cell state.
+
+    See `_TimeAwareCore` for `rate_hz`.
+    """
 
     kind = 'lstm'
 
     def __init__(
         self, inputs: int, neurons: int, motors: int, rate_hz: float | None = None
     ) -> None:
-        """See _Timed for `rate_hz`."""
         super().__init__(inputs, 2 * neurons, neurons, motors, rate_hz)
-        self.cell = nn.LSTMCell(self.seen, neurons)
+        self.cell = nn.LSTMCell(self.cell_inputs, neurons)
 
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See Baseline."""
+        """Compute one step; see `Baseline.advance`."""
         hidden, cell = self.cell(self.append_log_dt(x, dt_s), state.chunk(2, 1))
         return torch.cat([hidden, cell], 1), hidden
 
 
 class FeedForward(_TimeAwareCore):
-    """Two layers of N neurons without memory; the state shows the second one and is never read."""
+    """Two layers of N neurons without memory; its state holds the second layer and is never read.
+
+    See `_TimeAwareCore` for `rate_hz`.
+    """
 
     kind = 'feedforward'
 
     def __init__(
         self, inputs: int, neurons: int, motors: int, rate_hz: float | None = None
     ) -> None:
-        """See _Timed for `rate_hz`."""
         super().__init__(inputs, neurons, neurons, motors, rate_hz)
         self.layers = nn.Sequential(
-            nn.Linear(self.seen, neurons), nn.Tanh(), nn.Linear(neurons, neurons), nn.Tanh()
+            nn.Linear(self.cell_inputs, neurons), nn.Tanh(), nn.Linear(neurons, neurons), nn.Tanh()
         )
 
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See Baseline."""
+        """Compute one step; see `Baseline.advance`."""
         after = self.layers(self.append_log_dt(x, dt_s))
         return after, after

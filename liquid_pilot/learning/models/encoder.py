@@ -1,7 +1,8 @@
-"""The CNN encoder: a frame to a handful of features, small enough for a Raspberry Pi.
+"""The CNN encoder: from an image to a small feature vector, cheap enough for a Raspberry Pi.
 
-Four convolutions and a spatial softmax (Finn et al. 2016, 'Deep spatial autoencoders'), which says
-where in the image each channel fires most; beside it each channel's mean says how much it fires.
+Four convolutions and a spatial softmax (Finn et al. 2016, 'Deep spatial autoencoders'), which gives
+the position in the image where each channel is most active. The mean of each channel adds how
+active it is.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from torch import nn
 from liquid_pilot.learning.models.onnx_export import export
 
 CHANNELS = (16, 24, 32, 32)
+"""Channels after each convolution."""
 
 
 class Encoder(nn.Module):
-    """(B, 3, H, W) float RGB in [0, 1] to (B, F) features.
+    """Maps RGB images (B, 3, H, W), float in [0, 1], to features (B, F).
 
     Args:
-        height: image rows.
-        width: image columns.
-        features: F.
+        height: H, image rows.
+        width: W, image columns.
+        features: F, size of the feature vector.
     """
+
+    positions: torch.Tensor
 
     def __init__(self, height: int = 72, width: int = 128, features: int = 32) -> None:
         super().__init__()
@@ -46,14 +50,21 @@ class Encoder(nn.Module):
         self.project = nn.Linear(3 * d, features)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Features of a batch of images."""
+        """Return the features (B, F) of images (B, 3, H, W)."""
         maps = self.convolutions(image - 0.5).flatten(2)  # (B, C, rows*columns)
         attention = torch.softmax(maps * self.log_sharpness.exp()[:, None], dim=2)
         where = attention @ self.positions  # (B, C, 2)
         amount = torch.relu(maps).mean(dim=2, keepdim=True)
-        return self.project(torch.cat([where, amount], dim=2).flatten(1))
+        features: torch.Tensor = self.project(torch.cat([where, amount], dim=2).flatten(1))
+        return features
+
+    def use_channels_last(self) -> Encoder:
+        """Lay the weights out in memory as the CPU convolves fastest; returns the encoder."""
+        # The stubs of torch leave `memory_format` out.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self
 
     def to_onnx(self) -> bytes:
-        """The encoder as ONNX: input `image` (1, 3, H, W), output `features` (1, F)."""
+        """Return the encoder as ONNX: input `image` (1, 3, H, W), output `features` (1, F)."""
         example = torch.zeros(1, 3, self.height, self.width)
         return export(self, (example,), ['image'], ['features'])

@@ -1,4 +1,4 @@
-"""Which core is trained: the liquid one or another, all of about as many parameters."""
+"""Makes the core that is trained: a liquid one or a baseline of about as many parameters."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ import bisect
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.models.baselines import Baseline, Cfc, FeedForward, Gru, Lstm
 from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid import wiring
+from liquid_pilot.liquid.parameters import count_ltc_parameters
+from liquid_pilot.liquid.wiring import Wiring
 
 MOTORS = 4
+"""Outputs of every core: forward, left and up velocity, and steering."""
+_IMU_INPUTS = 6
 _MAX_NEURONS = 4096
 
+TrainableCore = LiquidCore | Baseline
+"""Any core that the stages of `training.imitation` can train."""
 
-def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -> nn.Module:
-    """The untrained core of a configuration; `rate_hz` is that of the frames."""
+
+def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -> TrainableCore:
+    """Return the untrained core that the settings describe.
+
+    Args:
+        settings: kind, wiring and size of the core, and the seed of its weights.
+        rate_hz: rate of the frames, for cores that take elapsed time as an input.
+        device: torch device.
+    """
     s = settings
-    inputs = s.features + 6
+    inputs = s.features + _IMU_INPUTS
     if s.core == 'ltc' and s.wiring == 'ncp':
-        wired = wiring.ncp(
-            inputs,
-            s.inter,
-            s.command,
-            MOTORS,
-            s.sensory_fanout,
-            s.inter_fanout,
-            s.recurrent_command_synapses,
-            s.motor_fanin,
-            s.seed,
-        )
+        wired = _ncp_wiring(s)
     elif s.core == 'ltc':
         size = s.core_size or _nearest_size(
-            lambda n: 4 * n * (n + inputs) + 3 * n + 2 * (inputs + MOTORS), parameter_budget(s)
+            lambda n: count_ltc_parameters(inputs, n, MOTORS, n * (n + inputs)),
+            parameter_budget(s),
         )
         wired = wiring.dense(inputs, size, MOTORS, s.seed)
     else:
@@ -49,36 +52,39 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
 
 
 def parameter_budget(settings: TrainingSettings) -> int:
-    """Parameters of the NCP-wired LTC of these settings, which the other cores come near to."""
-    s = settings
-    return parameter_count(
-        LiquidCore(
-            wiring.ncp(
-                s.features + 6,
-                s.inter,
-                s.command,
-                MOTORS,
-                s.sensory_fanout,
-                s.inter_fanout,
-                s.recurrent_command_synapses,
-                s.motor_fanin,
-                s.seed,
-            ),
-            s.unfolds,
-        )
-    )
+    """Return the parameters of the NCP-wired LTC of these settings, which other cores approach."""
+    return parameter_count(LiquidCore(_ncp_wiring(settings), settings.unfolds))
 
 
-def parameter_count(core: nn.Module) -> int:
-    """Trained parameters; of a liquid core's synapses only those that the wiring has."""
+def parameter_count(core: TrainableCore) -> int:
+    """Return the number of trained parameters.
+
+    Of a liquid core's weight matrices only the synapses of its wiring count.
+    """
     if isinstance(core, LiquidCore):
         w = core.wiring
-        return 4 * (w.synapses + w.sensory_synapses) + 3 * w.neurons + 2 * w.inputs + 2 * w.motors
+        synapses = w.synapses + w.sensory_synapses
+        return count_ltc_parameters(w.inputs, w.neurons, w.motors, synapses)
     return sum(parameter.numel() for parameter in core.parameters())
 
 
+def _ncp_wiring(settings: TrainingSettings) -> Wiring:
+    s = settings
+    return wiring.ncp(
+        s.features + _IMU_INPUTS,
+        s.inter,
+        s.command,
+        MOTORS,
+        s.sensory_fanout,
+        s.inter_fanout,
+        s.recurrent_command_synapses,
+        s.motor_fanin,
+        s.seed,
+    )
+
+
 def _makers(inputs: int, rate_hz: float) -> dict[str, Callable[[int], Baseline]]:
-    """Core by its neurons."""
+    """Return, for each kind of baseline, the function that makes one of n neurons."""
     return {
         'cfc': lambda n: Cfc(inputs, n, MOTORS, backbone_layers=0),
         'gru': lambda n: Gru(inputs, n, MOTORS),
@@ -89,13 +95,19 @@ def _makers(inputs: int, rate_hz: float) -> dict[str, Callable[[int], Baseline]]
 
 
 def _meta_count(make: Callable[[int], Baseline], size: int) -> int:
+    """Return the parameters of a baseline of `size` neurons, without allocating them."""
     with torch.device('meta'):
         return parameter_count(make(size))
 
 
-def _nearest_size(count: Callable[[int], int], wanted: int) -> int:
-    """The number of neurons whose count of parameters, which grows with it, is nearest."""
+def _nearest_size(count: Callable[[int], int], budget: int) -> int:
+    """Return the number of neurons whose parameter count is nearest to the budget.
+
+    Args:
+        count: parameters by the number of neurons, which they grow with.
+        budget: parameters to come near to.
+    """
     sizes = range(MOTORS, _MAX_NEURONS + 1)
-    above = bisect.bisect_left(sizes, wanted, key=count)
+    above = bisect.bisect_left(sizes, budget, key=count)
     candidates = sizes[max(above - 1, 0) : above + 1]
-    return min(candidates, key=lambda n: abs(count(n) - wanted))
+    return min(candidates, key=lambda n: abs(count(n) - budget))

@@ -1,7 +1,7 @@
-"""`liquid-pilot import-ncps`: the weights of an ncps LTC become the core of a pilot.
+"""Imports the weights of an ncps LTC as the core of a pilot, for `liquid-pilot import-ncps`.
 
-A state dict says nothing of how ncps was called, so that the number of unfolds, the parameter
-constraints and the unit of the elapsed time are options; what it does say is checked.
+A state dict does not tell how ncps was called. The number of unfolds, the parameter constraints and
+the unit of the elapsed time are therefore options. What a state dict does tell is checked.
 """
 
 from __future__ import annotations
@@ -16,24 +16,27 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import wiring
-from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
+from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.json_fields import one_line
 
 _LAYER = 'rnn_cell.'
-"""What the keys of ncps' `LTC` begin with; those of its `LTCCell` have no prefix."""
+"""Prefix of the keys of ncps' `LTC`; those of its `LTCCell` have none."""
 _MAX_FILE_BYTES = 256 << 20
 _MASKS = {'w': 'sparsity_mask', 'sensory_w': 'sensory_sparsity_mask'}
 _POSITIVE = ('gleak', 'cm', 'w', 'sensory_w')
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import, with the arguments of `import_verb`; the exit code."""
+    """Import with the arguments of `cli.import_ncps`, and return the exit code."""
     tensors = read(arguments.file)
     parameters, wired = convert(
         tensors, arguments.prefix, arguments.constraints, arguments.time_unit_s
@@ -69,7 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def read(file: Path) -> dict[str, np.ndarray]:
-    """The tensors of a safetensors file or of a torch file that holds nothing but tensors."""
+    """Read a safetensors file, or a torch file that holds nothing but tensors.
+
+    Raises:
+        LiquidPilotError: the file is of another kind, too large, or holds Python objects.
+    """
     try:
         if file.stat().st_size > _MAX_FILE_BYTES:
             raise LiquidPilotError(f'{file}: is larger than {_MAX_FILE_BYTES >> 20} MiB')
@@ -83,10 +90,10 @@ def read(file: Path) -> dict[str, np.ndarray]:
 
     try:
         return load(data)
-    # Besides its own error, the reader lets through what numpy says of an unusual dtype.
+    # Besides its own error, the reader passes on the errors of numpy about an unusual dtype.
     except (SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise LiquidPilotError(
-            f'{file}: is neither a safetensors nor a torch file ({_line(error)})'
+            f'{file}: is neither a safetensors nor a torch file ({one_line(error)})'
         ) from None
 
 
@@ -96,7 +103,7 @@ def _from_torch(data: bytes, file: Path) -> dict[str, np.ndarray]:
     try:
         if data[:2] == b'PK':
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                # Torch stores without compression; a bomb does not.
+                # Torch stores without compression, unlike an archive that is made to fill memory.
                 if sum(entry.file_size for entry in archive.infolist()) > _MAX_FILE_BYTES:
                     raise LiquidPilotError(
                         f'{file}: unpacks to more than {_MAX_FILE_BYTES >> 20} MiB'
@@ -107,7 +114,7 @@ def _from_torch(data: bytes, file: Path) -> dict[str, np.ndarray]:
             f'{file}: holds Python objects, which are not loaded; save the weights alone, by '
             'torch.save(layer.state_dict(), FILE)'
         ) from None
-    # A damaged file makes the reader raise nearly anything.
+    # For a damaged file the reader raises errors of many kinds.
     except (
         RuntimeError,
         ValueError,
@@ -119,7 +126,9 @@ def _from_torch(data: bytes, file: Path) -> dict[str, np.ndarray]:
         OSError,
         zipfile.BadZipFile,
     ) as error:
-        raise LiquidPilotError(f'{file}: is not a readable torch file ({_line(error)})') from None
+        raise LiquidPilotError(
+            f'{file}: is not a readable torch file ({one_line(error)})'
+        ) from None
     if not isinstance(content, Mapping):
         raise LiquidPilotError(f'{file}: holds a {type(content).__name__}, not a state dict')
     tensors = {}
@@ -141,9 +150,21 @@ def convert(
     constraints: str = 'auto',
     time_unit_s: float = 1.0,
 ) -> tuple[LtcParameters, Wiring]:
-    """The effective parameters, in seconds, and the wiring of an ncps state dict.
+    """Convert an ncps state dict.
 
-    LiquidPilotError names the tensor that is missing, unknown or cannot be represented.
+    Args:
+        tensors: tensors by their key.
+        prefix: prefix of the keys of the LTC within a larger model.
+        constraints: 'softplus' or 'none', as ncps constrained the parameters; 'auto' for the
+            default of ncps.
+        time_unit_s: seconds that an elapsed time of 1 stood for in training.
+
+    Returns:
+        The effective parameters, in seconds, and the wiring.
+
+    Raises:
+        LiquidPilotError: a tensor is missing, unknown or cannot be represented; the message names
+            it.
     """
     if not 1e-6 <= time_unit_s <= 1e6:
         raise LiquidPilotError(f'--time-unit-s must lie in [1e-6, 1e6], not {time_unit_s}')
@@ -178,7 +199,7 @@ def convert(
             )
     for name, mask in masks.items():
         effective[name] = effective[name] * mask
-    # ncps' c = cm*L/elapsed, with elapsed in units; here with elapsed in seconds.
+    # In ncps c = cm*L/elapsed with elapsed in units of time, here with elapsed in seconds.
     effective['cm'] = effective['cm'] * time_unit_s
     with np.errstate(over='ignore'):
         parameters = LtcParameters.from_tensors(
@@ -188,7 +209,7 @@ def convert(
 
 
 def _checked(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Float64 copies of the tensors that an LTC has: all there, none besides, of fitting shapes."""
+    """Return float64 copies of an LTC's tensors, after checking their names and shapes."""
     names = {field.name for field in dataclasses.fields(LtcParameters)}
     expected = names | set(_MASKS.values())
     for name in tensors:
@@ -197,7 +218,7 @@ def _checked(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
                 f'tensor {name.removeprefix("(outside) ")!r} is not part of an ncps LTC; --prefix '
                 'chooses the keys of the LTC within a larger model'
             )
-    found = {}
+    checked: dict[str, np.ndarray] = {}
     for name, value in tensors.items():
         if value.dtype.kind != 'f':
             raise LiquidPilotError(
@@ -205,38 +226,39 @@ def _checked(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
             )
         if not np.isfinite(value).all():
             raise LiquidPilotError(f'tensor {prefix + name!r} holds values that are not finite')
-        found[name] = value.astype(np.float64)
-    # ncps leaves out what is not mapped: input_mapping None or 'linear', output_mapping 'linear'.
-    if 'sensory_w' in found and found['sensory_w'].ndim == 2:
-        inputs = len(found['sensory_w'])
-        found.setdefault('input_w', np.ones(inputs))
-        found.setdefault('input_b', np.zeros(inputs))
-    if 'output_w' not in found:
+        checked[name] = value.astype(np.float64)
+    # ncps has no tensors for identity mappings: input_mapping None or 'linear', and output_mapping
+    # 'linear'.
+    if 'sensory_w' in checked and checked['sensory_w'].ndim == 2:
+        inputs = len(checked['sensory_w'])
+        checked.setdefault('input_w', np.ones(inputs))
+        checked.setdefault('input_b', np.zeros(inputs))
+    if 'output_w' not in checked:
         raise LiquidPilotError(
             f'tensor {prefix + "output_w"!r} is missing: without an output '
             'mapping the weights do not say which neurons are motors'
         )
-    found.setdefault('output_b', np.zeros_like(found['output_w']))
-    for name in sorted(expected - set(found)):
+    checked.setdefault('output_b', np.zeros_like(checked['output_w']))
+    for name in sorted(expected - set(checked)):
         raise LiquidPilotError(f'tensor {prefix + name!r} is missing')
     for name, mask in _MASKS.items():
-        if found[mask].shape != found[name].shape:
+        if checked[mask].shape != checked[name].shape:
             raise LiquidPilotError(
                 f'tensor {prefix + mask!r} must have the shape '
-                f'{found[name].shape}, not {found[mask].shape}'
+                f'{checked[name].shape}, not {checked[mask].shape}'
             )
-        if not np.isin(found[mask], (0.0, 1.0)).all():
+        if not np.isin(checked[mask], (0.0, 1.0)).all():
             raise LiquidPilotError(f'tensor {prefix + mask!r} must hold zeros and ones only')
-    return found
+    return checked
 
 
 def _wiring(parameters: LtcParameters, masks: Mapping[str, np.ndarray]) -> Wiring:
-    """The wiring of the masks, signed as the reversal potentials are.
+    """Return the wiring of the masks, with the signs of the reversal potentials.
 
-    Command neurons are told by their place, after the motor neurons, and by having no sensory
-    synapse while later ones have, as in ncps' NCP.
+    Command neurons are recognised as in ncps' NCP: they follow the motor neurons and have no
+    sensory synapse, while all later neurons have one.
     """
-    # A synapse that pulls towards zero has no sign; it stays a synapse.
+    # A synapse with a reversal potential of zero has no sign, but remains a synapse.
     polarity, sensory = (
         np.where(erev < 0.0, -1, 1) * mask.astype(np.int8)
         for erev, mask in (
@@ -245,13 +267,13 @@ def _wiring(parameters: LtcParameters, masks: Mapping[str, np.ndarray]) -> Wirin
         )
     )
     motors = parameters.motors
-    fed = masks['sensory_w'].any(axis=0)[motors:]
+    fed: np.ndarray = np.any(masks['sensory_w'], axis=0)[motors:]
     command = int(fed.argmax()) if fed.any() and fed[fed.argmax() :].all() else 0
     return wiring.explicit(sensory, polarity, motors, command)
 
 
-def _write_core(file: Path, parameters: LtcParameters, core: dict) -> None:
-    """The core alone; how many unfolds, and the wiring, are in the file's metadata."""
+def _write_core(file: Path, parameters: LtcParameters, core: dict[str, Any]) -> None:
+    """Write the core alone, with the number of unfolds and the wiring in the file's metadata."""
     from safetensors.numpy import save
 
     if file.suffix != '.safetensors':
@@ -262,13 +284,6 @@ def _write_core(file: Path, parameters: LtcParameters, core: dict) -> None:
     data = save(parameters.to_tensors(), {'core': json.dumps(core)})
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_name(f'.{file.name}.new')
-        fresh.write_bytes(data)
-        fresh.replace(file)
+        write_atomically(file, data)
     except OSError as error:
         raise LiquidPilotError(f'{file}: cannot be written ({error.strerror})') from None
-
-
-def _line(error: Exception) -> str:
-    text = str(error).partition('\n')[0]
-    return text if len(text) <= 120 else text[:117] + '...'

@@ -1,7 +1,9 @@
-"""The trainable liquid core: torch parameters around `liquid.dynamics`.
+"""The trainable liquid core: torch parameters around `liquid.sequences`.
 
-Parameters carry ncps' names. As in ncps' `LTC`, cm, gleak, w and sensory_w are kept positive by a
-softplus of what is trained, and absent synapses are masked. Time is in seconds.
+Parameters have the names of ncps. As in ncps' `LTC`, cm, gleak, w and sensory_w are the softplus of
+the trained values, which keeps them positive, and absent synapses are masked. Time is in seconds.
+
+Shapes: B sequences of T ticks, I inputs, N neurons, M motor neurons.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from liquid_pilot.liquid import dynamics
-from liquid_pilot.liquid.dynamics import LtcParameters
+from liquid_pilot.liquid import sequences
+from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 
 POSITIVE_PARAMETERS = ('gleak', 'cm', 'w', 'sensory_w')
-"""Parameters that a softplus of what is trained keeps positive."""
+"""Parameters that a softplus of the trained values keeps positive."""
 _DYNAMICS_PARAMETERS = (
     'gleak',
     'vleak',
@@ -35,6 +37,7 @@ _DYNAMICS_PARAMETERS = (
     'input_w',
     'input_b',
 )
+"""Parameters of the differential equations, in the order that `_Sequence` takes them."""
 _RANGES = {
     'gleak': (0.001, 1.0),
     'vleak': (-0.2, 0.2),
@@ -42,14 +45,34 @@ _RANGES = {
     'sigma': (3.0, 8.0),
     'mu': (0.3, 0.8),
 }
-"""The initial ranges of ncps, without its cm, which is meant for steps of one second."""
+"""Initial ranges of ncps, except for its cm, which is meant for steps of one second."""
 _MIN_TAU_S = 0.02
-"""Initial time constants begin here, about, at rest and with inputs of unit variance."""
+"""Shortest initial time constant, approximately, at rest and with inputs of unit variance, s."""
 _EPSILON = 1e-8
+"""Added to the denominator of the solver, as in ncps."""
 
 
 class LiquidCore(nn.Module):
-    """An LTC network over a wiring: inputs (B,T,I) and elapsed times (B,T) to outputs (B,T,M)."""
+    """An LTC network: maps inputs (B, T, I) and elapsed times (B, T) to outputs (B, T, M).
+
+    Args:
+        wiring: the synapses.
+        unfolds: solver steps per tick.
+        seed: seed or generator of the initial values.
+        backend: 'numba' computes in float32 on the CPU, by `liquid.sequences` with its analytic
+            gradient. 'torch' computes the same numbers by torch alone, on any device and also in
+            float64, but more slowly.
+        max_tau_s: largest initial time constant, s. Initial time constants are spread from 20 ms to
+            this value, evenly in their logarithm.
+
+    Raises:
+        ValueError: the backend is unknown, or there is no solver step.
+    """
+
+    mask: torch.Tensor
+    sensory_mask: torch.Tensor
+    input_w: nn.Parameter
+    input_b: nn.Parameter
 
     def __init__(
         self,
@@ -57,15 +80,8 @@ class LiquidCore(nn.Module):
         unfolds: int = 6,
         seed: int | torch.Generator = 0,
         backend: str = 'numba',
-        slowest_s: float = 0.5,
+        max_tau_s: float = 0.5,
     ) -> None:
-        """`unfolds`: solver steps a tick; `seed`: of the initial values.
-
-        slowest_s: initial time constants are spread from 20 ms to here, evenly in their logarithm.
-
-        backend 'numba': float32 on the CPU, by `liquid.dynamics` with its analytic gradient;
-        'torch': the same numbers by torch alone, on any device and in float64 too, slower.
-        """
         super().__init__()
         if backend not in ('numba', 'torch'):
             raise ValueError(f"backend must be 'numba' or 'torch', not {backend!r}")
@@ -79,7 +95,7 @@ class LiquidCore(nn.Module):
         sensory_polarity = torch.tensor(wiring.sensory_polarity, dtype=torch.float32)
         self.register_buffer('mask', polarity.abs(), persistent=False)
         self.register_buffer('sensory_mask', sensory_polarity.abs(), persistent=False)
-        initial = _initial_values(self.mask, self.sensory_mask, generator, slowest_s)
+        initial = _initial_values(self.mask, self.sensory_mask, generator, max_tau_s)
         initial.update(
             erev=polarity,
             sensory_erev=sensory_polarity,
@@ -92,8 +108,18 @@ class LiquidCore(nn.Module):
             raw = inverse_softplus(value) if name in POSITIVE_PARAMETERS else value
             self.register_parameter(name, nn.Parameter(raw.clone()))
 
+    @property
+    def state_size(self) -> int:
+        """The number of values of the state, N."""
+        return self.wiring.neurons
+
+    @property
+    def specification(self) -> dict[str, Any]:
+        """The entry `core` of pilot.json."""
+        return {'type': 'ltc', 'unfolds': self.unfolds, 'wiring': self.wiring.to_dict()}
+
     def effective(self) -> dict[str, torch.Tensor]:
-        """The parameters as the equations have them: positive, and zero where no synapse is."""
+        """Return the parameters of the equations: positive, and zero where there is no synapse."""
         values = {
             name: getattr(self, name) for name in (*_DYNAMICS_PARAMETERS, 'output_w', 'output_b')
         }
@@ -106,9 +132,15 @@ class LiquidCore(nn.Module):
     def forward(
         self, x: torch.Tensor, dt_s: torch.Tensor, v0: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """X (B,T,I), dt_s (B,T) seconds, v0 (B,N) or None for rest -> outputs (B,T,M), v (B,T,N).
+        """Run sequences through the network; gradients reach the parameters, x and v0, not dt_s.
 
-        Gradients reach the parameters, x and v0, not dt_s.
+        Args:
+            x: (B, T, I) inputs.
+            dt_s: (B, T) elapsed times, s.
+            v0: (B, N) initial state; None for rest.
+
+        Returns:
+            Outputs (B, T, M) and states (B, T, N).
         """
         values = self.effective()
         if v0 is None:
@@ -123,7 +155,11 @@ class LiquidCore(nn.Module):
         return outputs, v
 
     def export(self) -> LtcParameters:
-        """The effective parameters as float32 arrays; LiquidPilotError when training diverged."""
+        """Return the effective parameters as float32 arrays.
+
+        Raises:
+            LiquidPilotError: a value is not finite, because training diverged.
+        """
         return LtcParameters.from_tensors(
             {
                 name: value.detach().to('cpu', torch.float32).numpy()
@@ -133,7 +169,7 @@ class LiquidCore(nn.Module):
 
 
 class _Sequence(torch.autograd.Function):
-    """`dynamics.forward_sequence` with its analytic backward pass."""
+    """`sequences.forward_sequence` with its analytic backward pass, as a function of torch."""
 
     @staticmethod
     def forward(
@@ -144,7 +180,7 @@ class _Sequence(torch.autograd.Function):
         dt_s: torch.Tensor,
         *values: torch.Tensor,
     ) -> torch.Tensor:
-        """-> v (B,T,N); `values` are those of _IN_DYNAMICS, in that order."""
+        """Return states (B, T, N); `values` are the parameters in _DYNAMICS_PARAMETERS."""
         for tensor in (v0, x, *values):
             if tensor.dtype != torch.float32 or tensor.device.type != 'cpu':
                 raise ValueError(
@@ -154,20 +190,20 @@ class _Sequence(torch.autograd.Function):
         arrays = dict(
             zip(_DYNAMICS_PARAMETERS, (value.detach().numpy() for value in values), strict=True)
         )
-        # The output mapping is torch's part.
+        # Torch computes the output mapping.
         none = np.zeros(0, np.float32)
         ctx.parameters = LtcParameters(**arrays, output_w=none, output_b=none)
         ctx.unfolds = unfolds
-        v, ctx.cache = dynamics.forward_sequence(
+        v, ctx.cache = sequences.forward_sequence(
             ctx.parameters, unfolds, v0.detach().numpy(), x.detach().numpy(), dt_s.detach().numpy()
         )
         return torch.from_numpy(v)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_v: torch.Tensor) -> tuple:
-        """Gradients in the order of forward's arguments."""
-        grads, grad_v0, grad_x = dynamics.backward_sequence(
+    def backward(ctx: Any, grad_v: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Return the gradients in the order of the arguments of `forward`."""
+        grads, grad_v0, grad_x = sequences.backward_sequence(
             ctx.parameters, ctx.unfolds, ctx.cache, grad_v.numpy()
         )
         return (
@@ -186,7 +222,7 @@ def _torch_sequence(
     x: torch.Tensor,
     dt_s: torch.Tensor,
 ) -> torch.Tensor:
-    """The equations of `dynamics` in torch: -> v (B,T,N)."""
+    """Compute the equations of `liquid.sequences` in torch; returns states (B, T, N)."""
     u = x * values['input_w'] + values['input_b']
     s = torch.sigmoid(values['sensory_sigma'] * (u[..., None] - values['sensory_mu']))
     weighted = values['sensory_w'] * s
@@ -205,9 +241,9 @@ def _torch_sequence(
 
 
 def _initial_values(
-    mask: torch.Tensor, sensory_mask: torch.Tensor, generator: torch.Generator, slowest_s: float
+    mask: torch.Tensor, sensory_mask: torch.Tensor, generator: torch.Generator, max_tau_s: float
 ) -> dict[str, torch.Tensor]:
-    """Effective initial values; cm such that time constants are spread up to the slowest."""
+    """Return effective initial values, with cm such that time constants reach `max_tau_s`."""
     neurons, inputs = mask.shape[0], sensory_mask.shape[0]
 
     def uniform(name: str, *shape: int) -> torch.Tensor:
@@ -222,20 +258,22 @@ def _initial_values(
     # approximation of a logistic averaged over a Gaussian).
     resting = torch.sigmoid(-values['sigma'] * values['mu'])
     slope = values['sensory_sigma']
-    seen = torch.sigmoid(-slope * values['sensory_mu'] / torch.sqrt(1.0 + math.pi / 8.0 * slope**2))
+    driven = torch.sigmoid(
+        -slope * values['sensory_mu'] / torch.sqrt(1.0 + math.pi / 8.0 * slope**2)
+    )
     conductance = (
         values['gleak']
         + (mask * values['w'] * resting).sum(0)
-        + (sensory_mask * values['sensory_w'] * seen).sum(0)
+        + (sensory_mask * values['sensory_w'] * driven).sum(0)
     )
-    low, high = math.log(_MIN_TAU_S), math.log(slowest_s)
+    low, high = math.log(_MIN_TAU_S), math.log(max_tau_s)
     tau_s = torch.exp(low + (high - low) * torch.rand(neurons, generator=generator))
     values['cm'] = tau_s * conductance
     return values
 
 
 def inverse_softplus(value: torch.Tensor) -> torch.Tensor:
-    """What softplus makes `value` > 0 of."""
+    """Return the number whose softplus is `value` > 0."""
     return value + torch.log(-torch.expm1(-value))
 
 

@@ -1,4 +1,4 @@
-"""A torch module as ONNX bytes, without a trace of the machine that exported it."""
+"""Exports torch modules as ONNX bytes that hold nothing of the machine that exported them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from torch import nn
 def export(
     module: nn.Module, examples: tuple[torch.Tensor, ...], inputs: list[str], outputs: list[str]
 ) -> bytes:
-    """The graph of `module` in evaluation mode, traced on `examples`, with its ends named.
+    """Return the graph of a module in evaluation mode, as ONNX bytes.
 
-    Torch writes stack traces, with the paths of files, into every node's metadata: they tell
-    nothing to who flies, and are left out.
+    Torch writes stack traces, with the paths of source files, into the metadata of every node. They
+    are removed.
+
+    Args:
+        module: what is exported.
+        examples: inputs to trace it on, of the shapes that the graph will take.
+        inputs: names of the graph's inputs.
+        outputs: names of the graph's outputs.
     """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # Deprecations inside the exporter are nothing that a reader could act on.
+        # A reader can do nothing about deprecations inside the exporter.
         warnings.simplefilter('ignore')
-        torch.onnx.export(
+        program = torch.onnx.export(
             module.eval(),
             examples,
             input_names=inputs,
@@ -30,12 +36,16 @@ def export(
             dynamo=True,
             optimize=True,
             verbose=False,
-        ).save(buffer)
+        )
+    if program is None:
+        raise RuntimeError('torch.onnx.export returned no program; the dynamo exporter returns one')
+    # It takes an open file too, which its annotation leaves out.
+    program.save(buffer)  # type: ignore[arg-type]
     return strip_metadata(buffer.getvalue())
 
 
 def strip_metadata(model: bytes) -> bytes:
-    """The same graph without metadata and doc strings."""
+    """Return the same graph without metadata and doc strings."""
     proto = onnx.load_from_string(model)
     graph = proto.graph
     for part in (

@@ -1,8 +1,8 @@
-"""Trainable networks back from a pilot file, to go on training where it stopped.
+"""Loads trainable networks from a pilot file, so that training can continue from its weights.
 
 A pilot holds the core's effective parameters and the encoder as an ONNX graph. The graph that
-`Encoder.to_onnx` writes names its weights as the module does, so that they can be read back; that
-the module then computes what the graph computes is checked, not believed.
+`Encoder.to_onnx` writes names its weights as the module does, so that they can be read back. That
+the module then computes what the graph computes is verified on random images.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from liquid_pilot.onboard.inference.encoder import Encoder as OnnxEncoder
 from liquid_pilot.pilot_file import PilotFile, onnx_check
 
 _TOLERANCE = 1e-4
-_LOWEST_RAW = -80.0
-"""Raw value of a conductance of 0, which softplus does not reach."""
+"""Largest difference of module and graph, as a share of the largest feature, or of 1."""
+_MIN_RAW = -80.0
+"""Raw value that stands for a conductance of 0, which softplus does not reach."""
 
 
 def load_encoder(pilot: PilotFile) -> Encoder:
-    """The encoder as a module; LiquidPilotError when the graph is not one of `Encoder.to_onnx`."""
+    """Load the encoder of a pilot as a module.
+
+    Raises:
+        LiquidPilotError: the graph is not one that `Encoder.to_onnx` wrote.
+    """
     file = pilot.path / 'encoder.onnx'
     onnx_check.check_onnx(pilot.encoder, str(file))
     camera = pilot.specification.camera
@@ -37,9 +42,9 @@ def load_encoder(pilot: PilotFile) -> Encoder:
     state = encoder.state_dict()
     foreign = LiquidPilotError(
         f'{file}: is not an encoder that `liquid-pilot train` wrote (its weights or its layers are '
-        'other ones), and cannot be trained further; train anew without --from'
+        'other ones), and cannot be trained further; train a new pilot, without --from'
     )
-    # The exponential of the sharpness is folded into a constant, the first factor of a product.
+    # The exporter folds the exponential of the sharpness into a constant, a factor of a product.
     factors = [
         stored[name]
         for node in graph.node
@@ -58,17 +63,27 @@ def load_encoder(pilot: PilotFile) -> Encoder:
     runtime = OnnxEncoder(
         pilot.encoder, camera.height, camera.width, pilot.specification.features, where=str(file)
     )
-    flown = np.stack([runtime(image[None].numpy()) for image in images])
+    expected = np.stack([runtime(image[None].numpy()) for image in images])
     with torch.no_grad():
-        found = encoder(images).numpy()
-    if not np.abs(found - flown).max() <= _TOLERANCE * max(1.0, float(np.abs(flown).max())):
+        computed = encoder(images).numpy()
+    error = np.abs(computed - expected).max()
+    # Written so that NaN is refused too.
+    if not error <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise foreign
-    return encoder.to(memory_format=torch.channels_last)
+    return encoder.use_channels_last()
 
 
 def load_core(pilot: PilotFile, backend: str) -> LiquidCore:
-    """The liquid core as a module, by the inverse of what keeps its parameters positive."""
-    if pilot.parameters is None:
+    """Load the liquid core of a pilot as a module, by the inverse of the softplus.
+
+    Args:
+        pilot: the pilot.
+        backend: see `LiquidCore`.
+
+    Raises:
+        LiquidPilotError: the core is not a liquid one.
+    """
+    if pilot.parameters is None or pilot.wiring is None:
         raise LiquidPilotError(
             f'{pilot.path}: its core is of type {pilot.specification.core["type"]!r}; only a '
             'liquid core (ltc) can be trained further'
@@ -78,6 +93,6 @@ def load_core(pilot: PilotFile, backend: str) -> LiquidCore:
         for name, value in pilot.parameters.to_tensors().items():
             raw = torch.from_numpy(np.array(value))
             if name in POSITIVE_PARAMETERS:
-                raw = inverse_softplus(raw.double()).clamp_min(_LOWEST_RAW).float()
+                raw = inverse_softplus(raw.double()).clamp_min(_MIN_RAW).float()
             getattr(core, name).copy_(raw)
     return core

@@ -1,8 +1,8 @@
-"""Frames, IMU samples and commands of one bag, brought together by their stamps.
+"""Aligns the frames, IMU samples and commands of one bag by their stamps.
 
-Plain arrays in, plain arrays out; stamps are integer nanoseconds and need not be sorted. What the
-network is shown for a frame is what it would be shown in flight: the mean of the IMU samples since
-the frame before (onboard/imu.mean_imu) and the time since that frame, whatever it was.
+Works on plain arrays; stamps are integer nanoseconds and need not be sorted. A frame is given what
+the network would be given in flight: the mean of the IMU samples since the frame before
+(onboard.perception.imu.mean_imu) and the real time since that frame.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, ImuSample, Observati
 from liquid_pilot.learning.rosbag.topic_mapping import BagMapping
 from liquid_pilot.onboard.perception.imu import mean_imu
 
+_EARLY_PERIODS = 0.25
+"""Periods by which a frame may be early and is still kept, since jitter would halve the rate."""
+
 
 class EpisodeMarker(NamedTuple):
-    """Where an episode begins, or, with an empty name, where one ends."""
+    """The start of an episode or, with an empty name, the end of one."""
 
     stamp_ns: int
     name: str
@@ -28,19 +31,19 @@ class EpisodeMarker(NamedTuple):
 
 @dataclass
 class BagStreams:
-    """What one bag holds."""
+    """The messages of one bag: F frames, I IMU samples, C commands."""
 
     frames_ns: np.ndarray
-    """(F,) int64."""
+    """(F,) int64 stamps of the frames, ns."""
     imu_ns: np.ndarray
-    """(I,) int64."""
+    """(I,) int64 stamps of the IMU samples, ns."""
     imu: np.ndarray
-    """(I, 6) float64: angular velocity and specific force, body FLU."""
+    """(I, 6) float64 angular velocity in rad/s and specific force in m/s^2, body FLU."""
     commands_ns: np.ndarray
-    """(C,) int64."""
+    """(C,) int64 stamps of the commands, ns."""
     commands: np.ndarray
-    """(C, 4) float64: forward, left, up in m/s and yaw rate in rad/s."""
-    marks: list[EpisodeMarker] = field(default_factory=list)
+    """(C, 4) float64 forward, left and up velocity in m/s and yaw rate in rad/s."""
+    markers: list[EpisodeMarker] = field(default_factory=list)
 
 
 @dataclass
@@ -48,47 +51,60 @@ class Segment:
     """One episode of a bag, of T frames."""
 
     name: str
+    """Name of the recorded episode; empty where the bag does not name any."""
     frames: np.ndarray
-    """(T,) int64: indices into `BagStreams.frames_ns`."""
+    """(T,) int64 indices into `BagStreams.frames_ns`."""
     imu: np.ndarray
-    """(T, 6) float32."""
+    """(T, 6) float32 mean IMU since the frame before."""
     dt_s: np.ndarray
-    """(T,) float32; the median period for the first."""
+    """(T,) float32 time since the frame before, s; the median period for the first frame."""
     commands: np.ndarray
-    """(T, 4) float32."""
+    """(T, 4) float32 commands."""
 
 
 def align(streams: BagStreams, mapping: BagMapping) -> tuple[list[Segment], Counter[str]]:
-    """The episodes of a bag in their order, and why how many frames are in none of them."""
+    """Divide a bag into episodes of aligned frames.
+
+    Args:
+        streams: messages of the bag.
+        mapping: maximum ages, latency, rate and division into episodes.
+
+    Returns:
+        The episodes in their order, and the number of frames left out by reason.
+    """
     dropped: Counter[str] = Counter()
     order = np.argsort(streams.frames_ns, kind='stable')
     stamps = streams.frames_ns[order]
-    fresh = np.diff(stamps, prepend=stamps[:1] - 1) > 0
-    _count(dropped, 'sent twice', np.count_nonzero(~fresh))
-    order, stamps = order[fresh], stamps[fresh]
+    is_new = np.diff(stamps, prepend=stamps[:1] - 1) > 0
+    _count(dropped, 'duplicate stamp', int(np.count_nonzero(~is_new)))
+    order, stamps = order[is_new], stamps[is_new]
     kept = _decimated(stamps, mapping.rate_hz)
-    _count(dropped, 'beyond rate_hz', len(stamps) - len(kept))
+    _count(dropped, 'above rate_hz', len(stamps) - len(kept))
     order, stamps = order[kept], stamps[kept]
     if len(stamps) < 2:
-        _count(dropped, 'alone', len(stamps))
+        _count(dropped, 'only frame of the bag', len(stamps))
         return [], dropped
     period_ns = int(np.median(np.diff(stamps)))
-    feed = _FrameAligner(streams, mapping, period_ns)
-    pieces: list[Segment] = []
-    inside = np.zeros(len(stamps), bool)
-    for name, chosen in _episode_spans(stamps, streams.marks, mapping.episodes.by):
-        inside[chosen] = True
-        for rows in feed.rows(stamps, chosen, dropped):
-            pieces += _split_by_duration(name, rows, order, period_ns, mapping, dropped)
-    _count(dropped, 'between episodes', np.count_nonzero(~inside))
-    return pieces, dropped
+    aligner = _FrameAligner(streams, mapping, period_ns)
+    segments: list[Segment] = []
+    in_episode = np.zeros(len(stamps), bool)
+    for name, chosen in _episode_spans(stamps, streams.markers, mapping.episodes.split_by):
+        in_episode[chosen] = True
+        for frames in aligner.aligned_frames(stamps, chosen, dropped):
+            segments += _split_by_duration(name, frames, order, period_ns, mapping, dropped)
+    _count(dropped, 'between episodes', int(np.count_nonzero(~in_episode)))
+    return segments, dropped
 
 
 class _AlignedFrame(NamedTuple):
-    index: int
+    frame: int
+    """Index of the frame, by its stamp."""
     dt_ns: int
+    """Time since the frame before, ns."""
     imu: np.ndarray
+    """(6,) mean IMU since the frame before."""
     command: np.ndarray
+    """(4,) command."""
 
 
 class _FrameAligner:
@@ -100,17 +116,24 @@ class _FrameAligner:
         by_time = np.argsort(streams.commands_ns, kind='stable')
         self._commands_ns, self._commands = streams.commands_ns[by_time], streams.commands[by_time]
         self._period_ns = period_ns
-        self._max_gap_ns = _ns(mapping.episodes.max_gap_s)
-        self._max_imu_age_ns = _ns(mapping.imu.oldest_s)
-        self._max_command_age_ns = _ns(mapping.command.oldest_s)
-        self._latency_ns = _ns(mapping.command.latency_s)
+        self._max_gap_ns = _nanoseconds(mapping.episodes.max_gap_s)
+        self._max_imu_age_ns = _nanoseconds(mapping.imu.max_age_s)
+        self._max_command_age_ns = _nanoseconds(mapping.command.max_age_s)
+        self._latency_ns = _nanoseconds(mapping.command.latency_s)
 
-    def rows(
+    def aligned_frames(
         self, stamps: np.ndarray, chosen: np.ndarray, dropped: Counter[str]
     ) -> list[list[_AlignedFrame]]:
-        """The frames `chosen` of one episode, split where they are too far apart."""
+        """Align the frames of one episode, and split it at gaps.
+
+        Args:
+            stamps: stamps of all frames in their order, ns.
+            chosen: indices of the frames of the episode.
+            dropped: counts of frames left out by reason, which are raised.
+        """
         parts: list[list[_AlignedFrame]] = [[]]
-        last_ns = imu_from_ns = None
+        last_ns: int | None = None
+        imu_from_ns: int | None = None
         for index in chosen:
             stamp_ns = int(stamps[index])
             if last_ns is not None and stamp_ns - last_ns > self._max_gap_ns:
@@ -126,7 +149,7 @@ class _FrameAligner:
                 imu = mean_imu(samples)
             except ObservationError:
                 _count(dropped, 'IMU not finite' if samples else 'no IMU', 1)
-                # As in flight: what was refused is not looked at again.
+                # As in flight, samples that were refused are not used for the next frame either.
                 imu_from_ns = stamp_ns if samples else imu_from_ns
                 continue
             dt_ns = self._period_ns if last_ns is None else stamp_ns - last_ns
@@ -135,17 +158,19 @@ class _FrameAligner:
         return [part for part in parts if part]
 
     def _command(self, at_ns: int, dropped: Counter[str]) -> np.ndarray | None:
-        place = int(np.searchsorted(self._commands_ns, at_ns, 'right')) - 1
-        if place < 0 or at_ns - self._commands_ns[place] > self._max_command_age_ns:
+        """Return the command that is valid at a time; None, and a count, when there is none."""
+        latest = int(np.searchsorted(self._commands_ns, at_ns, 'right')) - 1
+        if latest < 0 or at_ns - self._commands_ns[latest] > self._max_command_age_ns:
             _count(dropped, 'no command', 1)
             return None
-        if not np.isfinite(self._commands[place]).all():
+        command: np.ndarray = self._commands[latest]
+        if not np.isfinite(command).all():
             _count(dropped, 'command not finite', 1)
             return None
-        return self._commands[place]
+        return command
 
     def _samples(self, after_ns: int, until_ns: int) -> tuple[ImuSample, ...]:
-        """Those in (after, until], else the newest before, if it is young enough."""
+        """Return the samples in (after, until], or else the latest one, if it is not too old."""
         first, end = np.searchsorted(self._imu_ns, (after_ns, until_ns), 'right')
         if first == end and end and until_ns - self._imu_ns[end - 1] <= self._max_imu_age_ns:
             first = end - 1
@@ -156,84 +181,86 @@ class _FrameAligner:
 
 
 def _episode_spans(
-    stamps: np.ndarray, marks: Sequence[EpisodeMarker], by: str
+    stamps: np.ndarray, markers: Sequence[EpisodeMarker], split_by: str
 ) -> list[tuple[str, np.ndarray]]:
-    """(name, indices of its frames) of each episode as the bag has them."""
-    everything = np.arange(len(stamps))
-    if by != 'topic':
-        return [('', everything)]
-    ordered = sorted(marks, key=lambda mark: mark.stamp_ns)
+    """Return name and frame indices of each episode, as the bag marks them."""
+    every = np.arange(len(stamps))
+    if split_by != 'topic':
+        return [('', every)]
+    ordered = sorted(markers, key=lambda marker: marker.stamp_ns)
     spans = []
-    for place, mark in enumerate(ordered):
-        if not mark.name:
+    for number, marker in enumerate(ordered):
+        if not marker.name:
             continue
-        first = int(np.searchsorted(stamps, mark.stamp_ns))
+        first = int(np.searchsorted(stamps, marker.stamp_ns))
         end = len(stamps)
-        if place + 1 < len(ordered):
-            following = ordered[place + 1]
-            # The frame at which an episode ends is its last; a next one begins with its own.
+        if number + 1 < len(ordered):
+            following = ordered[number + 1]
+            # The frame at an end marker is the last of its episode. The frame at the marker of
+            # another episode belongs to that episode.
             end = int(
                 np.searchsorted(stamps, following.stamp_ns, 'left' if following.name else 'right')
             )
-        spans.append((mark.name, everything[first:end]))
+        spans.append((marker.name, every[first:end]))
     return [span for span in spans if len(span[1])]
 
 
 def _split_by_duration(
     name: str,
-    rows: list[_AlignedFrame],
+    frames: list[_AlignedFrame],
     order: np.ndarray,
     period_ns: int,
     mapping: BagMapping,
     dropped: Counter[str],
 ) -> list[Segment]:
-    """One or more episodes of the lengths that are wanted."""
-    longest_ns = _ns(mapping.episodes.longest_s) or sum(row.dt_ns for row in rows) + 1
+    """Return the segments of an episode, within the durations that the mapping allows."""
+    max_duration_ns = (
+        _nanoseconds(mapping.episodes.max_duration_s) or sum(row.dt_ns for row in frames) + 1
+    )
     parts: list[list[_AlignedFrame]] = [[]]
-    length_ns = 0
-    for row in rows:
-        if parts[-1] and length_ns + row.dt_ns > longest_ns:
+    duration_ns = 0
+    for row in frames:
+        if parts[-1] and duration_ns + row.dt_ns > max_duration_ns:
             parts.append([])
-            row, length_ns = row._replace(dt_ns=period_ns), 0
+            row, duration_ns = row._replace(dt_ns=period_ns), 0
         parts[-1].append(row)
-        length_ns += row.dt_ns
-    pieces = []
+        duration_ns += row.dt_ns
+    segments = []
     for part in parts:
-        if sum(row.dt_ns for row in part) < _ns(mapping.episodes.shortest_s):
+        if sum(row.dt_ns for row in part) < _nanoseconds(mapping.episodes.min_duration_s):
             _count(dropped, 'episode too short', len(part))
             continue
         dt_ns = np.array([row.dt_ns for row in part])
         dt_ns[0] = period_ns
-        pieces.append(
+        segments.append(
             Segment(
                 name,
-                order[[row.index for row in part]],
-                np.float32([row.imu for row in part]),
-                np.float32(dt_ns / NANOSECONDS_PER_SECOND),
-                np.float32([row.command for row in part]),
+                order[[row.frame for row in part]],
+                np.array([row.imu for row in part], np.float32),
+                (dt_ns / NANOSECONDS_PER_SECOND).astype(np.float32),
+                np.array([row.command for row in part], np.float32),
             )
         )
-    return pieces
+    return segments
 
 
 def _decimated(stamps: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Indices of the frames that are kept so that about `rate_hz` is left."""
+    """Return the indices of the frames to keep for about `rate_hz`; all of them for 0."""
     if not rate_hz or not len(stamps):
         return np.arange(len(stamps))
     period_ns = NANOSECONDS_PER_SECOND / rate_hz
     kept, due_ns = [], float(stamps[0])
     for index, stamp_ns in enumerate(stamps):
-        # A quarter of a period early is still on time, or jitter would halve the rate.
-        if stamp_ns >= due_ns - 0.25 * period_ns:
+        if stamp_ns >= due_ns - _EARLY_PERIODS * period_ns:
             kept.append(index)
             due_ns = max(due_ns, stamp_ns - 0.5 * period_ns) + period_ns
     return np.array(kept, np.int64)
 
 
-def _ns(seconds: float) -> int:
+def _nanoseconds(seconds: float) -> int:
     return round(seconds * NANOSECONDS_PER_SECOND)
 
 
 def _count(counter: Counter[str], reason: str, number: int) -> None:
     if number:
-        counter[reason] += int(number)
+        counter[reason] += number

@@ -1,8 +1,7 @@
-"""Pictures of episodes by which a user sees whether images and commands belong together."""
+"""Draws episodes, so that a user can see whether images and commands belong together."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.data.episode import Episode
+from liquid_pilot.utils.atomic_write import write_atomically
 
 _ROWS, _COLUMNS, _WIDTH = 8, 6, 256
 _NAMES = ('forward m/s', 'left m/s', 'up m/s', 'yaw rate rad/s')
@@ -19,7 +19,18 @@ _COLOURS = ('#0969da', '#1a7f37', '#9a6700', '#d1242f')
 
 
 def write_previews(episodes: Sequence[Path], folder: Path) -> list[Path]:
-    """Write frames.png and commands.png of a few of the episodes into `folder`."""
+    """Draw a few of the episodes.
+
+    Args:
+        episodes: files of the episodes.
+        folder: folder for frames.png and commands.png.
+
+    Returns:
+        The two files.
+
+    Raises:
+        LiquidPilotError: an episode is broken, or a file cannot be written.
+    """
     picks = np.unique(np.round(np.linspace(0, len(episodes) - 1, min(_ROWS, len(episodes)))))
     shown = [Episode.load(episodes[int(pick)]) for pick in picks]
     try:
@@ -32,10 +43,13 @@ def write_previews(episodes: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def contact_sheet(episodes: Sequence[Episode]) -> np.ndarray:
-    """A row an episode, frames evenly spread: (h, w, 3) RGB, the command drawn into each.
+    """Draw a row of evenly spaced frames for each episode, with the command in each frame.
 
-    The arrow starts at the middle: up is forward, and it leans to the side of the sidestep; the
-    bar below grows to the side of the turn; both are scaled by the largest of all commands.
+    An arrow from the middle shows forward velocity (up) and lateral velocity (to the side), and a
+    bar at the bottom shows the yaw rate. Both are scaled by the largest of all commands.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
     """
     shape = episodes[0].images.shape
     height, label, margin = round(_WIDTH * shape[1] / shape[2]), 18, 4
@@ -86,7 +100,11 @@ def contact_sheet(episodes: Sequence[Episode]) -> np.ndarray:
 
 
 def plot_commands(episodes: Sequence[Episode]) -> np.ndarray:
-    """The commands, the yaw rate of the IMU beside that of the command: (h, w, 3) RGB."""
+    """Plot the commands over time, with the yaw rate of the gyroscope beside the commanded one.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -112,10 +130,4 @@ def plot_commands(episodes: Sequence[Episode]) -> np.ndarray:
 
 
 def _write(path: Path, rgb: np.ndarray) -> Path:
-    beside = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        beside.write_bytes(cv2.imencode('.png', rgb[:, :, ::-1])[1].tobytes())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    return write_atomically(path, cv2.imencode('.png', rgb[:, :, ::-1])[1].tobytes())

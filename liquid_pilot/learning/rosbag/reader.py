@@ -1,8 +1,9 @@
-"""Messages out of rosbag2 bags (MCAP or SQLite), without ROS.
+"""Reads messages from rosbag2 bags (MCAP or SQLite), without ROS.
 
-An MCAP file is read from front to back, as it was written, so one that was never closed (a
-recorder that was killed, a full disk) gives all that it holds; one that is damaged is refused.
-Message types are the standard ones, known beforehand: nothing in a bag is run as code.
+An MCAP file is read from front to back, in the order of writing. A file that was never closed (a
+recorder that was killed, a full disk) therefore yields everything that it holds, while a damaged
+one is refused. Message types are the standard ones, which are known beforehand: nothing in a bag is
+run as code.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import yaml
 from mcap.exceptions import EndOfFile, McapError
@@ -25,6 +26,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 
 _MAGIC = b'\x89MCAP0\r\n'
 _MAX_RECORD_BYTES = 1 << 30
+"""Size above which a record of an MCAP file is taken for damage."""
 _ACKERMANN = 'ackermann_msgs/msg/AckermannDrive'
 
 
@@ -32,12 +34,13 @@ class BagMessage(NamedTuple):
     """One message, not yet decoded."""
 
     topic: str
+    """Absolute name of the topic."""
     type: str
-    """Such as 'sensor_msgs/msg/Image'."""
+    """Type of the message, such as 'sensor_msgs/msg/Image'."""
     log_ns: int
-    """When the recorder got it."""
+    """Time at which the recorder received it, ns."""
     data: bytes
-    """CDR."""
+    """Content as CDR."""
 
 
 @dataclass
@@ -45,26 +48,32 @@ class Bag:
     """One bag: a rosbag2 folder, an .mcap or a .db3 file."""
 
     path: Path
+    """The folder or file."""
     unclosed: bool = False
-    """True once it was read and found to have no end: nothing was missed but what never came."""
+    """Whether the bag turned out, when it was read, to have no end: the recorder never closed
+    it."""
     position: int = 0
-    """How many bytes of an MCAP bag have been read, for a display of progress."""
+    """Number of bytes of an MCAP bag that have been read, for a display of progress."""
     types: dict[str, str] = field(default_factory=dict)
-    """Topic to message type, of what was met while reading."""
+    """Message type by topic, of the topics that were found while reading."""
 
     def __post_init__(self) -> None:
-        """Find the files."""
+        """Find the files; LiquidPilotError when there are none."""
         self._files = _mcap_files(self.path)
 
     @property
     def files(self) -> list[Path]:
-        """All that the bag is made of; a change of any makes it another bag."""
+        """All files of the bag; it is another bag when any of them changes."""
         if self.path.is_dir():
             return sorted(file for file in self.path.iterdir() if file.is_file())
         return [self.path]
 
     def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
-        """Those of some topics, in the order of the file; LiquidPilotError for a damaged bag."""
+        """Yield the messages of some topics in the order of the file.
+
+        Raises:
+            LiquidPilotError: the bag is damaged.
+        """
         if self._files is None:
             yield from self._messages_via_rosbags(topics)
             return
@@ -75,22 +84,23 @@ class Bag:
 
     def _mcap(self, file: Path, topics: Collection[str]) -> Iterator[BagMessage]:
         schemas: dict[int, str] = {}
-        wanted: dict[int, tuple[str, str]] = {}
+        channels: dict[int, tuple[str, str]] = {}
         before = self.position
         try:
             with open(file, 'rb') as stream:
                 closed = _has_end_magic(stream)
                 try:
                     for record in StreamReader(
-                        _ExactReader(stream),
+                        # The reader calls nothing but `read`, which its annotation does not tell.
+                        cast(IO[bytes], _ExactReader(stream)),
                         validate_crcs=True,
                         record_size_limit=_MAX_RECORD_BYTES,
                     ).records:
                         if isinstance(record, Message):
                             self.position = before + stream.tell()
-                            if record.channel_id in wanted:
+                            if record.channel_id in channels:
                                 yield BagMessage(
-                                    *wanted[record.channel_id], record.log_time, record.data
+                                    *channels[record.channel_id], record.log_time, record.data
                                 )
                         elif isinstance(record, Schema):
                             schemas[record.id] = record.name
@@ -103,7 +113,7 @@ class Bag:
                                         f'topic {record.topic} is encoded as '
                                         f'{record.message_encoding!r}, not as cdr',
                                     )
-                                wanted[record.id] = (record.topic, self.types[record.topic])
+                                channels[record.id] = (record.topic, self.types[record.topic])
                 except EndOfFile:
                     if closed:
                         raise _unreadable_error(file, 'a record is longer than the file') from None
@@ -121,7 +131,7 @@ class Bag:
         ) as error:
             raise _unreadable_error(file, str(error) or type(error).__name__) from None
         except Exception as error:
-            # zstandard's own error is no subclass of any of these.
+            # The errors of zstandard and lz4 are subclasses of none of these.
             if type(error).__module__.partition('.')[0] in ('zstandard', 'lz4'):
                 raise _unreadable_error(file, str(error)) from None
             raise
@@ -130,18 +140,18 @@ class Bag:
         try:
             with Reader(self.path) as reader:
                 self.types = {entry.topic: entry.msgtype for entry in reader.connections}
-                wanted = [entry for entry in reader.connections if entry.topic in topics]
-                if wanted:
-                    for entry, log_ns, data in reader.messages(wanted):
+                connections = [entry for entry in reader.connections if entry.topic in topics]
+                if connections:
+                    for entry, log_ns, data in reader.messages(connections):
                         yield BagMessage(entry.topic, entry.msgtype, log_ns, bytes(data))
         except LiquidPilotError:
             raise
-        except Exception as error:  # SQLite, zstd and the library have errors of their own
+        except Exception as error:  # SQLite, zstandard and the library raise errors of their own.
             raise _unreadable_error(self.path, str(error) or type(error).__name__) from None
 
 
 class _ExactReader:
-    """A stream that gives all that is asked for, or says that it has ended."""
+    """A stream whose `read` returns as many bytes as requested, or raises EndOfFile."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -154,7 +164,7 @@ class _ExactReader:
 
 
 def _has_end_magic(stream: IO[bytes]) -> bool:
-    """Whether the file ends as a closed MCAP file does."""
+    """Return whether the file ends as a closed MCAP file does."""
     size = stream.seek(0, 2)
     stream.seek(max(0, size - len(_MAGIC)))
     ends = size > 2 * len(_MAGIC) and stream.read() == _MAGIC
@@ -162,12 +172,12 @@ def _has_end_magic(stream: IO[bytes]) -> bool:
     return ends
 
 
-def _unreadable_error(path: Path, why: str) -> LiquidPilotError:
-    return LiquidPilotError(f'{path}: cannot be read as a bag: {" ".join(why.split())}')
+def _unreadable_error(path: Path, reason: str) -> LiquidPilotError:
+    return LiquidPilotError(f'{path}: cannot be read as a bag: {" ".join(reason.split())}')
 
 
 def _mcap_files(path: Path) -> list[Path] | None:
-    """The MCAP files of a bag in their order; None for a bag that the library has to read."""
+    """Return the MCAP files of a bag in their order; None for a bag that rosbags has to read."""
     if not path.exists():
         raise LiquidPilotError(f'{path}: there is no such bag')
     if path.is_file():
@@ -176,17 +186,18 @@ def _mcap_files(path: Path) -> list[Path] | None:
                 f'{path}: a bag is a folder with metadata.yaml, or an .mcap or .db3 file'
             )
         return [path] if path.suffix == '.mcap' else None
-    note = path / 'metadata.yaml'
+    metadata = path / 'metadata.yaml'
     files = sorted(path.glob('*.mcap'))
-    if note.is_file():
+    if metadata.is_file():
         try:
-            found = yaml.safe_load(note.read_text(encoding='utf-8'))['rosbag2_bagfile_information']
-            if found['storage_identifier'] != 'mcap' or found.get('compression_mode'):
+            content = yaml.safe_load(metadata.read_text(encoding='utf-8'))
+            bag = content['rosbag2_bagfile_information']
+            if bag['storage_identifier'] != 'mcap' or bag.get('compression_mode'):
                 return None
-            # The names as the folder has them: a file in it, not wherever a path may lead.
-            files = [path / Path(name).name for name in found['relative_file_paths']] or files
+            # Only the file names are used: a path must not lead out of the folder.
+            files = [path / Path(name).name for name in bag['relative_file_paths']] or files
         except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-            raise _unreadable_error(note, str(error)) from None
+            raise _unreadable_error(metadata, str(error)) from None
     elif not files:
         raise LiquidPilotError(
             f'{path}: holds neither metadata.yaml nor an .mcap file; '
@@ -199,11 +210,11 @@ def _mcap_files(path: Path) -> list[Path] | None:
 
 
 class Decoder:
-    """CDR to message objects with the fields of the ROS type."""
+    """Decodes CDR to message objects that have the fields of their ROS type."""
 
     def __init__(self) -> None:
         self._store = get_typestore(Stores.ROS2_JAZZY)
-        # The one type that is not among ROS's own.
+        # The only type that is not part of ROS 2 itself.
         self._store.register(
             get_types_from_msg(
                 'float32 steering_angle\nfloat32 steering_angle_velocity\nfloat32 speed\n'
@@ -219,7 +230,11 @@ class Decoder:
         )
 
     def __call__(self, message: BagMessage) -> Any:
-        """The message; LiquidPilotError (without the bag's name) when it is not of its type."""
+        """Return the decoded message.
+
+        Raises:
+            LiquidPilotError: the data is not of the message's type; the bag is not named.
+        """
         try:
             return self._store.deserialize_cdr(message.data, message.type)
         except (

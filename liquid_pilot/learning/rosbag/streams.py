@@ -1,4 +1,4 @@
-"""One bag as arrays: what its messages say in the pilot's units and frames, and small images."""
+"""Reads one bag into arrays, in the pilot's units and frames, and into images of its size."""
 
 from __future__ import annotations
 
@@ -30,23 +30,31 @@ from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor, de
 _IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
 _MARKER_TYPES = ('std_msgs/msg/Header', 'std_msgs/msg/String')
 _MAX_CLOCK_OFFSET_S = 1.0
+"""Largest median difference between stamps and the time of recording at which log times can stand
+in for missing stamps, s."""
 
 
 @dataclass
 class TopicReport:
-    """What was met on one topic of one bag."""
+    """Counts and stamps of the messages on one topic of one bag."""
 
     type: str
+    """Type of the messages, such as 'sensor_msgs/msg/Imu'."""
     clock: str
-    """'header' or 'log'."""
+    """Source of the stamps: 'header' or 'log'."""
     stamps_ns: list[int] = field(default_factory=list)
+    """Stamps of the usable messages in their order in the bag, ns."""
     refused: int = 0
-    """Messages that could not be used, and are counted as lost."""
-    why: str = ''
-    """The first of the reasons."""
+    """Number of messages that could not be used."""
+    first_reason: str = ''
+    """Why the first of them could not be used."""
 
-    def figures(self, max_gap_s: float) -> dict[str, Any]:
-        """Counts, median rate and gaps, fit for JSON."""
+    def to_json(self, max_gap_s: float) -> dict[str, Any]:
+        """Return counts, median rate and gaps as plain values.
+
+        Args:
+            max_gap_s: time between two messages above which it counts as a gap, s.
+        """
         stamps = np.sort(np.array(self.stamps_ns, np.int64))
         gaps = np.diff(stamps) / NANOSECONDS_PER_SECOND
         positive = gaps[gaps > 0]
@@ -60,18 +68,22 @@ class TopicReport:
             'longest_gap_s': round(float(gaps.max()), 3) if len(gaps) else None,
             'out_of_order': int(np.count_nonzero(np.diff(self.stamps_ns) < 0)),
             'refused': self.refused,
-            'why': self.why,
+            'why': self.first_reason,
         }
 
 
 def find_camera(bag: Bag, mapping: BagMapping, decode: Decoder) -> CameraGeometry:
-    """The first camera_info of a bag, or the intrinsics of the mapping."""
+    """Return the intrinsics of the mapping, or else those of the bag's first camera_info.
+
+    Raises:
+        LiquidPilotError: neither exists.
+    """
     topic = mapping.camera.topic
     if mapping.camera.geometry is not None:
         return mapping.camera.geometry
     for message in bag.messages([topic]):
         _expect(bag, message, ('sensor_msgs/msg/CameraInfo',))
-        return camera_from_info(_named(bag, decode, message))
+        return camera_from_info(_decode_or_name(bag, decode, message))
     raise LiquidPilotError(
         f'{bag.path}: no message on {topic} (camera.topic); give width, height, fx, fy, cx and cy '
         f'under camera instead. {_topics(bag)}'
@@ -86,29 +98,41 @@ def read_streams(
     images: IO[bytes],
     on_frame: Callable[[], None],
 ) -> tuple[BagStreams, dict[str, TopicReport]]:
-    """Read a bag once; its images go to `images` one after the other, (H, W, 3) uint8 RGB.
+    """Read a bag once.
 
-    LiquidPilotError names the bag and the topic that is missing, is of another type, or holds
-    nothing that can be used.
+    Args:
+        bag: the bag.
+        mapping: topics and types.
+        decode: decoder of the messages.
+        preprocess: preprocessing that the pilot applies to its images.
+        images: file that the images are written to one after the other, (H, W, 3) uint8 RGB.
+        on_frame: called after each image.
+
+    Returns:
+        The messages, and the reports by topic.
+
+    Raises:
+        LiquidPilotError: a topic is missing, is of another type, or holds nothing usable; the
+            message names the bag and the topic.
     """
     topics = _topics_of(mapping)
-    taker = _MessageCollector(bag, mapping, decode, preprocess, images, on_frame)
+    collector = _MessageCollector(bag, mapping, decode, preprocess, images, on_frame)
     for message in bag.messages(set(topics)):
-        taker.take(topics[message.topic], message)
-    taker.check(topics)
+        collector.add(topics[message.topic], message)
+    collector.check(topics)
     streams = BagStreams(
-        np.array(taker.frames_ns, np.int64),
-        np.array(taker.imu_ns, np.int64),
-        np.array(taker.imu, np.float64).reshape(-1, 6),
-        np.array(taker.commands_ns, np.int64),
-        np.array(taker.commands, np.float64).reshape(-1, 4),
-        taker.marks,
+        np.array(collector.frames_ns, np.int64),
+        np.array(collector.imu_ns, np.int64),
+        np.array(collector.imu, np.float64).reshape(-1, 6),
+        np.array(collector.commands_ns, np.int64),
+        np.array(collector.commands, np.float64).reshape(-1, 4),
+        collector.markers,
     )
-    return streams, taker.reports
+    return streams, collector.reports
 
 
 def _topics_of(mapping: BagMapping) -> dict[str, str]:
-    """Topic to what it is for."""
+    """Return the purpose of each topic that is read."""
     topics = {
         mapping.image.topic: 'image',
         mapping.imu.topic: 'imu',
@@ -118,13 +142,13 @@ def _topics_of(mapping: BagMapping) -> dict[str, str]:
         topics[mapping.odometry.topic] = 'odometry'
     if mapping.camera.geometry is None:
         topics[mapping.camera.topic] = 'camera'
-    if mapping.episodes.by == 'topic':
-        topics[mapping.episodes.topic] = 'mark'
+    if mapping.episodes.split_by == 'topic':
+        topics[mapping.episodes.topic] = 'marker'
     return topics
 
 
 class _MessageCollector:
-    """Takes messages one by one."""
+    """Collects the messages of one bag, one by one."""
 
     def __init__(
         self,
@@ -146,15 +170,16 @@ class _MessageCollector:
         self.imu: list[np.ndarray] = []
         self.commands_ns: list[int] = []
         self.commands: list[tuple[float, ...]] = []
-        self.marks: list[EpisodeMarker] = []
+        self.markers: list[EpisodeMarker] = []
 
-    def take(self, purpose: str, message: BagMessage) -> None:
+    def add(self, purpose: str, message: BagMessage) -> None:
+        """Add one message of a topic with this purpose."""
         mapping = self._mapping
         types = {
             'image': (_IMAGE_TYPES[mapping.image.type],),
             'imu': ('sensor_msgs/msg/Imu',),
             'command': (COMMAND_TYPES[mapping.command.type],),
-            'mark': _MARKER_TYPES,
+            'marker': _MARKER_TYPES,
             'camera': ('sensor_msgs/msg/CameraInfo',),
             'odometry': ('nav_msgs/msg/Odometry',),
         }[purpose]
@@ -169,7 +194,7 @@ class _MessageCollector:
             return
         stamp_ns = self._stamp(purpose, message, content, report)
         if purpose != 'image':
-            getattr(self, f'_take_{purpose}')(stamp_ns, content, message.topic)
+            getattr(self, f'_add_{purpose}')(stamp_ns, content, message.topic)
             report.stamps_ns.append(stamp_ns)
             return
         try:
@@ -183,6 +208,7 @@ class _MessageCollector:
         self._on_frame()
 
     def _stamp(self, purpose: str, message: BagMessage, content: Any, report: TopicReport) -> int:
+        """Return the stamp of a message, or its log time where it has no stamp or clock is log."""
         stamp = getattr(getattr(content, 'header', content), 'stamp', None)
         if self._mapping.clock == 'log' or stamp is None:
             report.clock = 'log'
@@ -193,12 +219,12 @@ class _MessageCollector:
         )
         return stamp_ns
 
-    def _refuse(self, report: TopicReport, why: str) -> None:
+    def _refuse(self, report: TopicReport, reason: str) -> None:
         report.refused += 1
-        report.why = report.why or why
+        report.first_reason = report.first_reason or reason
 
     def _encoder_image(self, content: Any) -> bytes:
-        """(H, W, 3) uint8 RGB: exactly what the encoder is shown in flight, before scaling."""
+        """Return the encoder's input in flight, before scaling: (H, W, 3) uint8 RGB."""
         if self._mapping.image.type == 'compressed':
             image = decode_compressed(content.data.tobytes(), content.format)
         else:
@@ -213,7 +239,7 @@ class _MessageCollector:
         planes = self._preprocess(image)[0]
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8).tobytes()
 
-    def _take_imu(self, stamp_ns: int, content: Any, topic: str) -> None:
+    def _add_imu(self, stamp_ns: int, content: Any, topic: str) -> None:
         for name in ('angular_velocity', 'linear_acceleration'):
             if getattr(content, f'{name}_covariance')[0] == -1.0:
                 raise LiquidPilotError(
@@ -222,20 +248,20 @@ class _MessageCollector:
                 )
         rates, force = content.angular_velocity, content.linear_acceleration
         with np.errstate(invalid='ignore', over='ignore'):
-            turned = [self._rotation @ (v.x, v.y, v.z) for v in (rates, force)]
+            rotated = [self._rotation @ (v.x, v.y, v.z) for v in (rates, force)]
         self.imu_ns.append(stamp_ns)
-        self.imu.append(np.concatenate(turned))
+        self.imu.append(np.concatenate(rotated))
 
-    def _take_command(self, stamp_ns: int, content: Any, topic: str) -> None:
+    def _add_command(self, stamp_ns: int, content: Any, topic: str) -> None:
         self.commands_ns.append(stamp_ns)
         self.commands.append(command_values(content, self._mapping.command))
 
-    def _take_mark(self, stamp_ns: int, content: Any, topic: str) -> None:
-        text = getattr(content, 'frame_id', None)
-        text = content.data if text is None else text
-        self.marks.append(EpisodeMarker(stamp_ns, '' if text.startswith('end') else text))
+    def _add_marker(self, stamp_ns: int, content: Any, topic: str) -> None:
+        name = getattr(content, 'frame_id', None)
+        name = content.data if name is None else name
+        self.markers.append(EpisodeMarker(stamp_ns, '' if name.startswith('end') else name))
 
-    def _take_camera(self, stamp_ns: int, content: Any, topic: str) -> None:
+    def _add_camera(self, stamp_ns: int, content: Any, topic: str) -> None:
         camera = camera_from_info(content)
         if self._camera is not None and camera != self._camera:
             raise LiquidPilotError(
@@ -244,19 +270,19 @@ class _MessageCollector:
             )
         self._camera = camera
 
-    def _take_odometry(self, stamp_ns: int, content: Any, topic: str) -> None:
-        """Reported only."""
+    def _add_odometry(self, stamp_ns: int, content: Any, topic: str) -> None:
+        """Use nothing of the odometry, which is only reported."""
 
     def check(self, topics: dict[str, str]) -> None:
-        """What must be there is there, and on clocks that can be compared."""
+        """Raise LiquidPilotError where a required topic is missing or the clocks differ."""
         for topic, purpose in topics.items():
             report = self.reports.get(topic)
-            if purpose in ('image', 'imu', 'command', 'mark') and (
+            if purpose in ('image', 'imu', 'command', 'marker') and (
                 report is None or not report.stamps_ns
             ):
-                why = f': {report.why}' if report else f'. {_topics(self._bag)}'
+                reason = f': {report.first_reason}' if report else f'. {_topics(self._bag)}'
                 raise LiquidPilotError(
-                    f'{self._bag.path}: no usable message on {topic} ({purpose}){why}'
+                    f'{self._bag.path}: no usable message on {topic} ({purpose}){reason}'
                 )
         unstamped = [topic for topic, report in self.reports.items() if report.clock == 'log']
         lags = [abs(float(np.median(lag))) for lag in self._lags_s.values()]
@@ -273,14 +299,20 @@ class _MessageCollector:
 
 
 def command_values(content: Any, mapping: CommandMapping) -> tuple[float, ...]:
-    """(forward, left, up, yaw rate) in m/s and rad/s of a Twist(Stamped) or Ackermann message."""
+    """Return the command of a message: forward, left and up in m/s, yaw rate in rad/s.
+
+    Args:
+        content: a Twist, a TwistStamped or an AckermannDriveStamped, as the mapping tells.
+        mapping: type, fields and scales.
+    """
+    values: tuple[float, ...]
     if mapping.type == 'AckermannDriveStamped':
         drive = content.drive
         speed = float(drive.speed)
         angle = float(drive.steering_angle)
         tangent = math.tan(angle) if math.isfinite(angle) else math.nan
         curvature = tangent / mapping.wheelbase_m
-        values = (speed, 0.0, 0.0, curvature * max(abs(speed), mapping.slowest_m_s))
+        values = (speed, 0.0, 0.0, curvature * max(abs(speed), mapping.min_speed_m_s))
     else:
         twist = content.twist if mapping.type == 'TwistStamped' else content
         values = tuple(_axis(twist, getattr(mapping, name)) for name in COMMAND_VALUES)
@@ -288,6 +320,7 @@ def command_values(content: Any, mapping: CommandMapping) -> tuple[float, ...]:
 
 
 def _axis(twist: Any, axis: str) -> float:
+    """Return a field of a twist, such as '-angular.z'."""
     if axis == '0':
         return 0.0
     vector, _, component = axis.lstrip('+-').partition('.')
@@ -295,7 +328,8 @@ def _axis(twist: Any, axis: str) -> float:
     return -value if axis.startswith('-') else value
 
 
-def _named(bag: Bag, decode: Decoder, message: BagMessage) -> Any:
+def _decode_or_name(bag: Bag, decode: Decoder, message: BagMessage) -> Any:
+    """Decode a message; errors name the bag."""
     try:
         return decode(message)
     except LiquidPilotError as error:
@@ -303,6 +337,7 @@ def _named(bag: Bag, decode: Decoder, message: BagMessage) -> Any:
 
 
 def _expect(bag: Bag, message: BagMessage, types: tuple[str, ...]) -> None:
+    """Raise LiquidPilotError for a message of none of these types."""
     if message.type not in types:
         raise LiquidPilotError(
             f'{bag.path}: topic {message.topic} holds {message.type}, and the mapping says '
@@ -311,5 +346,6 @@ def _expect(bag: Bag, message: BagMessage, types: tuple[str, ...]) -> None:
 
 
 def _topics(bag: Bag) -> str:
-    found = ', '.join(f'{topic} ({kind})' for topic, kind in sorted(bag.types.items()))
-    return f'It holds {found}' if found else 'It holds no topic'
+    """Return a sentence that lists the topics of a bag."""
+    topics = ', '.join(f'{topic} ({kind})' for topic, kind in sorted(bag.types.items()))
+    return f'It holds {topics}' if topics else 'It holds no topic'

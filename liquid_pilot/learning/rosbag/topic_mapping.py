@@ -1,6 +1,6 @@
-"""Which topic of a bag is what: the mapping that `liquid-pilot dataset --config` reads.
+"""The meaning of a bag's topics: the mapping file that `liquid-pilot dataset --config` reads.
 
-Every field stands in config/dataset.yaml with its unit. Only YAML is read here: no bag, no numpy.
+config/dataset.yaml lists every key with its unit. This module reads YAML only: no bag, no numpy.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import re
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
 from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
 
-T = TypeVar('T')
 COMMAND_TYPES = {
     'TwistStamped': 'geometry_msgs/msg/TwistStamped',
     'Twist': 'geometry_msgs/msg/Twist',
     'AckermannDriveStamped': 'ackermann_msgs/msg/AckermannDriveStamped',
 }
+"""ROS message type by the name that `command.type` gives."""
 COMMAND_VALUES = ('forward', 'left', 'up', 'yaw_rate')
+"""Values of a command, each of which is a key of `command`."""
 AXIS = re.compile(r'[+-]?(linear|angular)\.[xyz]|0')
+"""A field of a twist, with its sign, or 0."""
 
 
 def _one_of(*choices: str) -> dict[str, Any]:
@@ -34,63 +36,79 @@ def _one_of(*choices: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ImageMapping:
-    """The camera's topic."""
+    """The images."""
 
     topic: str = '/camera/image_raw'
+    """Topic of the images."""
     type: str = field(default='raw', metadata=_one_of('raw', 'compressed'))
 
 
 @dataclass(frozen=True)
 class ImuMapping:
-    """The IMU's topic."""
+    """The IMU."""
 
     topic: str = '/imu/data'
+    """Topic of the IMU."""
     rotation: tuple[tuple[float, ...], ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
-    """Rows of the matrix that takes a vector of the IMU's frame into the body's (FLU)."""
-    oldest_s: float = 0.2
-    """With no sample since the frame before, the last one holds for this long, as in flight."""
+    """Rows of the matrix that rotates a vector from the IMU's frame to the body's (FLU)."""
+    max_age_s: float = 0.2
+    """Age up to which the latest sample stands in for a frame that has no sample of its own, s."""
 
 
 @dataclass(frozen=True)
 class CommandMapping:
-    """The topic of the commands to learn."""
+    """The commands to learn."""
 
     topic: str = '/pilot/command'
+    """Topic of the commands."""
     type: str = field(default='TwistStamped', metadata=_one_of(*COMMAND_TYPES))
+    """Name of the message type."""
     forward: str = 'linear.x'
+    """Field of the twist that is the forward velocity; '-' before it reverses its sign, and '0'
+    makes the value zero."""
     left: str = 'linear.y'
+    """Field that is the velocity to the left."""
     up: str = 'linear.z'
+    """Field that is the upward velocity."""
     yaw_rate: str = 'angular.z'
-    """Field of the twist, '-' before it turns its sign, '0' leaves the value at zero."""
+    """Field that is the yaw rate."""
     scale: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
-    """Factors that make the four m/s, m/s, m/s and rad/s."""
+    """Factors that convert the four values to m/s, m/s, m/s and rad/s."""
     wheelbase_m: float = 0.0
-    """AckermannDriveStamped: yaw rate = tan(steering angle)/wheelbase * max(|speed|, slowest)."""
-    slowest_m_s: float = 0.1
+    """Wheelbase, m, for AckermannDriveStamped, whose yaw rate is
+    tan(steering angle) / wheelbase * max(|speed|, min_speed_m_s)."""
+    min_speed_m_s: float = 0.1
+    """Speed below which the yaw rate of AckermannDriveStamped no longer falls, m/s."""
     latency_s: float = 0.0
-    """A frame's command is the one valid this much later: what the human needs to react."""
-    oldest_s: float = 0.5
-    """A command is valid for this long."""
+    """Delay of the command that labels a frame, s: the reaction time of a human."""
+    max_age_s: float = 0.5
+    """Time for which a command is valid, s."""
 
 
 @dataclass(frozen=True)
 class CameraMapping:
-    """Intrinsics: from a topic, else as given here."""
+    """The camera's intrinsics: from a topic, or as given here."""
 
     topic: str = '/camera/camera_info'
-    """'' when there is none; then the six numbers must be given."""
+    """Topic of the camera_info; '' when there is none, and the six numbers must be given."""
     width: int = 0
+    """Columns of the recorded images."""
     height: int = 0
+    """Rows of the recorded images."""
     fx: float = 0.0
+    """Horizontal focal length, pixels."""
     fy: float = 0.0
+    """Vertical focal length, pixels."""
     cx: float = 0.0
+    """Column of the principal point, pixels."""
     cy: float = 0.0
+    """Row of the principal point, pixels."""
     rectify: bool = True
-    """Undo the distortion that camera_info tells, here and when the pilot flies."""
+    """Whether the distortion of camera_info is undone, here and when the pilot flies."""
 
     @property
     def geometry(self) -> CameraGeometry | None:
-        """The intrinsics as given; None when they are left out."""
+        """The intrinsics that are given; None when they are left out."""
         if not self.width:
             return None
         return CameraGeometry(self.width, self.height, self.fx, self.fy, self.cx, self.cy)
@@ -98,32 +116,35 @@ class CameraMapping:
 
 @dataclass(frozen=True)
 class OdometryMapping:
-    """Optional: only reported, never learnt from."""
+    """The odometry, which is optional and only reported, never learned from."""
 
     topic: str = ''
+    """Topic of the odometry; '' for none."""
 
 
 @dataclass(frozen=True)
 class EpisodeMapping:
     """Where one episode ends and the next begins."""
 
-    by: str = field(default='gaps', metadata=_one_of('gaps', 'topic', 'bag'))
+    split_by: str = field(default='gaps', metadata=_one_of('gaps', 'topic', 'bag'))
+    """What separates episodes: gaps between frames, messages on `topic`, or nothing but bags."""
     topic: str = '/mission'
-    """std_msgs/Header (its stamp and frame_id) or std_msgs/String (log time): each message begins
-    an episode of that name; one that is empty or begins with 'end' ends it."""
+    """Topic of std_msgs/Header (its stamp and frame_id) or std_msgs/String (log time). Each message
+    starts an episode of that name; an empty one, or one that starts with 'end', ends it."""
     max_gap_s: float = 0.5
-    """Frames further apart are not of one episode, whatever `by` says."""
-    shortest_s: float = 2.0
-    """Shorter episodes are left out."""
-    longest_s: float = 0.0
-    """Longer ones are cut; 0: never."""
+    """Largest time between two frames of an episode, s, for every `split_by`."""
+    min_duration_s: float = 2.0
+    """Duration below which episodes are left out, s."""
+    max_duration_s: float = 0.0
+    """Duration above which episodes are cut, s; 0 for no limit."""
 
 
 @dataclass(frozen=True)
 class BagMapping:
-    """All of a mapping file."""
+    """The contents of a mapping file."""
 
     vehicle: str = field(default='quadrotor', metadata=_one_of(*VEHICLE_LIMITS))
+    """Class of the vehicle."""
     image: ImageMapping = ImageMapping()
     imu: ImuMapping = ImuMapping()
     command: CommandMapping = CommandMapping()
@@ -131,32 +152,45 @@ class BagMapping:
     odometry: OdometryMapping = OdometryMapping()
     episodes: EpisodeMapping = EpisodeMapping()
     clock: str = field(default='header', metadata=_one_of('header', 'log'))
-    """header: the stamps in the messages, and log time where a message has none."""
+    """Source of the stamps: 'header' for those in the messages, and log time where a message has
+    none; 'log' for log time."""
     rate_hz: float = 0.0
-    """Frames are left out until this rate is left; 0: all are kept."""
+    """Rate to which frames are thinned out, Hz; 0 keeps all of them."""
     validation_share: float = 0.1
-    """Share of the episodes that is held out, at least one."""
+    """Share of the episodes that is held out, at least one episode."""
     seed: int = 1
-    """Of the choice which are held out."""
+    """Seed of the choice of the held-out episodes."""
 
 
 def load(path: Path) -> BagMapping:
-    """Read and check a mapping file; LiquidPilotError names the file and the key."""
+    """Read and check a mapping file.
+
+    Raises:
+        LiquidPilotError: the file cannot be read, or a value is wrong; the message names the key.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        words = ' '.join(str(error).split())
-        raise LiquidPilotError(f'{path}: cannot be read as YAML ({words})') from None
+        reason = ' '.join(str(error).split())
+        raise LiquidPilotError(f'{path}: cannot be read as YAML ({reason})') from None
     return from_mapping({} if values is None else values, str(path))
 
 
 def from_mapping(values: Any, source: str) -> BagMapping:
-    """A mapping from plain values; `source` stands before what is wrong."""
-    mapping = _read(BagMapping, values, source, '')
+    """Check plain values and return the mapping that they describe.
 
-    def must(true: bool, words: str) -> None:
-        if not true:
-            raise LiquidPilotError(f'{source}: {words}')
+    Args:
+        values: a dict of the file's keys, whose sections are dicts.
+        source: name of the file, for error messages.
+
+    Raises:
+        LiquidPilotError: a key is unknown, or a value has the wrong type or is out of range.
+    """
+    mapping: BagMapping = _read(BagMapping, values, source, '')
+
+    def must(holds: bool, requirement: str) -> None:
+        if not holds:
+            raise LiquidPilotError(f'{source}: {requirement}')
 
     command, imu = mapping.command, mapping.imu
     for name in COMMAND_VALUES:
@@ -194,12 +228,12 @@ def from_mapping(values: Any, source: str) -> BagMapping:
     must(0.0 < mapping.validation_share < 1.0, 'validation_share must lie between 0 and 1')
     must(mapping.seed >= 0, 'seed must be at least 0')
     for section, name in (
-        (imu, 'oldest_s'),
-        (command, 'oldest_s'),
-        (command, 'slowest_m_s'),
+        (imu, 'max_age_s'),
+        (command, 'max_age_s'),
+        (command, 'min_speed_m_s'),
         (mapping.episodes, 'max_gap_s'),
-        (mapping.episodes, 'shortest_s'),
-        (mapping.episodes, 'longest_s'),
+        (mapping.episodes, 'min_duration_s'),
+        (mapping.episodes, 'max_duration_s'),
         (mapping, 'rate_hz'),
     ):
         must(getattr(section, name) >= 0.0, f'{name} must be at least 0')
@@ -215,7 +249,8 @@ def _determinant(r: typing.Sequence[typing.Sequence[float]]) -> float:
     )
 
 
-def _read(cls: type[T], values: Any, source: str, prefix: str) -> T:
+def _read(cls: Any, values: Any, source: str, prefix: str) -> Any:
+    """Return a dataclass of a section, whose dotted name is `prefix`, from its values."""
     if not isinstance(values, dict):
         where = prefix.rstrip('.') or 'the file'
         raise LiquidPilotError(f'{source}: {where} must be `key: value` lines')
@@ -233,7 +268,7 @@ def _read(cls: type[T], values: Any, source: str, prefix: str) -> T:
             continue
         read[key] = _value(kinds[key], value, f'{source}: {name}')
         if key == 'topic' and read[key]:
-            # In a bag all names are absolute.
+            # All names in a bag are absolute.
             read[key] = '/' + read[key].lstrip('/')
         choices = fields[key].metadata.get('choices')
         if choices and read[key] not in choices:
@@ -244,6 +279,7 @@ def _read(cls: type[T], values: Any, source: str, prefix: str) -> T:
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
+    """Return a value of the type of its field; `where` is its name for error messages."""
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise LiquidPilotError(f'{where} must be a list, not {value!r}')
@@ -253,6 +289,6 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if kind is str and type(value) is int and value == 0:
         value = '0'
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        words = {float: 'a number', int: 'a whole number', str: 'a text'}
-        raise LiquidPilotError(f'{where} must be {words[kind]}, not {value!r}')
+        names = {float: 'a number', int: 'a whole number', str: 'a text', bool: 'true or false'}
+        raise LiquidPilotError(f'{where} must be {names[kind]}, not {value!r}')
     return value

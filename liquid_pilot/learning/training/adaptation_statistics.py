@@ -1,12 +1,16 @@
-"""What training looked like, measured: the statistics that a pilot adapts by.
+"""Fits the training statistics of a pilot, by which it adapts.
 
-Episodes are replayed through the front of the pilot as it flies, frozen, with the encoder that it
-flies, so that what flight is compared with was made by the same code.
+Episodes are replayed through the pilot's own temporal filter and encoder, without adaptation, so
+that what a flight is later compared with was computed by the same code.
+
+Shapes: T frames of an episode, F features, N neurons, an (R, C) grid of image blocks.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,100 +29,111 @@ from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 from liquid_pilot.utils.progress import ProgressCallback
 
 BLOCK_GRID = (4, 8)
-"""Rows and columns of receptor blocks."""
+"""Rows and columns of image blocks, each with a time constant of the temporal filter."""
 TRAINED_TAU_S = 0.0125
-"""As trained: at 20 frames/s a receptor takes 98 % of each frame."""
+"""Trained time constant of the temporal filter, s: at 20 Hz it takes 98 % of each frame."""
 MAX_EPISODES = 80
-"""As many as are replayed; what they say does not change with more."""
+"""Largest number of episodes that are replayed; more do not change the statistics."""
 _OOD_TAIL_PROBABILITY = 1e-3
+"""Share of the training frames that lie beyond a threshold of the novelty gate."""
 _BAND_TAIL_PROBABILITY = 1e-2
+"""Share of the training frames below, and of those above, the range of the gradient."""
 _RIDGE = 1e-3
+"""Regularisation of the next-input predictor, relative to the mean square of each regressor."""
 _COVARIANCE_SHRINKAGE = 0.05
-"""Of the average variance, added to each: a feature that hardly varied in training may not
-dominate the distance."""
+"""Share of the mean variance that is added to each variance, so that a feature that hardly varied
+in training does not dominate the distance."""
+_MIN_CONTRAST = 1e-3
+_MIN_RESIDUAL = 1e-4
+
+
+@dataclass
+class _Replay:
+    """What the replay of one episode of T frames yields."""
+
+    features: np.ndarray
+    """(T, F) features of the encoder."""
+    luminance: list[tuple[float, float]] = field(default_factory=list)
+    """Mean luminance and logarithm of its standard deviation, by frame."""
+    textures: list[np.ndarray] = field(default_factory=list)
+    """(R*C,) logarithm of the texture of the blocks, by frame."""
+    filter_steps: list[tuple[np.ndarray, np.ndarray, float]] = field(default_factory=list)
+    """Error (R, C), gradient (R, C) and elapsed time in s of the temporal filter, by frame."""
+    predictor_pair: tuple[np.ndarray, np.ndarray] | None = None
+    """States (T - 1, N) and the inputs (T - 1, F + 6) of the tick after each; None without LTC."""
 
 
 def fit_statistics(
-    pilot: PilotFile, episodes: list[Path], announce: ProgressCallback
+    pilot: PilotFile, episodes: Sequence[Path], report_progress: ProgressCallback
 ) -> TrainingStatistics:
-    """The statistics of up to EPISODES of the episodes, evenly spread."""
+    """Fit the statistics of a pilot to at most MAX_EPISODES of its training episodes.
+
+    Args:
+        pilot: the trained pilot.
+        episodes: files of its training episodes; those that are replayed are evenly spread.
+        report_progress: called after each episode.
+
+    Raises:
+        LiquidPilotError: an episode is broken or has images of another size than the pilot's.
+    """
     specification = pilot.specification
     camera = specification.camera
-    encode = Encoder(pilot.encoder, camera.height, camera.width, specification.features)
-    dynamics = pilot.parameters and LtcDynamics(pilot.parameters, specification.unfolds)
+    encoder = Encoder(pilot.encoder, camera.height, camera.width, specification.features)
     tau_s = np.full(BLOCK_GRID, TRAINED_TAU_S, np.float32)
-    receptors = TemporalFilter(tau_s, camera.height, camera.width)
-    focal = np.array((camera.fx, -camera.fy))
+    temporal_filter = TemporalFilter(tau_s, camera.height, camera.width)
     step = max(1, len(episodes) // MAX_EPISODES)
     chosen = episodes[step // 2 :: step][:MAX_EPISODES]
-    features, changes, lights, textures, steps, pairs = [], [], [], [], [], []
+    replays: list[_Replay] = []
     for number, path in enumerate(chosen):
         episode = Episode.load(path)
         if episode.images.shape[1:3] != (camera.height, camera.width):
-            raise LiquidPilotError(f'{path}: its pictures are not of the size that the pilot sees')
-        state, own = None, []
-        steps.append([])
-        # Yaw moves the picture right, pitch moves it up; see onboard.front.
-        moved = (episode.imu[:, [2, 1]] * focal * episode.dt_s[:, None]).tolist()
-        for picture, dt_s, pixels in zip(episode.images, episode.dt_s.tolist(), moved, strict=True):
-            image = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
-            mean, contrast = _filter_kernels.luminance_stats(image)
-            lights.append((mean, math.log(max(contrast, 1e-3))))
-            found = receptors.step(image, state, dt_s, None, pixels)
-            textures.append(log_texture(found.texture))
-            state = found.state
-            own.append(encode(state.held[None]))
-            steps[-1].append((found.error, found.gradient, dt_s))
-        own = np.array(own)
-        if dynamics is not None:
-            imu = (episode.imu - specification.imu_mean) / specification.imu_scale
-            inputs = np.concatenate([own, imu], 1).astype(np.float32)
-            pairs.append(_next_input_pairs(dynamics, inputs, episode.dt_s))
-        features.append(own)
-        changes.append(np.diff(own, axis=0))
-        announce('familiarity', number + 1, len(chosen), math.nan)
-    features, changes = np.concatenate(features), np.concatenate(changes)
-    mean = features.mean(0)
-    whiten, whiten_change = _whitening(features - mean), _whitening(changes)
-    textures = np.array(textures)
-    texture_mean = textures.mean(0)
-    whiten_texture = _whitening(textures - texture_mean)
-    usual = [
+            raise LiquidPilotError(f'{path}: its images are not of the size that the pilot takes')
+        replays.append(_replay(pilot, episode, encoder, temporal_filter))
+        report_progress('statistics', number + 1, len(chosen), math.nan)
+    features = np.concatenate([replay.features for replay in replays])
+    changes = np.concatenate([np.diff(replay.features, axis=0) for replay in replays])
+    textures = np.array([row for replay in replays for row in replay.textures])
+    luminance = np.array([row for replay in replays for row in replay.luminance])
+    feature_mean, texture_mean = features.mean(0), textures.mean(0)
+    deviations = (features - feature_mean, changes, textures - texture_mean)
+    whitenings = [_whitening(rows) for rows in deviations]
+    thresholds = [
         np.quantile(np.sqrt(np.mean((rows @ whitening.T) ** 2, axis=1)), 1 - _OOD_TAIL_PROBABILITY)
-        for rows, whitening in (
-            (features - mean, whiten),
-            (changes, whiten_change),
-            (textures - texture_mean, whiten_texture),
-        )
+        for rows, whitening in zip(deviations, whitenings, strict=True)
     ]
-    lights = np.array(lights)
-    error = np.mean([error for flight in steps for error, _, _ in flight], axis=0)
-    pulls, still = [], np.zeros(BLOCK_GRID)
-    for flight in steps:
-        pull = NormalisedGradient(tau_s, error)
-        pulls += [pull.add(error, gradient, still, dt_s).mean() for error, gradient, dt_s in flight]
-    statistics = {
+    error = np.mean([error for replay in replays for error, _, _ in replay.filter_steps], axis=0)
+    # The names of the tensors are those of the file.
+    tensors = {
         'receptor_tau_s': tau_s,
         'receptor_error': error,
-        'receptor_pull': np.quantile(pulls, (_BAND_TAIL_PROBABILITY, 1 - _BAND_TAIL_PROBABILITY)),
-        'light': np.stack([lights.mean(0), lights.std(0)]),
-        'feature_mean': mean,
-        'feature_whitening': whiten,
-        'change_whitening': whiten_change,
+        'receptor_pull': _gradient_range(replays, tau_s, error),
+        'light': np.stack([luminance.mean(0), luminance.std(0)]),
+        'feature_mean': feature_mean,
+        'feature_whitening': whitenings[0],
+        'change_whitening': whitenings[1],
         'texture_mean': texture_mean.reshape(BLOCK_GRID),
-        'texture_whitening': whiten_texture,
-        'usual': np.array(usual),
-        **_fit_predictor(pairs, specification.features + 6),
+        'texture_whitening': whitenings[2],
+        'usual': np.array(thresholds),
+        **_fit_predictor(replays, specification.features + 6),
     }
     return TrainingStatistics.from_tensors(
-        {name: np.asarray(value, np.float32) for name, value in statistics.items()},
+        {name: np.asarray(value, np.float32) for name, value in tensors.items()},
         specification.features,
         pilot.parameters.neurons if pilot.parameters else 0,
     )
 
 
 def save_with_statistics(pilot: PilotFile, statistics: TrainingStatistics, path: Path) -> PilotFile:
-    """The same pilot with these statistics, saved as the folder `path`."""
+    """Save a pilot with these statistics.
+
+    Args:
+        pilot: the pilot; its own statistics, if any, are left out.
+        statistics: statistics of its training.
+        path: folder to write, which may be that of the pilot itself.
+
+    Returns:
+        The pilot that was saved.
+    """
     return pilot_file.save(
         path,
         pilot.specification,
@@ -130,34 +145,86 @@ def save_with_statistics(pilot: PilotFile, statistics: TrainingStatistics, path:
     )
 
 
-def _next_input_pairs(
+def _replay(
+    pilot: PilotFile, episode: Episode, encoder: Encoder, temporal_filter: TemporalFilter
+) -> _Replay:
+    """Run an episode through temporal filter and encoder, and a liquid core after them."""
+    specification = pilot.specification
+    camera = specification.camera
+    focal_px = np.array((camera.fx, -camera.fy))
+    # Yaw shifts the image right and pitch shifts it up; see onboard.adaptation.frontend.
+    shifts_px = (episode.imu[:, [2, 1]] * focal_px * episode.dt_s[:, None]).tolist()
+    replay = _Replay(np.empty(0))
+    features, state = [], None
+    for pixels, dt_s, (right_px, down_px) in zip(
+        episode.images, episode.dt_s.tolist(), shifts_px, strict=True
+    ):
+        image = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+        mean, contrast = _filter_kernels.luminance_stats(image)
+        replay.luminance.append((mean, math.log(max(contrast, _MIN_CONTRAST))))
+        step = temporal_filter.step(image, state, dt_s, None, (right_px, down_px))
+        replay.textures.append(log_texture(step.texture))
+        state = step.state
+        features.append(encoder(state.potential[None]))
+        replay.filter_steps.append((step.error, step.gradient, dt_s))
+    replay.features = np.array(features)
+    if pilot.parameters is not None:
+        dynamics = LtcDynamics(pilot.parameters, specification.unfolds)
+        imu = (episode.imu - specification.imu_mean) / specification.imu_scale
+        inputs = np.concatenate([replay.features, imu], 1).astype(np.float32)
+        replay.predictor_pair = _next_input_pair(dynamics, inputs, episode.dt_s)
+    return replay
+
+
+def _gradient_range(replays: Sequence[_Replay], tau_s: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Return the range (2,) of the mean normalised gradient over the training frames."""
+    no_scale = np.zeros(BLOCK_GRID)
+    values: list[float] = []
+    for replay in replays:
+        normalised = NormalisedGradient(tau_s, error)
+        values += [
+            normalised.update(step_error, gradient, no_scale, dt_s).mean()
+            for step_error, gradient, dt_s in replay.filter_steps
+        ]
+    return np.quantile(values, (_BAND_TAIL_PROBABILITY, 1 - _BAND_TAIL_PROBABILITY))
+
+
+def _next_input_pair(
     dynamics: LtcDynamics, inputs: np.ndarray, dt_s: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """States (T - 1, N) after each tick but the last, and the inputs of the tick after each."""
+    """Return the states after each tick but the last, and the inputs of the tick after each."""
     v, states = np.zeros(dynamics.neurons, np.float32), []
-    for x, elapsed in zip(inputs[:-1], dt_s[:-1].tolist(), strict=True):
-        v = dynamics.step(v, x, elapsed)
+    for x, elapsed_s in zip(inputs[:-1], dt_s[:-1].tolist(), strict=True):
+        v = dynamics.step(v, x, elapsed_s)
         states.append(v)
     return np.array(states), inputs[1:]
 
 
-def _fit_predictor(
-    pairs: list[tuple[np.ndarray, np.ndarray]], outputs: int
-) -> dict[str, np.ndarray]:
-    """Ridge regression of the next inputs on the state and a one, and its residuals."""
+def _fit_predictor(replays: Sequence[_Replay], outputs: int) -> dict[str, np.ndarray]:
+    """Fit the next inputs to the state and a one, by ridge regression.
+
+    Args:
+        replays: the replayed episodes.
+        outputs: number of inputs of the core, F + 6.
+
+    Returns:
+        The tensors of the predictor and of its residual.
+    """
+    pairs = [replay.predictor_pair for replay in replays if replay.predictor_pair is not None]
     if not pairs:
         return {'predictor': np.zeros((outputs, 0)), 'predictor_residual': np.ones(outputs)}
-    states, wanted = (np.concatenate(part).astype(float) for part in zip(*pairs, strict=True))
-    given = np.concatenate([states, np.ones((len(states), 1))], 1)
-    moment = given.T @ given / len(given)
+    states = np.concatenate([state for state, _ in pairs]).astype(float)
+    targets = np.concatenate([following for _, following in pairs]).astype(float)
+    regressors = np.concatenate([states, np.ones((len(states), 1))], 1)
+    moment = regressors.T @ regressors / len(regressors)
     moment += _RIDGE * np.diag(np.diag(moment))
-    weights = np.linalg.solve(moment, given.T @ wanted / len(given)).T
-    residual = np.sqrt(np.mean((wanted - given @ weights.T) ** 2, axis=0))
-    return {'predictor': weights, 'predictor_residual': np.maximum(residual, 1e-4)}
+    weights = np.linalg.solve(moment, regressors.T @ targets / len(regressors)).T
+    residual = np.sqrt(np.mean((targets - regressors @ weights.T) ** 2, axis=0))
+    return {'predictor': weights, 'predictor_residual': np.maximum(residual, _MIN_RESIDUAL)}
 
 
 def _whitening(rows: np.ndarray) -> np.ndarray:
-    """(F, F) W with W C W' = 1 for the shrunk covariance C of rows (n, F) about zero."""
+    """Return W, (F, F), with W C W' = 1 for the shrunk covariance C of rows (n, F) about zero."""
     covariance = rows.T.astype(np.float64) @ rows / len(rows)
     covariance += np.eye(len(covariance)) * max(
         _COVARIANCE_SHRINKAGE * np.trace(covariance) / len(covariance), 1e-8

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,62 +25,97 @@ from liquid_pilot.utils.progress import ProgressCallback
 from liquid_pilot.utils.signals import defer_sigint
 
 _RESUME_ONLY_KEYS = ('modules', 'optimiser')
-"""What a finished stage's checkpoint needs no more."""
+"""Entries of a checkpoint that a finished stage no longer needs."""
+_WARM_UP_FRACTION = 20
+"""The warm-up of the learning rate takes one step in this number of steps."""
+_MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What is optimised, how long, and how it is judged."""
+    """An optimisation: what is trained, by which loss, for how long, and how it is validated."""
 
     name: str
     modules: dict[str, nn.Module]
-    """What is trained, and kept in checkpoints."""
+    """Modules that are trained and kept in checkpoints."""
     steps: int
-    rate: float
+    """Number of steps, unless the stage stops early."""
+    learning_rate: float
+    """Largest learning rate of the schedule."""
     loss: Callable[[int], torch.Tensor]
-    """Of step 0, 1, ...; draws by the step's number alone."""
+    """Loss of step 0, 1, ...; its random draws depend on the step's number alone."""
     validate: Callable[[], float]
-    every: int
+    """Loss over the held-out episodes."""
+    validation_interval_steps: int
     """Steps from one validation to the next."""
     key: str
-    """All that the outcome depends on: a checkpoint of another key is not taken up."""
+    """Everything that the outcome depends on; a checkpoint of another key is refused."""
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """How stages are run, which has no part in their outcome, but for `patience`."""
+class StageOptions:
+    """How stages are run; of these only `patience` affects their outcome."""
 
     patience: int = 15
+    """Validations without a better loss after which a stage stops."""
     checkpoint_s: float = 30.0
+    """Seconds between two checkpoints."""
     checkpoint_steps: int = 0
+    """Steps between two checkpoints; 0 for checkpoints by time alone."""
 
 
 @dataclass
 class TrainingHistory:
-    """How a stage went."""
+    """The losses of a stage over its steps."""
 
     curve: list[tuple[int, float, float]] = field(default_factory=list)
-    """(step, smoothed training loss, validation loss)."""
+    """Rows of step, smoothed training loss and validation loss."""
     best: float = math.inf
+    """Lowest validation loss."""
     best_step: int = 0
+    """Step of the lowest validation loss, whose weights were kept."""
 
 
 def learning_rate_factor(step: int, steps: int) -> float:
-    """A linear warm-up and a cosine decay to a hundredth."""
-    warm = max(steps // 20, 1)
-    if step < warm:
-        return (step + 1) / warm
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm + 1)))
+    """Return the factor on the learning rate: linear warm-up, then cosine decay to a hundredth.
+
+    Args:
+        step: number of the step, from 0.
+        steps: number of steps of the stage.
+    """
+    warm_up = max(steps // _WARM_UP_FRACTION, 1)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    decay = 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up + 1)))
+    return 0.01 + 0.99 * decay
 
 
-def run(
-    stage: Stage, checkpoint: Path, running: RunOptions, announce: ProgressCallback
+def run_stage(
+    stage: Stage, checkpoint: Path, options: StageOptions, report_progress: ProgressCallback
 ) -> TrainingHistory:
-    """Run a stage to its end, from its checkpoint where there is one; the best weights stay."""
+    """Run a stage to its end, from its checkpoint where there is one, and load the best weights.
+
+    Args:
+        stage: what is trained; its modules hold the best weights afterwards.
+        checkpoint: file to resume from and to write to.
+        options: patience and intervals of the checkpoints.
+        report_progress: called after every step.
+
+    Returns:
+        The losses of all steps, those before an interruption included.
+
+    Raises:
+        LiquidPilotError: the checkpoint is broken or of another training, the loss is not finite,
+            or the checkpoint cannot be written.
+        KeyboardInterrupt: on Ctrl-C, after the step in progress was saved.
+    """
     parameters = [
-        p for module in stage.modules.values() for p in module.parameters() if p.requires_grad
+        parameter
+        for module in stage.modules.values()
+        for parameter in module.parameters()
+        if parameter.requires_grad
     ]
-    optimiser = torch.optim.Adam(parameters, lr=stage.rate)
+    optimiser = torch.optim.Adam(parameters, lr=stage.learning_rate)
     state: dict[str, Any] = {
         'key': stage.key,
         'step': 0,
@@ -93,23 +128,23 @@ def run(
         'best_modules': None,
     }
     if checkpoint.exists():
-        state = load(checkpoint, stage.key)
+        state = load_checkpoint(checkpoint, stage.key)
         if not state['finished']:
             _restore(stage.modules, state['modules'])
             optimiser.load_state_dict(state['optimiser'])
-    taken_up_finished = state['finished']
-    last_saved, saved_step = time.monotonic(), state['step']
-    with defer_sigint() as interrupts:
+    was_finished = state['finished']
+    last_saved_s, last_saved_step = time.monotonic(), state['step']
+    with defer_sigint() as interrupt:
         while state['step'] < stage.steps and not state['finished']:
-            _step(stage, state, optimiser, parameters)
-            if state['step'] % stage.every == 0 or state['step'] == stage.steps:
+            _run_step(stage, state, optimiser, parameters)
+            if state['step'] % stage.validation_interval_steps == 0 or state['step'] == stage.steps:
                 _validate(stage, state)
-                state['finished'] = state['stale'] >= running.patience
-            announce(stage.name, state['step'], stage.steps, state['smooth'])
+                state['finished'] = state['stale'] >= options.patience
+            report_progress(stage.name, state['step'], stage.steps, state['smooth'])
             due = (
-                0 < running.checkpoint_steps <= state['step'] - saved_step
-                or time.monotonic() - last_saved >= running.checkpoint_s
-                or interrupts.pressed
+                0 < options.checkpoint_steps <= state['step'] - last_saved_step
+                or time.monotonic() - last_saved_s >= options.checkpoint_s
+                or interrupt.pressed
             )
             if due and state['step'] < stage.steps and not state['finished']:
                 _save(
@@ -120,13 +155,13 @@ def run(
                         'optimiser': optimiser.state_dict(),
                     },
                 )
-                last_saved, saved_step = time.monotonic(), state['step']
-            if interrupts.pressed:
+                last_saved_s, last_saved_step = time.monotonic(), state['step']
+            if interrupt.pressed:
                 raise KeyboardInterrupt
     if state['best_modules'] is None:
         state['best_modules'] = _weights(stage.modules)
     _restore(stage.modules, state['best_modules'])
-    if not taken_up_finished:
+    if not was_finished:
         final = {name: value for name, value in state.items() if name not in _RESUME_ONLY_KEYS}
         _save(checkpoint, {**final, 'finished': True})
     for module in stage.modules.values():
@@ -136,15 +171,23 @@ def run(
     )
 
 
-def load(checkpoint: Path, key: str | None = None) -> dict[str, Any]:
-    """A checkpoint, of which nothing is unpickled but tensors and plain values.
+def load_checkpoint(checkpoint: Path, key: str | None = None) -> dict[str, Any]:
+    """Load a checkpoint, unpickling nothing but tensors and plain values.
 
-    LiquidPilotError when it is broken or, with `key`, of another training.
+    Args:
+        checkpoint: file of a stage.
+        key: key of the stage that resumes; None accepts every checkpoint.
+
+    Returns:
+        The state of the stage, with the entries that `run_stage` writes.
+
+    Raises:
+        LiquidPilotError: the file is broken or, with `key`, of another training.
     """
     try:
         state = torch.load(checkpoint, weights_only=True, map_location='cpu')
-        found, _ = state['key'], state['finished']
-    # torch raises many kinds for what is no checkpoint: RuntimeError, EOFError, UnpicklingError.
+        checkpoint_key, _ = state['key'], state['finished']
+    # torch raises many kinds of error for a broken file: RuntimeError, EOFError, UnpicklingError.
     except (
         OSError,
         KeyError,
@@ -156,35 +199,35 @@ def load(checkpoint: Path, key: str | None = None) -> dict[str, Any]:
     ) as error:
         raise LiquidPilotError(
             f'{checkpoint}: not a checkpoint ({one_line(error)[:120]}); delete '
-            'it to train this stage anew'
+            'it to train this stage again'
         ) from None
-    except Exception as error:  # pickle.UnpicklingError is torch's refusal of code
+    except Exception as error:  # pickle.UnpicklingError is how torch refuses code.
         raise LiquidPilotError(
-            f'{checkpoint}: refused ({type(error).__name__}); delete it to train this stage anew'
+            f'{checkpoint}: refused ({type(error).__name__}); delete it to train this stage again'
         ) from None
-    if key is not None and found != key:
+    if key is not None and checkpoint_key != key:
         raise LiquidPilotError(
             f'{checkpoint} was trained with other settings or other episodes; choose another --out'
         )
-    return state
+    return dict(state)
 
 
-def _step(
+def _run_step(
     stage: Stage,
     state: dict[str, Any],
     optimiser: torch.optim.Optimizer,
     parameters: list[nn.Parameter],
 ) -> None:
-    """One step of the optimiser; all that it draws and its rate follow from the step's number."""
+    """Run one step of the optimiser; its draws and its rate follow from the step's number."""
     step = state['step']
     for group in optimiser.param_groups:
-        group['lr'] = stage.rate * learning_rate_factor(step, stage.steps)
+        group['lr'] = stage.learning_rate * learning_rate_factor(step, stage.steps)
     for module in stage.modules.values():
         module.train()
     optimiser.zero_grad(set_to_none=True)
     loss = stage.loss(step)
     loss.backward()
-    nn.utils.clip_grad_norm_(parameters, 1.0)
+    nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT_NORM)
     optimiser.step()
     value = loss.item()
     if not math.isfinite(value):
@@ -200,24 +243,26 @@ def _validate(stage: Stage, state: dict[str, Any]) -> None:
     for module in stage.modules.values():
         module.eval()
     with torch.no_grad():
-        found = stage.validate()
-    state['curve'].append((state['step'], state['smooth'], found))
-    if found < state['best']:
+        loss = stage.validate()
+    state['curve'].append((state['step'], state['smooth'], loss))
+    if loss < state['best']:
         state.update(
-            best=found, best_step=state['step'], stale=0, best_modules=_weights(stage.modules)
+            best=loss, best_step=state['step'], stale=0, best_modules=_weights(stage.modules)
         )
     else:
         state['stale'] += 1
 
 
-def _weights(modules: dict[str, nn.Module]) -> dict[str, dict[str, torch.Tensor]]:
+def _weights(modules: Mapping[str, nn.Module]) -> dict[str, dict[str, torch.Tensor]]:
     return {
         name: {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
         for name, module in modules.items()
     }
 
 
-def _restore(modules: dict[str, nn.Module], weights: dict[str, dict[str, torch.Tensor]]) -> None:
+def _restore(
+    modules: Mapping[str, nn.Module], weights: Mapping[str, Mapping[str, torch.Tensor]]
+) -> None:
     for name, module in modules.items():
         try:
             module.load_state_dict(weights[name])

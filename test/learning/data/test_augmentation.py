@@ -33,8 +33,8 @@ def test_none_changes_nothing_and_settings_override_their_preset():
     images = torch.rand(2, 3, 8, 8)
     assert torch.equal(changed(None, images), images)
     assert set(PRESETS) == set(NAMES)
-    assert Augmentation.of(TrainingSettings(augmentation='none')) == Augmentation()
-    own = Augmentation.of(TrainingSettings(augmentation='strong', noise=0.0, blur=0.5))
+    assert Augmentation.from_settings(TrainingSettings(augmentation='none')) == Augmentation()
+    own = Augmentation.from_settings(TrainingSettings(augmentation='strong', noise=0.0, blur=0.5))
     assert (own.noise, own.blur) == (0.0, 0.5)
     assert own.contrast == PRESETS['strong'].contrast > PRESETS['photometric'].contrast > 0
     assert all(getattr(PRESETS['strong'], part.name) > 0 for part in fields(Augmentation))
@@ -67,16 +67,18 @@ def test_frames_are_dropped_in_order_up_to_the_share_given():
     assert Augmentation().kept((3, 20), np.random.default_rng(0)) is None
 
 
-@pytest.mark.parametrize('whole', [False, True])
-def test_thinned_sequences_keep_their_time_and_the_first_frame_of_an_episode(whole):
+@pytest.mark.parametrize('from_episode_start', [False, True])
+def test_dropping_frames_keeps_the_time_and_the_first_frame_of_an_episode(
+    from_episode_start,
+):
     augment = Augmentation(dropped_frames=0.9)
     dt_s, imu = np.linspace(0.04, 0.06, 30, dtype=np.float32), np.ones((30, 6), np.float32)
-    index, flown = np.array([np.arange(20), np.arange(10, 30)]), np.ones((2, 20), bool)
-    flown[1, 15:] = False
+    index, valid = np.array([np.arange(20), np.arange(10, 30)]), np.ones((2, 20), bool)
+    valid[1, 15:] = False
     firsts = set()
     for seed in range(30):
         found, counted, times, seen = augment.drop_frames(
-            index, flown, dt_s, imu, np.random.default_rng(seed), whole
+            index, valid, dt_s, imu, np.random.default_rng(seed), from_episode_start
         )
         firsts |= set(found[0, :1])
         np.testing.assert_allclose(  # Up to each frame, from where the sequence began.
@@ -84,7 +86,7 @@ def test_thinned_sequences_keep_their_time_and_the_first_frame_of_an_episode(who
         )
         np.testing.assert_array_equal(counted[1], found[1] < 25)
         assert (np.diff(found, axis=1) > 0).all() and (seen == 1.0).all()
-    assert firsts == {0} if whole else len(firsts) > 3
+    assert firsts == {0} if from_episode_start else len(firsts) > 3
 
 
 def test_irregular_times_stay_within_their_share():

@@ -13,7 +13,8 @@ from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.data.features import Sequences
 from liquid_pilot.learning.models.baselines import CFC_MODES, Cfc, FeedForward, Gru, Lstm
 from liquid_pilot.learning.models.encoder import Encoder
-from liquid_pilot.learning.training import imitation, stage
+from liquid_pilot.learning.training import imitation
+from liquid_pilot.learning.training.stage import StageOptions, run_stage
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales, TimeScales
 from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.onboard.inference.recurrent_cores import OnnxCore
@@ -117,13 +118,13 @@ def test_a_gru_and_an_lstm_are_torchs(cores):
             torch.testing.assert_close(core(x[None], dt_s[None])[0], core.fc(hidden))
 
 
-def test_who_is_told_the_elapsed_time_answers_to_it_and_nobody_else(cores, graphs):
-    told = {'cfc', 'cfc no_gate', 'cfc pure', 'gru with dt'}
+def test_only_cores_that_take_elapsed_time_depend_on_it(cores, graphs):
+    timed = {'cfc', 'cfc no_gate', 'cfc pure', 'gru with dt'}
     x, dt_s = drive(4, 20)
     for name, core in cores.items():
         onboard = OnnxCore(graphs[name], INPUTS, core.state_size, MOTORS)
         slow, _ = flown(onboard, x, 2 * dt_s)
-        assert (np.abs(slow - flown(onboard, x, dt_s)[0]).max() > 1e-3) == (name in told), name
+        assert (np.abs(slow - flown(onboard, x, dt_s)[0]).max() > 1e-3) == (name in timed), name
 
 
 def test_a_feedforward_core_has_no_memory(cores, graphs):
@@ -149,12 +150,12 @@ def test_a_core_learns_by_the_training_of_the_liquid_one(name, tmp_path):
     settings = TrainingSettings(
         core_epochs=30, core_batch=8, core_rate=0.01, sequence_length=16, patience=100
     )
-    learner = imitation.StageFactory(settings, None, None, 'cpu')
+    factory = imitation.StageFactory(settings, None, None, 'cpu')
     losses = []
-    stage.run(
-        learner.core(core, data, data, 'key'),
+    run_stage(
+        factory.core_stage(core, data, data, 'key'),
         tmp_path / 'core.ckpt',
-        stage.RunOptions(),
+        StageOptions(),
         lambda *row: losses.append(row[-1]),
     )
     assert losses[-1] < 0.7 * losses[0]

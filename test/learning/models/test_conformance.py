@@ -9,7 +9,8 @@ from ncps.torch import LTC
 from ncps.wirings import AutoNCP, FullyConnected
 
 from liquid_pilot.learning.models.import_ncps import convert
-from liquid_pilot.liquid.dynamics import LtcDynamics, backward_sequence, forward_sequence
+from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.sequences import backward_sequence, forward_sequence
 
 INPUTS, MOTORS, UNFOLDS = 24, 4, 6
 SETS = 20

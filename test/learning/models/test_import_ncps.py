@@ -16,7 +16,8 @@ from liquid_pilot import pilot_file
 from liquid_pilot.cli import import_ncps as import_verb
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.models import import_ncps
-from liquid_pilot.liquid.dynamics import LtcDynamics, LtcParameters
+from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 
 BASE = pilot_file.resolve('forest-ltc')
@@ -93,9 +94,8 @@ def test_a_safetensors_file_of_a_larger_model_becomes_a_core_alone(tmp_path):
         == 0
     )
     with safe_open(out, 'np') as file:
-        parameters = LtcParameters.from_tensors(
-            {name: file.get_tensor(name) for name in file.keys()}
-        )  # noqa: SIM118
+        names = file.keys()
+        parameters = LtcParameters.from_tensors({name: file.get_tensor(name) for name in names})
         core = json.loads(file.metadata()['core'])
     assert Wiring.from_dict(core['wiring']).neurons == 19
     _agree(layer, LtcDynamics(parameters, core['unfolds']))

@@ -41,35 +41,37 @@ def test_each_frame_has_its_own_time_and_nothing_from_the_future(streams, latenc
     mapping = from_mapping(
         {
             'command': {'latency_s': latency_s},
-            'imu': {'oldest_s': 0.1},
-            'episodes': {'max_gap_s': gap_s, 'shortest_s': 0.0},
+            'imu': {'max_age_s': 0.1},
+            'episodes': {'max_gap_s': gap_s, 'min_duration_s': 0.0},
         },
         'test',
     )
-    pieces, dropped = align(streams, mapping)
-    used = np.concatenate([piece.frames for piece in pieces]) if pieces else np.zeros(0, int)
+    segments, dropped = align(streams, mapping)
+    used = (
+        np.concatenate([segment.frames for segment in segments]) if segments else np.zeros(0, int)
+    )
     assert len(set(used)) == len(used)
     assert len(used) + sum(dropped.values()) == len(streams.frames_ns)
     commands = np.sort(streams.commands_ns)
-    for piece in pieces:
-        stamps = streams.frames_ns[piece.frames]
+    for segment in segments:
+        stamps = streams.frames_ns[segment.frames]
         steps = np.diff(stamps)
         assert (steps > 0).all()
         assert (steps <= gap_s * 1e9).all()
-        np.testing.assert_allclose(piece.dt_s[1:], steps / 1e9, rtol=1e-6)
+        np.testing.assert_allclose(segment.dt_s[1:], steps / 1e9, rtol=1e-6)
         for index, stamp_ns in enumerate(stamps):
             valid = commands[commands <= stamp_ns + round(latency_s * 1e9)]
-            assert abs(piece.commands[index, 0] - valid[-1] / 1e9) < 1e-5
-            assert piece.imu[index, 0] <= stamp_ns / 1e9 + 1e-5
+            assert abs(segment.commands[index, 0] - valid[-1] / 1e9) < 1e-5
+            assert segment.imu[index, 0] <= stamp_ns / 1e9 + 1e-5
             if index:
                 inside = streams.imu_ns[
                     (streams.imu_ns > stamps[index - 1]) & (streams.imu_ns <= stamp_ns)
                 ]
                 if len(inside):
-                    assert abs(piece.imu[index, 0] - np.mean(inside) / 1e9) < 1e-5
+                    assert abs(segment.imu[index, 0] - np.mean(inside) / 1e9) < 1e-5
 
 
-def test_marks_part_episodes_and_what_lies_between_is_left_out():
+def test_markers_split_episodes_and_what_lies_between_is_left_out():
     frames = np.arange(100, dtype=np.int64) * 50 * MS
     imu = np.arange(500, dtype=np.int64) * 10 * MS
     streams = BagStreams(
@@ -85,9 +87,9 @@ def test_marks_part_episodes_and_what_lies_between_is_left_out():
             EpisodeMarker(4000 * MS, 'x'),
         ],
     )
-    mapping = from_mapping({'episodes': {'by': 'topic', 'shortest_s': 0.5}}, 'test')
-    pieces, dropped = align(streams, mapping)
-    assert [(piece.name, piece.frames[0], piece.frames[-1]) for piece in pieces] == [
+    mapping = from_mapping({'episodes': {'split_by': 'topic', 'min_duration_s': 0.5}}, 'test')
+    segments, dropped = align(streams, mapping)
+    assert [(segment.name, segment.frames[0], segment.frames[-1]) for segment in segments] == [
         ('seed 1', 0, 19),
         ('seed 2', 20, 60),
         ('x', 80, 99),

@@ -1,6 +1,9 @@
 """Bags of other robots: read, aligned, kept in a cache, or refused in one line."""
 
+import dataclasses
+import hashlib
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from rosbags.rosbag2 import Writer as Rosbag2Writer
 from liquid_pilot.cli import main
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.data.episode import Episode
+from liquid_pilot.learning.rosbag import conversion, reader, topic_mapping
+from liquid_pilot.learning.rosbag import dataset as dataset_module
 from liquid_pilot.learning.rosbag.dataset import prepare
 
 MAPPING = {
@@ -19,7 +24,7 @@ MAPPING = {
     'imu': {'topic': 'bot/imu'},
     'command': {'topic': '/bot/cmd'},
     'camera': {'topic': '/bot/info'},
-    'episodes': {'by': 'bag', 'longest_s': 2.0, 'shortest_s': 1.0},
+    'episodes': {'split_by': 'bag', 'max_duration_s': 2.0, 'min_duration_s': 1.0},
 }
 
 
@@ -155,8 +160,8 @@ def test_axes_signs_scales_and_the_rotation_of_the_imu(made):
     assert episode.imu[:, 5] == pytest.approx(np.full(len(episode.dt_s), -9.81), abs=1e-5)
 
 
-def test_a_gap_parts_episodes_and_is_reported_and_the_pieces_stay_on_one_side(made):
-    dataset = made(Robot(silence=(3.0, 4.5)), episodes={'by': 'gaps', 'longest_s': 0.0})
+def test_a_gap_parts_episodes_and_is_reported_and_the_parts_stay_on_one_side(made):
+    dataset = made(Robot(silence=(3.0, 4.5)), episodes={'split_by': 'gaps', 'max_duration_s': 0.0})
     found = episodes(dataset)
     assert [len(episode.dt_s) for episode in found] == [61, 70]
     topic = dataset.report['bags'][0]['topics']['/bot/image']
@@ -205,7 +210,52 @@ def test_the_cache_is_used_until_something_changes(tmp_path):
     assert sorted(entry.name for entry in cache.iterdir()) == ['dataset.json', 'episodes']
 
 
-def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+GOLDEN = {1: 'eb9339f8b66d7761693925872be7d930fde93fe9ed01a94389de27eb0e19c5a6'}
+"""Digest of the arrays of one small bag, by the version of the conversion."""
+
+
+def test_the_version_of_the_conversion_is_raised_when_the_arrays_change(made):
+    """Another digest of the same bag needs another CONVERSION_VERSION, and an entry here."""
+    digest = hashlib.sha256()
+    for episode in episodes(made(Robot(seconds=4.0, imu_hz=75.0, rate_hz=17.0), rate_hz=12.0)):
+        for values in (episode.images, episode.imu, episode.dt_s, episode.commands):
+            digest.update(f'{values.dtype} {values.shape}'.encode())
+            digest.update(values.tobytes())
+    assert GOLDEN[conversion.CONVERSION_VERSION] == digest.hexdigest()
+
+
+def test_the_cache_depends_on_the_declared_version_and_not_on_source_code(tmp_path, monkeypatch):
+    bag, cache, config = write(tmp_path / 'one.mcap'), tmp_path / 'cache', mapping_file(tmp_path)
+    calls, code_read = [], []
+
+    def prepare_again():
+        calls.clear()
+        prepare(config, [bag], cache, (32, 18), lambda *progress: calls.append(progress))
+        return bool(calls)
+
+    assert prepare_again()
+    for name in ('read_bytes', 'read_text', 'open'):
+        original = getattr(Path, name)
+
+        def spy(path, *args, original=original, **options):
+            if path.suffix in ('.py', '.pyc'):
+                code_read.append(path)
+            return original(path, *args, **options)
+
+        monkeypatch.setattr(Path, name, spy)
+    assert not prepare_again() and not code_read
+    settings = topic_mapping.load(config)
+    renamed = dataclasses.make_dataclass(
+        'Renamed', [(f'renamed_{entry.name}', object) for entry in dataclasses.fields(settings)]
+    )(*(getattr(settings, entry.name) for entry in dataclasses.fields(settings)))
+    bags = [reader.Bag(bag)]
+    key = dataset_module.cache_key(settings, bags, (32, 18))
+    assert dataset_module.cache_key(renamed, bags, (32, 18)) == key, 'a rename invalidates nothing'
+    monkeypatch.setattr(dataset_module, 'CONVERSION_VERSION', conversion.CONVERSION_VERSION + 1)
+    assert prepare_again()
+
+
+def test_a_folder_of_other_files_is_left_alone(tmp_path):
     bag, cache = write(tmp_path / 'one.mcap'), tmp_path / 'mine'
     (cache / 'episodes').mkdir(parents=True)
     (cache / 'episodes' / 'novel.txt').write_text('mine')
@@ -236,7 +286,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
             None,
         ),
         (Robot(seconds=0.15), {}, 'no episode comes of it'),
-        (Robot(seconds=2.0), {'episodes': {'longest_s': 0.0}}, 'there is only one episode'),
+        (Robot(seconds=2.0), {'episodes': {'max_duration_s': 0.0}}, 'there is only one episode'),
     ],
 )
 def test_what_cannot_serve_is_refused_by_bag_and_topic(made, robot, changes, words):
@@ -337,7 +387,7 @@ def test_a_bag_of_older_ros_is_read_and_a_broken_one_refused(tmp_path):
     assert all(path.is_file() for path in dataset.training)
 
 
-def test_the_verb_reports_and_draws(tmp_path, capsys):
+def test_the_command_reports_and_draws(tmp_path, capsys):
     bag = write(tmp_path / 'one.mcap')
     out = tmp_path / 'out'
     arguments = ['dataset', str(bag), '--config', str(mapping_file(tmp_path)), '--out', str(out)]

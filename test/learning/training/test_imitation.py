@@ -16,7 +16,7 @@ from liquid_pilot.learning.data.features import Sequences
 from liquid_pilot.learning.data.frames import MIRROR_COMMAND, MIRROR_IMU, Frames, windows
 from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.learning.training import imitation, train
-from liquid_pilot.learning.training import stage as stages
+from liquid_pilot.learning.training.stage import StageOptions, run_stage
 from liquid_pilot.liquid import wiring
 
 
@@ -68,9 +68,9 @@ def test_training_ends_in_a_pilot_file_that_loads(trained, folder):
         'features',
         'core',
         'joint',
-        'familiarity',
+        'statistics',
     ]
-    assert again.training_statistics is not None and again.training_statistics.foresees
+    assert again.training_statistics is not None and again.training_statistics.has_predictor
 
 
 def test_the_pilot_flies_what_torch_computes(trained, folder):
@@ -144,9 +144,9 @@ def test_mirroring_twice_is_no_mirroring_and_keeps_frames_and_labels_together():
     assert np.array_equal(MIRROR_COMMAND**2, np.ones(4))
     assert np.array_equal(MIRROR_IMU**2, np.ones(6))
     data = frames()
-    learner = imitation.StageFactory(TrainingSettings(), lambda: data, lambda: data, 'cpu')
+    factory = imitation.StageFactory(TrainingSettings(), lambda: data, lambda: data, 'cpu')
     chosen, coins = np.arange(40)[::-1].copy(), np.arange(40) % 3 == 0
-    images, imu, commands = learner._batch(data, chosen, coins)
+    images, imu, commands = factory._batch(data, chosen, coins)
     for row, (i, mirrored) in enumerate(zip(chosen, coins, strict=True)):
         pixels = (images[row] * 255).round().to(torch.uint8)
         assert torch.equal(pixels, data.images[i].flip(2) if mirrored else data.images[i])
@@ -198,11 +198,11 @@ def test_the_core_learns_to_integrate(tmp_path):
         sequence_length=length,
         augmentation='none',
     )
-    learner = imitation.StageFactory(settings, frames, frames, 'cpu')
-    history = stages.run(
-        learner.core(core, data, held_out, 'key'),
+    factory = imitation.StageFactory(settings, frames, frames, 'cpu')
+    history = run_stage(
+        factory.core_stage(core, data, held_out, 'key'),
         tmp_path / 'core.ckpt',
-        stages.RunOptions(patience=1000),
+        StageOptions(patience=1000),
         lambda *report: None,
     )
     assert history.best < 0.15 * float(np.var(trace)), history.curve[0]
@@ -212,13 +212,13 @@ def test_the_core_learns_to_integrate(tmp_path):
     ('values', 'word'),
     [
         ({'episods': 3}, 'episods'),
-        ({'episodes': 'many'}, 'int'),
-        ({'episodes': -1}, '>= 1'),
-        ({'disturbance': float('nan')}, '>= 0'),
-        ({'episodes': True}, 'int'),
+        ({'episodes': 'many'}, 'episodes must be a whole number'),
+        ({'episodes': -1}, 'episodes must be at least 1'),
+        ({'disturbance': float('nan')}, r'disturbance must lie in \[0, 10\]'),
+        ({'episodes': True}, 'episodes must be a whole number'),
         (['x'], 'key'),
         ({'core': 'rnn'}, 'ltc, cfc'),
-        ({'held_out_share': 0.9}, '<= 0.5'),
+        ({'held_out_share': 0.9}, r'held_out_share must lie in \[0\.001, 0\.5\]'),
     ],
 )
 def test_wrong_settings_are_refused_by_name(values, word):

@@ -25,8 +25,9 @@ from liquid_pilot.learning.data import dataset_index
 from liquid_pilot.learning.data.episode import Episode
 from liquid_pilot.learning.models import warm_start
 from liquid_pilot.learning.models.factory import make_core, parameter_budget, parameter_count
-from liquid_pilot.learning.training import stage as stages
-from liquid_pilot.learning.training.train import Initialisation, train
+from liquid_pilot.learning.training.plan import Initialisation
+from liquid_pilot.learning.training.stage import Stage, StageOptions, load_checkpoint, run_stage
+from liquid_pilot.learning.training.train import train
 from liquid_pilot.onboard.inference.encoder import Encoder
 from liquid_pilot.onboard.inference.recurrent_cores import make_core as flying_core
 
@@ -73,10 +74,11 @@ from liquid_pilot.learning.data import dataset_index
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.training.train import train
 import json
-def announce(stage, done, of, loss):
+def report_progress(stage, done, of, loss):
     print(stage, done, flush=True)
-train(TrainingSettings.from_mapping(json.loads(sys.argv[3]), 'test'), Path(sys.argv[2]), announce,
-      threads=1, data=dataset_index.read(Path(sys.argv[1])))
+settings = TrainingSettings.from_mapping(json.loads(sys.argv[3]), 'test')
+train(settings, Path(sys.argv[2]), report_progress, threads=1,
+      data=dataset_index.read(Path(sys.argv[1])))
 """
 
 
@@ -119,7 +121,7 @@ def test_a_training_killed_in_every_stage_ends_with_the_same_bits(episodes, tmp_
                 break
         assert child.wait() == -signal.SIGKILL, child.stderr.read()
         killed_at.append((stage, step))
-        checkpoint = stages.load(tmp_path / 'killed' / 'stages' / f'0_{stage}.ckpt')
+        checkpoint = load_checkpoint(tmp_path / 'killed' / 'stages' / f'0_{stage}.ckpt')
         assert checkpoint['step'] > 0 and not checkpoint['finished'], killed_at
     again = train(
         TrainingSettings.from_mapping(settings, 'test'),
@@ -143,10 +145,10 @@ def test_ctrl_c_keeps_the_step_that_was_done(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
         return module.weight.sum() ** 2
 
-    stage = stages.Stage('toy', {'toy': module}, 10, 0.01, loss, lambda: 1.0, 100, 'key')
+    stage = Stage('toy', {'toy': module}, 10, 0.01, loss, lambda: 1.0, 100, 'key')
     with pytest.raises(KeyboardInterrupt):
-        stages.run(stage, tmp_path / 'toy.ckpt', stages.RunOptions(), quiet)
-    state = stages.load(tmp_path / 'toy.ckpt', 'key')
+        run_stage(stage, tmp_path / 'toy.ckpt', StageOptions(), quiet)
+    state = load_checkpoint(tmp_path / 'toy.ckpt', 'key')
     assert (state['step'], state['finished']) == (3, False)
     assert torch.equal(state['modules']['toy']['weight'], module.weight.detach())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -185,7 +187,7 @@ def test_a_stage_stops_when_validation_grows_worse_and_keeps_the_best_weights(tm
     module = torch.nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         module.weight.zero_()
-    stage = stages.Stage(
+    stage = Stage(
         'toy',
         {'toy': module},
         1000,
@@ -196,10 +198,10 @@ def test_a_stage_stops_when_validation_grows_worse_and_keeps_the_best_weights(tm
         'key',
     )
     steps = []
-    history = stages.run(
+    history = run_stage(
         stage,
         tmp_path / 'toy.ckpt',
-        stages.RunOptions(patience=7),
+        StageOptions(patience=7),
         lambda *row: steps.append(row[1]),
     )
     assert len(steps) == history.best_step + 7 < 200
@@ -221,7 +223,7 @@ def test_every_core_is_trained_by_the_encoder_of_another_run_and_flies(
         lambda stage, *row: seen.append(stage),
         threads=1,
         data=dataset_index.read(episodes),
-        beginning=Initialisation(encoder_source=run),
+        initialisation=Initialisation(encoder_source=run),
     )
     assert {'encoder', 'features'} & set(seen) == set(), 'the other run has both'
     flying = flying_core(pilot)
@@ -240,7 +242,7 @@ def test_a_core_is_trained_by_the_encoder_of_a_pilot(trained, episodes, tmp_path
         quiet,
         threads=1,
         data=dataset_index.read(episodes),
-        beginning=Initialisation(encoder_source=lender.path),
+        initialisation=Initialisation(encoder_source=lender.path),
     )
     camera = pilot.specification.camera
     image = np.random.default_rng(0).random((1, 3, camera.height, camera.width), np.float32)
@@ -275,7 +277,7 @@ def test_without_a_gpu_cuda_is_refused_and_the_path_without_numba_learns_the_sam
             quiet,
             threads=1,
             data=dataset_index.read(episodes),
-            beginning=Initialisation(encoder_source=run),
+            initialisation=Initialisation(encoder_source=run),
         ).specification.card['validation_loss']
         for backend in ('numba', 'torch')
     ]
@@ -291,7 +293,7 @@ def test_fine_tuning_starts_where_the_pilot_was(trained, episodes, tmp_path):
         lambda stage, *row: seen.append(stage),
         threads=1,
         data=dataset_index.read(episodes),
-        beginning=Initialisation(pilot=pilot),
+        initialisation=Initialisation(pilot=pilot),
     )
     assert 'encoder' not in seen and 'joint' in seen
     for name, tensor in pilot.parameters.to_tensors().items():
@@ -304,7 +306,7 @@ def test_fine_tuning_starts_where_the_pilot_was(trained, episodes, tmp_path):
         quiet,
         threads=1,
         data=dataset_index.read(episodes),
-        beginning=Initialisation(pilot=pilot),
+        initialisation=Initialisation(pilot=pilot),
     )
     card = moved.specification.card
     assert card['validation_loss'] < pilot.specification.card['validation_loss']
@@ -343,7 +345,7 @@ def test_episodes_of_another_size_are_refused_for_fine_tuning(episodes, tmp_path
             tmp_path,
             quiet,
             data=dataset_index.read(episodes),
-            beginning=Initialisation(pilot=shipped),
+            initialisation=Initialisation(pilot=shipped),
         )
 
 
@@ -474,9 +476,9 @@ def test_whole_episodes_of_any_length_teach_the_core_to_recall(episodes, tmp_pat
         threads=1,
         data=data,
     )
-    curve = stages.load(run / 'stages' / '0_core.ckpt')['curve']
-    assert curve[-1][1] < curve[0][1]
-    assert {'core', 'recall'} == set(stages.load(run / 'stages' / '0_core.ckpt')['best_modules'])
+    state = load_checkpoint(run / 'stages' / '0_core.ckpt')
+    assert state['curve'][-1][1] < state['curve'][0][1]
+    assert {'core', 'recall'} == set(state['best_modules'])
     # The read-out that made it remember is not part of what flies.
     assert pilot.specification.card['settings']['recall'] == 0.5
     assert flying_core(pilot).step(
@@ -488,7 +490,7 @@ def test_whole_episodes_of_any_length_teach_the_core_to_recall(episodes, tmp_pat
     ('changes', 'said'),
     [
         ({'recall': 0.5}, 'recall is for whole episodes'),
-        ({'recall': 0.5, 'sequence_length': 0}, 'demonstrate anew'),
+        ({'recall': 0.5, 'sequence_length': 0}, 'demonstrate again'),
     ],
 )
 def test_what_cannot_be_recalled_is_refused(episodes, tmp_path, changes, said):
