@@ -1,13 +1,15 @@
-"""The adaptation node: `pilot/trace` in, `adaptation/time_constants` out.
+"""The adaptation node: subscribes to `pilot/trace` and publishes `adaptation/time_scales`.
 
-It learns time constants from what the pilot's ticks tell (onboard/adaptation.py does) and proposes
-them; the pilot takes them within its own bounds, between two ticks. Without this node the pilot
-flies on, as trained. State and reason are said on /diagnostics and when they change.
+It learns time scales from the traces of the pilot's ticks (`onboard.adaptation.learner`) and
+proposes them. The pilot accepts them within its own bounds, between two ticks. Without this node
+the pilot flies on with the trained time constants. State and reason are published on /diagnostics
+and logged when they change.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +19,26 @@ from std_srvs.srv import SetBool, Trigger
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.common import node_base, qos, trace_messages
-from liquid_pilot.nodes.common.diagnostics import WARNING, DiagnosticsReporter
-from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.common import node_base, qos, topics, trace_messages
+from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.nodes.common.health import WARNING
+from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.onboard.adaptation.learner import (
-    CORE_LEARNING_MODES,
+    ConfigurableLearner,
     LearnerSettings,
-    TimeScaleLearner,
+    PersistentLearner,
 )
-from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
+from liquid_pilot.onboard.adaptation.learner_messages import (
+    LearnerInput,
+    TimeScaleUpdate,
+    trained_time_scales,
+)
+from liquid_pilot.onboard.adaptation.learner_registry import make_learner
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
+from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.settings import extract, setting, setting_from
 
-_DEFAULTS = LearnerSettings()
 _STATE_LOG_PERIOD_S = 0.5
 
 
@@ -35,146 +46,123 @@ _STATE_LOG_PERIOD_S = 0.5
 class AdaptationParameters:
     """Parameters of the adaptation node."""
 
-    pilot: str = parameter(
-        'forest-ltc', 'pilot that flies: the name of a shipped one, or its folder'
+    pilot: str = setting_from(FlightSettings, 'pilot')
+    enabled: bool = setting(True, 'learn; false: propose the trained time scales', live=True)
+    rule: str = setting_from(AdaptationSettings, 'rule')
+    learn_temporal_filter: bool = setting_from(LearnerSettings, 'learn_temporal_filter', live=True)
+    filter_learning_rate: float = setting_from(LearnerSettings, 'filter_learning_rate', live=True)
+    decay_to_trained_s: float = setting_from(LearnerSettings, 'decay_to_trained_s', live=True)
+    keep_on_pilot_reset: bool = setting(
+        True, 'keep the learned time scales when the pilot is reset; false: discard them', live=True
     )
-    enabled: bool = parameter(True, 'learn; false: propose the trained time constants', live=True)
-    learn_temporal_filter: bool = parameter(
-        _DEFAULTS.learn_temporal_filter, "learn the receptors' time constants", live=True
-    )
-    filter_learning_rate: float = parameter(
-        _DEFAULTS.filter_learning_rate,
-        'change of log(tau) a second, for a pull of 1',
-        '1/s',
-        low=0.0,
-        high=100.0,
-        live=True,
-    )
-    learn_core: str = parameter(
-        _DEFAULTS.learn_core,
-        "what of the core is learned; needs the pilot's parameter carry_sensitivities",
-        choices=tuple(CORE_LEARNING_MODES),
-        live=True,
-    )
-    core_rate: float = parameter(
-        _DEFAULTS.core_rate,
-        'change of log(cm) and log(gleak) a second, for a gradient of its own usual size',
-        '1/s',
-        low=0.0,
-        high=10.0,
-        live=True,
-    )
-    decay_to_trained_s: float = parameter(
-        _DEFAULTS.decay_to_trained_s,
-        'time constant of the way back to the trained values',
-        's',
-        low=0.1,
-        high=1e6,
-        live=True,
-    )
-    keep_on_pilot_reset: bool = parameter(
-        True, 'when the pilot starts anew, keep what was learned; false: forget it', live=True
-    )
-    snapshot: str = parameter(
+    snapshot: str = setting(
         '',
-        'file for adaptation/snapshot and adaptation/restore; it is also written every '
-        'snapshot_period_s and read at the start; empty: none',
+        'file of the learned time scales, for adaptation/snapshot and adaptation/restore; it is '
+        'also written every snapshot_period_s and read at the start; empty: none',
     )
-    snapshot_period_s: float = parameter(5.0, 'see snapshot', 's', low=0.5, high=3600.0)
+    snapshot_period_s: float = setting(
+        5.0, 'period at which the snapshot is written', 's', low=0.5, high=3600.0
+    )
 
-    def learner(self) -> LearnerSettings:
-        """As the learner takes it."""
-        return LearnerSettings(
-            self.learn_temporal_filter,
-            self.filter_learning_rate,
-            self.learn_core,
-            self.core_rate,
-            self.decay_to_trained_s,
-        )
+    def learner_settings(self) -> LearnerSettings:
+        """Return the settings of the learner."""
+        return extract(LearnerSettings, self)
 
 
 class AdaptationNode(node_base.LiquidNode):
-    """See the module."""
+    """Feeds traces to the learner and publishes what it proposes."""
 
     parameters = AdaptationParameters
+    settings: Settings[AdaptationParameters]
 
     def __init__(self) -> None:
+        """Load the pilot, and the snapshot where there is one.
+
+        Raises:
+            LiquidPilotError: The pilot file or the snapshot is missing or damaged.
+        """
         super().__init__('adaptation')
-        now = self.settings.now
+        settings = self.settings.current
         self._reporter = DiagnosticsReporter(self, self._describe)
-        pilot = pilot_file.load(pilot_file.resolve(now.pilot))
+        pilot = pilot_file.load(pilot_file.resolve(settings.pilot))
         self._digest = pilot.digest
-        neurons = pilot.wiring.neurons if pilot.wiring else 0
-        self._learner = TimeScaleLearner(pilot.known(), neurons, now.learner())
+        statistics = pilot.require_statistics()
+        self._blocks = statistics.filter_tau_s.shape
+        self._neurons = pilot.wiring.neurons if pilot.wiring else 0
+        self._learner = make_learner(
+            settings.rule, statistics, self._neurons, settings.learner_settings()
+        )
         self._flight = ''
         self._ended_flights: set[str] = set()
-        self._said = ''
-        self._file = Path(now.snapshot).expanduser() if now.snapshot else None
+        self._logged_state = ''
+        self._file = Path(settings.snapshot).expanduser() if settings.snapshot else None
         if self._file is not None and self._file.exists():
             self._restore()
 
-        self._output = self.create_publisher(
-            Float32MultiArray, 'adaptation/time_constants', qos.TRACE
-        )
-        self.create_subscription(Float64MultiArray, 'pilot/trace', self._on_trace, qos.TRACE)
-        self.create_service(SetBool, 'adaptation/enable', self._on_enable)
-        for name, do in (
-            ('reset', self._reset),
-            ('snapshot', self._save),
-            ('restore', self._restore),
+        self._output = self.create_publisher(Float32MultiArray, topics.TIME_SCALES, qos.TRACE)
+        self.create_subscription(Float64MultiArray, topics.PILOT_TRACE, self._on_trace, qos.TRACE)
+        self.create_service(SetBool, topics.ADAPTATION_ENABLE, self._on_enable)
+        for name, action in (
+            (topics.ADAPTATION_RESET, self._reset),
+            (topics.ADAPTATION_SNAPSHOT, self._save),
+            (topics.ADAPTATION_RESTORE, self._restore),
         ):
-            self.create_service(Trigger, f'adaptation/{name}', self._trigger_handler(do))
-        self.every(_STATE_LOG_PERIOD_S, self._look)
+            self.create_service(Trigger, name, self._trigger_handler(action))
+        self.create_steady_timer(_STATE_LOG_PERIOD_S, self._log_state_change)
         if self._file is not None:
-            self.every(now.snapshot_period_s, self._keep)
+            self.create_steady_timer(settings.snapshot_period_s, self._save_periodically)
 
     def _on_trace(self, message: Float64MultiArray) -> None:
         arrived_s = self.steady_s()
-        settings = self.settings.now
+        settings = self.settings.current
         try:
             trace = trace_messages.unpack_trace(message, self._digest)
             if trace.flight in self._ended_flights:
                 return
-            evidence = trace_messages.learner_input_from(trace)
-            # Only what could be learned from may end the flight that is followed.
-            self._learner.check(evidence)
+            learner_input = trace_messages.learner_input_from(trace)
+            # Only a valid trace may end the flight that is followed.
+            learner_input.validated(self._blocks)
             if trace.flight != self._flight:
-                self._begin(trace.flight)
-            proposal = self._answer(evidence, settings)
+                self._follow_flight(trace.flight)
+            update = self._make_update(learner_input, settings)
         except LiquidPilotError as error:
             self._reporter.problem('trace', str(error), WARNING)
             return
-        self._output.publish(trace_messages.pack_time_scales(proposal, self._digest, trace.flight))
+        self._output.publish(trace_messages.pack_time_scales(update, self._digest, trace.flight))
         self._reporter.resolved('trace')
         now_s = self.steady_s()
         self._reporter.health.tick(now_s, now_s - arrived_s)
 
-    def _answer(self, evidence: LearnerInput, settings: AdaptationParameters) -> TimeScaleUpdate:
-        """What is learned from a tick, or, disabled, the trained time constants."""
+    def _make_update(
+        self, learner_input: LearnerInput, settings: AdaptationParameters
+    ) -> TimeScaleUpdate:
+        """Return the time scales after a tick: learned ones, or the trained ones if disabled."""
         if settings.enabled:
-            self._learner.settings = settings.learner()
-            return self._learner.add(evidence)
-        now = self._learner.proposal
-        return TimeScaleUpdate(
-            evidence.sequence, 0 * now.receptors, 0 * now.log_cm, 0 * now.log_gleak
-        )
+            if isinstance(self._learner, ConfigurableLearner):
+                self._learner.configure(settings.learner_settings())
+            return self._learner.update(learner_input)
+        return trained_time_scales(learner_input.sequence, self._blocks, self._neurons)
 
-    def _begin(self, flight: str) -> None:
-        """Follow another flight."""
+    def _follow_flight(self, flight: str) -> None:
+        """Follow a new flight; traces of the previous one are ignored from now on."""
         self._ended_flights.add(self._flight)
         self._flight = flight
-        if not self.settings.now.keep_on_pilot_reset:
+        if not self.settings.current.keep_on_pilot_reset:
             self._learner.reset()
 
-    def _trigger_handler(self, do: object) -> object:
-        def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def _trigger_handler(
+        self, action: Callable[[], str]
+    ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
+        """Return the handler of a service that performs an action and answers with its result."""
+
+        def handle(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             try:
-                response.success, response.message = True, do()
+                response.success, response.message = True, action()
             except (LiquidPilotError, OSError) as error:
                 response.success, response.message = False, str(error)
             return response
 
-        return answer
+        return handle
 
     def _reset(self) -> str:
         self._learner.reset()
@@ -182,9 +170,7 @@ class AdaptationNode(node_base.LiquidNode):
 
     def _save(self) -> str:
         file = self._snapshot_file()
-        partial = file.with_name(f'.{file.name}.partial')
-        partial.write_text(self._learner.snapshot(self._digest))
-        partial.replace(file)
+        write_atomically(file, self._persistent_learner().snapshot(self._digest))
         return f'written to {file}'
 
     def _restore(self) -> str:
@@ -193,15 +179,24 @@ class AdaptationNode(node_base.LiquidNode):
             text = file.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise LiquidPilotError(f'snapshot: {file} cannot be read ({error})') from None
-        self._learner.restore(text, self._digest)
+        self._persistent_learner().restore(text, self._digest)
         return f'restored from {file}'
+
+    def _persistent_learner(self) -> PersistentLearner:
+        """Return the learner; LiquidPilotError if its state cannot be saved."""
+        if not isinstance(self._learner, PersistentLearner):
+            raise LiquidPilotError(
+                f'snapshot: the learner {self.settings.current.rule!r} cannot be saved; clear the '
+                'parameter `snapshot`'
+            )
+        return self._learner
 
     def _snapshot_file(self) -> Path:
         if self._file is None:
             raise LiquidPilotError('the parameter `snapshot` names no file')
         return self._file
 
-    def _keep(self) -> None:
+    def _save_periodically(self) -> None:
         try:
             self._save()
         except OSError as error:
@@ -217,14 +212,14 @@ class AdaptationNode(node_base.LiquidNode):
         response.message = result.reason or ('learning' if request.data else 'as trained')
         return response
 
-    def _look(self) -> None:
+    def _log_state_change(self) -> None:
         state, reason = self._state()
-        if state != self._said:
-            self._said = state
+        if state != self._logged_state:
+            self._logged_state = state
             self.get_logger().info(f'{state}: {reason}')
 
     def _state(self) -> tuple[str, str]:
-        if not self.settings.now.enabled:
+        if not self.settings.current.enabled:
             return 'disabled', 'the trained time constants are proposed'
         return self._learner.describe()
 
@@ -235,9 +230,9 @@ class AdaptationNode(node_base.LiquidNode):
         return state, {'reason': reason}
 
     def close(self) -> None:
-        """Keep what was learned."""
+        """Save what was learned."""
         if hasattr(self, '_output') and self._file is not None:
-            self._keep()
+            self._save_periodically()
 
 
 def main() -> int:

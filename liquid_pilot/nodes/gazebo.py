@@ -1,9 +1,9 @@
-"""The node that has missions flown in Gazebo: worlds, scores, and the watchdog of the vehicle.
+"""The gazebo node: runs missions in Gazebo and guards the vehicle with a watchdog.
 
-For each mission it writes a forest of the mission's seed, starts Gazebo with it, holds the vehicle
-where it starts until the guard lets the pilot fly, and scores the flight by the rules of the
-embedded simulator. Camera, IMU, odometry and /clock come by ros_gz_bridge
-(config/gazebo_bridge.yaml); `cmd_vel` of the guard goes out as `gazebo/twist`.
+For each mission it writes a world of the mission's seed, starts Gazebo with it, holds the vehicle
+at its start until the guard is engaged, and scores the flight by the rules of the embedded
+simulator. ros_gz_bridge carries camera, IMU, odometry and /clock (config/gazebo_bridge.yaml). The
+`cmd_vel` of the guard is forwarded as `gazebo/twist`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from liquid_pilot.nodes.missions.gazebo_node import GazeboNode
 
 
 def _run_missions(node: GazeboNode, spinner: node_base.Spinner) -> int:
-    # Here, because without an OpenGL library the import says what to install, in one line.
+    # Imported here, so that a missing OpenGL library is reported as a user error.
     from liquid_pilot.nodes.missions.gazebo_missions import GazeboMissions
 
     node.spinner = spinner
-    out = node.settings.now.out
+    out = node.settings.current.out
     return GazeboMissions(node, Path(out) if out else None).run()
 
 

@@ -1,14 +1,15 @@
-"""The guard node: `pilot/command` in, what the vehicle takes out. It hosts the vehicle adapter.
+"""The guard node: subscribes to `pilot/command` and publishes the setpoint of the vehicle.
 
-Disengaged, and while a human has the vehicle, it is silent, so that somebody else may fly. Engaged
-it passes good commands on as they come, and gives the vehicle's safe command by its own watchdog
-when none comes. It imports neither numba nor ONNX Runtime: it must stand when they fall.
+While it is disengaged, and while a human has the vehicle, it sends nothing. While it is engaged, it
+passes good commands on as they arrive, and its watchdog sends the vehicle's safe command when none
+arrives. It imports neither numba nor ONNX Runtime, so that it survives their failures.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TypeAlias, cast
 
 from geometry_msgs.msg import TwistStamped
 from std_srvs.srv import SetBool, Trigger
@@ -20,133 +21,142 @@ from liquid_pilot.interfaces import (
     VehicleLimits,
     VehicleState,
 )
-from liquid_pilot.nodes.common import messages, node_base, qos
-from liquid_pilot.nodes.common.diagnostics import ERROR, WARNING, DiagnosticsReporter, HealthMonitor
-from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.common import messages, node_base, qos, topics
+from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
+from liquid_pilot.nodes.common.health import ERROR, WARNING, HealthMonitor, format_number
+from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.outputs.base import OutputParameters
-from liquid_pilot.nodes.outputs.monitors import COMMAND_TOPIC, GuardMonitors, OdometrySubscription
+from liquid_pilot.nodes.outputs.monitors import GuardMonitors, OdometrySubscription
 from liquid_pilot.nodes.outputs.registry import OUTPUT_FACTORIES
 from liquid_pilot.onboard.safety.geofence import Geofence
 from liquid_pilot.onboard.safety.guard import SAFE, SILENT_STATES, STOPPED, Decision, Guard
 from liquid_pilot.onboard.safety.preflight import PreflightRequirements, failed_checks
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
 from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
+from liquid_pilot.utils.settings import setting, setting_from
 
 _FINAL_FLUSH_TIMEOUT_NS = 500_000_000
-"""How long the end waits for the vehicle to have the safe command."""
+"""Time that the end of the node waits for the vehicle to receive the safe command, ns."""
 _DUPLICATE_CHECK_PERIOD_S = 0.25
 _QUADROTOR = VEHICLE_LIMITS['quadrotor']
+_FourNumbers: TypeAlias = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class GuardParameters(OutputParameters):
-    """Parameters of the guard node. Four numbers each: forward, left, up, yaw rate."""
+    """Parameters of the guard node; lists have four entries: forward, left, up and yaw rate."""
 
-    adapter: str = parameter(
+    adapter: str = setting(
         'cmd_vel',
-        'what the vehicle takes: '
+        'setpoint that the vehicle takes: '
         + '; '.join(f'{name}: {entry.description}' for name, entry in ADAPTERS.items()),
         choices=tuple(ADAPTERS),
     )
-    maximum: tuple[float, ...] = parameter(
-        _QUADROTOR.maximum, 'largest magnitude', 'm/s, m/s, m/s, rad/s', low=0.0, high=100.0
+    maximum: tuple[float, ...] = setting(
+        _QUADROTOR.maximum,
+        'largest magnitude of forward, left, up and yaw rate',
+        'm/s, m/s, m/s, rad/s',
+        low=0.0,
+        high=100.0,
     )
-    slew: tuple[float, ...] = parameter(
+    slew: tuple[float, ...] = setting(
         _QUADROTOR.slew,
-        'largest change per second',
+        'largest change per second of forward, left, up and yaw rate',
         'm/s^2, m/s^2, m/s^2, rad/s^2',
         low=1e-3,
         high=1000.0,
     )
-    safe_command: tuple[float, ...] = parameter(
+    safe_command: tuple[float, ...] = setting(
         _QUADROTOR.safe_command,
-        'given when no good command comes: hover, for a multicopter',
+        'forward, left, up and yaw rate that are sent when no good command arrives; zero is hover '
+        'for a multicopter',
         'm/s, m/s, m/s, rad/s',
         low=-100.0,
         high=100.0,
     )
-    command_timeout_s: float = parameter(
+    command_timeout_s: float = setting(
         _QUADROTOR.command_timeout_s,
-        'without a good command for this long the safe command is given',
+        'without a good command for this long the safe command is sent',
         's',
         low=0.02,
         high=10.0,
     )
-    rate_hz: float = parameter(
+    rate_hz: float = setting(
         20.0,
-        'rate of the watchdog, and of the safe command while it is given',
+        'rate of the watchdog, and of the safe command while it is sent',
         'Hz',
         low=2.0,
         high=200.0,
     )
-    engage_on_start: bool = parameter(
-        False, 'engage as soon as the pilot gives commands, without guard/engage'
+    engage_on_start: bool = setting(
+        False, 'engage at the first commands of the pilot, without a call of guard/engage'
     )
-    check_age: bool = parameter(
+    check_stamp_age: bool = setting(
         True,
-        'drop commands whose stamp is older than command_timeout_s by the ROS clock; false '
-        "when the camera's clock is not the ROS clock",
+        'drop commands whose stamp is older than command_timeout_s by the ROS clock; false when '
+        "the camera's clock is not the ROS clock",
     )
-    preflight: bool = parameter(
+    preflight: bool = setting(
         True,
-        'refuse to engage until the checks pass: camera and IMU rate, clocks, camera '
-        'geometry, and what the autopilot says of itself',
+        'refuse to engage until the checks pass: camera and IMU rate, clocks, camera geometry, '
+        'and the status of the autopilot (docs/guard.md)',
     )
-    min_camera_rate_ratio: float = parameter(
-        0.5, "camera rate that engaging asks for, as a share of training's", low=0.0, high=1.0
-    )
-    min_imu_rate_hz: float = parameter(
-        15.0, 'IMU rate that engaging asks for', 'Hz', low=0.0, high=1000.0
-    )
-    fence_radius_m: float = parameter(
-        0.0,
-        'no command leads farther than this from where it was engaged; needs odom; 0: no '
-        'such limit',
-        'm',
-        low=0.0,
-        high=1e5,
-    )
-    fence_ceiling_m: float = parameter(
-        0.0, 'nor higher than this above it; 0: no such limit', 'm', low=0.0, high=1e4
-    )
-    fence_reaction_s: float = parameter(
-        0.6, 'how long the vehicle goes on before it follows a new command', 's', low=0.0, high=10.0
-    )
-    lockstep: bool = parameter(
+    min_camera_rate_ratio: float = setting_from(PreflightRequirements, 'min_camera_rate_ratio')
+    min_imu_rate_hz: float = setting_from(PreflightRequirements, 'min_imu_rate_hz')
+    geofence_radius_m: float = setting_from(Geofence, 'radius_m')
+    geofence_ceiling_m: float = setting_from(Geofence, 'ceiling_m')
+    geofence_reaction_s: float = setting_from(Geofence, 'reaction_s')
+    lockstep: bool = setting(
         False,
-        'for lock-step simulation only: answer each command at once, and let time stand '
-        'still between them',
+        'for lock-step simulation only: answer each command at once, and let time stand still '
+        'between commands',
     )
 
     def limits(self) -> VehicleLimits:
-        """As one object; LiquidPilotError when they do not fit each other."""
-        return VehicleLimits(self.maximum, self.slew, self.command_timeout_s, self.safe_command)
+        """Return the limits of the vehicle.
+
+        Raises:
+            LiquidPilotError: A list has not four entries, or the limits contradict each other.
+        """
+        # VehicleLimits checks the number of entries.
+        return VehicleLimits(
+            cast(_FourNumbers, self.maximum),
+            cast(_FourNumbers, self.slew),
+            self.command_timeout_s,
+            cast(_FourNumbers, self.safe_command),
+        )
 
     def fence(self) -> Geofence:
-        """As one object."""
-        return Geofence(self.fence_radius_m, self.fence_ceiling_m, self.fence_reaction_s)
+        """Return the geofence."""
+        return Geofence(self.geofence_radius_m, self.geofence_ceiling_m, self.geofence_reaction_s)
 
     def requirements(self) -> PreflightRequirements:
-        """What engaging asks for."""
+        """Return the requirements of the preflight checks."""
         return PreflightRequirements(
             self.min_camera_rate_ratio,
             self.min_imu_rate_hz,
-            self.command_timeout_s if self.check_age else None,
+            self.command_timeout_s if self.check_stamp_age else None,
             ADAPTERS[self.adapter].requires_offboard_mode,
         )
 
 
 class GuardNode(node_base.LiquidNode):
-    """See the module."""
+    """Hosts the guard, the vehicle adapter and the output."""
 
     parameters = GuardParameters
+    settings: Settings[GuardParameters]
 
     def __init__(self) -> None:
+        """Create the guard and its inputs and outputs.
+
+        Raises:
+            LiquidPilotError: A parameter is wrong, or the output needs a missing package.
+        """
         super().__init__('guard')
-        settings = self.settings.now
+        settings = self.settings.current
         fence = settings.fence()
         self._guard = Guard(settings.limits(), fence)
-        self._adapter = make_adapter(settings.adapter, settings.vehicle())
+        self._adapter = make_adapter(settings.adapter, settings.vehicle_settings())
         self._pending_command: Command | None = None
         self._had_authority, self._duplicates = False, ''
         self._command_s: float | None = None
@@ -156,55 +166,56 @@ class GuardNode(node_base.LiquidNode):
         self._reporter = DiagnosticsReporter(self, self._describe)
         self._sent_health = HealthMonitor()
         self._output = OUTPUT_FACTORIES[settings.adapter](self, settings)
-        self._odometry_input = None
+        self._odometry_input: OdometrySubscription | None = None
         if self._adapter.needs_odometry or fence:
-            self._odometry_input = OdometrySubscription(self, settings.lockstep, self._answer)
-        self.create_subscription(TwistStamped, COMMAND_TOPIC, self._on_command, qos.COMMAND)
-        self.create_service(SetBool, 'guard/engage', self._on_engage)
-        self.create_service(Trigger, 'guard/stop', self._on_stop)
+            self._odometry_input = OdometrySubscription(
+                self, settings.lockstep, self._answer_lockstep
+            )
+        self.create_subscription(TwistStamped, topics.PILOT_COMMAND, self._on_command, qos.COMMAND)
+        self.create_service(SetBool, topics.GUARD_ENGAGE, self._on_engage)
+        self.create_service(Trigger, topics.GUARD_STOP, self._on_stop)
         if not settings.lockstep:
             self._monitors = GuardMonitors(self, self._on_override)
-            self.every(1.0 / settings.rate_hz, self._watch)
-            self.every(_DUPLICATE_CHECK_PERIOD_S, self._look)
+            self.create_steady_timer(1.0 / settings.rate_hz, self._watchdog)
+            self.create_steady_timer(_DUPLICATE_CHECK_PERIOD_S, self._poll_duplicates)
 
     def _now_s(self) -> float:
-        """The guard's time: steady; in lock-step, that of the newest command."""
-        return self._time_s if self.settings.now.lockstep else self.steady_s()
+        """Return the time of the guard: steady time, or in lock-step that of the newest command."""
+        return self._time_s if self.settings.current.lockstep else self.steady_s()
 
     def _on_command(self, message: TwistStamped) -> None:
         command = messages.unpack_command(message)
         self._command_s = arrived_s = self.steady_s()
-        if self.settings.now.lockstep:
+        if self.settings.current.lockstep:
             self._pending_command = command
-            self._answer()
+            self._answer_lockstep()
         else:
             self._update_trust()
             if self._engage_pending:
                 self._engage_pending = not self._engage()[0]
-            clock_ns = self.get_clock().now().nanoseconds if self.settings.now.check_age else None
+            checks_stamps = self.settings.current.check_stamp_age
+            clock_ns = self.get_clock().now().nanoseconds if checks_stamps else None
             decision = self._guard.accept(command, self._now_s(), clock_ns, self._vehicle_state)
             self._log_decision(decision)
-            refused = decision.state == SAFE and decision.command.stamp_ns == command.stamp_ns
-            if decision.fresh or refused:
+            rejected = decision.state == SAFE and decision.command.stamp_ns == command.stamp_ns
+            if decision.accepted or rejected:
                 self._send(decision.command)
-            if decision.fresh:
+            if decision.accepted:
                 self._sent_health.tick(self.steady_s(), self._age_s(command.stamp_ns))
         self._reporter.health.tick(self.steady_s(), self.steady_s() - arrived_s)
 
-    def _answer(self) -> None:
-        """In lock-step: the simulator waits for an answer with the command's stamp.
+    def _answer_lockstep(self) -> None:
+        """Answer the pending command in lock-step, with its stamp, which the simulator waits for.
 
-        Given as soon as the odometry of its instant is there, where any is needed.
+        Where odometry is needed, the answer waits for that of the same instant.
         """
-        command, newest = (
-            self._pending_command,
-            self._odometry_input and self._odometry_input.newest,
-        )
-        if command is None or (
-            self._odometry_input is not None
-            and (newest is None or newest.stamp_ns < command.stamp_ns)
-        ):
+        command, newest = self._pending_command, None
+        if command is None:
             return
+        if self._odometry_input is not None:
+            newest = self._odometry_input.newest
+            if newest is None or newest.stamp_ns < command.stamp_ns:
+                return
         self._pending_command = None
         self._time_s = command.stamp_ns / NANOSECONDS_PER_SECOND
         decision = self._guard.accept(command, self._time_s, vehicle=newest)
@@ -214,44 +225,45 @@ class GuardNode(node_base.LiquidNode):
             answer = answer._replace(stamp_ns=command.stamp_ns)
         self._send(answer)
 
-    def _watch(self) -> None:
-        """The watchdog: the safe command, as long as it holds."""
+    def _watchdog(self) -> None:
+        """Check the guard and send the safe command while it applies."""
         self._update_trust()
         decision = self._guard.check(self._now_s())
         self._log_decision(decision)
         if decision.state in (SAFE, STOPPED):
             self._send(self._stamped_now(decision.command))
-        self._output.decided()
+        self._output.on_decision()
 
-    def _look(self) -> None:
-        """Who else commands."""
+    def _poll_duplicates(self) -> None:
+        """Look for other publishers of commands."""
         self._duplicates = self._monitors.duplicates
 
     def _update_trust(self) -> None:
-        """Whom not to trust, and whether the autopilot still takes our commands."""
+        """Update the guard's trust state and detect loss of autopilot authority."""
         status = self._output.status
         lost = status is not None and status.connected is False
-        self._guard.distrust(self._duplicates or ('the autopilot is not connected' if lost else ''))
+        self._guard.inhibit(self._duplicates or ('the autopilot is not connected' if lost else ''))
         if status is None or lost:
             return
-        obeys = status.obeys is not False and status.armed is not False
-        if self._had_authority and not obeys and self._guard.state not in SILENT_STATES:
-            what = f'mode {status.mode}' if status.obeys is False else 'disarmed'
-            # It flies on by the human's will, and by ours only after engaging again.
+        has_authority = status.accepts_setpoints is not False and status.armed is not False
+        lost_authority = self._had_authority and not has_authority
+        if lost_authority and self._guard.state not in SILENT_STATES:
+            what = f'mode {status.mode}' if status.accepts_setpoints is False else 'disarmed'
+            # From now on the human flies; the pilot flies again only after guard/engage.
             self._on_override(f'a human has the vehicle ({what})')
             self._on_override('')
-        self._had_authority = obeys
+        self._had_authority = has_authority
 
     @property
     def _vehicle_state(self) -> VehicleState | None:
-        """Odometry that may be reckoned with; None where there is none."""
+        """Odometry that is recent enough to be used; None where there is none."""
         if self._odometry_input is None:
             return None
-        settings = self.settings.now
+        settings = self.settings.current
         return (
             self._odometry_input.newest
             if settings.lockstep
-            else self._odometry_input.fresh(settings.command_timeout_s)
+            else self._odometry_input.latest_within(settings.command_timeout_s)
         )
 
     def _age_s(self, stamp_ns: int) -> float:
@@ -261,7 +273,10 @@ class GuardNode(node_base.LiquidNode):
         return command._replace(stamp_ns=self.get_clock().now().nanoseconds)
 
     def _send(self, command: Command) -> None:
-        """Convert and publish; nothing leaves when the adapter cannot, and the autopilot acts."""
+        """Convert a command and send it.
+
+        Nothing is sent when the adapter cannot convert it; then the autopilot's failsafe acts.
+        """
         try:
             setpoint = self._adapter.convert(command, self._vehicle_state)
         except ObservationError as error:
@@ -279,18 +294,24 @@ class GuardNode(node_base.LiquidNode):
             self._reporter.resolved('command')
 
     def _engage(self) -> tuple[bool, str]:
-        """Engage; outside lock-step only when somebody gives commands already and all is well."""
-        settings, missing = self.settings.now, []
+        """Engage, outside lock-step only if commands arrive and all checks pass.
+
+        Returns:
+            Whether the guard is engaged, and a message with the reason if not.
+        """
+        settings = self.settings.current
+        missing: list[str] = []
         if not settings.lockstep:
             age_s = None if self._command_s is None else self.steady_s() - self._command_s
             if age_s is None or age_s > settings.command_timeout_s:
-                topic = self.resolve_topic_name(COMMAND_TOPIC)
+                topic = self.resolve_topic_name(topics.PILOT_COMMAND)
                 missing.append(
                     f'no command on {topic} in the last {settings.command_timeout_s:g} '
                     's; see what the pilot says on /diagnostics'
                 )
             if self._odometry_input is not None and self._vehicle_state is None:
-                missing.append('no odometry has come lately on ' + self.resolve_topic_name('odom'))
+                topic = self.resolve_topic_name(topics.ODOMETRY)
+                missing.append(f'no recent odometry on {topic}')
             if settings.preflight:
                 missing += filter(None, [self._monitors.possible_duplicates])
                 missing += failed_checks(
@@ -299,10 +320,10 @@ class GuardNode(node_base.LiquidNode):
         return self._guard.engage(self._now_s(), missing)
 
     def _on_override(self, reason: str) -> None:
-        was = self._guard.state
+        previous = self._guard.state
         self._guard.override(reason)
         self._engage_pending = False
-        if self._guard.state != was:
+        if self._guard.state != previous:
             self.get_logger().warning(
                 f'{reason}: nothing is sent'
                 if reason
@@ -316,7 +337,7 @@ class GuardNode(node_base.LiquidNode):
             self._engage_pending = False
             flying = self._guard.state not in SILENT_STATES
             response.success, response.message = self._guard.disengage(self._now_s())
-            if flying and not self.settings.now.lockstep:
+            if flying and not self.settings.current.lockstep:
                 self._send_safe()
         self.get_logger().info(response.message)
         return response
@@ -334,24 +355,24 @@ class GuardNode(node_base.LiquidNode):
 
     def _describe(self) -> tuple[str, dict[str, str]]:
         values = {'adapter': self._adapter.name}
-        if self.settings.now.check_age:
-            # From the frame's stamp to the vehicle's setpoint, the frame's own age included.
+        if self.settings.current.check_stamp_age:
+            # From the stamp of the frame to the setpoint of the vehicle, including the frame's age.
             values.update(
                 {
-                    f'frame_to_vehicle_{name}_ms': messages.format_number(
-                        self._sent_health.latency_ms(share), 2
+                    f'frame_to_vehicle_{name}_ms': format_number(
+                        self._sent_health.latency_ms(quantile), 2
                     )
-                    for name, share in (('p50', 0.5), ('p99', 0.99))
+                    for name, quantile in (('p50', 0.5), ('p99', 0.99))
                 }
             )
         return self._guard.state, values
 
     def close(self) -> None:
-        """Leave the vehicle with its safe command, not with the last one that was passed on."""
-        if self._guard.state not in SILENT_STATES and not self.settings.now.lockstep:
+        """Send the safe command, so that the vehicle does not keep the last command."""
+        if self._guard.state not in SILENT_STATES and not self.settings.current.lockstep:
             self._guard.disengage(self._now_s())
             self._send_safe()
-            # A message is lost with its publisher while nobody has read it.
+            # A message that is not yet read is lost when its publisher ends.
             self._output.flush(_FINAL_FLUSH_TIMEOUT_NS)
 
 

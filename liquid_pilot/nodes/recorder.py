@@ -1,18 +1,16 @@
-"""The recorder node: the topics of any running graph as a rosbag2 folder (MCAP).
+"""The recorder node: writes topics of a running graph to a rosbag2 folder (MCAP).
 
-A topic is recorded from the moment that somebody publishes it, as the type and with the quality of
-service that it then has. Messages are stored as they arrive, serialised, without being unpacked.
+A topic is recorded as soon as it is published, with its type and its quality of service at that
+time. Messages are stored as they arrive, serialised.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
@@ -20,122 +18,68 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import node_base, qos
 from liquid_pilot.nodes.common.bag_writer import BagWriter, OfferedQos
 from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
-from liquid_pilot.nodes.common.parameters import parameter
-from liquid_pilot.nodes.common.topics import RECORDED_TOPICS
-
-_PRIMITIVES = frozenset(
-    (
-        'bool',
-        'byte',
-        'char',
-        'float32',
-        'float64',
-        'int8',
-        'uint8',
-        'int16',
-        'uint16',
-        'int32',
-        'uint32',
-        'int64',
-        'uint64',
-        'string',
-        'wstring',
-    )
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.nodes.common.message_types import (
+    find_message,
+    import_message_type,
+    message_definition,
+    type_name,
 )
-_FIELD = re.compile(r'\s*([A-Za-z][\w/]*)(<=\d+)?(\[[^\]]*\])?\s+[A-Za-z]\w*')
+from liquid_pilot.nodes.common.parameters import Settings
+from liquid_pilot.nodes.common.topics import RECORDED_TOPICS
+from liquid_pilot.utils.settings import setting, setting_from
+
 _FLUSH_S = 1.0
 _DISCOVERY_PERIOD_S = 0.1
 _DISPLAY_PERIOD_S = 0.25
 _DRAIN_IDLE_S = 0.1
-"""A recording ends when nothing has come for so long after the signal,"""
+"""After the signal, a recording ends when no message has arrived for this time."""
 _MAX_DRAIN_S = 1.0
-"""or after this."""
+"""After the signal, a recording ends at the latest after this time."""
 
 
 @dataclass(frozen=True)
 class RecorderParameters:
     """Parameters of the recorder node."""
 
-    path: str = parameter('recording', 'rosbag2 folder to write; it must not hold anything')
-    image_topic: str = parameter('camera/image_raw', 'image topic that the pilot flies on')
-    image_transport: str = parameter(
-        'raw',
-        'raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage',
-        choices=('raw', 'compressed'),
-    )
-    topics: str = parameter('', 'further topics of any type, separated by spaces')
-    chunk_size: int = parameter(
+    path: str = setting('recording', 'rosbag2 folder to write; it must not exist or be empty')
+    image_topic: str = setting_from(FlightSettings, 'image_topic')
+    image_transport: str = setting_from(FlightSettings, 'image_transport')
+    topics: str = setting('', 'further topics of any type, separated by spaces')
+    chunk_size: int = setting(
         1 << 20,
-        'bytes of a chunk: what a kill may lose, if it is less than a second',
+        'size of a chunk; a recorder that is killed loses at most one chunk or one second',
         'bytes',
         low=1024,
         high=1 << 28,
     )
 
 
-def message_definition(kind: str, find: Callable[[str, str], str]) -> str:
-    """The ros2msg text of 'package/msg/Name': its .msg file and those that it uses, once each.
-
-    `find_gazebo(package, name)` returns the text of a .msg file.
-    """
-    package, _, name = kind.split('/')
-    text = find(package, name)
-    parts, seen, queue = [text], {(package, name)}, _uses(package, text)
-    while queue:
-        used = queue.pop(0)
-        if used in seen:
-            continue
-        seen.add(used)
-        text = find(*used)
-        parts.append(f'{"=" * 80}\nMSG: {used[0]}/{used[1]}\n{text}')
-        queue += _uses(used[0], text)
-    return '\n'.join(parts)
-
-
-def _uses(package: str, text: str) -> list[tuple[str, str]]:
-    """(package, name) of every message that the fields of a .msg file have."""
-    found = []
-    for line in text.splitlines():
-        match = _FIELD.match(line.partition('#')[0])
-        if match is None or match[1] in _PRIMITIVES:
-            continue
-        parts = match[1].split('/')
-        found.append((parts[0] if len(parts) > 1 else package, parts[-1]))
-    return found
-
-
-def find_message(package: str, name: str) -> str:
-    """The text of an installed .msg file; LiquidPilotError when the package is not installed."""
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
-    for prefix in prefixes:
-        path = Path(prefix) / 'share' / package / 'msg' / f'{name}.msg'
-        if prefix and path.is_file():
-            return path.read_text(encoding='utf-8')
-    raise LiquidPilotError(
-        f'{package}/msg/{name}.msg is not installed: install the ROS package '
-        f'{package}, which the recording describes itself with'
-    )
-
-
 class RecorderNode(node_base.LiquidNode):
-    """See the module."""
+    """Subscribes to the topics that are published and writes their messages."""
 
     parameters = RecorderParameters
+    settings: Settings[RecorderParameters]
 
     def __init__(self) -> None:
+        """Create the folder and begin to record.
+
+        Raises:
+            LiquidPilotError: The folder cannot be written.
+        """
         super().__init__('recorder')
-        settings = self.settings.now
+        settings = self.settings.current
         self.bag = BagWriter(Path(settings.path), settings.chunk_size)
         image = settings.image_topic
         if settings.image_transport == 'compressed':
             image += '/compressed'
         names = (image, *RECORDED_TOPICS, *settings.topics.split())
         self.counts: dict[str, int] = {self.resolve_topic_name(name): 0 for name in names}
-        """Messages of each topic so far, by its full name."""
+        """Number of recorded messages of each topic, by its full name."""
         self.recording_errors: dict[str, str] = {}
         """Why a topic that is published cannot be recorded."""
         self.failure: LiquidPilotError | None = None
-        """Why nothing more can be written."""
+        """Why no further message can be written; None while it can."""
         self._waiting = set(self.counts)
         self._reporter = DiagnosticsReporter(
             self,
@@ -144,12 +88,12 @@ class RecorderNode(node_base.LiquidNode):
                 {'path': str(self.bag.path), 'messages': str(sum(self.counts.values()))},
             ),
         )
-        self._look()
-        self.every(_DISCOVERY_PERIOD_S, self._look)
-        self.every(_FLUSH_S, self._flush)
+        self._discover_topics()
+        self.create_steady_timer(_DISCOVERY_PERIOD_S, self._discover_topics)
+        self.create_steady_timer(_FLUSH_S, self._flush)
 
-    def _look(self) -> None:
-        """Begin to record what is published by now."""
+    def _discover_topics(self) -> None:
+        """Subscribe to the topics that have been published since the last call."""
         for topic in sorted(self._waiting):
             publishers = self.get_publishers_info_by_topic(topic)
             if not publishers:
@@ -177,13 +121,15 @@ class RecorderNode(node_base.LiquidNode):
             self.create_subscription(
                 kind,
                 topic,
-                self._keeper(channel, topic),
+                self._writer_callback(channel, topic),
                 qos.recording(offer.reliable, offer.latched),
                 raw=True,
             )
 
-    def _keeper(self, channel: int, topic: str) -> Callable[[bytes], None]:
-        def keep(serialised: bytes) -> None:
+    def _writer_callback(self, channel: int, topic: str) -> Callable[[Any], None]:
+        """Return the callback that writes the serialised messages of a topic."""
+
+        def write(serialised: bytes) -> None:
             if self.failure is not None:
                 return
             try:
@@ -192,7 +138,7 @@ class RecorderNode(node_base.LiquidNode):
             except LiquidPilotError as error:
                 self.failure = error
 
-        return keep
+        return write
 
     def _flush(self) -> None:
         try:
@@ -205,36 +151,31 @@ class RecorderNode(node_base.LiquidNode):
         self.bag.close()
 
 
-def import_message_type(name: str) -> type:
-    """The class of 'package/msg/Name'; LiquidPilotError when the package is not installed."""
-    package, _, short = name.split('/')
-    try:
-        return getattr(importlib.import_module(f'{package}.msg'), short)
-    except (ImportError, AttributeError):
-        raise LiquidPilotError(
-            f'{name} is not installed here: install the ROS package {package}, '
-            'or source the workspace that has it'
-        ) from None
-
-
-def type_name(kind: type) -> str:
-    """'package/msg/Name' of a message class."""
-    return '/'.join((kind.__module__.split('.')[0], 'msg', kind.__name__))
-
-
 def record(
     node: RecorderNode,
     spinner: node_base.Spinner,
     show: Callable[[RecorderNode], None] | None = None,
 ) -> int:
-    """Record until a signal comes; LiquidPilotError when nothing more can be written."""
+    """Record until a signal arrives.
+
+    Args:
+        node: The node.
+        spinner: Its spinner.
+        show: Called periodically, to display the progress.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        LiquidPilotError: No further message can be written.
+    """
     while not spinner.stopping:
         spinner.wait(_DISPLAY_PERIOD_S)
         if node.failure is not None:
             raise node.failure
         if show is not None:
             show(node)
-    # What was published before the signal may still be on its way.
+    # Messages that were published before the signal may still be under way.
     count, before, until_s = sum(node.counts.values()), -1, node.steady_s() + _MAX_DRAIN_S
     while count != before and node.failure is None and node.steady_s() < until_s:
         spinner.drain(_DRAIN_IDLE_S)

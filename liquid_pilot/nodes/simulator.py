@@ -1,9 +1,9 @@
-"""The simulator node: the embedded forest as a ROS 2 vehicle, and the missions flown in it.
+"""The simulator node: the embedded simulator as a ROS 2 vehicle, and the missions flown in it.
 
-Out: camera, camera_info, IMU, odometry, /clock. In: `cmd_vel` or `attitude_thrust`. In lock-step
-it waits for the command that carries its frame's stamp before it goes on, so that a seed flies the
-same through ROS as in one process; with `realtime` it runs on the wall clock, as a vehicle does.
-Its ROS side is vehicle_link.py, and what it does mission by mission flights.py.
+It publishes camera, camera_info, IMU, odometry and /clock, and subscribes to `cmd_vel` or
+`attitude_thrust`. In lock-step it waits for the command with the stamp of its frame, so that a seed
+flies the same through ROS as in one process. With `realtime` it runs on the wall clock, as a
+vehicle does.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from liquid_pilot.nodes.missions.simulator_node import SimulatorNode
 
 
 def _run_missions(node: SimulatorNode, spinner: node_base.Spinner) -> int:
-    # Here, because without an OpenGL library the import says what to install, in one line.
+    # Imported here, so that a missing OpenGL library is reported as a user error.
     from liquid_pilot.nodes.missions.simulator_missions import SimulatorMissions
 
     node.spinner = spinner
-    out = node.settings.now.out
+    out = node.settings.current.out
     return SimulatorMissions(node, Path(out) if out else None).run()
 
 

@@ -1,4 +1,4 @@
-"""The viewer node: a window with what the camera sees, what the pilot commands, and the state."""
+"""The viewer node: a window with the camera image, the pilot's command, and the state."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -13,9 +14,10 @@ from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import Image
 
 from liquid_pilot.interfaces import CameraGeometry, Command, ObservationError
-from liquid_pilot.nodes.common import messages, node_base, qos
-from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.common import messages, node_base, qos, topics
+from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
+from liquid_pilot.utils.settings import setting
 
 _BARS = (('forward', 2.5, 'm/s'), ('left', 1.5, 'm/s'), ('up', 1.0, 'm/s'), ('yaw', 1.5, 'rad/s'))
 _BAR_HEIGHT, _PANEL = 22, 120
@@ -31,12 +33,12 @@ _BACKGROUND, _TEXT_COLOUR, _TRACK_COLOUR, _BAR_COLOUR = (
 class ViewerParameters:
     """Parameters of the viewer node."""
 
-    width: int = parameter(768, 'width of the window', 'pixels', low=160, high=8192)
-    rate_hz: float = parameter(30.0, 'how often the window is drawn', 'Hz', low=1.0, high=120.0)
+    width: int = setting(768, 'width of the window', 'pixels', low=160, high=8192)
+    rate_hz: float = setting(30.0, 'rate at which the window is drawn', 'Hz', low=1.0, high=120.0)
 
 
 class NoWindowError(Exception):
-    """There is nothing to show a window on; the run goes on without."""
+    """There is no display for a window; the run goes on without it."""
 
 
 class WindowClosedError(Exception):
@@ -44,7 +46,11 @@ class WindowClosedError(Exception):
 
 
 def open_display() -> ModuleType:
-    """Pygame with a display; NoWindowError that says what is missing."""
+    """Return pygame with an initialised display.
+
+    Raises:
+        NoWindowError: There is no display, or pygame is not installed.
+    """
     if not any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')):
         raise NoWindowError('there is no display')
     os.environ.setdefault('PYGAME_HIDE_SUPPORT_PROMPT', '1')
@@ -61,40 +67,49 @@ def open_display() -> ModuleType:
 
 
 class ViewerNode(node_base.LiquidNode):
-    """See the module."""
+    """Draws the window."""
 
     parameters = ViewerParameters
+    settings: Settings[ViewerParameters]
 
     def __init__(self) -> None:
+        """Open the display and subscribe.
+
+        Raises:
+            NoWindowError: There is no display.
+        """
         super().__init__('viewer')
         self._pygame = open_display()
-        self._window = None
+        # Surface and font of pygame, which has no usable types.
+        self._window: Any = None
+        self._font: Any = None
         self._preprocess: Preprocessor | None = None
-        self._picture: np.ndarray | None = None
+        self._pixels: np.ndarray | None = None
         self._image_error = ''
         self._command = Command(0, 0.0, 0.0, 0.0, 0.0)
         self._status: dict[str, messages.NodeStatus] = {}
-        self.create_subscription(Image, 'camera/image_raw', self._on_image, qos.IMAGE)
+        self.create_subscription(Image, topics.IMAGE, self._on_image, qos.IMAGE)
         self.create_subscription(
-            TwistStamped, 'pilot/command', self._on_command, qos.COMMAND_BEST_EFFORT
+            TwistStamped, topics.PILOT_COMMAND, self._on_command, qos.COMMAND_BEST_EFFORT
         )
         self.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS
+            DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, qos.DIAGNOSTICS
         )
-        self.every(1.0 / self.settings.now.rate_hz, self.draw)
+        self.create_steady_timer(1.0 / self.settings.current.rate_hz, self.draw)
 
     def _on_image(self, message: Image) -> None:
         _, image = messages.unpack_image(message)
-        target = self._preprocess.target if self._preprocess else None
-        if target is None or (target.width, target.height) != (image.width, image.height):
+        preprocess = self._preprocess
+        size = (image.width, image.height)
+        if preprocess is None or (preprocess.target.width, preprocess.target.height) != size:
             if image.width < 1 or image.height < 1:
                 return
-            self._preprocess = Preprocessor(
+            self._preprocess = preprocess = Preprocessor(
                 CameraGeometry.from_vertical_fov(image.width, image.height, 1.0)
             )
         try:
-            planes = self._preprocess(image)[0]
-            self._picture = (255.0 * planes).astype(np.uint8).transpose(2, 1, 0)
+            planes = preprocess(image)[0]
+            self._pixels = (255.0 * planes).astype(np.uint8).transpose(2, 1, 0)
             self._image_error = ''
         except ObservationError as error:
             self._image_error = str(error)
@@ -109,7 +124,7 @@ class ViewerNode(node_base.LiquidNode):
                 self._status[status.hardware_id[len(space) :]] = status
 
     def lines(self) -> list[str]:
-        """What is written beside the bars."""
+        """Return the text beside the bars, line by line."""
         simulator, texts = self._status.get('simulator'), []
         if simulator is not None:
             values = simulator.values
@@ -123,9 +138,13 @@ class ViewerNode(node_base.LiquidNode):
         return texts + ([self._image_error] if self._image_error else [])
 
     def draw(self) -> None:
-        """One picture of the window; WindowClosedError when the user has closed it."""
+        """Draw the window.
+
+        Raises:
+            WindowClosedError: The user has closed the window.
+        """
         pygame = self._pygame
-        width = self.settings.now.width
+        width = self.settings.current.width
         if self._window is None:
             self._font = pygame.font.Font(None, 20)
             self._resize(width * 9 // 16)
@@ -135,12 +154,12 @@ class ViewerNode(node_base.LiquidNode):
                 raise WindowClosedError
         image_height = self._window.get_height() - _PANEL
         self._window.fill(_BACKGROUND)
-        if self._picture is not None:
-            wide, high = self._picture.shape[:2]
-            if abs(width * high / wide - image_height) > 1.0:
-                image_height = round(width * high / wide)
+        if self._pixels is not None:
+            width_px, height_px = self._pixels.shape[:2]
+            if abs(width * height_px / width_px - image_height) > 1.0:
+                image_height = round(width * height_px / width_px)
                 self._resize(image_height)
-            surface = pygame.surfarray.make_surface(self._picture)
+            surface = pygame.surfarray.make_surface(self._pixels)
             self._window.blit(pygame.transform.scale(surface, (width, image_height)), (0, 0))
         self._draw_bars(image_height + 12)
         for row, text in enumerate(self.lines()):
@@ -149,14 +168,14 @@ class ViewerNode(node_base.LiquidNode):
 
     def _resize(self, image_height: int) -> None:
         self._window = self._pygame.display.set_mode(
-            (self.settings.now.width, image_height + _PANEL)
+            (self.settings.current.width, image_height + _PANEL)
         )
 
     def _draw_bars(self, top: int) -> None:
-        half = self.settings.now.width // 8
+        half = self.settings.current.width // 8
         middle = 80 + half
-        for (name, largest, unit), value in zip(_BARS, self._command.values, strict=True):
-            length = round(half * min(max(value / largest, -1.0), 1.0))
+        for (name, maximum, unit), value in zip(_BARS, self._command.values, strict=True):
+            length = round(half * min(max(value / maximum, -1.0), 1.0))
             self._pygame.draw.rect(self._window, _TRACK_COLOUR, (middle - half, top, 2 * half, 14))
             self._pygame.draw.rect(
                 self._window, _BAR_COLOUR, (middle + min(length, 0), top, abs(length), 14)
@@ -174,7 +193,7 @@ class ViewerNode(node_base.LiquidNode):
 
 
 def main() -> int:
-    """Entry point of the executable; 0 also when there is no window to be had."""
+    """Entry point of the executable; without a display it ends with the exit code 0."""
     try:
         return node_base.run('viewer', ViewerNode)
     except NoWindowError as error:

@@ -37,7 +37,7 @@ class Source(Rig):
         self.proposals = []
         self.node.create_subscription(
             Float32MultiArray,
-            'adaptation/time_constants',
+            'adaptation/time_scales',
             lambda m: self.proposals.append(trace_messages.unpack_time_scales(m, pilot.digest)),
             qos.TRACE,
         )
@@ -65,7 +65,7 @@ class Source(Rig):
 
     def trace(self, elapsed_s=0.05, **changes):
         """Of a tick that saw flicker."""
-        error = 9.0 * self.pilot.training_statistics.receptor_error
+        error = 9.0 * self.pilot.training_statistics.filter_error
         zeros = np.zeros(self.pilot.wiring.neurons)
         return trace_messages.Trace(
             self.pilot.digest,
@@ -78,9 +78,9 @@ class Source(Rig):
             zeros,
             zeros,
             np.zeros(4),
-            receptor_error=error,
-            receptor_gradient=-0.02 * error,
-            receptor_tau=self.pilot.training_statistics.receptor_tau_s,
+            filter_error=error,
+            filter_gradient=-0.02 * error,
+            filter_tau=self.pilot.training_statistics.filter_tau_s,
             gate=np.array([0.0, elapsed_s, 0, 0, 0, 0, 0, 0, 0]),
         )._replace(**changes)
 
@@ -98,15 +98,15 @@ class Source(Rig):
         self.until(lambda: len(self.proposals) > count)
         [(flight, proposal)] = self.proposals[count:]
         assert (flight, proposal.sequence) == (trace.flight, trace.sequence)
-        return proposal, self.learner.add(trace_messages.learner_input_from(trace))
+        return proposal, self.learner.update(trace_messages.learner_input_from(trace))
 
     def learn(self, ticks):
         """So many traces, each of them answered as the learner here does."""
         for _ in range(ticks):
             proposal, expected = self.ask()
-            assert np.array_equal(proposal.receptors, expected.receptors.ravel())
+            assert np.array_equal(proposal.temporal_filter, expected.temporal_filter.ravel())
             assert np.array_equal(proposal.log_cm, expected.log_cm)
-        return proposal.receptors.min()
+        return proposal.temporal_filter.min()
 
 
 @pytest.fixture(scope='module')
@@ -155,16 +155,15 @@ def test_each_trace_is_answered_by_what_the_learner_proposes(source):
 
 def test_garbage_for_a_trace_is_refused_and_not_learned_from(source):
     source.learn(3)
-    error = source.trace().receptor_error
+    error = source.trace().filter_error
     for changes, words in (
         ({'digest': 'cd' * 32}, 'load the same pilot file'),
-        ({'receptor_error': error * math.nan}, 'not finite'),
-        ({'receptor_gradient': error + math.inf}, 'not finite'),
-        ({'receptor_error': error + 1e30}, 'absurd'),
+        ({'filter_error': error * math.nan}, 'not finite'),
+        ({'filter_gradient': error + math.inf}, 'not finite'),
+        ({'filter_error': error + 1e30}, 'absurd'),
         ({'elapsed_s': math.nan}, 'elapsed time'),
         ({'elapsed_s': -1.0}, 'elapsed time'),
-        ({'receptor_error': np.zeros(3)}, 'not 3'),
-        ({'core_gradient': np.zeros(5)}, 'do not fit'),
+        ({'filter_error': np.zeros(3)}, 'not 3'),
         ({'gate': ()}, 'does not adapt'),
     ):
         source.said.clear()
@@ -180,7 +179,7 @@ def test_garbage_for_a_trace_is_refused_and_not_learned_from(source):
 
 def test_garbage_of_another_flight_does_not_end_the_one_that_flies(source):
     source.learn(2)
-    source.send(receptor_error=np.full(BLOCKS, math.nan), flight='nobody')
+    source.send(filter_error=np.full(BLOCKS, math.nan), flight='nobody')
     source.until(lambda: 'not finite' in source.said.get('adaptation', ''))
     source.learn(2)
 
@@ -220,11 +219,11 @@ def test_services(source):
 
     assert source.call('adaptation/enable', data=False).success
     proposal, _ = source.ask()
-    assert not proposal.receptors.any()
+    assert not proposal.temporal_filter.any()
     source.said.clear()
     source.until(lambda: 'adaptation: disabled' in source.said.get('adaptation', ''))
     assert source.call('adaptation/enable', data=True).success
-    assert [source.ask()[0] for _ in range(4)][-1].receptors.all()
+    assert [source.ask()[0] for _ in range(4)][-1].temporal_filter.all()
 
 
 @pytest.mark.parametrize('content', [b'{}', b'\xff\xfe', b'[1', None])
@@ -266,12 +265,12 @@ def test_live_parameters_of_the_learner(source):
         source.set('adaptation', learn_temporal_filter=False, decay_to_trained_s=1.0)
         == [(True, '')] * 2
     )
-    source.learner.settings = LearnerSettings(learn_temporal_filter=False, decay_to_trained_s=1.0)
+    source.learner.configure(LearnerSettings(learn_temporal_filter=False, decay_to_trained_s=1.0))
     assert source.learn(2) < learned
     assert source.set('adaptation', enabled=False) == [(True, '')]
-    assert not source.ask()[0].receptors.any()
+    assert not source.ask()[0].temporal_filter.any()
     for given, words in (
-        ({'learn_core': 'all'}, 'must be one of off, cm, cm_gleak'),
+        ({'rule': 'other'}, 'read-only'),
         ({'filter_learning_rate': -1.0}, ''),
         ({'snapshot': '/x'}, 'read-only'),
     ):
@@ -292,7 +291,7 @@ def test_while_it_is_disabled_nothing_is_learned(source):
     for _ in range(5):
         source.ask()
     source.call('adaptation/enable', data=True)
-    assert source.ask()[0].receptors.min() < learned + 0.1
+    assert source.ask()[0].temporal_filter.min() < learned + 0.1
 
 
 def test_killed_and_started_again_it_proposes_what_it_had(source):
@@ -315,7 +314,7 @@ def test_two_pilots_with_the_same_process_id_fly_different_flights():
         spec = importlib.util.find_spec(adapting.__name__)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        names.append(module.new_flight())
+        names.append(module.new_flight_id())
     assert names[0] != names[1]
 
 
@@ -328,12 +327,7 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_c
                 f'/**/{node}': {'ros__parameters': values}
                 for node, values in {
                     'simulator': {'time_limit_s': limit_s},
-                    'pilot': {
-                        'carry_sensitivities': True,
-                        'max_rejection_s': 0.3,
-                        'adaptation_timeout_s': 5.0,
-                    },
-                    'adaptation': {'learn_core': 'cm_gleak'},
+                    'pilot': {'max_rejection_s': 0.3, 'adaptation_timeout_s': 5.0},
                 }.items()
             }
         )
@@ -355,15 +349,12 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_c
         '--params-file',
         parameters,
     )
-    adapting = AdaptationSettings(
-        FrontendSettings(carry_sensitivities=True, gate=NoveltyGateSettings(max_rejection_s=0.3)),
-        LearnerSettings(learn_core='cm_gleak'),
-    )
+    adapting = AdaptationSettings(FrontendSettings(gate=NoveltyGateSettings(max_rejection_s=0.3)))
     rules = MissionRules(time_limit_s=limit_s)
     with Simulation(SimulationSettings(conditions=parse('noise:5'))) as simulation:
         flier = InProcessPilot(adaptive_pilot, simulation, adapting=adapting)
         results = [fly_mission(seed, simulation, flier, rules) for seed in seeds]
-        proposal = flier.learner.proposal
+        proposal = flier.learner.time_scale_update
         trained = InProcessPilot(adaptive_pilot, simulation)
         plain = fly_mission(seeds[0], simulation, trained, rules)
     out, err = process.communicate(timeout=180)
@@ -376,7 +367,7 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_c
     # Adaptation took part.
     tau_s = np.load(tmp_path / 'run' / 'adaptation.npz')['seed_11/receptor_tau_s'][:, 1]
     assert tau_s[0] == pytest.approx(0.0125) and tau_s[-1] > 1.1 * 0.0125
-    assert proposal.receptors.min() > 0.1 and proposal.log_cm.any()
+    assert proposal.temporal_filter.min() > 0.1
     assert not np.array_equal(np.array(plain.path)[-1], np.array(results[0].path)[-1])
 
 
@@ -416,9 +407,9 @@ def test_the_shipped_rover_is_governed_through_ros_as_in_one_process(run_cli, tm
     with Simulation(SimulationSettings(vehicle='rover', conditions=parse(condition))) as simulation:
         driver = InProcessPilot(pilot, simulation, adapting=AdaptationSettings())
         result = fly_mission(seed, simulation, driver, rules)
-        grip = driver.tick.state.grip.share
+        friction_ratio = driver.tick.state.friction.friction_ratio
         free = InProcessPilot(
-            pilot, simulation, adapting=AdaptationSettings(FrontendSettings(govern=False))
+            pilot, simulation, adapting=AdaptationSettings(friction_speed_governor=False)
         )
         ungoverned = fly_mission(seed, simulation, free, rules)
     out, err = process.communicate(timeout=180)
@@ -426,9 +417,9 @@ def test_the_shipped_rover_is_governed_through_ros_as_in_one_process(run_cli, tm
     path = np.load(tmp_path / 'run' / 'paths.npz')[f'seed_{seed}']
     assert np.array_equal(path[:, 1:], np.array(result.path)[:, 1:])
     # The governor took part, and the run's numbers and picture show it.
-    assert grip < 0.6
+    assert friction_ratio < 0.6
     told = np.load(tmp_path / 'run' / 'adaptation.npz')[f'seed_{seed}/grip']
-    assert told[0] > 0.9 and told[-1] == pytest.approx(grip, abs=0.05)
+    assert told[0] > 0.9 and told[-1] == pytest.approx(friction_ratio, abs=0.05)
     assert (
         ungoverned.distance_flown_m / ungoverned.duration_s
         > 1.05 * result.distance_flown_m / result.duration_s

@@ -12,14 +12,15 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
 from liquid_pilot.interfaces import Observation
 from liquid_pilot.nodes.common import messages, qos, trace_messages
-from liquid_pilot.nodes.common.adaptation_client import FrontendParameters
+from liquid_pilot.nodes.common.pilot_parameters import FrontendParameters
 from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.learner_messages import TimeScaleUpdate
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import (
     CORE_LOG_SCALE_RANGE,
     FILTER_LOG_SCALE_RANGE,
     CoreScales,
     TimeScales,
-    TimeScaleUpdate,
 )
 from liquid_pilot.onboard.inference.engine import Engine
 
@@ -33,7 +34,7 @@ class Cockpit(Rig):
         self._images = publish(Image, 'camera/image_raw', qos.IMAGE)
         self._infos = publish(CameraInfo, 'camera/camera_info', qos.SENSOR_RELIABLE)
         self._imus = publish(Imu, 'imu/data', qos.SENSOR_RELIABLE)
-        self.constants = publish(Float32MultiArray, 'adaptation/time_constants', qos.TRACE)
+        self.constants = publish(Float32MultiArray, 'adaptation/time_scales', qos.TRACE)
         self.commands, self.traces, self.stamp_ns = {}, [], 0
         hear(TwistStamped, 'pilot/command', self._on_command, qos.COMMAND)
         hear(
@@ -94,13 +95,13 @@ class Cockpit(Rig):
     def fly(self, pixels):
         return self.answer(self.send(pixels))
 
-    def propose(self, receptors=0.0, log_cm=0.0, log_gleak=0.0, **labels):
+    def propose(self, temporal_filter=0.0, log_cm=0.0, log_gleak=0.0, **labels):
         """Time constants in answer to the last tick, or as `labels` have it."""
         last = self.traces[-1]
         sizes = BLOCKS, last.state.size, last.state.size
         values = [
             np.full(size, value, np.float32) if np.isscalar(value) else value
-            for size, value in zip(sizes, (receptors, log_cm, log_gleak), strict=True)
+            for size, value in zip(sizes, (temporal_filter, log_cm, log_gleak), strict=True)
         ]
         self.constants.publish(
             trace_messages.pack_time_scales(
@@ -114,8 +115,8 @@ class Cockpit(Rig):
 class Mirror:
     """The pilot's engine in this process, and scales given by hand."""
 
-    def __init__(self, pilot, front=FrontendSettings()):  # noqa: B008
-        self.engine = Engine(pilot, source_camera=CAMERA, front=front)
+    def __init__(self, pilot, adaptation=AdaptationSettings()):  # noqa: B008
+        self.engine = Engine(pilot, source_camera=CAMERA, adaptation=adaptation)
         self.state = self.engine.initial_state()
 
     def look(self, cockpit, pixels, scales=None):
@@ -131,10 +132,10 @@ class Mirror:
         return tick
 
 
-def scales(pilot, receptors=0.0, log_cm=0.0, log_gleak=0.0):
+def scales(pilot, temporal_filter=0.0, log_cm=0.0, log_gleak=0.0):
     neurons = pilot.wiring.neurons
     return TimeScales(
-        np.full(pilot.training_statistics.receptor_tau_s.shape, receptors, np.float32),
+        np.full(pilot.training_statistics.filter_tau_s.shape, temporal_filter, np.float32),
         CoreScales(*(np.full(neurons, value, np.float32) for value in (log_cm, log_gleak))),
     )
 
@@ -224,13 +225,16 @@ def test_what_it_flies_without_stays_in_the_diagnostics(cockpit, walk):
 
 
 GARBAGE = {
-    'NaN': ({'receptors': math.nan}, 'some are not finite'),
+    'NaN': ({'temporal_filter': math.nan}, 'some are not finite'),
     'infinite': ({'log_gleak': -math.inf}, 'some are not finite'),
-    'too few blocks': ({'receptors': np.zeros(3)}, 'of 3 receptor blocks, the pilot has 8'),
+    'too few blocks': (
+        {'temporal_filter': np.zeros(3)},
+        'of 3 blocks of the temporal filter, the pilot has 8',
+    ),
     'too many neurons': ({'log_cm': np.zeros(99)}, 'of 99 and'),
-    'no receptors': ({'receptors': np.empty(0)}, 'of 0 receptor blocks'),
-    'other pilot': ({'receptors': 1.0, 'digest': 'cd' * 32}, 'load the same pilot file'),
-    'from the future': ({'receptors': 1.0, 'sequence': 1000}, 'they answer tick 1000'),
+    'no blocks': ({'temporal_filter': np.empty(0)}, 'of 0 blocks of the temporal filter'),
+    'other pilot': ({'temporal_filter': 1.0, 'digest': 'cd' * 32}, 'load the same pilot file'),
+    'from the future': ({'temporal_filter': 1.0, 'sequence': 1000}, 'they answer tick 1000'),
 }
 
 
@@ -274,8 +278,8 @@ def test_huge_time_constants_are_flown_within_the_trust_region(cockpit, adaptive
 @pytest.mark.parametrize(
     ('switch', 'light', 'surprise'),
     [
-        ('receptors', 1.0, False),
-        ('follow_rotation', 1.0, False),
+        ('temporal_filter', 1.0, False),
+        ('compensate_rotation', 1.0, False),
         ('photometric', 0.6, False),
         ('reject_novel_frames', 1.0, True),
         ('slow_core_on_novelty', 1.0, True),
@@ -293,11 +297,11 @@ def test_a_part_switched_off_in_flight_acts_no_more(
     command, _ = cockpit.fly(pixels)
     before = mirror.look(cockpit, pixels)
     assert before.frontend_output.novel == surprise
-    mirror.engine.front.configure(FrontendSettings(**{switch: False}))
+    mirror.engine.configure(AdaptationSettings(FrontendSettings(**{switch: False})))
     assert command == mirror.fly(cockpit, pixels).command != before.command
     # And on again.
     assert cockpit.set('pilot', **{switch: True}) == [(True, '')]
-    mirror.engine.front.configure(FrontendSettings())
+    mirror.engine.configure(AdaptationSettings())
     assert cockpit.fly(walk(4))[0] == mirror.fly(cockpit, walk(4)).command
 
 
@@ -306,8 +310,8 @@ def test_a_wrong_value_in_flight_is_refused_and_changes_nothing(cockpit, adaptiv
     cockpit.fly(walk(0))
     mirror.fly(cockpit, walk(0))
     for given, words in (
-        ({'stretch': 0.5}, 'out of range'),
-        ({'receptors': 1}, ''),
+        ({'core_time_scale_on_novelty': 0.5}, 'out of range'),
+        ({'temporal_filter': 1}, ''),
         ({'max_rejection_s': math.nan}, ''),
         ({'adaptation': False}, 'read-only'),
     ):
@@ -332,13 +336,13 @@ def test_switched_off_it_is_the_pilot_that_was_trained(
             adapting=False,
         )
         assert cockpit.call('pilot/reset').success
-        mirror = Mirror(pilot, front=None)
+        mirror = Mirror(pilot, adaptation=None)
         for step, pixels in enumerate((walk(0), walk(1, 0.1), strange(1), walk(3)), 1):
             command, trace = cockpit.fly(pixels)
             tick = mirror.fly(cockpit, pixels)
             assert command == tick.command
             assert np.array_equal(trace.state, tick.state.core)
-            assert (trace.sequence, trace.gate.size, trace.receptor_error.size) == (step, 0, 0)
+            assert (trace.sequence, trace.gate.size, trace.filter_error.size) == (step, 0, 0)
         assert cockpit.constants.get_subscription_count() == 0
     finally:
         cockpit.close()
@@ -352,5 +356,5 @@ def test_a_pilot_without_statistics_cannot_adapt_and_says_what_to_do(start_node,
     for process in started:
         assert process.popen.wait(60) == 1
         assert f'{pilot.path} holds no statistics of its training' in process.output
-        assert '`liquid-pilot familiarise`' in process.output
+        assert '`liquid-pilot fit-statistics`' in process.output
         assert process.output.count('\n') == 1

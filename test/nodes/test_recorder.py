@@ -16,7 +16,7 @@ from sensor_msgs.msg import Image
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError, VehicleState
 from liquid_pilot.learning.rosbag.reader import Bag
 from liquid_pilot.nodes.common import messages, qos
-from liquid_pilot.nodes.recorder import find_message, message_definition
+from liquid_pilot.nodes.common.message_types import find_message, message_definition
 
 FILES = {
     ('a', 'Top'): 'uint8 SIZE=3\n# b/No comment\nb/Inner[<=3] many\nLeaf leaf  # c/No\n'
@@ -144,8 +144,10 @@ def test_the_verb_records_other_names_and_types_and_warns_of_silence(
     ros, run_cli, tmp_path, eventually
 ):
     path = tmp_path / 'bag'
-    process = run_cli('record', '--image', '/verb/image', '--command', '/verb/cmd', '--out', path)
-    node = rclpy.create_node('talker', namespace='verb')
+    process = run_cli(
+        'record', '--image', '/talker/image', '--command', '/talker/cmd', '--out', path
+    )
+    node = rclpy.create_node('talker', namespace='talker')
     publisher = node.create_publisher(Twist, 'cmd', 10)
     eventually(publisher.get_subscription_count, 20)
     time.sleep(0.3)
@@ -158,11 +160,11 @@ def test_the_verb_records_other_names_and_types_and_warns_of_silence(
     out, err = process.communicate(timeout=180)
     node.destroy_node()
     assert process.returncode == 0, err
-    assert 'warning: /verb/image: silent: nobody publishes it' in err
+    assert 'warning: /talker/image: silent: it has no publisher' in err
     assert 'messages; next: liquid-pilot dataset' in out
     with Reader(path) as bag:
         counts = {entry.topic: (entry.msgtype, entry.msgcount) for entry in bag.connections}
-    assert counts['/verb/cmd'] == ('geometry_msgs/msg/Twist', 50)
+    assert counts['/talker/cmd'] == ('geometry_msgs/msg/Twist', 50)
 
 
 def test_an_existing_folder_is_never_overwritten(start_node, tmp_path):

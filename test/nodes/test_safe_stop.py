@@ -209,7 +209,7 @@ def test_an_imu_that_never_came(flying):
     flying.fly(3.5, imu=None)
     assert not flying.commands
     assert flying.outputs[-1][1].values == SAFE
-    assert 'imu: no message has ever come on /imu/data' in flying.problems('pilot')
+    assert 'imu: no message has ever arrived on /imu/data' in flying.problems('pilot')
     assert flying.settle()
 
 

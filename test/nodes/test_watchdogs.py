@@ -20,6 +20,7 @@ from rclpy.executors import SingleThreadedExecutor
 
 from liquid_pilot.nodes.common import messages, qos
 from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 
 LIMITS = get_vehicle_limits('quadrotor')
@@ -38,7 +39,7 @@ class Run:
         self.folder, self._start_spec = folder, start_spec
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain)
-        options = flight_graph.FlyOptions(
+        options = FlyOptions(
             missions=100,
             seed=7_100_000,
             adapt=True,

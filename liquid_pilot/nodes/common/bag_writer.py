@@ -1,35 +1,43 @@
-"""A rosbag2 folder with one MCAP file, as `ros2 bag`, Foxglove and the rosbags library open it.
+"""Writer of a rosbag2 folder with one MCAP file.
 
-The file is written by whole records and chunks, one a second at least, so a kill loses the last
-second at most, and a full disk what did not fit. metadata.yaml is of version 5, which every ROS
-from Humble on reads.
+`ros2 bag`, Foxglove and the rosbags library open it. The file is written in whole records and
+chunks, at least one per second, so that a kill loses one second at most and a full disk only what
+did not fit. The version of metadata.yaml is 5, which every ROS from Humble on reads.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import yaml
 from mcap.writer import CompressionType, Writer
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.atomic_write import write_atomically
 
 _METADATA = 'metadata.yaml'
 
 
 @dataclass(frozen=True)
 class OfferedQos:
-    """The quality of service that a publisher offers, in rmw's names and numbers."""
+    """The quality of service that a publisher offers."""
 
     reliable: bool
+    """Whether delivery is guaranteed (else best effort)."""
     latched: bool
+    """Whether messages are kept for late subscribers (transient local)."""
     depth: int
+    """Depth of the publisher's queue."""
 
     def profile(self, words: bool) -> dict[str, Any]:
-        """As rosbag2 writes it: by words since Jazzy, by numbers before."""
+        """Return the profile as rosbag2 writes it.
+
+        Args:
+            words: Policies as words, as since Jazzy (else as numbers of rmw, as before).
+        """
         unset = {'sec': 0, 'nsec': 0}
         return {
             'history': 'keep_last' if words else 1,
@@ -54,6 +62,8 @@ class OfferedQos:
 
 @dataclass
 class _Channel:
+    """A recorded topic and the number of its messages."""
+
     topic: str
     kind: str
     offer: OfferedQos
@@ -61,7 +71,7 @@ class _Channel:
 
 
 class _WholeWriteFile:
-    """A file that holds whole writes only: one that does not fit is taken back."""
+    """A file that holds whole writes only: a write that does not fit is undone."""
 
     def __init__(self, path: Path) -> None:
         self._file = open(path, 'xb', buffering=0)  # noqa: SIM115  closed by close()
@@ -82,16 +92,28 @@ class _WholeWriteFile:
         return self._end
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing, since there is no buffer."""
 
     def close(self) -> None:
         self._file.close()
 
 
 class BagWriter:
-    """See the module. OSError, as of a full disk, comes as LiquidPilotError; then only close."""
+    """Writes one rosbag2 folder.
+
+    An OSError, such as a full disk, is raised as LiquidPilotError; then only `close` may be called.
+    """
 
     def __init__(self, folder: Path, chunk_size: int) -> None:
+        """Create the folder and begin the file.
+
+        Args:
+            folder: The folder to write; it must be empty or missing.
+            chunk_size: Size of a chunk in bytes.
+
+        Raises:
+            LiquidPilotError: The folder exists and is not empty, or cannot be written.
+        """
         self.folder = folder
         self.path = folder / f'{folder.name}_0.mcap'
         self.failed = False
@@ -106,11 +128,20 @@ class BagWriter:
             self._file = _WholeWriteFile(self.path)
         except OSError as error:
             raise LiquidPilotError(f'{folder} cannot be written: {error}') from None
-        self._writer = Writer(self._file, chunk_size, CompressionType.LZ4)
-        self._guarded(self._writer.start, 'ros2', 'liquid_pilot')
+        # The writer only calls write, tell and flush.
+        output = cast(IO[bytes], self._file)
+        self._writer = Writer(output, chunk_size, CompressionType.LZ4)
+        self._checked_write(self._writer.start, 'ros2', 'liquid_pilot')
 
     def open_channel(self, topic: str, kind: str, definition: str, offer: OfferedQos) -> int:
-        """A topic of a type ('package/msg/Name') and its ros2msg text; returns its number."""
+        """Add a topic and return the number of its channel.
+
+        Args:
+            topic: Full name of the topic.
+            kind: Message type, 'package/msg/Name'.
+            definition: Text of the type in the format ros2msg.
+            offer: Quality of service that its publishers offer.
+        """
         if kind not in self._schemas:
             self._schemas[kind] = self._writer.register_schema(kind, 'ros2msg', definition.encode())
         quality = yaml.safe_dump([offer.profile(words=True)], sort_keys=False)
@@ -121,31 +152,41 @@ class BagWriter:
         return number
 
     def add(self, channel: int, now_ns: int, data: bytes) -> None:
-        """One serialised message."""
+        """Write one serialised message.
+
+        Args:
+            channel: Number that `open_channel` returned.
+            now_ns: Time of arrival in ns.
+            data: The serialised message (CDR).
+
+        Raises:
+            LiquidPilotError: The file cannot be written.
+        """
         entry = self._channels[channel]
-        self._guarded(self._writer.add_message, channel, now_ns, data, now_ns, entry.count)
+        self._checked_write(self._writer.add_message, channel, now_ns, data, now_ns, entry.count)
         entry.count += 1
         self._first_ns = now_ns if self._first_ns is None else min(self._first_ns, now_ns)
         self._last_ns = max(self._last_ns, now_ns)
 
     def flush(self) -> None:
-        """Put what has come into the file, and what is in it into metadata.yaml."""
+        """Write the current chunk to the file and update metadata.yaml."""
         if not self.failed:
-            self._guarded(self._writer.flush)
-            self._guarded(self._write_metadata)
+            self._checked_write(self._writer.flush)
+            self._checked_write(self._write_metadata)
 
     def close(self) -> None:
-        """Write the index; after a failure the file stays as it is, without one."""
+        """Write the index; after a failure the file stays as it is, without an index."""
         try:
             if not self.failed:
-                self._guarded(self._writer.finish)
-                self._guarded(self._write_metadata)
+                self._checked_write(self._writer.finish)
+                self._checked_write(self._write_metadata)
         finally:
             self._file.close()
 
-    def _guarded(self, do: Any, *arguments: Any) -> None:
+    def _checked_write(self, write: Callable[..., object], *arguments: object) -> None:
+        """Call a writing function and turn an OSError into a LiquidPilotError."""
         try:
-            do(*arguments)
+            write(*arguments)
         except OSError as error:
             self.failed = True
             raise LiquidPilotError(
@@ -183,11 +224,7 @@ class BagWriter:
             'relative_file_paths': [self.path.name],
             'files': [{'path': self.path.name, **times}],
         }
-        beside = self.folder / f'.{_METADATA}.{os.getpid()}'
-        try:
-            beside.write_text(
-                yaml.safe_dump({'rosbag2_bagfile_information': content}, sort_keys=False)
-            )
-            beside.replace(self.folder / _METADATA)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_atomically(
+            self.folder / _METADATA,
+            yaml.safe_dump({'rosbag2_bagfile_information': content}, sort_keys=False),
+        )

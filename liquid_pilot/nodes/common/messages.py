@@ -1,15 +1,15 @@
-"""The only place, with `labelled`, where ROS messages are packed and unpacked.
+"""Conversion between plain data and ROS messages.
 
-Every scalar is wrapped in `float()`, `int()` or `bool()`: rclpy writes a numpy scalar into a field
-as another number without a word. Images are filled with `bytes`, which is 50 times faster than a
-list. Vectors are FLU in `base_link` and ENU in `odom` (REP-103).
+Messages are packed and unpacked here and in `trace_messages`, and nowhere else. Every scalar is
+wrapped in `float()`, `int()` or `bool()`, because rclpy silently writes a numpy scalar into a field
+as another number. Images are filled with `bytes`, which is 50 times faster than a list. Vectors are
+FLU in `base_link` and ENU in `odom` (REP-103).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -33,17 +33,20 @@ from liquid_pilot.interfaces import (
 )
 
 BASE_FRAME = 'base_link'
+"""Body frame (FLU)."""
 CAMERA_FRAME = 'camera_link_optical'
+"""Optical frame of the camera (x right, y down, z forward)."""
 WORLD_FRAME = 'odom'
+"""World frame (ENU)."""
 
 
 def to_nanoseconds(stamp: Time) -> int:
-    """A stamp as integer nanoseconds."""
+    """Return a stamp as integer nanoseconds."""
     return stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec
 
 
 def to_time(stamp_ns: int) -> Time:
-    """Integer nanoseconds as a stamp."""
+    """Return integer nanoseconds as a stamp."""
     seconds, nanoseconds = divmod(int(stamp_ns), NANOSECONDS_PER_SECOND)
     return Time(sec=seconds, nanosec=nanoseconds)
 
@@ -57,7 +60,7 @@ def _triple(vector: Vector3) -> tuple[float, float, float]:
 
 
 def pack_quaternion(wxyz: Sequence[float]) -> Quaternion:
-    """(w, x, y, z) -> geometry_msgs/Quaternion."""
+    """Convert a quaternion (w, x, y, z) to geometry_msgs/Quaternion."""
     w, x, y, z = (float(value) for value in wxyz)
     return Quaternion(w=w, x=x, y=y, z=z)
 
@@ -70,7 +73,7 @@ def _wxyz(quaternion: Quaternion) -> tuple[float, float, float, float]:
 
 
 def pack_image(image: ImageBuffer, stamp_ns: int) -> Image:
-    """ImageBuffer -> sensor_msgs/Image."""
+    """Convert an ImageBuffer to sensor_msgs/Image."""
     message = Image(
         height=int(image.height),
         width=int(image.width),
@@ -81,12 +84,15 @@ def pack_image(image: ImageBuffer, stamp_ns: int) -> Image:
     message.header.stamp = to_time(stamp_ns)
     message.header.frame_id = CAMERA_FRAME
     data = image.data
-    message.data = data if isinstance(data, bytes) else bytes(memoryview(data).cast('B'))
+    if not isinstance(data, bytes):
+        # NumPy's stubs declare the buffer protocol of arrays from Python 3.12 on only.
+        data = bytes(memoryview(cast('bytearray', data)).cast('B'))
+    message.data = data
     return message
 
 
 def unpack_image(message: Image) -> tuple[int, ImageBuffer]:
-    """sensor_msgs/Image -> (stamp in ns, ImageBuffer over the message's own memory)."""
+    """Convert sensor_msgs/Image to its stamp in ns and a buffer over the memory of the message."""
     return to_nanoseconds(message.header.stamp), ImageBuffer(
         message.data,
         message.width,
@@ -98,12 +104,12 @@ def unpack_image(message: Image) -> tuple[int, ImageBuffer]:
 
 
 def unpack_compressed(message: CompressedImage) -> tuple[int, bytes, str]:
-    """sensor_msgs/CompressedImage -> (stamp in ns, data, format)."""
+    """Return the stamp in ns, the data and the format of sensor_msgs/CompressedImage."""
     return to_nanoseconds(message.header.stamp), bytes(message.data), message.format
 
 
 def pack_camera_info(camera: CameraGeometry, stamp_ns: int) -> CameraInfo:
-    """CameraGeometry -> sensor_msgs/CameraInfo of a rectified camera."""
+    """Convert a CameraGeometry to sensor_msgs/CameraInfo of a rectified camera."""
     fx, fy, cx, cy = (float(value) for value in (camera.fx, camera.fy, camera.cx, camera.cy))
     message = CameraInfo(
         height=int(camera.height),
@@ -123,7 +129,7 @@ def pack_camera_info(camera: CameraGeometry, stamp_ns: int) -> CameraInfo:
 
 
 def pack_imu(sample: ImuSample) -> Imu:
-    """ImuSample -> sensor_msgs/Imu without an orientation (REP-145)."""
+    """Convert an ImuSample to sensor_msgs/Imu without an orientation (REP-145)."""
     message = Imu(
         angular_velocity=_vector(sample.angular_velocity_flu_rad_s),
         linear_acceleration=_vector(sample.specific_force_flu_m_s2),
@@ -135,7 +141,11 @@ def pack_imu(sample: ImuSample) -> Imu:
 
 
 def unpack_imu(message: Imu) -> ImuSample:
-    """sensor_msgs/Imu -> ImuSample; ObservationError when it says that a reading is missing."""
+    """Convert sensor_msgs/Imu to an ImuSample.
+
+    Raises:
+        ObservationError: The message declares that it holds no angular velocity or acceleration.
+    """
     for name in ('angular_velocity', 'linear_acceleration'):
         if getattr(message, f'{name}_covariance')[0] == -1.0:
             raise ObservationError(
@@ -150,7 +160,7 @@ def unpack_imu(message: Imu) -> ImuSample:
 
 
 def pack_odometry(state: VehicleState) -> Odometry:
-    """VehicleState -> nav_msgs/Odometry: pose in `odom`, twist in `base_link`."""
+    """Convert a VehicleState to nav_msgs/Odometry: pose in `odom`, twist in `base_link`."""
     message = Odometry(child_frame_id=BASE_FRAME)
     message.header.stamp = to_time(state.stamp_ns)
     message.header.frame_id = WORLD_FRAME
@@ -163,7 +173,7 @@ def pack_odometry(state: VehicleState) -> Odometry:
 
 
 def unpack_odometry(message: Odometry) -> VehicleState:
-    """nav_msgs/Odometry -> VehicleState."""
+    """Convert nav_msgs/Odometry to a VehicleState."""
     position = message.pose.pose.position
     return VehicleState(
         to_nanoseconds(message.header.stamp),
@@ -178,13 +188,13 @@ def unpack_odometry(message: Odometry) -> VehicleState:
 
 
 def pack_twist(command: Command) -> Twist:
-    """Command -> geometry_msgs/Twist."""
+    """Convert a Command to geometry_msgs/Twist."""
     forward, left, up, yaw = (float(value) for value in command.values)
     return Twist(linear=Vector3(x=forward, y=left, z=up), angular=Vector3(z=yaw))
 
 
 def pack_command(command: Command) -> TwistStamped:
-    """Command -> geometry_msgs/TwistStamped in `base_link`."""
+    """Convert a Command to geometry_msgs/TwistStamped in `base_link`."""
     message = TwistStamped(twist=pack_twist(command))
     message.header.stamp = to_time(command.stamp_ns)
     message.header.frame_id = BASE_FRAME
@@ -194,7 +204,13 @@ def pack_command(command: Command) -> TwistStamped:
 def pack_world_twist(
     stamp_ns: int, velocity_enu_m_s: Sequence[float], yaw_rate_rad_s: float
 ) -> TwistStamped:
-    """A velocity of the world (ENU) and a yaw rate about up -> geometry_msgs/TwistStamped."""
+    """Convert a velocity in the world and a yaw rate to geometry_msgs/TwistStamped in `map`.
+
+    Args:
+        stamp_ns: Stamp of the message.
+        velocity_enu_m_s: Velocity (east, north, up) in m/s.
+        yaw_rate_rad_s: Yaw rate about the upward axis in rad/s.
+    """
     east, north, up = map(float, velocity_enu_m_s)
     message = TwistStamped(
         twist=Twist(linear=Vector3(x=east, y=north, z=up), angular=Vector3(z=float(yaw_rate_rad_s)))
@@ -205,22 +221,22 @@ def pack_world_twist(
 
 
 def unpack_twist(message: Twist, stamp_ns: int) -> Command:
-    """geometry_msgs/Twist -> Command; roll and pitch rates are not used."""
+    """Convert geometry_msgs/Twist to a Command; roll and pitch rates are not used."""
     return Command(
         stamp_ns, message.linear.x, message.linear.y, message.linear.z, message.angular.z
     )
 
 
 def unpack_command(message: TwistStamped) -> Command:
-    """geometry_msgs/TwistStamped -> Command."""
+    """Convert geometry_msgs/TwistStamped to a Command."""
     return unpack_twist(message.twist, to_nanoseconds(message.header.stamp))
 
 
 def pack_attitude_thrust(setpoint: AttitudeThrust) -> MultiDOFJointTrajectory:
-    """AttitudeThrust -> trajectory_msgs/MultiDOFJointTrajectory with one point.
+    """Convert an AttitudeThrust to trajectory_msgs/MultiDOFJointTrajectory with one point.
 
-    Attitude in transforms[0].rotation, yaw rate (rad/s) in velocities[0].angular.z, thrust (m/s^2
-    along body z) in accelerations[0].linear.z.
+    Attitude is in transforms[0].rotation, yaw rate (rad/s) in velocities[0].angular.z and thrust
+    (m/s^2 along body z) in accelerations[0].linear.z.
     """
     point = MultiDOFJointTrajectoryPoint(
         transforms=[Transform(rotation=pack_quaternion(setpoint.orientation_wxyz))],
@@ -234,7 +250,11 @@ def pack_attitude_thrust(setpoint: AttitudeThrust) -> MultiDOFJointTrajectory:
 
 
 def unpack_attitude_thrust(message: MultiDOFJointTrajectory) -> AttitudeThrust:
-    """trajectory_msgs/MultiDOFJointTrajectory -> AttitudeThrust; LiquidPilotError if it is not."""
+    """Convert trajectory_msgs/MultiDOFJointTrajectory to an AttitudeThrust.
+
+    Raises:
+        LiquidPilotError: The message has no point with a transform, a velocity and an acceleration.
+    """
     point = message.points[0] if message.points else None
     if point is None or not (point.transforms and point.velocities and point.accelerations):
         raise LiquidPilotError(
@@ -250,12 +270,12 @@ def unpack_attitude_thrust(message: MultiDOFJointTrajectory) -> AttitudeThrust:
 
 
 def pack_clock(stamp_ns: int) -> Clock:
-    """Simulated time."""
+    """Convert a stamp in ns to rosgraph_msgs/Clock."""
     return Clock(clock=to_time(stamp_ns))
 
 
 def pack_header(stamp_ns: int, text: str) -> Header:
-    """A stamp and a text as std_msgs/Header."""
+    """Return a stamp and a text as std_msgs/Header."""
     return Header(stamp=to_time(stamp_ns), frame_id=text)
 
 
@@ -263,18 +283,22 @@ def pack_header(stamp_ns: int, text: str) -> Header:
 
 
 class NodeStatus(NamedTuple):
-    """One line of /diagnostics."""
+    """One status of /diagnostics."""
 
     name: str
+    """Constant name: that of the node, with its namespace and without the leading slash."""
     level: int
-    """0 ok, 1 warning, 2 error."""
+    """Severity: 0 ok, 1 warning, 2 error."""
     message: str
+    """All problems in one line, or the state where there is none."""
     values: dict[str, str]
+    """Measured values, the state among them, as text."""
     hardware_id: str = ''
+    """Fully qualified name of the node."""
 
 
 def pack_diagnostics(status: NodeStatus, stamp_ns: int) -> DiagnosticArray:
-    """Status -> diagnostic_msgs/DiagnosticArray."""
+    """Convert a NodeStatus to diagnostic_msgs/DiagnosticArray."""
     entry = DiagnosticStatus(
         level=bytes([int(status.level)]),
         name=status.name,
@@ -288,7 +312,7 @@ def pack_diagnostics(status: NodeStatus, stamp_ns: int) -> DiagnosticArray:
 
 
 def unpack_diagnostics(message: DiagnosticArray) -> list[NodeStatus]:
-    """diagnostic_msgs/DiagnosticArray -> its lines."""
+    """Return every status of diagnostic_msgs/DiagnosticArray."""
     return [
         NodeStatus(
             entry.name,
@@ -299,8 +323,3 @@ def unpack_diagnostics(message: DiagnosticArray) -> list[NodeStatus]:
         )
         for entry in message.status
     ]
-
-
-def format_number(value: float, digits: int = 1) -> str:
-    """A measured number for people: '-' when there is none."""
-    return '-' if math.isnan(value) else f'{value:.{digits}f}'

@@ -1,7 +1,7 @@
-"""How every node starts, spins and ends: one executor, clean signals, an exit code, no traceback.
+"""The base class of the nodes, and how they start, spin and end.
 
-SIGINT and SIGTERM ask the node to stop; a second one asks again and changes nothing. What is wrong
-by the user's doing (LiquidPilotError) is one line on stderr and exit code 1.
+SIGINT and SIGTERM request the node to stop; a second signal changes nothing. User errors
+(LiquidPilotError) are printed as one line on stderr and give the exit code 1.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import signal
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -24,7 +24,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.parameters import Settings, declare, summary
 
 INTERRUPTED = 130
-"""Exit code after SIGINT, as shells have it."""
+"""Exit code after SIGINT, by the convention of shells."""
 _SIGNAL_PERIOD_S = 0.1
 _FOREVER_S = 1e9
 
@@ -33,61 +33,79 @@ class LiquidNode(Node):
     """A node whose parameters are one dataclass."""
 
     parameters: type
-    """The dataclass, of fields made by `parameters.parameter`."""
+    """The dataclass; its fields are made by `utils.settings.setting`."""
 
     def __init__(self, name: str) -> None:
+        """Declare the parameters.
+
+        Args:
+            name: Default name of the node.
+
+        Raises:
+            LiquidPilotError: A parameter is unknown or has a wrong value.
+        """
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
-        self.settings: Settings = declare(self, self.parameters)
+        self.settings: Settings[Any] = declare(self, self.parameters)
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
 
     def steady_s(self) -> float:
-        """Seconds of a clock that never jumps and never stops."""
+        """Return the time of the steady clock, which never jumps and never stops, in seconds."""
         return self.steady.now().nanoseconds * 1e-9
 
-    def every(self, period_s: float, callback: Callable[[], None]) -> Any:
-        """A timer on the steady clock: it runs while simulated time stands still."""
+    def create_steady_timer(self, period_s: float, callback: Callable[[], None]) -> Any:
+        """Create a timer on the steady clock, which runs even while simulated time does not."""
         return self.create_timer(period_s, callback, clock=self.steady)
+
+    def close(self) -> None:
+        """Do what must be done before the node is destroyed; `run` calls it in every case."""
+
+
+NodeT = TypeVar('NodeT', bound=LiquidNode)
 
 
 class Spinner:
-    """Runs callbacks while somebody waits; knows whether the user asked to stop."""
+    """Runs the callbacks of a node during waits, and knows whether a signal asked to stop."""
 
     def __init__(self, node: Node) -> None:
+        """Add the node to an executor of its own."""
         self._executor = _executor()
         self._executor.add_node(node)
         self._waiting: Future | None = None
         self.stopped_by: int | None = None
-        """Number of the first signal that came."""
-        # Python runs signal handlers between two byte codes only, so some must be run.
+        """Number of the first signal that was received."""
+        # Python runs signal handlers between two byte codes only, so some must be executed.
         clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(_SIGNAL_PERIOD_S, lambda: None, clock=clock)
 
     @property
     def stopping(self) -> bool:
-        """True once a signal has come."""
+        """Whether a signal has been received."""
         return self.stopped_by is not None
 
     def stop(self, number: int, frame: types.FrameType | None = None) -> None:
-        """Take a signal."""
+        """Handle a signal: end the wait in progress and let no other begin."""
         if self.stopped_by is None:
             self.stopped_by = number
         self.wake()
 
     def wake(self) -> None:
-        """End the wait that is under way."""
+        """End the wait in progress."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     def wait(self, seconds: float = _FOREVER_S) -> None:
-        """Run callbacks until `wake`, a signal, or the time is up.
+        """Run callbacks until `wake` is called, a signal arrives, or the time has passed.
 
-        The events executor would burn a whole core in `spin()`; in this call it does not.
+        `spin()` of the events executor would use a whole core; this call does not.
+
+        Args:
+            seconds: Maximum duration.
         """
         if not self.stopping:
             self._spin(seconds)
 
     def drain(self, seconds: float) -> None:
-        """Run callbacks for so long although a signal has come: what is on its way arrives."""
+        """Run callbacks for `seconds` even after a signal, so that messages under way arrive."""
         self._spin(seconds)
 
     def _spin(self, seconds: float) -> None:
@@ -98,12 +116,12 @@ class Spinner:
             self._waiting = None
 
     def close(self) -> None:
-        """Free the executor."""
+        """Shut down the executor."""
         self._executor.shutdown()
 
 
 def usage(name: str, node: type[LiquidNode]) -> str:
-    """What `ros2 run liquid_pilot NAME --help` prints: what the node does, and its parameters."""
+    """Return the text of `ros2 run liquid_pilot NAME --help`: the purpose and the parameters."""
     about = (sys.modules[node.__module__].__doc__ or '').strip()
     return (
         f'usage: ros2 run liquid_pilot {name} [--ros-args -p NAME:=VALUE ... -r FROM:=TO ... '
@@ -112,7 +130,7 @@ def usage(name: str, node: type[LiquidNode]) -> str:
 
 
 def _executor() -> Executor:
-    """The events executor (14 times cheaper a callback) where rclpy has one."""
+    """Return an events executor (14 times cheaper per callback) where rclpy has one."""
     try:
         from rclpy.experimental import EventsExecutor
     except ImportError:  # Humble
@@ -122,19 +140,27 @@ def _executor() -> Executor:
 
 def run(
     name: str,
-    make: type[LiquidNode],
-    work: Callable[[Any, Spinner], int] | None = None,
+    make: Callable[[], NodeT],
+    work: Callable[[NodeT, Spinner], int] | None = None,
     args: list[str] | None = None,
 ) -> int:
-    """Make a node and spin it until a signal comes, or do `work(node, spinner)`; the exit code.
+    """Make a node and run it until a signal arrives or its work is done.
 
-    `name` stands before an error that prevents the node from being made. A node may have a method
-    `close`, called at the end whatever happened.
+    Args:
+        name: Prefix of an error that prevents the node from being made.
+        make: The class of the node.
+        work: Runs the node and returns the exit code; None: the node is spun.
+        args: Command line; None: that of this process.
+
+    Returns:
+        The exit code of the process.
     """
     if {'-h', '--help'} & set(sys.argv[1:] if args is None else args):
+        assert isinstance(make, type)
         print(usage(name, make))
         return 0
-    node = spinner = None
+    node: NodeT | None = None
+    spinner: Spinner | None = None
     early: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: early.append(number))
@@ -161,7 +187,7 @@ def run(
     except ExternalShutdownException:
         return 0
     finally:
-        if node is not None and hasattr(node, 'close'):
+        if node is not None:
             node.close()
         if spinner is not None:
             spinner.close()

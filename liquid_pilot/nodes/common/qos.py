@@ -1,8 +1,8 @@
-"""Qualities of service, by what a topic carries.
+"""Quality-of-service profiles, by what a topic carries.
 
-A subscription that asks for less than its publisher offers is served; one that asks for more gets
-nothing. So the simulator offers reliable IMU and odometry, and the pilot asks for it in lock-step
-only: a driver's best-effort IMU must be heard too.
+A subscription that requests less than its publisher offers is served. One that requests more gets
+nothing. Therefore the simulator offers reliable IMU and odometry, and the pilot requests it in
+lock-step only: the best-effort IMU of a driver must be received too.
 """
 
 from __future__ import annotations
@@ -20,31 +20,39 @@ def _profile(reliable: bool, depth: int, latched: bool = False) -> QoSProfile:
 
 
 IMAGE = _profile(reliable=False, depth=1)
-"""Frames: a late one is worth nothing, so only the newest is kept."""
+"""Camera frames: a late frame is worth nothing, so only the newest is kept."""
 SENSOR = _profile(reliable=False, depth=100)
-"""IMU and odometry as drivers publish them."""
+"""IMU and odometry, as drivers publish them."""
 SENSOR_RELIABLE = _profile(reliable=True, depth=500)
-"""IMU and odometry in lock-step, where every sample counts, a slow camera's second of them too."""
+"""IMU and odometry in lock-step, where every sample counts, even over a second without a frame."""
 COMMAND = _profile(reliable=True, depth=1)
-"""Commands: the newest, and surely."""
+"""Commands: delivery of the newest is guaranteed."""
 COMMAND_BEST_EFFORT = _profile(reliable=False, depth=1)
-"""Commands from whoever publishes them."""
+"""Commands from any publisher, reliable or not."""
 TRACE = _profile(reliable=True, depth=20)
+"""Traces of the pilot, and the time scales that answer them."""
 CLOCK = _profile(reliable=True, depth=1)
+"""Simulated time, as the simulator publishes it."""
 CLOCK_BEST_EFFORT = _profile(reliable=False, depth=1)
-"""Simulated time from whoever publishes it."""
+"""Simulated time from any publisher, reliable or not."""
 DIAGNOSTICS = _profile(reliable=True, depth=10)
+"""Health of every node."""
 MISSION = _profile(reliable=True, depth=100, latched=True)
-"""Where one mission ends and the next begins, told to who comes late too."""
+"""Start and end of each mission; late subscribers receive the past ones too."""
 FRAMES_RELIABLE = _profile(reliable=True, depth=100)
-"""Frames of demonstrations, which are recorded and not flown on."""
+"""Camera frames of demonstrations, which are recorded and not flown on."""
 
 
 def sensor(lockstep: bool) -> QoSProfile:
-    """For a subscription to IMU, odometry or camera_info."""
+    """Return the profile of a subscription to IMU, odometry or camera_info."""
     return SENSOR_RELIABLE if lockstep else SENSOR
 
 
 def recording(reliable: bool, latched: bool) -> QoSProfile:
-    """For a subscription that asks for all that a publisher offers."""
+    """Return the profile of a subscription that requests all that a publisher offers.
+
+    Args:
+        reliable: Whether the publisher is reliable (else best effort).
+        latched: Whether the publisher keeps messages for late subscribers (transient local).
+    """
     return _profile(reliable, 400, latched)

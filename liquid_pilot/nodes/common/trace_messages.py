@@ -1,67 +1,77 @@
-"""Labelled arrays: `pilot/trace` and `adaptation/time_constants`, packed and unpacked.
+"""Labelled arrays: packing and unpacking of `pilot/trace` and `adaptation/time_scales`.
 
-Both are std_msgs multi-arrays. layout.dim[0] is labelled with the schema, its version as the size;
-dim[1] 'pilot:<sha256 of the pilot file>'; dim[2] 'flight:<name>', another one each time the network
-starts anew. Every further one is a section of `data`: label, size (how many numbers) and stride
-(where it starts). What comes from another version or pilot, or is cut short, is refused.
+Both are std_msgs multi-arrays. The label of layout.dim[0] is the schema and its size the version;
+dim[1] is 'pilot:<sha256 of the pilot file>'; dim[2] is 'flight:<identifier>', where a flight begins
+when the network is reset. Every further dimension is a section of `data`: its label, its size
+(number of values) and its stride (index of the first value). Messages of another version or pilot
+and truncated messages are rejected.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from std_msgs.msg import Float32MultiArray, Float64MultiArray, MultiArrayDimension
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, LiquidPilotError
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
 
 if TYPE_CHECKING:
-    # Who reads traces needs no engine.
+    # A reader of traces needs no engine.
     from liquid_pilot.onboard.adaptation.time_scales import TimeScales
     from liquid_pilot.onboard.inference.engine import Engine, Tick
 
-TRACE_SCHEMA = ('liquid_pilot/trace', 2)
-TIME_SCALES_SCHEMA = ('liquid_pilot/time_constants', 1)
+FloatArray: TypeAlias = npt.NDArray[np.floating]
+_MultiArray: TypeAlias = Float32MultiArray | Float64MultiArray
+
+TRACE_SCHEMA = ('liquid_pilot/trace', 3)
+"""Name and version of the content of `pilot/trace`."""
+TIME_SCALES_SCHEMA = ('liquid_pilot/time_scales', 1)
+"""Name and version of the content of `adaptation/time_scales`."""
 _SEQUENCE_RADIX = 1 << 20
-"""float32 counts to 2^24 only: a sequence goes as two numbers."""
+"""float32 counts exactly up to 2^24 only, so a sequence is sent as two numbers to this base."""
 
 
 class Trace(NamedTuple):
-    """All that one tick saw and made."""
+    """The inputs, the state and the outputs of one tick.
+
+    N is the number of neurons, F of features, R x C of blocks of the temporal filter. The fields
+    with a default value are empty unless the pilot adapts.
+    """
 
     digest: str
-    """Of the pilot file."""
+    """SHA-256 of the pilot file."""
     flight: str
-    """Another one each time that the network starts anew."""
+    """Identifier of the flight, which begins when the network is reset."""
     stamp_ns: int
+    """Stamp of the frame."""
     sequence: int
-    """Ticks since the network started, from 1."""
+    """Number of the tick since the reset of the network, from 1."""
     dt_s: float
-    features: np.ndarray
-    """(F,)"""
-    imu: np.ndarray
+    """Elapsed time that the core was stepped by, s."""
+    features: FloatArray
+    """(F,) output of the encoder."""
+    imu: FloatArray
     """(6,) mean angular velocity (rad/s) and specific force (m/s^2), FLU."""
-    state: np.ndarray
-    """(N,) of the core, after the tick."""
-    tau: np.ndarray
-    """(N,) seconds."""
-    command: np.ndarray
-    """(4,) forward, left, up (m/s), yaw rate (rad/s), before the guard."""
-    receptor_error: np.ndarray = np.empty(0)
-    """(R*C,), see `onboard.adaptation.temporal_filter`; this and the rest are empty without adaptation."""
-    receptor_gradient: np.ndarray = np.empty(0)
-    """(R*C,)"""
-    receptor_tau: np.ndarray = np.empty(0)
-    """(R*C,) seconds, as flown."""
-    gate: np.ndarray = np.empty(0)
-    """(9,), see GATE."""
-    core_error: np.ndarray = np.empty(0)
-    """(2,), see `onboard.adaptation.next_input_predictor`; empty unless sensitivities are carried along."""
-    core_gradient: np.ndarray = np.empty(0)
-    """(2*N,)"""
-    grip: np.ndarray = np.empty(0)
-    """(1,) share of the dry road's, see `onboard.vehicles.friction_estimator`; empty unless a car is governed."""
+    state: FloatArray
+    """(N,) state of the core after the tick."""
+    tau: FloatArray
+    """(N,) time constants of the core, s."""
+    command: FloatArray
+    """(4,) forward, left, up (m/s) and yaw rate (rad/s), before the guard."""
+    filter_error: FloatArray = np.empty(0)
+    """(R*C,) frame-prediction error of the temporal filter."""
+    filter_gradient: FloatArray = np.empty(0)
+    """(R*C,) gradient of that error by the log of the time constant."""
+    filter_tau: FloatArray = np.empty(0)
+    """(R*C,) time constants of the temporal filter in this tick, s."""
+    gate: FloatArray = np.empty(0)
+    """(9,) state of the novelty gate; GATE_FIELDS names its entries."""
+    friction: FloatArray = np.empty(0)
+    """(1,) friction ratio to a dry road; empty unless the speed of a car is limited by it."""
 
 
 GATE_FIELDS = (
@@ -69,24 +79,32 @@ GATE_FIELDS = (
     'elapsed_s',
     'blind_s',
     'log_core_time_scale',
-    'trust',
+    'speed_factor',
     'gain',
     'log_distance',
     'log_change',
     'log_texture',
 )
-"""What the section `gate` holds, of `onboard.adaptation.frontend.Sight`."""
+"""Names of the entries of the section `gate` (`gate` of the frontend's output)."""
 _SCALARS = ('stamp_sec', 'stamp_nanosec', 'sequence', 'dt')
 _ARRAYS = Trace._fields[5:]
 _REQUIRED_SECTIONS = _ARRAYS[:5]
-"""Sections that no trace may lack."""
+"""Sections that every trace must have."""
 
 
 def make_trace(
     engine: Engine, tick: Tick, flight: str, sequence: int, scales: TimeScales | None
 ) -> Trace:
-    """What there is to tell of a tick, the `sequence`th of its flight, flown with those scales."""
-    flown = (
+    """Return the trace of a tick.
+
+    Args:
+        engine: The engine that made the tick.
+        tick: The tick.
+        flight: Identifier of the flight.
+        sequence: Number of the tick in the flight, from 1.
+        scales: Time scales of the tick; None: as trained.
+    """
+    trace = Trace(
         engine.pilot.digest,
         flight,
         tick.command.stamp_ns,
@@ -94,30 +112,27 @@ def make_trace(
         tick.dt_s,
         tick.features,
         tick.imu,
-        tick.state.core,
+        engine.core.neuron_states(tick.state.core),
         engine.time_constants(tick, scales),
-        tick.command.values,
+        np.array(tick.command.values),
     )
-    if tick.frontend_output is None:
-        return Trace(*flown)
-    foresight = tick.foresight or (np.empty(0), np.empty(0))
-    grip = np.empty(0) if tick.state.grip is None else np.array([tick.state.grip.share])
-    return Trace(
-        *flown,
-        tick.frontend_output.error,
-        tick.frontend_output.gradient,
-        engine.front.time_constants(scales),
-        np.array(tick.frontend_output.gate),
-        *foresight,
-        grip,
+    if not engine.adapting:
+        return trace
+    output, friction = tick.frontend_output, tick.state.friction
+    return trace._replace(
+        filter_error=output.error,
+        filter_gradient=output.gradient,
+        filter_tau=engine.filter_time_constants(scales),
+        gate=np.array(output.gate),
+        friction=np.empty(0) if friction is None else np.array([friction.friction_ratio]),
     )
 
 
 def pack_trace(trace: Trace) -> Float64MultiArray:
-    """Trace -> std_msgs/Float64MultiArray."""
+    """Convert a Trace to std_msgs/Float64MultiArray."""
     seconds, nanoseconds = divmod(trace.stamp_ns, NANOSECONDS_PER_SECOND)
-    sections = [
-        (name, (value,))
+    sections: list[tuple[str, npt.ArrayLike]] = [
+        (name, [value])
         for name, value in zip(
             _SCALARS, (seconds, nanoseconds, trace.sequence, trace.dt_s), strict=True
         )
@@ -129,10 +144,15 @@ def pack_trace(trace: Trace) -> Float64MultiArray:
 
 
 def unpack_trace(message: Float64MultiArray, digest: str | None = None) -> Trace:
-    """std_msgs/Float64MultiArray -> Trace.
+    """Convert std_msgs/Float64MultiArray to a Trace.
 
-    LiquidPilotError when it is not a trace of this version, is cut short or lacks a section, and,
-    with a `digest`, when it comes from another pilot.
+    Args:
+        message: The message.
+        digest: SHA-256 of the pilot file that it must come from; None: any.
+
+    Raises:
+        LiquidPilotError: It is not a trace of this version, is truncated, lacks a section, or
+            comes from another pilot.
     """
     source, flight, sections = _unpack(message, TRACE_SCHEMA, digest, np.float64)
     _require('trace', sections, _SCALARS, _REQUIRED_SECTIONS)
@@ -150,7 +170,11 @@ def unpack_trace(message: Float64MultiArray, digest: str | None = None) -> Trace
 
 
 def learner_input_from(trace: Trace) -> LearnerInput:
-    """What a trace tells the learner; LiquidPilotError for that of a pilot that does not adapt."""
+    """Return the input of the learner from a trace.
+
+    Raises:
+        LiquidPilotError: The trace is of a pilot that does not adapt.
+    """
     if not trace.gate.size:
         raise LiquidPilotError(
             'trace: the pilot does not adapt; set its parameter `adaptation` to true'
@@ -158,15 +182,20 @@ def learner_input_from(trace: Trace) -> LearnerInput:
     return LearnerInput(
         trace.sequence,
         float(trace.gate[1]),
-        trace.receptor_error,
-        trace.receptor_gradient,
+        trace.filter_error,
+        trace.filter_gradient,
         bool(trace.gate[0]),
-        trace.core_gradient,
     )
 
 
 def pack_time_scales(proposal: TimeScaleUpdate, digest: str, flight: str) -> Float32MultiArray:
-    """Proposal -> std_msgs/Float32MultiArray."""
+    """Convert time scales to std_msgs/Float32MultiArray.
+
+    Args:
+        proposal: The time scales.
+        digest: SHA-256 of the pilot file.
+        flight: Identifier of the flight that they are for.
+    """
     message = Float32MultiArray()
     sequence = divmod(max(proposal.sequence, 0), _SEQUENCE_RADIX)
     _pack(
@@ -176,7 +205,7 @@ def pack_time_scales(proposal: TimeScaleUpdate, digest: str, flight: str) -> Flo
         flight,
         [
             ('sequence', sequence),
-            ('receptors', np.ravel(proposal.receptors)),
+            ('filter', np.ravel(proposal.temporal_filter)),
             ('log_cm', np.ravel(proposal.log_cm)),
             ('log_gleak', np.ravel(proposal.log_gleak)),
         ],
@@ -186,49 +215,53 @@ def pack_time_scales(proposal: TimeScaleUpdate, digest: str, flight: str) -> Flo
 
 
 def unpack_time_scales(message: Float32MultiArray, digest: str) -> tuple[str, TimeScaleUpdate]:
-    """std_msgs/Float32MultiArray -> the flight that it is for, and the proposal.
+    """Convert std_msgs/Float32MultiArray to the identifier of its flight and the time scales.
 
-    LiquidPilotError as for a trace. The values are not judged here: `TimeScaleStore.accept` does.
+    The values are not checked here; `TimeScaleStore.accept` does that.
+
+    Raises:
+        LiquidPilotError: The message is of another version or pilot, is truncated, or lacks a
+            section.
     """
     _, flight, sections = _unpack(message, TIME_SCALES_SCHEMA, digest, np.float32)
-    names = ('receptors', 'log_cm', 'log_gleak')
-    _require('time constants', sections, (), ('sequence', *names))
+    names = ('filter', 'log_cm', 'log_gleak')
+    _require('time scales', sections, (), ('sequence', *names))
     if sections['sequence'].size != 2:
-        raise LiquidPilotError('time constants: the sequence is not two numbers')
+        raise LiquidPilotError('time scales: the sequence is not two numbers')
     high, low = sections['sequence'].tolist()
-    _check_count('time constants', high, low)
+    _check_count('time scales', high, low)
     return flight, TimeScaleUpdate(
         int(high) * _SEQUENCE_RADIX + int(low), *(sections[name] for name in names)
     )
 
 
 def _pack(
-    message: Any,
+    message: _MultiArray,
     schema: tuple[str, int],
     digest: str,
     flight: str,
-    sections: list[tuple[str, Any]],
-    dtype: type,
+    sections: Sequence[tuple[str, npt.ArrayLike]],
+    dtype: type[np.floating],
 ) -> None:
+    """Fill a message: the schema, the source, and the sections one after the other."""
     dim = [
         MultiArrayDimension(label=schema[0], size=schema[1]),
         MultiArrayDimension(label=f'pilot:{digest}'),
         MultiArrayDimension(label=f'flight:{flight}'),
     ]
     start = 0
-    for name, values in sections:
-        dim.append(MultiArrayDimension(label=name, size=len(values), stride=start))
-        start += len(values)
+    arrays = [np.asarray(values) for _, values in sections]
+    for (name, _), values in zip(sections, arrays, strict=True):
+        dim.append(MultiArrayDimension(label=name, size=values.size, stride=start))
+        start += values.size
     message.layout.dim = dim
-    message.data = np.concatenate(
-        [values for _, values in sections], dtype=dtype, casting='unsafe'
-    ).tolist()
+    message.data = np.concatenate(arrays, dtype=dtype, casting='unsafe').tolist()
 
 
 def _unpack(
-    message: Any, schema: tuple[str, int], digest: str | None, dtype: type
-) -> tuple[str, str, dict[str, np.ndarray]]:
-    """Digest, flight and sections."""
+    message: _MultiArray, schema: tuple[str, int], digest: str | None, dtype: type[np.floating]
+) -> tuple[str, str, dict[str, FloatArray]]:
+    """Return the digest, the flight and the sections of a message."""
     dim, (name, version) = message.layout.dim, schema
     what = name.rpartition('/')[2].replace('_', ' ')
     if len(dim) < 3 or dim[0].label != name or dim[0].size != version:
@@ -243,7 +276,7 @@ def _unpack(
             f'{what}: it comes from the pilot {source[:12]!r}, not from {digest[:12]}; load the '
             'same pilot file on both sides'
         )
-    data = np.array(message.data, dtype)
+    data: FloatArray = np.array(message.data, dtype)
     sections = {}
     for section in dim[3:]:
         if section.stride + section.size > data.size:
@@ -253,23 +286,24 @@ def _unpack(
 
 
 def _require(
-    what: str, sections: dict[str, np.ndarray], scalars: tuple[str, ...], arrays: tuple[str, ...]
+    what: str, sections: dict[str, FloatArray], scalars: tuple[str, ...], arrays: tuple[str, ...]
 ) -> None:
+    """Reject a message without one of these sections, or with a scalar of a wrong size."""
     for name in (*scalars, *arrays):
         if name not in sections or (name in scalars and sections[name].size != 1):
             raise LiquidPilotError(f'{what}: section {name!r} is missing')
 
 
-def _check_adapting(sections: dict[str, np.ndarray]) -> None:
-    """Refuse sections of an adapting pilot that do not fit each other."""
-    blocks = sections['receptor_error'].size
-    sizes = {'gate': len(GATE_FIELDS), 'receptor_gradient': blocks, 'receptor_tau': blocks}
+def _check_adapting(sections: dict[str, FloatArray]) -> None:
+    """Reject sections of an adapting pilot whose sizes do not fit each other."""
+    blocks = sections['filter_error'].size
+    sizes = {'gate': len(GATE_FIELDS), 'filter_gradient': blocks, 'filter_tau': blocks}
     if not sections['gate'].size:
         return
-    if sections['grip'].size > 1:
-        raise LiquidPilotError("trace: section 'grip' has more than one number")
+    if sections['friction'].size > 1:
+        raise LiquidPilotError("trace: section 'friction' has more than one number")
     if not blocks:
-        raise LiquidPilotError("trace: section 'receptor_error' is empty")
+        raise LiquidPilotError("trace: section 'filter_error' is empty")
     for name, size in sizes.items():
         if sections[name].size != size:
             raise LiquidPilotError(
@@ -278,7 +312,7 @@ def _check_adapting(sections: dict[str, np.ndarray]) -> None:
 
 
 def _check_count(what: str, *values: float) -> None:
-    """Refuse what cannot be turned into whole numbers."""
-    # Written so that NaN is refused too.
+    """Reject numbers that cannot be counts."""
+    # This form of the comparison rejects NaN too.
     if not all(0 <= value < 2**53 for value in values):
-        raise LiquidPilotError(f'{what}: a count of {values} makes no sense')
+        raise LiquidPilotError(f'{what}: a count of {values} is not possible')

@@ -1,11 +1,10 @@
-"""Options and graphs in the terms of `launch`; for the files in launch/ only.
+"""Options and graphs as launch descriptions; for the files in launch/ only.
 
 `launch` and `launch_ros` come with ROS and are on no package index, so nothing else imports this.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,78 +18,69 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.launch_context import LaunchContext
+from launch.launch_description import LaunchDescription
 from launch_ros.actions import Node
 
-from launch import LaunchContext, LaunchDescription
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.launch import flight_graph
-
-Environment = Callable[[Any, Mapping[str, str]], dict[str, str]]
+from liquid_pilot.nodes.launch.flight_graph import NodeSpec
+from liquid_pilot.nodes.launch.flight_options import Options, with_run_folder
+from liquid_pilot.utils.settings import declared_settings, from_strings
 
 
 def make_launch_description(
-    kind: type[Any],
-    nodes: Callable[[Any], Sequence[flight_graph.NodeSpec]],
-    environment: Environment,
-    text: Callable[[Any], str] | None = None,
+    kind: type[Options],
+    nodes: Callable[[Options], Sequence[NodeSpec]],
+    environment: Callable[[Options, Mapping[str, str]], dict[str, str]],
+    text: Callable[[Options], str],
 ) -> LaunchDescription:
-    """A launch description whose arguments are the fields of a dataclass of options.
+    """Return a launch description whose arguments are the settings of a dataclass of options.
 
     Args:
-        kind: the dataclass, of fields made by `graph.option`.
-        nodes: of the options, what is started.
-        environment: of the options and the environment, what is added to it.
-        text: of the options, what is printed first, unless it is empty.
+        kind: the dataclass.
+        nodes: returns the processes to start.
+        environment: returns what to add to the environment, which it gets too.
+        text: returns what is printed first; empty: nothing.
     """
 
-    def start(context: LaunchContext) -> list:
-        values = {
-            field.name: context.launch_configurations[field.name]
-            for field in dataclasses.fields(kind)
-        }
-        options = flight_graph.with_run_folder(flight_graph.from_strings(kind, values))
-        actions = [
+    def start(context: LaunchContext) -> list[Any]:
+        values = {name: context.launch_configurations[name] for name in declared_settings(kind)}
+        options = with_run_folder(from_strings(kind, values))
+        actions: list[Any] = [
             SetEnvironmentVariable(name, value)
             for name, value in environment(options, context.environment).items()
         ]
-        said = text(options) if text is not None else ''
-        if said:
-            actions.append(LogInfo(msg=said))
+        message = text(options)
+        if message:
+            actions.append(LogInfo(msg=message))
         for spec in nodes(options):
             node = _node(spec)
-            actions += [
-                RegisterEventHandler(
-                    OnProcessExit(target_action=node, on_exit=_on_process_exit(spec))
-                ),
-                node,
-            ]
+            on_exit = OnProcessExit(target_action=node, on_exit=_on_process_exit(spec))
+            actions += [RegisterEventHandler(on_exit), node]
         return actions
 
     return LaunchDescription([*_arguments(kind), OpaqueFunction(function=start)])
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _arguments(kind: type[Any]) -> list[DeclareLaunchArgument]:
-    declared = []
-    for field in dataclasses.fields(kind):
-        choices = field.metadata['choices']
-        if isinstance(field.default, bool):
-            choices = ('true', 'false')
-        declared.append(
+    """Return the launch arguments of a dataclass of options."""
+    arguments = []
+    for declared in declared_settings(kind).values():
+        is_switch = declared.kind is bool
+        default = str(declared.default)
+        arguments.append(
             DeclareLaunchArgument(
-                field.name,
-                default_value=_text(field.default),
-                description=field.metadata['description'],
-                choices=choices or None,
+                declared.name,
+                default_value=default.lower() if is_switch else default,
+                description=declared.description + (f' [{declared.unit}]' if declared.unit else ''),
+                choices=('true', 'false') if is_switch else declared.choices or None,
             )
         )
-    return declared
+    return arguments
 
 
-def _node(spec: flight_graph.NodeSpec) -> Node:
+def _node(spec: NodeSpec) -> Node:
+    """Return the launch action of a process."""
     return Node(
         package=spec.package,
         executable=spec.executable,
@@ -107,10 +97,8 @@ def _node(spec: flight_graph.NodeSpec) -> Node:
     )
 
 
-def _on_process_exit(
-    spec: flight_graph.NodeSpec,
-) -> Callable[[Any, LaunchContext], list[EmitEvent] | None]:
-    """What to do when a process ends; `ros2 launch` alone would go on, and exit with 0."""
+def _on_process_exit(spec: NodeSpec) -> Callable[[Any, LaunchContext], list[EmitEvent] | None]:
+    """Return what to do when a process ends; `ros2 launch` alone would go on, and exit with 0."""
 
     def handle(event: Any, context: LaunchContext) -> list[EmitEvent] | None:
         if context.is_shutdown:
@@ -119,7 +107,7 @@ def _on_process_exit(
         if spec.ends_run and code == 0:
             return [EmitEvent(event=Shutdown(reason='all missions are flown'))]
         if spec.ends_run or spec.required:
-            # An exception is what makes `ros2 launch` exit with 1.
+            # An exception makes `ros2 launch` exit with 1.
             raise LiquidPilotError(
                 f'the {spec.name} ended with exit code {code}; see its message above'
             )

@@ -1,12 +1,11 @@
-"""Runs a graph as processes where launch is not installed: starts, watches and ends them.
+"""Runs a graph as processes where `launch` is not installed: starts, watches and ends them.
 
-Every node is a process in a session of its own, so that Ctrl-C reaches this process only, which
-asks the nodes to end, in order, and only by the ids of the processes that it started.
+Every node is a process in a session of its own, so that Ctrl-C reaches this process only. It then
+ends the nodes in order, by the ids of the processes that it started.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -18,19 +17,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.common.child_process import child_setup
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
-from liquid_pilot.utils.resources import PACKAGE
+from liquid_pilot.utils.resources import PACKAGE, find_installed
 
 INTERRUPTED = 130
-_POLL_S = 0.05
+"""Exit code after SIGINT, as shells have it."""
+_POLL_PERIOD_S = 0.05
 _SIGNAL_RETRY_PERIOD_S = 1.0
 _MAX_REPORT_S = 30.0
-"""How long the simulator may take to write its report."""
+"""Longest time for the simulator to write its report."""
 _MAX_SHUTDOWN_S = 4.0
+"""Longest time for a node to end before it gets SIGTERM."""
+_SIGTERM_GRACE_S = 2.0
+"""Time from SIGTERM to SIGKILL."""
 
 
 def command_line(spec: NodeSpec) -> list[str]:
-    """The command that starts one node; LiquidPilotError when its package is not here."""
+    """Return the command that starts a node.
+
+    Raises:
+        LiquidPilotError: the node's ROS package is not installed.
+    """
     if spec.package == PACKAGE:
         line = [sys.executable, '-m', f'liquid_pilot.nodes.{spec.executable}']
     else:
@@ -50,11 +58,10 @@ def command_line(spec: NodeSpec) -> list[str]:
 
 
 def _installed(package: str, executable: str) -> Path:
-    """An executable of another ROS package."""
-    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
-        path = Path(prefix) / 'lib' / package / executable
-        if prefix and path.is_file():
-            return path
+    """Return the path of an executable of another ROS package."""
+    path = find_installed(package, 'lib', executable)
+    if path is not None:
+        return path
     raise LiquidPilotError(
         f'the ROS package {package} is not installed, or not sourced: sudo apt install '
         f'ros-$ROS_DISTRO-{package.replace("_", "-")}'
@@ -63,118 +70,113 @@ def _installed(package: str, executable: str) -> Path:
 
 @dataclass
 class _NodeProcess:
+    """A node that was started."""
+
     spec: NodeSpec
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
 
     @property
     def code(self) -> int | None:
+        """Exit code, by subprocess's convention; None while the process runs."""
         return self.process.poll()
 
 
-def run(specs: Sequence[NodeSpec], added: Mapping[str, str], say: Callable[[str], None]) -> int:
-    """Run a graph to its end; returns the exit code of the run.
+def run(
+    specs: Sequence[NodeSpec], added: Mapping[str, str], print_line: Callable[[str], None]
+) -> int:
+    """Run a graph to its end.
 
-    That is the code of the node that ends the run; 130 after Ctrl-C; 1 when a required node ended
-    before. `added` goes into the environment of the nodes, `say` takes lines for the user.
+    Args:
+        specs: the processes, in the order in which they are started and ended.
+        added: variables for the environment of the nodes.
+        print_line: takes lines for the user.
+
+    Returns:
+        The exit code of the run: that of the node that ends it, 130 after Ctrl-C, or 1 when a
+        required node ended before.
     """
     signals: list[int] = []
-    kept = {
+    handlers = {
         number: signal.signal(number, lambda number, frame: signals.append(number))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     running: list[_NodeProcess] = []
     try:
         for spec, line in [(spec, command_line(spec)) for spec in specs]:
-            running.append(
-                _NodeProcess(
-                    spec,
-                    subprocess.Popen(
-                        line,
-                        env={**os.environ, **added},
-                        stdin=subprocess.DEVNULL,
-                        # A signal before a node has its own handler would end it with a traceback from
-                        # an import.
-                        start_new_session=True,
-                        preexec_fn=child_setup(signal.SIGTERM, ignored=(signal.SIGINT,)),
-                    ),
-                )
+            process = subprocess.Popen(
+                line,
+                env={**os.environ, **added},
+                stdin=subprocess.DEVNULL,
+                # Before a node has its own handler, a signal would end it with a traceback of an
+                # import.
+                start_new_session=True,
+                preexec_fn=child_setup(signal.SIGTERM, ignored=(signal.SIGINT,)),
             )
-        return _watch(running, signals, say)
+            running.append(_NodeProcess(spec, process))
+        return _watch(running, signals, print_line)
     finally:
         _terminate([node for node in running if not node.spec.ends_run], _MAX_SHUTDOWN_S)
         _terminate(running, _MAX_SHUTDOWN_S)
-        for number, handler in kept.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
-def _watch(running: list[_NodeProcess], signals: list[int], say: Callable[[str], None]) -> int:
+def _watch(
+    running: list[_NodeProcess], signals: list[int], print_line: Callable[[str], None]
+) -> int:
+    """Wait until the run ends, by itself, by a signal or by a failure, and return its exit code."""
     ending = next((node for node in running if node.spec.ends_run), None)
     while True:
         if ending is not None and ending.code is not None:
             return _exit_code(ending.code)
         if signals:
             if ending is not None:
-                say('ending: the report of what was flown follows')
+                print_line('stopping: the report of the finished missions follows')
                 _terminate([ending], _MAX_REPORT_S, signals)
             return INTERRUPTED if signals[0] == signal.SIGINT else 128 + signals[0]
         for node in running:
             if node.spec.required and node.code is not None:
-                say(
+                print_line(
                     f'the {node.spec.name} ended with exit code {_exit_code(node.code)} '
                     'and the run cannot go on without it; see its message above'
                 )
                 if ending is not None:
                     _terminate([ending], _MAX_REPORT_S, signals, signal.SIGTERM)
                 return 1
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_PERIOD_S)
 
 
 def _terminate(
     nodes: list[_NodeProcess],
-    limit_s: float,
+    timeout_s: float,
     signals: list[int] | None = None,
-    ask_with: int = signal.SIGINT,
+    first_signal: signal.Signals = signal.SIGINT,
 ) -> None:
-    """Ask processes to end, again and again, then make them; a third Ctrl-C makes them at once."""
-    start_s, asked_s, grace_s = time.monotonic(), -_SIGNAL_RETRY_PERIOD_S, 2.0
-    while left := [node for node in nodes if node.code is None]:
-        now_s = time.monotonic() - start_s
-        hurry = signals is not None and len(signals) > 2
-        if hurry or now_s > limit_s + grace_s:
+    """End processes: by `first_signal`, after `timeout_s` by SIGTERM, and at last by SIGKILL.
+
+    Args:
+        nodes: the processes.
+        timeout_s: time for them to end by themselves.
+        signals: signals that this process got; with a third one it ends them at once.
+        first_signal: signal by which they are asked to end, repeated every second.
+    """
+    start_s, last_sent_s = time.monotonic(), -_SIGNAL_RETRY_PERIOD_S
+    while remaining := [node for node in nodes if node.code is None]:
+        elapsed_s = time.monotonic() - start_s
+        at_once = signals is not None and len(signals) > 2
+        if at_once or elapsed_s > timeout_s + _SIGTERM_GRACE_S:
             number = signal.SIGKILL
-        elif now_s > limit_s:
+        elif elapsed_s > timeout_s:
             number = signal.SIGTERM
         else:
-            number = ask_with
-        if hurry or now_s - asked_s >= _SIGNAL_RETRY_PERIOD_S:
-            asked_s = now_s
-            for node in left:
+            number = first_signal
+        if at_once or elapsed_s - last_sent_s >= _SIGNAL_RETRY_PERIOD_S:
+            last_sent_s = elapsed_s
+            for node in remaining:
                 node.process.send_signal(number)
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_PERIOD_S)
 
 
 def _exit_code(code: int) -> int:
-    """As shells have it: 128 + the signal that killed a process."""
+    """Return an exit code as shells have it: 128 + the number of the signal that ended it."""
     return code if code >= 0 else 128 - code
-
-
-_PR_SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG of prctl(2)
-
-
-_LIBC = ctypes.CDLL(None)
-
-
-def child_setup(death_signal: int, ignored: tuple[int, ...] = ()) -> Callable[[], None]:
-    """What a child does before its program starts, as `preexec_fn` of subprocess.Popen.
-
-    Args:
-        death_signal: what it gets when its parent is gone.
-        ignored: signals that the program ignores until it has handlers of its own.
-    """
-
-    def prepare() -> None:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
-        _LIBC.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
-
-    return prepare

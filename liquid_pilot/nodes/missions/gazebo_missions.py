@@ -1,4 +1,4 @@
-"""The missions that are flown in Gazebo: for each a forest of its seed and a Gazebo of its own."""
+"""Missions in Gazebo: each in a world of its own seed and a Gazebo process of its own."""
 
 from __future__ import annotations
 
@@ -31,29 +31,40 @@ from liquid_pilot.simulation.tasks.registry import gazebo_task_of, task_of
 _LOG = 'gazebo.log'
 _POLL_PERIOD_S = 0.1
 _WORLD_GAP_NS = NANOSECONDS_PER_SECOND
-"""Time goes on from world to world, so that no node sees it jump back."""
-_ENGAGE_PERIOD_S, _EXPECTED_ENGAGE_S = 0.25, 8.0
-"""How often the guard is asked, and how long it takes until it lets the pilot fly, at most."""
+"""Gap in simulated time between two worlds, ns; time never jumps back."""
+_ENGAGE_PERIOD_S = 0.25
+"""Period at which the guard is asked to engage, s."""
+_EXPECTED_ENGAGE_S = 8.0
+"""Time within which the guard is expected to engage; later the reason is shown, s."""
 
 
 class GazeboMissions(MissionRun):
-    """See the module."""
+    """A run of missions in Gazebo."""
 
     _node: GazeboNode
 
     def __init__(self, node: GazeboNode, out: Path | None) -> None:
-        settings = node.settings.now
+        """Find Gazebo and check the conditions.
+
+        Args:
+            node: The node `gazebo`.
+            out: The run folder; None: nothing is written.
+
+        Raises:
+            LiquidPilotError: Gazebo is not installed, or does not support a condition.
+        """
+        settings = node.settings.current
         gazebo_world.check_conditions(parse(settings.condition))
         super().__init__(node, out, NANOSECONDS_PER_SECOND, NANOSECONDS_PER_SECOND // ODOMETRY_HZ)
         self._program = gazebo_server.find_gazebo()
-        self._place = gazebo_task_of(settings.vehicle)
+        self._gazebo_task = gazebo_task_of(settings.vehicle)
         self._world = SimulationSettings(
             vehicle=settings.vehicle,
             camera_width=settings.camera_width,
             camera_height=settings.camera_height,
         )
         self._temp_folder = Path()
-        self._heard_s = self._simulated_s = self._flight_wall_s = 0.0
+        self._last_odometry_s = self._simulated_s = self._flight_wall_s = 0.0
         self._images = 0
 
     @contextmanager
@@ -80,13 +91,15 @@ class GazeboMissions(MissionRun):
         node.engage(False)
         self._wait_until_silent()
         self._progress.waiting(f'seed {mission.seed}: starting Gazebo')
-        server = self._start(mission.seed, mission.layout)
+        layout = mission.layout
+        assert layout is not None
+        server = self._start(mission.seed, layout)
         try:
             self._wait_for_clock(server)
             node.enable(True)
             node.reset_pilot()
             server.unpause(gazebo_world.WORLD_NAME, node.wait)
-            self._hold_until_engaged(server, mission.layout)
+            self._hold_until_engaged(server, layout)
             self._fly_engaged(server, mission)
             node.forwarding = False
             node.engage(False)
@@ -96,7 +109,7 @@ class GazeboMissions(MissionRun):
         self._wait_until_silent()
 
     def _wait_until_silent(self) -> None:
-        """No Gazebo runs: the pilot is not to miss a camera."""
+        """Wait until no Gazebo is running, and reset the pilot, which else misses a camera."""
         self._node.wait_for_silence()
         self._node.reset_pilot()
 
@@ -104,15 +117,16 @@ class GazeboMissions(MissionRun):
         s = self._settings
         world = gazebo_world.write_world(
             self._temp_folder / f'world_{seed}',
+            self._gazebo_task,
             layout,
             self._world,
             appearance_of(seed, self._conditions),
             s.render_engine,
             s.real_time_factor,
         )
-        # The last mission's end is this one's beginning.
+        # The clock of this world begins where that of the last one ended.
         self._next_ns += _WORLD_GAP_NS
-        self._heard_s = self._node.steady_s()
+        self._last_odometry_s = self._node.steady_s()
         return GazeboServer(
             gazebo_server.command_line(
                 self._program,
@@ -126,79 +140,92 @@ class GazeboMissions(MissionRun):
         )
 
     def _wait_for_clock(self, server: GazeboServer) -> None:
-        """Until Gazebo has loaded the world, and the bridge has found it."""
+        """Wait until Gazebo has loaded the world and the bridge has found it."""
         while self._node.clock_ns is None:
-            self._next(
+            self._wait_for_odometry(
                 server,
                 'no /clock: Gazebo does not load the world, or the bridge does not '
                 'find Gazebo, which said last',
             )
 
-    def _next(self, server: GazeboServer, otherwise: str) -> list[VehicleState]:
-        """The odometry that comes within a while, if any; NoResponseError after long silence."""
-        node, limit_s = self._node, self._settings.gazebo_timeout_s
+    def _wait_for_odometry(self, server: GazeboServer, problem: str) -> list[VehicleState]:
+        """Return the odometry of the next poll period.
+
+        Args:
+            server: The running Gazebo.
+            problem: Begin of the error after a long silence.
+
+        Raises:
+            NoResponseError: No odometry has arrived for `gazebo_timeout_s`.
+        """
+        node, timeout_s = self._node, self._settings.gazebo_timeout_s
         node.wait(_POLL_PERIOD_S)
         server.check()
-        states = node.states()
+        states = node.pop_states()
         if states:
-            self._heard_s = node.steady_s()
-        elif node.steady_s() - self._heard_s > limit_s:
-            raise NoResponseError(f'for {limit_s:g} s {otherwise}: {server.log_tail()}')
+            self._last_odometry_s = node.steady_s()
+        elif node.steady_s() - self._last_odometry_s > timeout_s:
+            raise NoResponseError(f'for {timeout_s:g} s {problem}: {server.log_tail()}')
         return states
 
     def _hold_until_engaged(self, server: GazeboServer, layout: Layout) -> None:
-        """Rest where the mission starts, until the guard lets the pilot fly.
+        """Hold the vehicle at the start of the mission until the guard is engaged.
 
-        Motors that spin up let a quadrotor sink at first.
+        A quadrotor sinks at first, while its motors spin up.
         """
-        node, limit_s = self._node, self._settings.gazebo_timeout_s
-        until_s = node.steady_s() + limit_s
-        asked_s, problem = 0.0, 'the vehicle does not come to rest where it starts'
+        node, timeout_s = self._node, self._settings.gazebo_timeout_s
+        until_s = node.steady_s() + timeout_s
+        engage_s, problem = 0.0, 'the vehicle does not come to rest at its start'
         while not node.forwarding:
-            for state in self._next(server, 'no odometry; Gazebo said last'):
-                node.steering = self._place.steer_to_start(state, layout)
+            for state in self._wait_for_odometry(server, 'no odometry; Gazebo said last'):
+                node.hold_command = self._gazebo_task.steer_to_start(state, layout)
                 now_s = node.steady_s()
-                if self._place.at_start(state, layout) and now_s - asked_s > _ENGAGE_PERIOD_S:
-                    asked_s = now_s
+                if (
+                    self._gazebo_task.at_start(state, layout)
+                    and now_s - engage_s > _ENGAGE_PERIOD_S
+                ):
+                    engage_s = now_s
                     node.forwarding, problem = node.engage(True)
                 if node.forwarding:
                     break
             if node.steady_s() > until_s:
-                raise NoResponseError(f'after {limit_s:g} s the guard is not engaged: {problem}')
-            if until_s - node.steady_s() < limit_s - _EXPECTED_ENGAGE_S:
-                self._progress.trouble(node.problems or problem)
+                raise NoResponseError(f'after {timeout_s:g} s the guard is not engaged: {problem}')
+            if until_s - node.steady_s() < timeout_s - _EXPECTED_ENGAGE_S:
+                self._progress.stalled(node.problems or problem)
 
     def _fly_engaged(self, server: GazeboServer, mission: Mission) -> None:
-        """The guard's commands are flown; every odometry is scored."""
+        """Forward the commands of the guard and score every odometry."""
         node = self._node
-        way = task_of(self._settings.vehicle).way(mission.layout)
-        began_s, first_ns = node.steady_s(), None
-        node.states()
+        way = task_of(self._settings.vehicle).route_progress(mission.layout)
+        began_s = node.steady_s()
+        first_ns: int | None = None
+        node.pop_states()
         outcome = None
         while outcome is None:
-            for state in self._next(server, 'no odometry; Gazebo said last'):
+            for state in self._wait_for_odometry(server, 'no odometry; Gazebo said last'):
                 first_ns = first_ns or state.stamp_ns
                 way.update(state.position_enu_m)
-                frame, seen = node.pop_frame(), None
+                frame, observation = node.pop_frame(), None
                 if frame is not None:
                     self._images += 1
-                    seen = Observation(*frame, ())
+                    observation = Observation(*frame, ())
                 outcome = self._on_packet(
                     mission,
                     SensorPacket(
                         state.stamp_ns,
-                        seen,
+                        observation,
                         (),
                         state,
                         float(way.remaining_m(state.position_enu_m)),
-                        'something solid' if node.touched else way.violation(state),
+                        'something solid' if node.contact else way.violation(state),
                     ),
                 )
                 if outcome is not None:
                     break
         self._flight_wall_s += node.steady_s() - began_s
-        self._simulated_s += (self._next_ns - first_ns) / NANOSECONDS_PER_SECOND
+        if first_ns is not None:
+            self._simulated_s += (self._next_ns - first_ns) / NANOSECONDS_PER_SECOND
 
 
-def _ratio(above: float, below: float) -> float | None:
-    return round(above / below, 3) if below else None
+def _ratio(numerator: float, denominator: float) -> float | None:
+    return round(numerator / denominator, 3) if denominator else None

@@ -1,7 +1,8 @@
-"""The ROS side of a flight in Gazebo: what the bridge brings, and the watchdog in front of it.
+"""The ROS side of a flight in Gazebo: the data of the bridge, and a watchdog for the commands.
 
-Gazebo's velocity controller holds the last twist for ever. So the guard does not command it: what
-the guard sends passes through here, and when nothing fresh comes the vehicle is told to hover.
+The velocity controller of Gazebo holds the last twist forever. Therefore the guard does not command
+it directly. This node forwards the commands of the guard, and lets the vehicle hover when no recent
+one has arrived.
 """
 
 from __future__ import annotations
@@ -21,47 +22,50 @@ from liquid_pilot.interfaces import (
     LiquidPilotError,
     VehicleState,
 )
-from liquid_pilot.nodes.common import messages, qos
-from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.common import messages, qos, topics
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.missions.mission_node import MissionNode, MissionParameters
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.gazebo.sdf import RENDER_ENGINES
+from liquid_pilot.utils.settings import setting, setting_from
 
-TWIST_TOPIC, ENABLE_TOPIC, CONTACT_TOPIC = 'gazebo/twist', 'gazebo/enable', 'gazebo/touched'
-"""Topics between this node and the bridge (config/gazebo_bridge.yaml)."""
-_SILENCE_WINDOW_S, _MAX_SILENCE_WAIT_S = 0.25, 3.0
+_SILENCE_WINDOW_S = 0.25
+"""Time without a clock after which Gazebo counts as silent, s."""
+_MAX_SILENCE_WAIT_S = 3.0
+"""Time after which a Gazebo that is not silent belongs to another run, s."""
 _ZERO_COMMAND = Command(0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class GazeboParameters(MissionParameters):
-    """Parameters of the node that has missions flown in Gazebo."""
+    """Parameters of the node that runs missions in Gazebo."""
 
-    gui: bool = parameter(False, "with Gazebo's own window; false: no window, no screen needed")
-    render_engine: str = parameter(
+    gui: bool = setting_from(FlightSettings, 'gui')
+    render_engine: str = setting(
         'ogre2',
-        'what draws the camera: ogre2, or ogre where a machine has no more (it wants an X server)',
+        'renderer of the camera; ogre is for machines without OpenGL 3.3 and needs an X server',
         choices=RENDER_ENGINES,
     )
-    real_time_factor: float = parameter(
+    real_time_factor: float = setting(
         1.0,
-        'how fast time is to pass; less where the machine does not keep up',
+        'speed of simulated time; below 1 where the machine does not keep up',
         low=0.01,
         high=100.0,
     )
-    command_timeout_s: float = parameter(
+    command_timeout_s: float = setting(
         0.5,
-        'without a command of the guard for this long the vehicle is told to hover',
+        'without a command of the guard for this long the vehicle hovers',
         's',
         low=0.02,
         high=10.0,
     )
-    watchdog_rate_hz: float = parameter(
-        20.0, 'how often that is looked at', 'Hz', low=2.0, high=200.0
+    watchdog_rate_hz: float = setting(
+        20.0, 'rate at which the age of the last command is checked', 'Hz', low=2.0, high=200.0
     )
-    gazebo_timeout_s: float = parameter(
+    gazebo_timeout_s: float = setting(
         60.0,
-        'how long to wait for Gazebo at the start of a mission, and for the guard to be engaged',
+        'longest wait for Gazebo at the start of a mission, and for the guard to engage',
         's',
         low=1.0,
         high=600.0,
@@ -69,30 +73,37 @@ class GazeboParameters(MissionParameters):
 
 
 class GazeboNode(MissionNode):
-    """Hears the vehicle through the bridge and hands commands on to it."""
+    """Receives the vehicle's data through the bridge and forwards commands to it."""
 
     parameters = GazeboParameters
+    settings: Settings[GazeboParameters]
 
     def __init__(self) -> None:
+        """Create publishers and subscriptions."""
         super().__init__('gazebo')
-        self.adapter, self.setpoint_topic = get_vehicle(self.settings.now.vehicle).gazebo, 'cmd_vel'
+        self.adapter, self.setpoint_topic = (
+            get_vehicle(self.settings.current.vehicle).gazebo_adapter,
+            topics.CMD_VEL,
+        )
         self.forwarding = False
-        """Whether the guard's commands are handed on; otherwise `steering` is."""
-        self.steering = _ZERO_COMMAND
-        """What is flown before and after a mission, along the body's axes."""
+        """Whether the commands of the guard are forwarded; otherwise `hold_command` is sent."""
+        self.hold_command = _ZERO_COMMAND
+        """Command before and after a mission, along the axes of the body."""
         self.clock_ns: int | None = None
-        self.touched = False
+        """Newest simulated time in ns; None before the first."""
+        self.contact = False
+        """Whether the vehicle has touched anything."""
         self._states: list[VehicleState] = []
         self._frame: tuple[int, ImageBuffer] | None = None
         self._forwarded_s = -1.0
-        self._twists = self.create_publisher(Twist, TWIST_TOPIC, qos.COMMAND)
-        self._enables = self.create_publisher(Bool, ENABLE_TOPIC, qos.COMMAND)
+        self._twists = self.create_publisher(Twist, topics.GAZEBO_TWIST, qos.COMMAND)
+        self._enables = self.create_publisher(Bool, topics.GAZEBO_ENABLE_MOTORS, qos.COMMAND)
         self.create_subscription(TwistStamped, self.setpoint_topic, self._on_setpoint, qos.COMMAND)
-        self.create_subscription(Odometry, 'odom', self._on_odometry, qos.SENSOR)
-        self.create_subscription(Image, 'camera/image_raw', self._on_image, qos.IMAGE)
-        self.create_subscription(Bool, CONTACT_TOPIC, self._on_contact, qos.COMMAND)
-        self.create_subscription(Clock, '/clock', self._on_clock, qos.CLOCK_BEST_EFFORT)
-        self.every(1.0 / self.settings.now.watchdog_rate_hz, self._watch)
+        self.create_subscription(Odometry, topics.ODOMETRY, self._on_odometry, qos.SENSOR)
+        self.create_subscription(Image, topics.IMAGE, self._on_image, qos.IMAGE)
+        self.create_subscription(Bool, topics.GAZEBO_CONTACT, self._on_contact, qos.COMMAND)
+        self.create_subscription(Clock, topics.CLOCK, self._on_clock, qos.CLOCK_BEST_EFFORT)
+        self.create_steady_timer(1.0 / self.settings.current.watchdog_rate_hz, self._watchdog)
 
     # Callbacks
 
@@ -109,49 +120,51 @@ class GazeboNode(MissionNode):
         self._frame = messages.unpack_image(message)
 
     def _on_contact(self, message: Bool) -> None:
-        self.touched |= message.data
+        self.contact |= message.data
 
     def _on_clock(self, message: Clock) -> None:
         self.clock_ns = messages.to_nanoseconds(message.clock)
 
-    def _watch(self) -> None:
+    def _watchdog(self) -> None:
         if not self.forwarding:
-            self._twists.publish(messages.pack_twist(self.steering))
-        elif self.steady_s() - self._forwarded_s > self.settings.now.command_timeout_s:
+            self._twists.publish(messages.pack_twist(self.hold_command))
+        elif self.steady_s() - self._forwarded_s > self.settings.current.command_timeout_s:
             self._twists.publish(messages.pack_twist(_ZERO_COMMAND))
 
-    # For whoever runs the missions
+    # For the run of missions
 
-    def forget(self) -> None:
-        """Nothing has been heard yet: another world is about to start."""
-        self.forwarding, self.steering = False, _ZERO_COMMAND
-        self.clock_ns, self.touched, self._frame = None, False, None
+    def reset_observations(self) -> None:
+        """Discard all that has been received, before another world starts."""
+        self.forwarding, self.hold_command = False, _ZERO_COMMAND
+        self.clock_ns, self.contact, self._frame = None, False, None
         self._states.clear()
 
-    def states(self) -> list[VehicleState]:
-        """Odometry since the last call."""
+    def pop_states(self) -> list[VehicleState]:
+        """Return the odometry since the last call."""
         new, self._states = self._states, []
         return new
 
     def pop_frame(self) -> tuple[int, ImageBuffer] | None:
-        """The newest frame since the last call."""
+        """Return the newest frame since the last call; None without one."""
         frame, self._frame = self._frame, None
         return frame
 
     def enable(self, on: bool) -> None:
-        """Let the motors turn, or stop them."""
+        """Enable or disable the motors."""
         self._enables.publish(Bool(data=bool(on)))
 
     def wait_for_silence(self) -> None:
-        """Until the Gazebo that has just ended is no longer heard, and nothing of it is kept.
+        """Wait until the Gazebo that has just ended is silent, and discard what it sent.
 
-        LiquidPilotError when one goes on: it is not of this run.
+        Raises:
+            LiquidPilotError: A Gazebo is still running; it belongs to another run.
+            StopRequestedError: The user asked to stop.
         """
         until_s = self.steady_s() + _MAX_SILENCE_WAIT_S
         while True:
-            self.forget()
-            quiet_s = self.steady_s() + _SILENCE_WINDOW_S
-            while (left_s := quiet_s - self.steady_s()) > 0.0:
+            self.reset_observations()
+            silent_s = self.steady_s() + _SILENCE_WINDOW_S
+            while (left_s := silent_s - self.steady_s()) > 0.0:
                 self.wait(left_s)
             if self.clock_ns is None:
                 return
@@ -164,17 +177,17 @@ class GazeboNode(MissionNode):
 
     def _missing_parts(self) -> list[str]:
         space = self.get_namespace().rstrip('/')
-        gaps = super()._missing_parts()
+        missing = super()._missing_parts()
         silent = [
             f'{space}/{topic}'
-            for topic in ('camera/image_raw', 'imu/data', 'odom')
+            for topic in (topics.IMAGE, topics.IMU, topics.ODOMETRY)
             if not self.count_publishers(topic)
         ]
         if silent or not self._twists.get_subscription_count():
-            what = (
-                f'nobody publishes {", ".join(silent)}'
+            reason = (
+                f'no publisher of {", ".join(silent)}'
                 if silent
-                else f'nobody listens to {space}/{TWIST_TOPIC}'
+                else f'no subscriber of {space}/{topics.GAZEBO_TWIST}'
             )
-            gaps.append(f'the bridge ({what}; config/gazebo_bridge.yaml)')
-        return gaps
+            missing.append(f'the bridge ({reason}; config/gazebo_bridge.yaml)')
+        return missing

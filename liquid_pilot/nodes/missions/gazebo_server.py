@@ -1,4 +1,4 @@
-"""Gazebo as a process: one world, started paused, and ended by the ids that were kept."""
+"""Gazebo as a child process with one world; it starts paused."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.launch.process_runner import child_setup
+from liquid_pilot.nodes.common.child_process import child_setup
 
 PROGRAM = 'gz'
+"""Name of Gazebo's program."""
 _POLL_S = 0.05
 _MAX_SHUTDOWN_S = 5.0
 _SERVICE_TIMEOUT_MS = 3000
@@ -22,7 +23,11 @@ _TAIL_LINES = 3
 
 
 def find_gazebo() -> str:
-    """The program; LiquidPilotError says how to come by it."""
+    """Return the path of Gazebo's program.
+
+    Raises:
+        LiquidPilotError: Gazebo is not installed; the message says how to install it.
+    """
     found = shutil.which(PROGRAM)
     if found is None:
         raise LiquidPilotError(
@@ -35,7 +40,16 @@ def find_gazebo() -> str:
 def command_line(
     program: str, world: Path, render_engine: str, gui: bool, initial_time_s: float, seed: int
 ) -> list[str]:
-    """How Gazebo is started: paused, its clock at a time, its noise of a seed."""
+    """Return the command line that starts Gazebo, paused.
+
+    Args:
+        program: Path of the program.
+        world: The world file.
+        render_engine: `ogre2` or `ogre`.
+        gui: Whether Gazebo opens its window.
+        initial_time_s: Simulated time at the start.
+        seed: Seed of the sensor noise.
+    """
     line = [
         program,
         'sim',
@@ -49,19 +63,24 @@ def command_line(
     if not gui:
         line.append('-s')
         if render_engine == 'ogre2':
-            # By EGL, without a screen; the older renderer wants an X server even so.
+            # Uses EGL, without a screen; the older renderer needs an X server nevertheless.
             line.append('--headless-rendering')
     return [*line, str(world)]
 
 
 class GazeboServer:
-    """A running Gazebo. It must be ended by `end`; when this process is killed, it is told."""
+    """A running Gazebo. `end` must be called; if this process is killed, Gazebo gets SIGINT."""
 
     def __init__(self, line: list[str], log: Path) -> None:
-        """Start it; what it prints goes to `log`."""
+        """Start Gazebo.
+
+        Args:
+            line: The command line.
+            log: File to which its output is appended.
+        """
         self._program, self._log = line[0], log
         with log.open('ab') as sink:
-            # In a session of its own: with a window it is several processes.
+            # In a session of its own, since Gazebo with a window is several processes.
             self._process = subprocess.Popen(
                 line,
                 stdin=subprocess.DEVNULL,
@@ -72,19 +91,27 @@ class GazeboServer:
             )
 
     def check(self) -> None:
-        """LiquidPilotError with what it said last, once it has ended by itself."""
+        """Raise LiquidPilotError with the end of its output if Gazebo has ended."""
         code = self._process.poll()
         if code is not None:
             raise LiquidPilotError(f'Gazebo ended with exit code {code}: {self.log_tail()}')
 
     def log_tail(self) -> str:
-        """The end of what it printed, in one line, and where the rest is."""
+        """Return the end of its output in one line, with the path of the log."""
         lines = self._log.read_text(errors='replace').split('\n')
-        said = [line.strip() for line in lines if line.strip()][-_TAIL_LINES:]
-        return f'{" / ".join(said) or "it said nothing"} (all of it: {self._log})'
+        tail = [line.strip() for line in lines if line.strip()][-_TAIL_LINES:]
+        return f'{" / ".join(tail) or "it printed nothing"} (full log: {self._log})'
 
     def unpause(self, world: str, wait: Callable[[float], None]) -> None:
-        """Let time run; `wait` passes while the request is under way. LiquidPilotError if not."""
+        """Start the clock of a world.
+
+        Args:
+            world: Name of the world.
+            wait: Waits for some seconds while the request is in progress.
+
+        Raises:
+            LiquidPilotError: Gazebo does not start its clock.
+        """
         request = subprocess.Popen(
             [
                 self._program,
@@ -114,23 +141,23 @@ class GazeboServer:
         finally:
             if request.poll() is None:
                 request.kill()
-        said = request.communicate()[0].strip()
-        if 'data: true' not in said:
-            raise LiquidPilotError(f'Gazebo does not start its clock: {said or "no answer"}')
+        answer = request.communicate()[0].strip()
+        if 'data: true' not in answer:
+            raise LiquidPilotError(f'Gazebo does not start its clock: {answer or "no answer"}')
 
     def end(self) -> None:
-        """Ask it to end, then make it; nothing of it is left."""
-        asked = False
+        """Ask Gazebo to end, then kill what is left of it."""
+        interrupted = False
         until_s = time.monotonic() + _MAX_SHUTDOWN_S
         while self._process.poll() is None and time.monotonic() < until_s:
-            if not asked:
-                asked = True
+            if not interrupted:
+                interrupted = True
                 self._send(signal.SIGINT)
             time.sleep(_POLL_S)
         self._send(signal.SIGKILL)
         self._process.wait()
 
     def _send(self, number: int) -> None:
-        """To all processes of its session."""
+        """Send a signal to all processes of its session."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)

@@ -1,8 +1,9 @@
-"""The node of whoever has missions flown: it hears the graph, asks pilot and guard, and waits."""
+"""Base of the nodes that run missions: they watch the graph, call pilot and guard, and wait."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.client import Client
@@ -10,47 +11,47 @@ from std_msgs.msg import Float64MultiArray, Header
 from std_srvs.srv import SetBool, Trigger
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.common import messages, node_base, qos, trace_messages
-from liquid_pilot.nodes.common.diagnostics import WARNING, DiagnosticsReporter
-from liquid_pilot.nodes.common.parameters import parameter
-from liquid_pilot.nodes.common.topics import RECORDED_TOPICS
-from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
+from liquid_pilot.nodes.common import messages, node_base, qos, topics, trace_messages
+from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.nodes.common.health import WARNING
+from liquid_pilot.utils.settings import setting, setting_from
 
 _POLL_PERIOD_S = 0.05
 _DUPLICATE_CHECK_PERIOD_S = 0.25
 _RETRY_PERIOD_S = 3.0
-"""A service that has not answered for so long is asked again."""
+"""Time after which a call of a service that has not answered is repeated, s."""
 
 
 @dataclass(frozen=True)
 class MissionParameters:
-    """Parameters of every simulator's node."""
+    """Parameters of every node that runs missions."""
 
-    missions: int = parameter(3, 'how many missions to fly', low=1, high=1_000_000)
-    seed: int = parameter(
-        0, 'forest of the first mission; the next ones follow it', low=0, high=2**53
+    missions: int = setting_from(FlightSettings, 'missions')
+    seed: int = setting_from(FlightSettings, 'seed')
+    condition: str = setting_from(FlightSettings, 'condition')
+    out: str = setting_from(FlightSettings, 'out')
+    pilot: str = setting_from(
+        FlightSettings, 'pilot', description='name of the pilot, for the report'
     )
-    condition: str = parameter('clear', "what makes the flights harder, such as 'snow:4@3s+wind:2'")
-    out: str = parameter('', 'run folder for report and pictures; empty: nothing is written')
-    pilot: str = parameter('forest-ltc', 'name of the pilot, for the report')
-    adapt: bool = parameter(False, 'the pilot adapts: show in the report what adaptation did')
-    recorded: str = parameter(
+    adapt: bool = setting(False, 'the pilot adapts: the report shows its adaptation')
+    recorded_image_topic: str = setting(
         '',
-        'image topic that a recorder takes besides all else: the first flight waits until it '
-        'listens; empty: nothing is recorded',
+        'image topic that is recorded: the first mission starts when a recorder subscribes to it '
+        'and to the other recorded topics; empty: nothing is recorded',
     )
-    vehicle: str = parameter('quadrotor', 'class of vehicle', choices=tuple(VEHICLE_LIMITS))
-    camera_width: int = parameter(256, 'width of the camera image', 'pixels', low=16, high=4096)
-    camera_height: int = parameter(144, 'height of the camera image', 'pixels', low=16, high=4096)
-    time_limit_s: float = parameter(
+    vehicle: str = setting_from(FlightSettings, 'vehicle')
+    camera_width: int = setting(256, 'width of the camera image', 'pixels', low=16, high=4096)
+    camera_height: int = setting(144, 'height of the camera image', 'pixels', low=16, high=4096)
+    time_limit_s: float = setting(
         0.0,
         "a mission that takes longer has failed; 0: the limit of the vehicle's task",
         's',
         low=0.0,
         high=3600.0,
     )
-    startup_timeout_s: float = parameter(
-        60.0, 'how long to wait for pilot and guard at the start', 's', low=1.0, high=600.0
+    startup_timeout_s: float = setting(
+        60.0, 'longest wait for pilot and guard at the start', 's', low=1.0, high=600.0
     )
 
 
@@ -63,42 +64,57 @@ class NoResponseError(LiquidPilotError):
 
 
 class MissionNode(node_base.LiquidNode):
-    """Waits and asks, but does not simulate."""
+    """Watches the graph, calls services and waits, but does not simulate."""
 
     parameters = MissionParameters
 
     spinner: node_base.Spinner
-    """Set by whoever runs the node, before the first wait."""
+    """Spinner of the node; it must be set before the first wait."""
     adapter: str
-    """That the guard must have."""
+    """Vehicle adapter that the guard must have."""
     setpoint_topic: str
-    """On which the guard then commands."""
-    exclusive_topics: tuple[str, ...] = ('/clock', 'camera/image_raw')
-    """What, besides, one node publishes and no other."""
+    """Topic of the guard's setpoints with this adapter."""
+    exclusive_topics: tuple[str, ...] = (topics.CLOCK, topics.IMAGE)
+    """Further topics that must not have a second publisher."""
 
     def __init__(self, name: str) -> None:
+        """Create publishers, subscriptions and clients.
+
+        Args:
+            name: Default name of the node.
+        """
         super().__init__(name)
         self.state = 'starting'
-        self.figures: dict[str, str] = {}
-        """Shown in /diagnostics."""
+        """State of the node for /diagnostics."""
+        self.status_values: dict[str, str] = {}
+        """Further values for /diagnostics."""
         self.conflict = ''
-        """Who disturbs this run, once somebody has; the flight under way is then worth nothing."""
+        """What disturbs this run; the current flight is then not valid. Empty: nothing."""
         self._problems: dict[str, str] = {}
-        self._reporter = DiagnosticsReporter(self, lambda: (self.state, self.figures), period_s=0.2)
+        self._reporter = DiagnosticsReporter(
+            self, lambda: (self.state, self.status_values), period_s=0.2
+        )
         self.health = self._reporter.health
-        self._missions = self.create_publisher(Header, 'mission', qos.MISSION)
+        self._missions = self.create_publisher(Header, topics.MISSION, qos.MISSION)
         self.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS
+            DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, qos.DIAGNOSTICS
         )
         self.traces: list[trace_messages.Trace] = []
-        """Of the flight under way, when the pilot adapts."""
-        if self.settings.now.adapt:
-            self.create_subscription(Float64MultiArray, 'pilot/trace', self._on_trace, qos.TRACE)
-        self._reset = self.create_client(Trigger, 'pilot/reset')
-        self._engage = self.create_client(SetBool, 'guard/engage')
+        """Traces of the current flight, when the pilot adapts."""
+        if self.settings.current.adapt:
+            self.create_subscription(
+                Float64MultiArray, topics.PILOT_TRACE, self._on_trace, qos.TRACE
+            )
+        self._reset = self.create_client(Trigger, topics.PILOT_RESET)
+        self._engage = self.create_client(SetBool, topics.GUARD_ENGAGE)
 
-    def mark(self, stamp_ns: int, text: str) -> None:
-        """Say on `mission` that one begins ('seed 7') or ends ('end success') at a frame."""
+    def publish_marker(self, stamp_ns: int, text: str) -> None:
+        """Publish on `mission` that a mission begins or ends.
+
+        Args:
+            stamp_ns: Stamp of the frame.
+            text: 'seed 7' at the begin, 'end success' at the end.
+        """
         self._missions.publish(messages.pack_header(stamp_ns, text))
 
     # Callbacks
@@ -123,24 +139,43 @@ class MissionNode(node_base.LiquidNode):
 
     @property
     def problems(self) -> str:
-        """What the other nodes complain of, in one line; empty when they do not."""
+        """Problems that the other nodes report, in one line; empty when there are none."""
         return '; '.join(f'{name} says "{text}"' for name, text in sorted(self._problems.items()))
 
-    # Waiting. All of these raise StopRequestedError once the user wants to stop.
+    # Waiting. All of these raise StopRequestedError when the user asks to stop.
 
     def wait(self, seconds: float) -> None:
-        """Run callbacks until something wakes the spinner or the time is up."""
+        """Run callbacks until something wakes the spinner or the time has passed.
+
+        Args:
+            seconds: Maximum duration.
+
+        Raises:
+            StopRequestedError: The user asked to stop.
+        """
         self.spinner.wait(max(0.0, seconds))
         if self.spinner.stopping:
             raise StopRequestedError
 
-    def call(self, client: Client, request: object, limit_s: float) -> tuple[bool, str]:
-        """Call a Trigger or SetBool service; NoResponseError when it does not answer.
+    def call(self, client: Client, request: Any, timeout_s: float) -> tuple[bool, str]:
+        """Call a Trigger or SetBool service and wait for its answer.
 
-        DDS can lose the answer to a client that its server has not discovered yet, so it is asked
-        again. Requests are served in their order: with an answer none is left under way.
+        DDS can lose the answer to a client that the server has not discovered yet, so the call is
+        repeated. Requests are served in their order, so after an answer no older one is pending.
+
+        Args:
+            client: Client of the service.
+            request: The request.
+            timeout_s: Maximum time to wait.
+
+        Returns:
+            Whether the service succeeded, and its message.
+
+        Raises:
+            NoResponseError: The service does not answer.
+            StopRequestedError: The user asked to stop.
         """
-        until_s = self.steady_s() + limit_s
+        until_s = self.steady_s() + timeout_s
         while (left_s := until_s - self.steady_s()) > 0.0:
             future = client.call_async(request)
             future.add_done_callback(lambda _: self.spinner.wake())
@@ -153,44 +188,52 @@ class MissionNode(node_base.LiquidNode):
             client.remove_pending_request(future)
         raise NoResponseError(f'the service {client.srv_name} does not answer')
 
-    def reset_pilot(self, limit_s: float = 10.0) -> None:
-        """A fresh network."""
-        self.call(self._reset, Trigger.Request(), limit_s)
+    def reset_pilot(self, timeout_s: float = 10.0) -> None:
+        """Reset the network of the pilot."""
+        self.call(self._reset, Trigger.Request(), timeout_s)
 
-    def engage(self, on: bool, limit_s: float = 10.0) -> tuple[bool, str]:
-        """Engage or disengage the guard; (done, message)."""
-        return self.call(self._engage, SetBool.Request(data=bool(on)), limit_s)
+    def engage(self, on: bool, timeout_s: float = 10.0) -> tuple[bool, str]:
+        """Engage or disengage the guard.
 
-    # Who is there
+        Args:
+            on: Engage (else disengage).
+            timeout_s: Maximum time to wait for the answer.
 
-    def missing(self) -> str:
-        """What of the graph is not there, in one line; empty when all is."""
-        gaps = self._missing_parts()
-        return 'missing: ' + ', '.join(gaps) if gaps else ''
+        Returns:
+            Whether it succeeded, and the message of the guard.
+        """
+        return self.call(self._engage, SetBool.Request(data=bool(on)), timeout_s)
+
+    # Completeness of the graph
+
+    def missing_text(self) -> str:
+        """Return the missing parts of the graph in one line; empty when it is complete."""
+        missing = self._missing_parts()
+        return 'missing: ' + ', '.join(missing) if missing else ''
 
     def _missing_parts(self) -> list[str]:
-        """What is missing, each in a few words."""
+        """Return the missing parts of the graph, each in a few words."""
         space = self.get_namespace().rstrip('/')
-        gaps = self._missing_pilot()
-        if self.settings.now.adapt and not self._adaptation_is_running():
-            gaps.append(f'the adaptation node ({space}/adaptation)')
+        missing = self._missing_pilot()
+        if self.settings.current.adapt and not self._adaptation_is_running():
+            missing.append(f'the adaptation node ({space}/adaptation)')
         if not self._engage.service_is_ready():
-            gaps.append(f'the guard (service {space}/guard/engage)')
+            missing.append(f'the guard (service {space}/{topics.GUARD_ENGAGE})')
         elif not self.count_publishers(self.setpoint_topic):
-            gaps.append(
-                f'the guard (nobody publishes {space}/{self.setpoint_topic}; '
+            missing.append(
+                f'the guard (no publisher of {space}/{self.setpoint_topic}; '
                 'its adapter must be the same)'
             )
-        if self.settings.now.recorded:
-            gaps += self._recorder_gaps()
-        return gaps
+        if self.settings.current.recorded_image_topic:
+            missing += self._missing_recorder()
+        return missing
 
-    def _recorder_gaps(self) -> list[str]:
-        """Likewise, of the recorder, which joins a topic only once somebody publishes it."""
+    def _missing_recorder(self) -> list[str]:
+        """Return what is missing of the recorder, which subscribes to topics as they appear."""
         own = ('recorder', self.get_namespace())
-        unheard = [
+        missing = [
             topic
-            for topic in (self.settings.now.recorded, *RECORDED_TOPICS)
+            for topic in (self.settings.current.recorded_image_topic, *topics.RECORDED_TOPICS)
             if self.count_publishers(topic)
             and own
             not in (
@@ -198,38 +241,48 @@ class MissionNode(node_base.LiquidNode):
                 for end in self.get_subscriptions_info_by_topic(topic)
             )
         ]
-        return [f'the recorder (it does not take {" ".join(unheard)} yet)'] if unheard else []
+        return [f'the recorder (it does not record {" ".join(missing)} yet)'] if missing else []
 
     def _missing_pilot(self) -> list[str]:
-        """Likewise, of whoever gives the commands."""
+        """Return what is missing of the pilot, or of another source of commands."""
         if self._reset.service_is_ready():
             return []
-        return [f'the pilot (service {self.get_namespace().rstrip("/")}/pilot/reset)']
+        return [f'the pilot (service {self.get_namespace().rstrip("/")}/{topics.PILOT_RESET})']
 
     def _adaptation_is_running(self) -> bool:
         ends = (
-            self.get_subscriptions_info_by_topic('pilot/trace'),
-            self.get_publishers_info_by_topic('adaptation/time_constants'),
+            self.get_subscriptions_info_by_topic(topics.PILOT_TRACE),
+            self.get_publishers_info_by_topic(topics.TIME_SCALES),
         )
         return all(any(end.node_name == 'adaptation' for end in side) for side in ends)
 
-    def wait_for_graph(self, limit_s: float) -> None:
-        """Until all is there. LiquidPilotError when it does not come, or is there twice."""
-        until_s = self.steady_s() + limit_s
-        while missing := self.missing():
+    def wait_for_graph(self, timeout_s: float) -> None:
+        """Wait until the graph is complete.
+
+        Args:
+            timeout_s: Maximum time to wait.
+
+        Raises:
+            LiquidPilotError: A node is missing, or there are two of a kind.
+            StopRequestedError: The user asked to stop.
+        """
+        until_s = self.steady_s() + timeout_s
+        while missing := self.missing_text():
             if self.steady_s() > until_s:
-                raise LiquidPilotError(f'after {limit_s:g} s the graph is not complete; {missing}')
+                raise LiquidPilotError(
+                    f'after {timeout_s:g} s the graph is not complete; {missing}'
+                )
             self.wait(_POLL_PERIOD_S)
         self._check_duplicates()
         if self.conflict:
             raise LiquidPilotError(self.conflict)
-        self.every(_DUPLICATE_CHECK_PERIOD_S, self._check_duplicates)
+        self.create_steady_timer(_DUPLICATE_CHECK_PERIOD_S, self._check_duplicates)
 
     def _check_duplicates(self) -> None:
-        """A second guard or pilot would answer our frames, and its answers look like our own's."""
+        """Detect a second guard or pilot, whose answers to our frames look like our own's."""
         for topic in (self.setpoint_topic, *self.exclusive_topics):
             if self.count_publishers(topic) > 1:
                 self.conflict = (
-                    f'somebody else publishes {topic} too: another run is going on. End it, or '
-                    'set ROS_DOMAIN_ID to another number for one of them'
+                    f'{topic} has a second publisher: another run is in progress. End it, or set '
+                    'ROS_DOMAIN_ID to another number for one of them'
                 )

@@ -1,4 +1,4 @@
-"""Missions flown one after the other, whatever the simulator, and the report of them."""
+"""Missions flown one after the other in any simulator, and the report of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rclpy.utilities import get_rmw_implementation_identifier
 
@@ -40,23 +40,28 @@ from liquid_pilot.simulation.base.mission import Mission, MissionResult
 from liquid_pilot.simulation.tasks.registry import layout_of, task_of
 from liquid_pilot.utils.atomic_write import write_atomically
 
-if TYPE_CHECKING:
-    # Who reads traces needs no engine.
-    pass
-
 _FRAME_PERIOD_S = 0.5
+"""Period of the camera frames in the report, s of simulated time."""
 _MAX_FRAME_ROWS = 12
+"""Number of missions whose camera frames are in the report."""
 _MAX_CONSECUTIVE_ABORTS = 2
-"""Missions in a row that the graph did not answer."""
+"""Number of aborted missions in a row after which the run ends."""
 
 
 class MissionRun(ABC):
-    """A run: `missions` flights from `seed` on. `out` None: nothing is written."""
+    """A run of several missions with consecutive seeds."""
 
     def __init__(self, node: MissionNode, out: Path | None, first_ns: int, period_ns: int) -> None:
-        """Args: the node, the run folder, the first stamp, and the time between packets."""
+        """Prepare a run.
+
+        Args:
+            node: The node of the simulator.
+            out: The run folder; None: nothing is written.
+            first_ns: Stamp of the first packet in ns.
+            period_ns: Time between two packets in ns.
+        """
         self._node = node
-        self._settings = settings = node.settings.now
+        self._settings = settings = node.settings.current
         self._conditions = parse(settings.condition)
         self._out = out
         self._progress = MissionProgress(settings.missions)
@@ -74,21 +79,30 @@ class MissionRun(ABC):
 
     @abstractmethod
     def _fly(self, mission: Mission) -> None:
-        """Fly a mission to its outcome, with every packet told to `_on_packet`.
+        """Fly a mission to its outcome and hand every packet to `_on_packet`.
 
-        NoResponseError and StopRequestedError end it before.
+        Raises:
+            NoResponseError: The graph does not answer.
+            StopRequestedError: The user asked to stop.
         """
 
     @abstractmethod
-    def _simulator_context(self) -> AbstractContextManager:
-        """What all missions need; freed at the end."""
+    def _simulator_context(self) -> AbstractContextManager[object]:
+        """Return the context in which all missions are flown; it frees the simulator."""
 
     @abstractmethod
     def _meta(self) -> dict[str, Any]:
-        """What the report says of this simulator, its mode among it."""
+        """Return the entries of the report about the simulator, its mode among them."""
 
     def run(self) -> int:
-        """Fly them all; the exit code: 0, 1 (not all were flown), 130 (Ctrl-C), 143 (SIGTERM)."""
+        """Fly all missions.
+
+        Returns:
+            The exit code: 0, 1 (a mission was aborted), 130 (Ctrl-C) or 143 (SIGTERM).
+
+        Raises:
+            LiquidPilotError: The run folder holds a run already, or the graph is not complete.
+        """
         if self._out is not None and (self._out / 'report.json').exists():
             raise LiquidPilotError(f'{self._out} holds a run already; choose another folder')
         try:
@@ -109,7 +123,7 @@ class MissionRun(ABC):
             'waiting for pilot and guard (the first start compiles, up to half a minute)'
         )
         node.wait_for_graph(self._settings.startup_timeout_s)
-        silent = 0
+        consecutive_aborts = 0
         for index in range(self._settings.missions):
             seed = self._settings.seed + index
             result = self._fly_mission(index, seed)
@@ -123,20 +137,22 @@ class MissionRun(ABC):
             self._write(pictures=False)
             if node.spinner.stopping:
                 raise StopRequestedError
-            silent = silent + 1 if result.outcome == 'aborted' else 0
-            if silent >= _MAX_CONSECUTIVE_ABORTS:
-                self._progress.say(f'{silent} missions in a row were aborted: giving up')
+            consecutive_aborts = consecutive_aborts + 1 if result.outcome == 'aborted' else 0
+            if consecutive_aborts >= _MAX_CONSECUTIVE_ABORTS:
+                self._progress.print_line(
+                    f'{consecutive_aborts} missions in a row were aborted: giving up'
+                )
                 return
 
     def _adaptation_samples(self) -> list[AdaptationSample]:
-        """What adaptation did in the flight that has ended."""
+        """Return the adaptation samples of the flight that has just ended."""
         traces, self._node.traces = self._node.traces, []
         own = [trace for trace in traces if trace.flight == traces[-1].flight]
-        found = (sample_from_trace(trace, own[0].stamp_ns) for trace in own)
-        return [one for one in found if one is not None]
+        samples = (sample_from_trace(trace, own[0].stamp_ns) for trace in own)
+        return [sample for sample in samples if sample is not None]
 
     def _fly_mission(self, index: int, seed: int) -> MissionResult:
-        """One mission, whatever comes: an aborted one has a reason too."""
+        """Fly one mission and return its result; an aborted one has a reason too."""
         self._node.state = f'mission {index + 1}: seed {seed}'
         self._node.conflict = ''
         self._frames = []
@@ -148,28 +164,30 @@ class MissionRun(ABC):
             self._fly(mission)
         except StopRequestedError:
             by_user = self._node.spinner.stopped_by == signal.SIGINT
-            mission.abort(INTERRUPTED if by_user else 'the run was ended from outside')
+            mission.abort(INTERRUPTED if by_user else 'the run was terminated')
         except NoResponseError as error:
             mission.abort(str(error))
         if self._frames:
-            self._node.mark(self._next_ns - self._period_ns, f'end {mission.result.outcome}')
+            self._node.publish_marker(
+                self._next_ns - self._period_ns, f'end {mission.result.outcome}'
+            )
         self._wall_s += time.monotonic() - started_s
         return mission.result
 
     def _on_packet(self, mission: Mission, packet: SensorPacket) -> str | None:
-        """Take a packet into the mission, the pictures and the progress line."""
+        """Add a packet to mission, frames and progress; return the outcome when there is one."""
         self._next_ns = packet.stamp_ns + self._period_ns
         self._ticks += 1
         if self._node.conflict:
             raise NoResponseError(self._node.conflict)
         if not self._frames:
-            self._node.mark(packet.stamp_ns, f'seed {mission.seed}')
+            self._node.publish_marker(packet.stamp_ns, f'seed {mission.seed}')
         outcome = mission.update(packet)
         now_s = mission.flight_time_s
         due = not self._frames or now_s - self._frames[-1][0] >= _FRAME_PERIOD_S - 1e-9
         if packet.observation is not None and (due or outcome is not None):
             self._frames.append((now_s, packet.observation.image))
-        self._node.figures = {
+        self._node.status_values = {
             'target_distance_m': f'{packet.target_distance_m:.1f}',
             'flight_s': f'{now_s:.1f}',
         }
@@ -207,7 +225,7 @@ class MissionRun(ABC):
         if not pictures:
             return write_report(self._out, self._results, meta, pictures=False)
         written = write_report(self._out, self._results, meta, self._camera_frames)
-        if any(history.moments for history in self._adaptation_logs):
+        if any(log.samples for log in self._adaptation_logs):
             written += [
                 write_atomically(self._out / 'adaptation.npz', to_npz(self._adaptation_logs)),
                 write_atomically(
@@ -219,22 +237,30 @@ class MissionRun(ABC):
 
 
 def _figure(value: float) -> float | None:
-    """Rounded for the report, which has no NaN."""
+    """Return a value rounded for the report; None for NaN."""
     return None if math.isnan(value) else round(value, 2)
 
 
 def sample_from_trace(trace: Trace, first_ns: int) -> AdaptationSample | None:
-    """What a report shows of a trace; None for that of a pilot that does not adapt."""
+    """Return the adaptation sample of a trace.
+
+    Args:
+        trace: The trace.
+        first_ns: Stamp of the first frame of the flight.
+
+    Returns:
+        The sample, or None for a pilot that does not adapt.
+    """
     if not trace.gate.size:
         return None
     gate = dict(zip(GATE_FIELDS, trace.gate.tolist(), strict=True))
     return make_sample(
         (trace.stamp_ns - first_ns) / NANOSECONDS_PER_SECOND,
-        trace.receptor_error,
-        trace.receptor_tau,
+        trace.filter_error,
+        trace.filter_tau,
         trace.tau,
         bool(gate['novel']),
-        gate['trust'],
+        gate['speed_factor'],
         gate['gain'],
-        float(trace.grip[0]) if trace.grip.size else math.nan,
+        float(trace.friction[0]) if trace.friction.size else math.nan,
     )

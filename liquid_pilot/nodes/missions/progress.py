@@ -1,7 +1,7 @@
-"""What the user sees of a run: a live line, a line a mission, a table at the end.
+"""Progress of a run on the console: a live line, a line per mission, and a table at the end.
 
-On a terminal the line of the current mission is redrawn in place; elsewhere (a file, `ros2
-launch`) there is a plain line now and then instead.
+On a terminal the line of the current mission is redrawn in place. Elsewhere (in a file or under
+`ros2 launch`) a plain line is printed periodically instead.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from liquid_pilot.evaluation.report import OUTCOME_COLOURS, format_duration, summarise
 from liquid_pilot.simulation.base.mission import MissionResult
+from liquid_pilot.utils.tables import terminal_table
 
 _REDRAW_S = 0.125
 _PLAIN_S = 5.0
@@ -27,9 +27,15 @@ _RATE_WINDOW_S = 1.0
 
 
 class MissionProgress:
-    """A context manager: the live line is there inside it."""
+    """Context manager that shows the live line of a run."""
 
     def __init__(self, missions: int, console: Console | None = None) -> None:
+        """Prepare the display.
+
+        Args:
+            missions: Number of missions.
+            console: The console; None: standard output.
+        """
         # Without a terminal rich would cut lines at 80 columns.
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
@@ -58,22 +64,33 @@ class MissionProgress:
             self._live.stop()
             self._live = None
 
-    def say(self, text: str) -> None:
-        """A line that stays."""
+    def print_line(self, text: str) -> None:
+        """Print a line that stays."""
         self._console.print(escape(text))
 
     def waiting(self, text: str) -> None:
-        """Why nothing moves yet."""
+        """Show why no mission is in progress."""
         self._draw(Text(f'... {text}', style='dim'), plain=f'... {text}')
 
     def building(self, index: int, seed: int) -> None:
-        """A mission begins."""
+        """Show that a mission begins.
+
+        Args:
+            index: Number of the mission, from 0.
+            seed: Seed of the mission.
+        """
         self._name = f'mission {index + 1}/{self._missions}  seed {seed}'
         self._ticks, self._rate, self._shown_s = 0, '', 0.0
         self._draw(Text(f'{self._name}  building the forest', style='dim'), plain='')
 
     def flying(self, flight_s: float, distance_m: float, problem: str) -> None:
-        """One tick was flown; draws at most a few times a second."""
+        """Show one tick; the line is redrawn at most a few times per second.
+
+        Args:
+            flight_s: Time since the start of the mission.
+            distance_m: Distance to the target.
+            problem: Problems that nodes report; empty: none.
+        """
         self._ticks += 1
         now_s = time.monotonic()
         if self._ticks == 1:
@@ -90,27 +107,29 @@ class MissionProgress:
         if now_s - self._shown_s < period_s:
             return
         self._shown_s = now_s
-        state = f'trouble: {problem}' if problem else 'flying'
+        state = f'warning: {problem}' if problem else 'flying'
         text = f'{self._name}  {distance_m:5.1f} m to go  {flight_s:5.1f} s  {state}  {self._rate}'
         self._draw(Text(text.rstrip()), plain=text.rstrip())
 
-    def trouble(self, text: str) -> None:
-        """The flight stands still, and why as far as it is known."""
+    def stalled(self, text: str) -> None:
+        """Show that the flight stalls, with the reason as far as it is known."""
         now_s = time.monotonic()
         if now_s - self._shown_s > (_REDRAW_S if self._live is not None else _STALL_PERIOD_S):
             self._shown_s = now_s
-            line = f'{self._name}  stands still: {text}'
+            line = f'{self._name}  stalled: {text}'
             self._draw(Text(line, style='yellow'), plain=line)
 
-    def late(self, late_s: float) -> None:
-        """In real time: the machine does not keep up."""
+    def behind_real_time(self, late_s: float) -> None:
+        """Print, in real time, that the machine does not keep up."""
         now_s = time.monotonic()
         if now_s - self._warned_s > 5.0:
             self._warned_s = now_s
-            self.say(f'the machine does not keep up with real time: {1e3 * late_s:.0f} ms late')
+            self.print_line(
+                f'the machine does not keep up with real time: {1e3 * late_s:.0f} ms late'
+            )
 
     def finished(self, result: MissionResult) -> None:
-        """A mission is over."""
+        """Print the result of a mission."""
         style = OUTCOME_COLOURS[result.outcome]
         self._console.print(
             f'{escape(self._name)}  [{style}]{result.outcome}[/]  '
@@ -119,18 +138,24 @@ class MissionProgress:
         )
 
     def table(self, results: Sequence[MissionResult], files: Sequence[Path]) -> None:
-        """All missions, the rate of success, and where the report is."""
-        table = Table(box=None, pad_edge=False, header_style='bold')
-        for name in ('seed', 'outcome', 'duration', 'flown', 'to target', 'reason'):
-            table.add_column(name, justify='left' if name in ('outcome', 'reason') else 'right')
+        """Print all results, the success rate, and the files of the report.
+
+        Args:
+            results: Results of all missions.
+            files: Files of the report; empty: none were written.
+        """
+        table = terminal_table(
+            ('seed', 'outcome', 'duration', 'flown', 'to target', 'reason'),
+            left=('outcome', 'reason'),
+        )
         for result in results:
-            away_m = result.target_distance_m
+            target_m = result.target_distance_m
             table.add_row(
                 str(result.seed),
                 f'[{OUTCOME_COLOURS[result.outcome]}]{result.outcome}[/]',
                 format_duration(result.duration_s),
                 f'{result.distance_flown_m:.1f} m',
-                '-' if math.isnan(away_m) else f'{away_m:.1f} m',
+                '-' if math.isnan(target_m) else f'{target_m:.1f} m',
                 escape(result.reason),
             )
         summary = summarise(results)

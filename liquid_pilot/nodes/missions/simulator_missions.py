@@ -1,4 +1,4 @@
-"""The missions that the simulator node flies in its embedded world."""
+"""Missions in the embedded simulator, in lock-step or in real time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,24 @@ from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.simulation.tasks.registry import action_noise_of
 
 _FIRST_STAMP_NS = NANOSECONDS_PER_SECOND
-"""Not zero: ROS takes a clock at zero for one that has not been set."""
+"""Stamp of the first packet, ns; not zero, which ROS takes for a clock that is not set."""
+_ENGAGE_PERIOD_S = 0.25
+"""Period at which the guard is asked to engage in real time, s."""
 
 
 class SimulatorMissions(MissionRun):
-    """See the module."""
+    """A run of missions in the embedded simulator."""
 
     _node: SimulatorNode
 
     def __init__(self, node: SimulatorNode, out: Path | None) -> None:
-        settings = node.settings.now
+        """Create the simulation.
+
+        Args:
+            node: The simulator node.
+            out: The run folder; None: nothing is written.
+        """
+        settings = node.settings.current
         self._simulation = Simulation(
             SimulationSettings(
                 vehicle=settings.vehicle,
@@ -67,29 +75,32 @@ class SimulatorMissions(MissionRun):
             done, message = node.engage(on)
             if not done:
                 raise NoResponseError(f'the guard cannot be engaged: {message}')
-        demonstrator = self._demonstrator(mission.seed)
+        steer = self._expert_steering(mission.seed)
         while self._on_packet(mission, packet) is None:
-            limit_s = (
-                self._settings.answer_timeout_s
+            timeout_s = (
+                self._settings.response_timeout_s
                 if self._answered
-                else max(self._settings.answer_timeout_s, self._settings.startup_timeout_s)
+                else max(self._settings.response_timeout_s, self._settings.startup_timeout_s)
             )
             setpoint = node.exchange(
                 packet,
                 simulation.camera,
-                limit_s,
-                self._progress.trouble,
-                demonstrator and functools.partial(demonstrator, packet),
+                timeout_s,
+                self._progress.stalled,
+                None if steer is None else functools.partial(steer, packet),
             )
             self._answered = True
             packet = simulation.advance(setpoint)
 
-    def _demonstrator(self, seed: int) -> Callable[[SensorPacket], None] | None:
-        """What steers in place of a pilot, with the noise that the training collects by."""
+    def _expert_steering(self, seed: int) -> Callable[[SensorPacket], None] | None:
+        """Return what commands in place of a pilot in a demonstration, else None.
+
+        It publishes the expert's command and the same command with the action noise of training.
+        """
         if not self._settings.demonstrate:
             return None
         period_s = self._simulation.control_period_ns / NANOSECONDS_PER_SECOND
-        expert = self._simulation.task.demonstrator(self._simulation.layout)
+        expert = self._simulation.task.expert(self._simulation.layout)
         inject = ActionNoise(
             action_noise_of(self._settings.vehicle, self._settings.disturbance),
             random_stream(seed, 'injector'),
@@ -98,21 +109,21 @@ class SimulatorMissions(MissionRun):
 
         def steer(packet: SensorPacket) -> None:
             label = expert.command(packet.state)
-            self._node.demonstrate(label, inject(label))
+            self._node.publish_expert(label, inject(label))
 
         return steer
 
     def _fly_in_real_time(self, mission: Mission, packet: SensorPacket) -> None:
-        """Free-running: what is flown is what came in time, else the vehicle's own failsafe."""
+        """Fly on the wall clock: without a setpoint in time the vehicle's own failsafe acts."""
         node, simulation = self._node, self._simulation
         period_s = simulation.control_period_ns / NANOSECONDS_PER_SECOND
         node.reset_pilot()
         node.pop_setpoint()
-        # Building the forest took time that stamps of the system clock must not lag behind.
+        # Stamps of the system clock must not lag behind by the time that building the world took.
         shift_ns = 0 if self._settings.publish_clock else time.time_ns() - packet.stamp_ns
         engaged, message = False, ''
         start_s = due_s = node.steady_s()
-        asked_s = start_s
+        engage_s = start_s
         while True:
             packet = shift_stamps(packet, shift_ns)
             if engaged and self._on_packet(mission, packet) is not None:
@@ -123,19 +134,19 @@ class SimulatorMissions(MissionRun):
                 node.wait(left_s)
             late_s = node.steady_s() - due_s
             if late_s > period_s:
-                self._progress.late(late_s)
+                self._progress.behind_real_time(late_s)
                 due_s += late_s
                 if not self._settings.publish_clock:
                     shift_ns += int(late_s * NANOSECONDS_PER_SECOND)
             setpoint = node.pop_setpoint()
-            if not engaged and setpoint is None and node.steady_s() - asked_s > 0.25:
-                # Until the pilot's commands come the guard refuses, and the vehicle hovers.
-                asked_s = node.steady_s()
+            if not engaged and setpoint is None and node.steady_s() - engage_s > _ENGAGE_PERIOD_S:
+                # Until commands of the pilot arrive the guard refuses, and the vehicle hovers.
+                engage_s = node.steady_s()
                 engaged, message = node.engage(True)
-                if not engaged and asked_s - start_s > self._settings.startup_timeout_s:
+                if not engaged and engage_s - start_s > self._settings.startup_timeout_s:
                     raise NoResponseError(f'{message}; {node.problems}'.rstrip('; '))
             node.health.tick(node.steady_s(), max(0.0, late_s))
             packet = simulation.advance(setpoint)
         node.engage(False)
-        # The pilot is not to miss the camera while the next forest is built.
+        # The pilot must not report a silent camera while the next world is built.
         node.reset_pilot()

@@ -1,12 +1,14 @@
-"""The ROS side of the embedded simulator: what its vehicle publishes, hears and waits for."""
+"""The ROS side of the embedded simulator: publishes sensor data and waits for setpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
+from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Imu
 from trajectory_msgs.msg import MultiDOFJointTrajectory
@@ -19,74 +21,81 @@ from liquid_pilot.interfaces import (
     Observation,
     SensorPacket,
 )
-from liquid_pilot.nodes.common import messages, qos
-from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.common import messages, qos, topics
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.missions.mission_node import MissionNode, MissionParameters, NoResponseError
+from liquid_pilot.utils.settings import setting, setting_from
 
 
 @dataclass(frozen=True)
 class SimulatorParameters(MissionParameters):
     """Parameters of the simulator node."""
 
-    adapter: str = parameter(
-        'cmd_vel', 'what the vehicle takes', choices=('cmd_vel', 'attitude_thrust')
+    adapter: str = setting(
+        'cmd_vel', 'setpoint that the vehicle takes', choices=('cmd_vel', 'attitude_thrust')
     )
-    realtime: bool = parameter(False, 'run on the wall clock; false: lock-step, as fast as it goes')
-    publish_clock: bool = parameter(
+    realtime: bool = setting_from(FlightSettings, 'realtime')
+    publish_clock: bool = setting(
         True, 'publish simulated time on /clock; false: stamps are of the system clock'
     )
-    demonstrate: bool = parameter(
-        False,
-        'the expert flies, disturbed, in place of a pilot: its commands are published on '
-        'expert/command for a recorder',
-    )
-    disturbance: float = parameter(
-        1.3, 'level of the noise injected into the commands of demonstrations', low=0.0, high=10.0
-    )
-    answer_timeout_s: float = parameter(
+    demonstrate: bool = setting_from(FlightSettings, 'demonstrate')
+    disturbance: float = setting_from(FlightSettings, 'disturbance')
+    response_timeout_s: float = setting(
         10.0,
         'a lock-step mission is aborted when no command answers a frame for this long',
         's',
         low=0.2,
         high=600.0,
     )
-    resend_s: float = parameter(
-        0.5, 'a frame that is not answered is sent again this often', 's', low=0.05, high=60.0
+    resend_period_s: float = setting(
+        0.5, 'period at which an unanswered frame is sent again', 's', low=0.05, high=60.0
     )
 
 
+class _ExpertPublishers(NamedTuple):
+    """Publishers of a demonstration."""
+
+    labels: Publisher
+    """The expert's commands, for the recorder."""
+    commands: Publisher
+    """The commands that are flown, for the guard."""
+
+
 class SimulatorNode(MissionNode):
-    """The ROS side of the simulator; times out, resends and asks, but does not simulate."""
+    """Publishes what a simulator senses and waits for setpoints, but does not simulate."""
 
     parameters = SimulatorParameters
+    settings: Settings[SimulatorParameters]
 
     def __init__(self) -> None:
+        """Create publishers and subscriptions."""
         super().__init__('simulator')
-        settings = self.settings.now
+        settings = self.settings.current
         self._awaited_ns: int | None = None
         self._setpoint: Command | AttitudeThrust | None = None
         self._images = self.create_publisher(
-            Image, 'camera/image_raw', qos.FRAMES_RELIABLE if settings.demonstrate else qos.IMAGE
+            Image, topics.IMAGE, qos.FRAMES_RELIABLE if settings.demonstrate else qos.IMAGE
         )
-        self._labels = self._steering = None
+        self._expert: _ExpertPublishers | None = None
         if settings.demonstrate:
-            self._labels = self.create_publisher(
-                TwistStamped, 'expert/command', qos.SENSOR_RELIABLE
+            self._expert = _ExpertPublishers(
+                self.create_publisher(TwistStamped, topics.EXPERT_COMMAND, qos.SENSOR_RELIABLE),
+                self.create_publisher(TwistStamped, topics.PILOT_COMMAND, qos.COMMAND),
             )
-            self._steering = self.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
-        self._infos = self.create_publisher(CameraInfo, 'camera/camera_info', qos.SENSOR_RELIABLE)
-        self._imus = self.create_publisher(Imu, 'imu/data', qos.SENSOR_RELIABLE)
-        self._odometry = self.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
-        self._clocks = None
+        self._infos = self.create_publisher(CameraInfo, topics.CAMERA_INFO, qos.SENSOR_RELIABLE)
+        self._imus = self.create_publisher(Imu, topics.IMU, qos.SENSOR_RELIABLE)
+        self._odometry = self.create_publisher(Odometry, topics.ODOMETRY, qos.SENSOR_RELIABLE)
+        self._clocks: Publisher | None = None
         if settings.publish_clock:
-            self._clocks = self.create_publisher(Clock, '/clock', qos.CLOCK)
+            self._clocks = self.create_publisher(Clock, topics.CLOCK, qos.CLOCK)
         if not settings.realtime:
-            # On the wall clock a pilot may be started again, and DDS names a killed one for long.
-            self.exclusive_topics += ('pilot/command', 'adaptation/time_constants')
+            # On the wall clock a pilot may be restarted, and DDS lists a killed one for a while.
+            self.exclusive_topics += (topics.PILOT_COMMAND, topics.TIME_SCALES)
         self.adapter = settings.adapter
         kind, self.setpoint_topic = {
-            'cmd_vel': (TwistStamped, 'cmd_vel'),
-            'attitude_thrust': (MultiDOFJointTrajectory, 'attitude_thrust'),
+            'cmd_vel': (TwistStamped, topics.CMD_VEL),
+            'attitude_thrust': (MultiDOFJointTrajectory, topics.ATTITUDE_THRUST),
         }[settings.adapter]
         self.create_subscription(
             kind,
@@ -98,6 +107,7 @@ class SimulatorNode(MissionNode):
     # Callbacks
 
     def _on_setpoint(self, message: TwistStamped | MultiDOFJointTrajectory) -> None:
+        setpoint: Command | AttitudeThrust
         if isinstance(message, TwistStamped):
             setpoint = messages.unpack_command(message)
         else:
@@ -108,10 +118,10 @@ class SimulatorNode(MissionNode):
             self._setpoint, self._awaited_ns = setpoint, None
             self.spinner.wake()
 
-    # Out
+    # Publishing
 
     def publish(self, packet: SensorPacket, camera: CameraGeometry) -> None:
-        """Send all that a packet holds; the frame, where there is one, comes last."""
+        """Publish all that a packet holds; the frame, where there is one, comes last."""
         if self._clocks is not None:
             self._clocks.publish(messages.pack_clock(packet.stamp_ns))
         self._odometry.publish(messages.pack_odometry(packet.state))
@@ -124,26 +134,44 @@ class SimulatorNode(MissionNode):
         self._infos.publish(messages.pack_camera_info(camera, frame.stamp_ns))
         self._images.publish(messages.pack_image(frame.image, frame.stamp_ns))
 
-    def demonstrate(self, label: Command, disturbed: Command) -> None:
-        """Publish what the expert would do, for the recorder, and what is flown, for the guard."""
-        self._labels.publish(messages.pack_command(label))
-        self._steering.publish(messages.pack_command(disturbed))
+    def publish_expert(self, label: Command, disturbed: Command) -> None:
+        """Publish the commands of a demonstration.
 
-    # Waiting. All of these raise StopRequestedError once the user wants to stop.
+        Args:
+            label: The expert's command, for the recorder.
+            disturbed: The command to fly, for the guard.
+        """
+        assert self._expert is not None
+        self._expert.labels.publish(messages.pack_command(label))
+        self._expert.commands.publish(messages.pack_command(disturbed))
+
+    # Waiting. All of these raise StopRequestedError when the user asks to stop.
 
     def exchange(
         self,
         packet: SensorPacket,
         camera: CameraGeometry,
-        limit_s: float,
-        on_silence: Callable[[str], None],
+        timeout_s: float,
+        on_stall: Callable[[str], None],
         steer: Callable[[], None] | None = None,
     ) -> Command | AttitudeThrust | None:
-        """Lock-step: publish, and wait for the setpoint with the frame's stamp; None without one.
+        """Publish a packet in lock-step and wait for the setpoint with the stamp of its frame.
 
-        The frame alone is sent again when no answer comes: it is the only thing that may be lost;
-        `on_silence` then takes what is known of the reason. NoResponseError after `limit_s`.
-        `steer` is called once the frame is out, by whoever commands in place of a pilot.
+        Only the frame is sent again when no answer arrives, since nothing else may be lost.
+
+        Args:
+            packet: The packet.
+            camera: Geometry of the camera.
+            timeout_s: Maximum time to wait.
+            on_stall: Called with the known reason each time the frame is sent again.
+            steer: Called after the frame has been published, to command in place of a pilot.
+
+        Returns:
+            The setpoint, or None for a packet without a frame.
+
+        Raises:
+            NoResponseError: No setpoint has arrived in time.
+            StopRequestedError: The user asked to stop.
         """
         started_s = self.steady_s()
         frame = packet.observation
@@ -155,77 +183,78 @@ class SimulatorNode(MissionNode):
         self.publish(packet, camera)
         if steer is not None:
             steer()
-        resend_s = started_s + self.settings.now.resend_s
+        resend_time_s = started_s + self.settings.current.resend_period_s
         while self._setpoint is None:
-            self.wait(resend_s - self.steady_s())
+            self.wait(resend_time_s - self.steady_s())
             now_s = self.steady_s()
-            if self._setpoint is None and now_s - started_s > limit_s:
+            if self._setpoint is None and now_s - started_s > timeout_s:
                 self._awaited_ns = None
-                raise NoResponseError(self._no_response_text(limit_s))
-            if self._setpoint is None and now_s >= resend_s:
-                resend_s = now_s + self.settings.now.resend_s
+                raise NoResponseError(self._no_response_text(timeout_s))
+            if self._setpoint is None and now_s >= resend_time_s:
+                resend_time_s = now_s + self.settings.current.resend_period_s
                 self._publish_frame(frame, camera)
-                on_silence(self.problems or self.missing() or 'waiting for the command')
+                on_stall(self.problems or self.missing_text() or 'waiting for the command')
         now_s = self.steady_s()
         self.health.tick(now_s, now_s - started_s)
         return self._setpoint
 
-    def _no_response_text(self, limit_s: float) -> str:
-        text = f'no command answered a frame for {limit_s:g} s'
+    def _no_response_text(self, timeout_s: float) -> str:
+        text = f'no command answered a frame for {timeout_s:g} s'
         if self.problems:
             return f'{text}: {self.problems}'
-        missing = self.missing()
+        missing = self.missing_text()
         return (
             f'{text}: {missing}'
             if missing
             else (
-                f'{text}, and neither pilot nor guard says why; a node between camera and pilot must '
-                "keep the frame's stamp"
+                f'{text}, and neither pilot nor guard reports a problem; a node between camera and '
+                "pilot must keep the frame's stamp"
             )
         )
 
     def pop_setpoint(self) -> Command | AttitudeThrust | None:
-        """The newest setpoint since the last call, in real time; None when there is none."""
+        """Return the newest setpoint since the last call, in real time; None without one."""
         setpoint, self._setpoint = self._setpoint, None
         return setpoint
 
-    def reset_pilot(self, limit_s: float = 10.0) -> None:
-        """A fresh network; in a demonstration there is none."""
-        if not self.settings.now.demonstrate:
-            super().reset_pilot(limit_s)
+    def reset_pilot(self, timeout_s: float = 10.0) -> None:
+        """Reset the network of the pilot; in a demonstration there is none."""
+        if not self.settings.current.demonstrate:
+            super().reset_pilot(timeout_s)
 
-    # Who is there
+    # Completeness of the graph
 
     def _missing_pilot(self) -> list[str]:
         space = self.get_namespace().rstrip('/')
-        if self.settings.now.demonstrate:
-            gaps = (
-                []
-                if self._labels.get_subscription_count()
-                else [f'the recorder (nobody listens to {space}/expert/command)']
-            )
-        else:
-            gaps = super()._missing_pilot()
-            if not gaps and not self._imus.get_subscription_count():
-                gaps = [f'the pilot (nobody listens to {space}/imu/data)']
+        missing: list[str] = []
+        if self._expert is None:
+            missing += super()._missing_pilot()
+            if not missing and not self._imus.get_subscription_count():
+                missing.append(f'the pilot (no subscriber of {space}/{topics.IMU})')
+        elif not self._expert.labels.get_subscription_count():
+            missing.append(f'the recorder (no subscriber of {space}/{topics.EXPERT_COMMAND})')
         if not self._images.get_subscription_count():
-            gaps.append(
-                f'whoever takes the images (nobody listens to {space}/camera/image_raw;'
-                ' with camera_topic set, that is your own node)'
+            missing.append(
+                f'a subscriber of {space}/{topics.IMAGE} (with camera_topic set, that is your own '
+                'node)'
             )
-        return gaps
+        return missing
 
 
 def shift_stamps(packet: SensorPacket, shift_ns: int) -> SensorPacket:
-    """The same packet, later by `shift_ns`."""
+    """Return a packet with all stamps later by `shift_ns`."""
     if not shift_ns:
         return packet
-    seen = packet.observation
+    observation = packet.observation
     return replace(
         packet,
         stamp_ns=packet.stamp_ns + shift_ns,
-        observation=seen
-        and replace(seen, stamp_ns=seen.stamp_ns + shift_ns, imu=_later(seen.imu, shift_ns)),
+        observation=observation
+        and replace(
+            observation,
+            stamp_ns=observation.stamp_ns + shift_ns,
+            imu=_later(observation.imu, shift_ns),
+        ),
         imu=_later(packet.imu, shift_ns),
         state=packet.state._replace(stamp_ns=packet.state.stamp_ns + shift_ns),
     )

@@ -1,14 +1,12 @@
-"""The ROS side of autopilots: MAVROS, ArduPilot's DDS interface, PX4's, Ackermann, Crazyflie.
+"""Outputs to MAVROS, to the DDS interface of ArduPilot, to Ackermann cars and to Crazyflie.
 
-Their message packages are not everywhere: each is imported when its adapter starts, with an error
-that says what to install. Topics are relative to the namespace of the guard and are those that the
-autopilots prescribe (docs/autopilots.md). Content and frames are those of `onboard.setpoints`; here
-they become messages, once for each decision of the guard.
+The message packages are optional. Each is imported when its adapter starts, with an error that says
+what to install. Topics are relative to the namespace of the guard and are those that the autopilots
+prescribe (docs/autopilots.md). `onboard.setpoints` defines content and frames of the setpoints.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +16,8 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Imu
 
 from liquid_pilot.interfaces import ImuSample, LiquidPilotError, ObservationError, VehicleState
-from liquid_pilot.nodes.common import messages, node_base, qos
+from liquid_pilot.nodes.common import messages, node_base, qos, topics
+from liquid_pilot.nodes.common.message_types import import_message_type
 from liquid_pilot.nodes.outputs.base import PublisherOutput
 from liquid_pilot.onboard.geometry import flu_frd, into_body
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
@@ -29,23 +28,11 @@ from liquid_pilot.onboard.setpoints.mavlink import OFFBOARD_MODES
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityEnu
 
 MAX_STATUS_AGE_S = 3.0
-"""A status that is older says nothing."""
-
-
-def import_message_type(package: str, name: str) -> Any:
-    """A message type of a package that not every machine has; LiquidPilotError without it."""
-    try:
-        return getattr(importlib.import_module(f'{package}.msg'), name)
-    except (ImportError, AttributeError) as error:
-        raise LiquidPilotError(
-            f'this adapter needs {package}/msg/{name} ({error}): sudo apt install '
-            f'ros-$ROS_DISTRO-{package.replace("_", "-")}, or build {package} in your workspace, '
-            'and source it'
-        ) from None
+"""Maximum age of a status, s; an older one counts as a lost connection."""
 
 
 class StatusSubscription:
-    """The newest status that a topic gave; None before the first, not connected when it ends."""
+    """Keeps the newest status of a topic; without a recent one it counts as not connected."""
 
     def __init__(
         self,
@@ -55,21 +42,30 @@ class StatusSubscription:
         read: Callable[[Any], VehicleStatus],
         latched: bool = False,
     ) -> None:
+        """Subscribe.
+
+        Args:
+            node: The guard node.
+            kind: Class of the message.
+            topic: Name of the topic.
+            read: Converts a message to a status.
+            latched: Whether the newest message is delivered to late subscribers.
+        """
         self._node, self._read = node, read
         self.newest: VehicleStatus | None = None
-        """However old."""
-        self._heard_s = 0.0
+        """The newest status, of any age; None before the first."""
+        self._received_s = 0.0
         node.create_subscription(
             kind, topic, self._on_message, qos.MISSION if latched else qos.SENSOR
         )
 
     def _on_message(self, message: Any) -> None:
-        self.newest, self._heard_s = self._read(message), self._node.steady_s()
+        self.newest, self._received_s = self._read(message), self._node.steady_s()
 
     @property
     def status(self) -> VehicleStatus:
-        """As it is now."""
-        late = self._node.steady_s() - self._heard_s > MAX_STATUS_AGE_S
+        """The newest status, or one that is not connected where it is missing or too old."""
+        late = self._node.steady_s() - self._received_s > MAX_STATUS_AGE_S
         if self.newest is None or late:
             return VehicleStatus(connected=False)
         return self.newest
@@ -77,29 +73,45 @@ class StatusSubscription:
 
 def subscribe_status(
     node: node_base.LiquidNode,
-    package: str,
     name: str,
     topic: str,
     read: Callable[[Any], VehicleStatus],
     latched: bool = False,
 ) -> StatusSubscription | None:
-    """Watch a status; where its type is not installed, say so and do without."""
+    """Subscribe to a status, or log a warning where its message type is not installed.
+
+    Args:
+        node: The guard node.
+        name: Message type, 'package/msg/Name'.
+        topic: Name of the topic.
+        read: Converts a message to a status.
+        latched: Whether the newest message is delivered to late subscribers.
+    """
     try:
-        return StatusSubscription(node, import_message_type(package, name), topic, read, latched)
+        return StatusSubscription(node, import_message_type(name), topic, read, latched)
     except LiquidPilotError:
         node.get_logger().warning(
-            f'{package} is not installed: mode and arming of the autopilot are not watched, so a '
-            'flipped switch does not disengage the guard'
+            f'{name.partition("/")[0]} is not installed: mode and arming of the autopilot are not '
+            'watched, so a flipped switch does not disengage the guard'
         )
         return None
 
 
 class MavrosOutput(PublisherOutput):
-    """MAVROS: velocity of the world with its default `mav_frame`, or attitude and thrust."""
+    """Publishes velocities in the world (default `mav_frame` of MAVROS), or attitude and thrust."""
 
     def __init__(self, node: node_base.LiquidNode, attitude: bool) -> None:
-        self._kind = (
-            import_message_type('mavros_msgs', 'AttitudeTarget') if attitude else TwistStamped
+        """Create the publisher and subscribe to the status.
+
+        Args:
+            node: The guard node.
+            attitude: Attitude and thrust (else velocities).
+
+        Raises:
+            LiquidPilotError: mavros_msgs is needed and not installed.
+        """
+        self._kind: type[Any] = (
+            import_message_type('mavros_msgs/msg/AttitudeTarget') if attitude else TwistStamped
         )
         self._publisher = node.create_publisher(
             self._kind,
@@ -107,16 +119,18 @@ class MavrosOutput(PublisherOutput):
             qos.COMMAND,
         )
         self._status_subscription = subscribe_status(
-            node, 'mavros_msgs', 'State', 'mavros/state', mavros_status
+            node, 'mavros_msgs/msg/State', 'mavros/state', mavros_status
         )
 
     @property
     def status(self) -> VehicleStatus | None:
-        """What `mavros/state` says."""
-        return self._status_subscription and self._status_subscription.status
+        """The status of `mavros/state`; None where its type is not installed."""
+        if self._status_subscription is None:
+            return None
+        return self._status_subscription.status
 
     def send(self, setpoint: VelocityEnu | AttitudeTarget) -> None:
-        """One setpoint."""
+        """Publish one setpoint."""
         if isinstance(setpoint, AttitudeTarget):
             status = self.status
             ardupilot = status is not None and status.mode.startswith('GUIDED')
@@ -130,14 +144,20 @@ class MavrosOutput(PublisherOutput):
 
 
 def mavros_status(message: Any) -> VehicleStatus:
-    """mavros_msgs/State: OFFBOARD is PX4's mode that obeys, GUIDED ArduPilot's."""
+    """Convert mavros_msgs/State to a VehicleStatus.
+
+    Setpoints are accepted in the mode OFFBOARD by PX4 and in GUIDED by ArduPilot.
+    """
     return VehicleStatus(
         bool(message.connected), bool(message.armed), message.mode, message.mode in OFFBOARD_MODES
     )
 
 
 def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget, ardupilot: bool) -> Any:
-    """mavros_msgs/AttitudeTarget: FLU to ENU; MAVROS turns it and scales the thrust."""
+    """Convert an AttitudeTarget (FLU to ENU) to mavros_msgs/AttitudeTarget.
+
+    MAVROS rotates the attitude into the frames of the autopilot and scales the thrust.
+    """
     message = kind(
         type_mask=attitude_mask(ardupilot),
         thrust=float(setpoint.thrust),
@@ -149,42 +169,49 @@ def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget, ardupilot: bool) -
 
 
 class ArduPilotOutput(PublisherOutput):
-    """ArduPilot's DDS interface: a twist of the world, told by its frame `map`.
+    """Publishes twists in the world (frame `map`) to the DDS interface of ArduPilot.
 
-    Of a twist in `base_link` ArduPilot takes y for right and turns it by the whole attitude, tilt
-    included (as of 2026). What it says comes in frames of its own: its IMU is FRD whatever its
-    frame_id, its twist is of the world; here they become `imu/data` and `odom`.
+    In a twist in `base_link` ArduPilot takes y as right and rotates it by the whole attitude,
+    including the tilt (as of 2026). The data of ArduPilot have frames of their own: the IMU is FRD
+    whatever its frame_id says, and the twist is in the world. They are converted here and published
+    as `imu/data` and `odom`.
     """
 
     def __init__(self, node: node_base.LiquidNode, prefix: str) -> None:
+        """Create the publishers and subscriptions.
+
+        Args:
+            node: The guard node.
+            prefix: Prefix of ArduPilot's topics.
+        """
         self._node = node
         prefix = prefix.rstrip('/')
         self._publisher = node.create_publisher(TwistStamped, f'{prefix}/cmd_vel', qos.COMMAND)
-        self._imu = node.create_publisher(Imu, 'imu/data', qos.SENSOR_RELIABLE)
-        self._odometry = node.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
+        self._imu = node.create_publisher(Imu, topics.IMU, qos.SENSOR_RELIABLE)
+        self._odometry = node.create_publisher(Odometry, topics.ODOMETRY, qos.SENSOR_RELIABLE)
         self._twist: TwistStamped | None = None
         self._pose_s = -math.inf
-        for kind, topic, hear in (
+        for kind, topic, callback in (
             (Imu, 'imu/experimental/data', self._on_imu),
             (PoseStamped, 'pose/filtered', self._on_pose),
             (TwistStamped, 'twist/filtered', self._on_twist),
         ):
-            node.create_subscription(kind, f'{prefix}/{topic}', hear, qos.SENSOR)
-        # Its status comes latched and only when it changes, so it cannot tell who is alive.
+            node.create_subscription(kind, f'{prefix}/{topic}', callback, qos.SENSOR)
+        # The status is latched and published on changes only, so it does not show a lost link.
         self._status_subscription = subscribe_status(
-            node, 'ardupilot_msgs', 'Status', f'{prefix}/status', ardupilot_status, latched=True
+            node, 'ardupilot_msgs/msg/Status', f'{prefix}/status', ardupilot_status, latched=True
         )
 
     @property
     def status(self) -> VehicleStatus | None:
-        """What the status says, as long as poses come."""
+        """The newest status while poses arrive; otherwise not connected."""
         if self._node.steady_s() - self._pose_s > MAX_STATUS_AGE_S:
             return VehicleStatus(connected=False)
-        newest = self._status_subscription and self._status_subscription.newest
+        newest = self._status_subscription.newest if self._status_subscription else None
         return newest or VehicleStatus(connected=True)
 
     def send(self, setpoint: VelocityEnu) -> None:
-        """One twist."""
+        """Publish one twist."""
         self._publisher.publish(
             messages.pack_world_twist(
                 setpoint.stamp_ns, setpoint.velocity_enu_m_s, setpoint.yaw_rate_rad_s
@@ -195,7 +222,7 @@ class ArduPilotOutput(PublisherOutput):
         try:
             sample = messages.unpack_imu(message)
         except ObservationError:
-            return  # It says itself that a reading is missing: then silence, as of a dead IMU.
+            return  # A reading is missing: publish nothing, as if the IMU were dead.
         self._imu.publish(
             messages.pack_imu(
                 ImuSample(
@@ -220,7 +247,13 @@ class ArduPilotOutput(PublisherOutput):
 
 
 def ardupilot_state(pose: PoseStamped, twist: TwistStamped, stamp_ns: int) -> VehicleState:
-    """Pose FLU to ENU, linear velocity of the world (ENU), angular of the body (FLU)."""
+    """Return the state from ArduPilot's pose and twist.
+
+    Args:
+        pose: Pose of the body (FLU) in the world (ENU).
+        twist: Linear velocity in the world (ENU), angular velocity in the body (FLU).
+        stamp_ns: Stamp of the state.
+    """
     q, p = pose.pose.orientation, pose.pose.position
     linear, angular = twist.twist.linear, twist.twist.angular
     attitude = (q.w, q.x, q.y, q.z)
@@ -234,7 +267,10 @@ def ardupilot_state(pose: PoseStamped, twist: TwistStamped, stamp_ns: int) -> Ve
 
 
 def ardupilot_status(message: Any) -> VehicleStatus:
-    """ardupilot_msgs/Status: vehicle_type and mode are ArduPilot's numbers."""
+    """Convert ardupilot_msgs/Status to a VehicleStatus.
+
+    `vehicle_type` and `mode` are numbers of ArduPilot.
+    """
     guided = {1: 15, 2: 4}.get(message.vehicle_type)  # Rover, Copter
     return VehicleStatus(
         True,
@@ -246,14 +282,19 @@ def ardupilot_status(message: Any) -> VehicleStatus:
 
 
 class AckermannOutput(PublisherOutput):
-    """`drive` as ackermann_msgs/AckermannDriveStamped."""
+    """Publishes `drive` as ackermann_msgs/AckermannDriveStamped."""
 
     def __init__(self, node: node_base.LiquidNode) -> None:
-        self._kind = import_message_type('ackermann_msgs', 'AckermannDriveStamped')
+        """Create the publisher.
+
+        Raises:
+            LiquidPilotError: ackermann_msgs is not installed.
+        """
+        self._kind = import_message_type('ackermann_msgs/msg/AckermannDriveStamped')
         self._publisher = node.create_publisher(self._kind, 'drive', qos.COMMAND)
 
     def send(self, setpoint: AckermannSetpoint) -> None:
-        """One drive command."""
+        """Publish one drive command."""
         message = self._kind()
         message.header.stamp = messages.to_time(setpoint.stamp_ns)
         message.header.frame_id = messages.BASE_FRAME
@@ -263,20 +304,32 @@ class AckermannOutput(PublisherOutput):
 
 
 class HoverOutput(PublisherOutput):
-    """`cmd_hover` as crazyflie_interfaces/Hover, which crazyswarm2 takes."""
+    """Publishes `cmd_hover` as crazyflie_interfaces/Hover, for crazyswarm2."""
 
     def __init__(self, node: node_base.LiquidNode, clockwise: bool) -> None:
+        """Create the publisher.
+
+        Args:
+            node: The guard node.
+            clockwise: Whether a positive yaw rate turns the vehicle right.
+
+        Raises:
+            LiquidPilotError: crazyflie_interfaces is not installed.
+        """
         self._clockwise = clockwise
-        self._kind = import_message_type('crazyflie_interfaces', 'Hover')
+        self._kind = import_message_type('crazyflie_interfaces/msg/Hover')
         self._publisher = node.create_publisher(self._kind, 'cmd_hover', qos.COMMAND)
 
     def send(self, setpoint: HoverSetpoint) -> None:
-        """One hover setpoint."""
+        """Publish one hover setpoint."""
         self._publisher.publish(pack_hover(self._kind, setpoint, self._clockwise))
 
 
 def pack_hover(kind: Any, setpoint: HoverSetpoint, clockwise: bool) -> Any:
-    """crazyflie_interfaces/Hover, in the units of ROS: crazyswarm2 turns radians into degrees."""
+    """Convert a HoverSetpoint to crazyflie_interfaces/Hover.
+
+    Units are those of ROS; crazyswarm2 converts radians to degrees.
+    """
     message = kind(
         vx=float(setpoint.forward_m_s),
         vy=float(setpoint.left_m_s),

@@ -1,13 +1,13 @@
-"""The ROS side of each vehicle adapter: how a setpoint is sent.
+"""The ROS side of each vehicle adapter, which sends its setpoints.
 
-What a setpoint is, in which frame and units, `onboard.setpoints` says; here it becomes a message.
-Nothing is repeated here: what leaves, leaves once, because the guard decided it just now.
+`onboard.setpoints` defines what a setpoint is, in which frame and units. Here it becomes a message.
+An output never repeats a setpoint: each is sent once, when the guard has decided it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.duration import Duration
@@ -15,132 +15,115 @@ from rclpy.publisher import Publisher
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
 from liquid_pilot.interfaces import AttitudeThrust, Command
-from liquid_pilot.nodes.common import messages, node_base, qos
-from liquid_pilot.nodes.common.parameters import parameter
+from liquid_pilot.nodes.common import messages, node_base, qos, topics
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.settings import AdapterSettings
+from liquid_pilot.utils.settings import extract, setting, setting_from
 
-_VEHICLE_DEFAULTS = AdapterSettings()
+SetpointT = TypeVar('SetpointT', contravariant=True)
 
 
-class Output(Protocol):
-    """Where the guard's decisions go."""
+class Output(Protocol[SetpointT]):
+    """Sends the setpoints of one adapter to the vehicle and reads the vehicle's status."""
 
-    status: VehicleStatus | None
-    """What the vehicle says of itself; None where it says nothing."""
-
-    def send(self, setpoint: object) -> None:
-        """Send what the adapter made of a decision."""
+    @property
+    def status(self) -> VehicleStatus | None:
+        """What the vehicle reports about itself; None where it reports nothing."""
         ...
 
-    def decided(self) -> None:
-        """The guard has just decided, whatever: a heartbeat may be sent, where there are any."""
+    def send(self, setpoint: SetpointT) -> None:
+        """Send a setpoint, which the adapter has made of a decision of the guard."""
+        ...
+
+    def on_decision(self) -> None:
+        """Note that the watchdog of the guard has decided: a heartbeat may be sent."""
         ...
 
     def flush(self, timeout_ns: int) -> None:
-        """Wait until what was sent has been read, or for so long."""
+        """Wait until the vehicle has received what was sent, or until the time-out."""
         ...
 
 
 class PublisherOutput:
-    """One topic, and a vehicle that says nothing of itself."""
+    """Base of an output that publishes one topic to a vehicle without a status and a heartbeat."""
 
-    status: VehicleStatus | None = None
     _publisher: Publisher
 
-    def decided(self) -> None:
-        """Topics have no heartbeat."""
+    @property
+    def status(self) -> VehicleStatus | None:
+        """None: the vehicle reports nothing about itself."""
+        return None
+
+    def on_decision(self) -> None:
+        """Do nothing, since the topic has no heartbeat."""
 
     def flush(self, timeout_ns: int) -> None:
-        """See Output."""
+        """Wait until all subscribers have acknowledged what was sent, or until the time-out."""
         self._publisher.wait_for_all_acked(Duration(nanoseconds=timeout_ns))
 
 
 class TwistOutput(PublisherOutput):
-    """`cmd_vel`, as TwistStamped or Twist."""
+    """Publishes `cmd_vel` as TwistStamped or Twist."""
 
     def __init__(self, node: node_base.LiquidNode, stamped: bool) -> None:
+        """Create the publisher.
+
+        Args:
+            node: The guard node.
+            stamped: TwistStamped (else Twist).
+        """
         self._pack = messages.pack_command if stamped else messages.pack_twist
         self._publisher = node.create_publisher(
-            TwistStamped if stamped else Twist, 'cmd_vel', qos.COMMAND
+            TwistStamped if stamped else Twist, topics.CMD_VEL, qos.COMMAND
         )
 
     def send(self, setpoint: Command) -> None:
-        """One twist."""
+        """Publish one twist."""
         self._publisher.publish(self._pack(setpoint))
 
 
 class AttitudeThrustOutput(PublisherOutput):
-    """`attitude_thrust`, as MultiDOFJointTrajectory."""
+    """Publishes `attitude_thrust` as MultiDOFJointTrajectory."""
 
     def __init__(self, node: node_base.LiquidNode) -> None:
+        """Create the publisher on the guard node."""
         self._publisher = node.create_publisher(
-            MultiDOFJointTrajectory, 'attitude_thrust', qos.COMMAND
+            MultiDOFJointTrajectory, topics.ATTITUDE_THRUST, qos.COMMAND
         )
 
     def send(self, setpoint: AttitudeThrust) -> None:
-        """One point."""
+        """Publish one point."""
         self._publisher.publish(messages.pack_attitude_thrust(setpoint))
 
 
 @dataclass(frozen=True)
 class OutputParameters:
-    """What the guard node has to know of the vehicle; only the chosen adapter's part matters."""
+    """Parameters of the outputs; only those of the chosen adapter have an effect."""
 
-    stamped: bool = parameter(
-        True, 'cmd_vel as geometry_msgs/TwistStamped; false: geometry_msgs/Twist'
+    stamped: bool = setting(
+        True, 'cmd_vel is geometry_msgs/TwistStamped; false: geometry_msgs/Twist (cmd_vel)'
     )
-    hover_thrust: float = parameter(
-        _VEHICLE_DEFAULTS.hover_thrust,
-        'share of full thrust that hovers (mavros_attitude, px4_attitude, mavlink_attitude)',
-        low=0.05,
-        high=0.95,
+    hover_thrust: float = setting_from(AdapterSettings, 'hover_thrust')
+    wheelbase_m: float = setting_from(AdapterSettings, 'wheelbase_m')
+    max_steering_angle_rad: float = setting_from(AdapterSettings, 'max_steering_angle_rad')
+    min_speed_m_s: float = setting_from(AdapterSettings, 'min_speed_m_s')
+    climb_lookahead_s: float = setting_from(AdapterSettings, 'climb_lookahead_s')
+    yaw_clockwise: bool = setting(
+        False,
+        'a positive yaw rate turns right; backends differ, so try it on the bench (crazyflie)',
     )
-    wheelbase_m: float = parameter(
-        _VEHICLE_DEFAULTS.wheelbase_m,
-        'front axle to rear axle (ackermann)',
-        'm',
-        low=0.01,
-        high=20.0,
+    ardupilot_prefix: str = setting(
+        'ap', "prefix of ArduPilot's topics; ap/v1 with its DDS_USE_NS (ardupilot)"
     )
-    max_steering_angle_rad: float = parameter(
-        _VEHICLE_DEFAULTS.max_steering_angle_rad,
-        'largest steering angle to either side (ackermann)',
-        'rad',
-        low=0.01,
-        high=1.4,
-    )
-    min_speed_m_s: float = parameter(
-        _VEHICLE_DEFAULTS.min_speed_m_s,
-        'below it a yaw rate stands for the curvature at this speed (ackermann)',
-        'm/s',
-        low=0.01,
-        high=10.0,
-    )
-    climb_lookahead_s: float = parameter(
-        _VEHICLE_DEFAULTS.climb_lookahead_s,
-        'a climb rate becomes the height so far ahead (crazyflie)',
-        's',
-        low=0.05,
-        high=5.0,
-    )
-    yaw_clockwise: bool = parameter(
-        False, 'a positive yaw rate turns right (crazyflie): try it on the bench, backends differ'
-    )
-    ardupilot_prefix: str = parameter(
-        'ap', "what ArduPilot's topics begin with: ap/v1 with its DDS_USE_NS (ardupilot)"
-    )
-    mavlink_url: str = parameter(
-        'udpin:127.0.0.1:14540',
-        'serial port or address of the autopilot, as pymavlink has them '
-        '(mavlink, mavlink_attitude)',
-    )
-    mavlink_baud: int = parameter(
-        921600, 'of a serial port (mavlink, mavlink_attitude)', low=9600, high=4_000_000
+    mavlink_url: str = setting_from(FlightSettings, 'mavlink_url')
+    mavlink_baud: int = setting(
+        921600,
+        'baud rate of a serial port (mavlink, mavlink_attitude)',
+        low=9600,
+        high=4_000_000,
     )
 
-    def vehicle(self) -> AdapterSettings:
-        """As adapters have it."""
-        return AdapterSettings(
-            **{field.name: getattr(self, field.name) for field in fields(AdapterSettings)}
-        )
+    def vehicle_settings(self) -> AdapterSettings:
+        """Return the settings of the adapter."""
+        return extract(AdapterSettings, self)

@@ -1,4 +1,4 @@
-"""What the guard hears beside commands: odometry, how the pilot is, who else commands, a human."""
+"""Inputs of the guard besides commands: odometry, the pilot's health, duplicates, and override."""
 
 from __future__ import annotations
 
@@ -9,51 +9,64 @@ from nav_msgs.msg import Odometry
 from std_msgs.msg import Bool
 
 from liquid_pilot.interfaces import VehicleState
-from liquid_pilot.nodes.common import messages, node_base, qos
+from liquid_pilot.nodes.common import messages, node_base, qos, topics
 from liquid_pilot.onboard.safety.duplicate_publisher import DuplicatePublisherDetector
 from liquid_pilot.onboard.safety.preflight import Readiness
 
 MAX_DIAGNOSTICS_AGE_S = 3.0
-"""Whoever has not been heard on /diagnostics for this long says nothing."""
-COMMAND_TOPIC = 'pilot/command'
+"""Diagnostics older than this are ignored."""
 
 
 class OdometrySubscription:
-    """The newest odometry and when it came."""
+    """Keeps the newest odometry and its time of arrival."""
 
     def __init__(
         self, node: node_base.LiquidNode, lockstep: bool, on_state: Callable[[], None]
     ) -> None:
+        """Subscribe.
+
+        Args:
+            node: The guard node.
+            lockstep: Whether no message may be lost (reliable quality of service).
+            on_state: Called after each message.
+        """
         self._node, self._on_state = node, on_state
         self.newest: VehicleState | None = None
+        """The newest odometry, of any age; None before the first."""
         self._arrived_s = 0.0
-        node.create_subscription(Odometry, 'odom', self._on_odometry, qos.sensor(lockstep))
+        node.create_subscription(Odometry, topics.ODOMETRY, self._on_odometry, qos.sensor(lockstep))
 
     def _on_odometry(self, message: Odometry) -> None:
         self.newest = messages.unpack_odometry(message)
         self._arrived_s = self._node.steady_s()
         self._on_state()
 
-    def fresh(self, timeout_s: float) -> VehicleState | None:
-        """The newest, if it came within the time-out."""
+    def latest_within(self, timeout_s: float) -> VehicleState | None:
+        """Return the newest odometry if it arrived within the time-out, else None."""
         if self.newest is None or self._node.steady_s() - self._arrived_s > timeout_s:
             return None
         return self.newest
 
 
 class GuardMonitors:
-    """The pilot's readiness, rival publishers, and the topic by which a human takes over."""
+    """Monitors the pilot's readiness, duplicate publishers, and the override by a human."""
 
     def __init__(self, node: node_base.LiquidNode, on_override: Callable[[str], None]) -> None:
+        """Subscribe.
+
+        Args:
+            node: The guard node.
+            on_override: Called with the reason of an override, and with '' when it ends.
+        """
         self._node, self._on_override = node, on_override
         self._pilot = node.resolve_topic_name('pilot')
         self._readiness: Readiness | None = None
-        self._heard_s = 0.0
+        self._diagnostics_received_s = 0.0
         self._duplicate_detector = DuplicatePublisherDetector()
         node.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS
+            DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, qos.DIAGNOSTICS
         )
-        node.create_subscription(Bool, 'guard/override', self._on_bool, qos.COMMAND)
+        node.create_subscription(Bool, topics.GUARD_OVERRIDE, self._on_bool, qos.COMMAND)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in messages.unpack_diagnostics(message):
@@ -61,37 +74,41 @@ class GuardMonitors:
                 problem = status.message if status.level else ''
                 state = status.values.get('state', '')
                 self._readiness = Readiness.from_values(state, problem, status.values)
-                self._heard_s = self._node.steady_s()
-                self._duplicate_detector.note(status.values.get('instance', ''), self._heard_s)
+                self._diagnostics_received_s = self._node.steady_s()
+                self._duplicate_detector.record(
+                    status.values.get('instance', ''), self._diagnostics_received_s
+                )
 
     def _on_bool(self, message: Bool) -> None:
-        topic = self._node.resolve_topic_name('guard/override')
+        topic = self._node.resolve_topic_name(topics.GUARD_OVERRIDE)
         self._on_override(f'a human has the vehicle ({topic} is true)' if message.data else '')
 
     @property
     def readiness(self) -> Readiness | None:
-        """What the pilot said last; None when it has not been heard lately."""
-        lately = self._node.steady_s() - self._heard_s <= MAX_DIAGNOSTICS_AGE_S
-        return self._readiness if lately else None
+        """Last report of the pilot; None when it is older than MAX_DIAGNOSTICS_AGE_S."""
+        recent = self._node.steady_s() - self._diagnostics_received_s <= MAX_DIAGNOSTICS_AGE_S
+        return self._readiness if recent else None
 
     @property
     def duplicates(self) -> str:
-        """More than one commands, in words; empty when at most one does.
+        """The publishers of `pilot/command` in words, if there are several; otherwise empty.
 
-        Two of the same name are told by their diagnostics, since one that was killed and started
-        anew stays listed twice for some 20 s.
+        Two nodes of the same name are distinguished by their diagnostics, since a node that was
+        killed and restarted is listed twice for about 20 s.
         """
-        return self._duplicates_text(self._duplicate_detector.seen(self._node.steady_s()))
+        return self._duplicates_text(self._duplicate_detector.detected(self._node.steady_s()))
 
     @property
     def possible_duplicates(self) -> str:
-        """Likewise, before engaging: more than one may be alive."""
-        return self._duplicates_text(self._duplicate_detector.lately(self._node.steady_s()) > 1)
+        """The same, before engaging: several may be alive."""
+        return self._duplicates_text(
+            self._duplicate_detector.recent_count(self._node.steady_s()) > 1
+        )
 
-    def _duplicates_text(self, twins: bool) -> str:
-        topic = self._node.resolve_topic_name(COMMAND_TOPIC)
+    def _duplicates_text(self, same_name: bool) -> str:
+        topic = self._node.resolve_topic_name(topics.PILOT_COMMAND)
         names = self._names(topic)
-        if len(set(names)) < 2 and not twins:
+        if len(set(names)) < 2 and not same_name:
             return ''
         return f'two publishers of {topic} ({", ".join(names)}); end all but one'
 

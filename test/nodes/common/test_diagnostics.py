@@ -1,41 +1,60 @@
-"""The figures of /diagnostics, and how often a problem is said."""
+"""What a node publishes on /diagnostics."""
 
-import math
+import time
 
-import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
 
-from liquid_pilot.nodes.common.diagnostics import ERROR, WARNING, HealthMonitor
-
-
-def test_rate_latency_and_age():
-    health = HealthMonitor()
-    assert health.rate_hz(0.0) == 0.0
-    assert math.isnan(health.latency_ms(0.5))
-    assert math.isnan(health.age_s(0.0))
-    for index in range(100):
-        health.tick(0.05 * index, 0.001 * (index + 1))
-    now_s = 0.05 * 99 + 0.02
-    assert health.rate_hz(now_s) == pytest.approx(20.0)
-    assert health.latency_ms(0.5) == pytest.approx(50.5)
-    assert health.latency_ms(0.99) == pytest.approx(99.01)
-    assert health.age_s(now_s) == pytest.approx(0.02)
-    assert health.rate_hz(now_s + 10.0) == 0.0
-    assert health.values(now_s) == {
-        'rate_hz': '20.0',
-        'latency_p50_ms': '50.50',
-        'latency_p99_ms': '99.01',
-        'age_s': '0.02',
-        'count': '100',
-    }
+from liquid_pilot.nodes.common import messages, node_base, qos, topics
+from liquid_pilot.nodes.common.diagnostics import INSTANCE_ID, DiagnosticsReporter
+from liquid_pilot.nodes.common.health import WARNING
+from liquid_pilot.nodes.viewer import ViewerParameters
 
 
-def test_a_problem_is_said_once_in_a_while_and_stays_until_solved():
-    health = HealthMonitor()
-    said = [health.problem('imu', 'imu: silent', 0.1 * i) for i in range(70)]
-    assert [i for i, aloud in enumerate(said) if aloud] == [0, 30, 60]
-    assert health.problem('camera', 'camera: dark', 0.5, WARNING)
-    assert health.problems == [(ERROR, 'imu: silent'), (WARNING, 'camera: dark')]
-    assert health.resolved('imu', 'other') == ['imu']
-    assert health.problems == [(WARNING, 'camera: dark')]
-    assert health.resolved() == ['camera']
-    assert health.problems == []
+class Reporting(node_base.LiquidNode):
+    parameters = ViewerParameters
+    state = 'waiting'
+
+    def __init__(self):
+        super().__init__('reporting')
+        self.heard = []
+        self.create_subscription(
+            DiagnosticArray, topics.DIAGNOSTICS, self.on_diagnostics, qos.DIAGNOSTICS
+        )
+        self.reporter = DiagnosticsReporter(self, lambda: (self.state, {'extra': '7'}))
+
+    def on_diagnostics(self, message):
+        own = self.get_fully_qualified_name()
+        found = messages.unpack_diagnostics(message)
+        self.heard += [status for status in found if status.hardware_id == own]
+
+
+def test_the_name_is_constant_and_the_state_a_value(ros):
+    node, executor = Reporting(), SingleThreadedExecutor()
+    executor.add_node(node)
+
+    def publish(count):
+        end_s = time.monotonic() + 30.0
+        while len(node.heard) < count:
+            assert time.monotonic() < end_s
+            executor.spin_once(timeout_sec=0.05)
+
+    publish(1)
+    node.state = 'flying'
+    node.reporter.problem('imu', 'imu: no message', WARNING)
+    node.reporter.problem('camera', 'camera: no frame')
+    publish(3)
+    node.reporter.resolved()
+    node.reporter.publish()
+    publish(4)
+    executor.shutdown()
+    node.destroy_node()
+    assert {status.name for status in node.heard} == {'reporting'}
+    states = [status.values['state'] for status in node.heard]
+    assert states[0] == 'waiting' and set(states[1:]) == {'flying'}
+    assert node.heard[0].message == 'waiting'
+    worst = max(node.heard, key=lambda status: status.level)
+    assert (worst.level, worst.message) == (2, 'camera: no frame; imu: no message')
+    assert (node.heard[-1].level, node.heard[-1].message) == (0, 'flying')
+    assert all(status.values['instance'] == INSTANCE_ID for status in node.heard)
+    assert all(status.values['extra'] == '7' for status in node.heard)

@@ -102,7 +102,7 @@ def test_a_trajectory_that_is_no_setpoint_is_refused():
 
 
 def test_diagnostics():
-    status = messages.NodeStatus('pilot: flying', 2, 'a', {'rate_hz': '20.0', 'n': 3}, '/pilot')
+    status = messages.NodeStatus('drone1/pilot', 2, 'a', {'rate_hz': '20.0', 'n': 3}, '/pilot')
     [back] = messages.unpack_diagnostics(wire(messages.pack_diagnostics(status, STAMP)))
     assert back == status._replace(values={'rate_hz': '20.0', 'n': '3'})
 

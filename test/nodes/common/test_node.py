@@ -42,7 +42,7 @@ def test_callbacks_run_meanwhile_and_can_end_it(spinner):
         if len(calls) == 3:
             spinner.wake()
 
-    spinner.node.every(0.05, call)
+    spinner.node.create_steady_timer(0.05, call)
     began_s = time.monotonic()
     spinner.wait(5.0)
     assert time.monotonic() - began_s < 1.0

@@ -11,15 +11,18 @@ from rclpy.parameter import Parameter
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes import recorder, viewer
 from liquid_pilot.nodes.adaptation import AdaptationParameters
-from liquid_pilot.nodes.common import parameters
 from liquid_pilot.nodes.common.node_base import LiquidNode
+from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.nodes.guard import GuardParameters
 from liquid_pilot.nodes.missions import gazebo_node, simulator_node
-from liquid_pilot.nodes.pilot import PilotParameters
 from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
+from liquid_pilot.onboard.safety.preflight import PreflightRequirements
+from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 from liquid_pilot.utils.resources import share_path
+from liquid_pilot.utils.settings import declared_settings, from_mapping
 
 ALL = {
     'pilot': PilotParameters,
@@ -46,17 +49,17 @@ ALL = {
 )
 def test_what_cannot_be_is_refused_in_words(name, value, words):
     with pytest.raises(LiquidPilotError, match=words):
-        parameters.from_mapping(PilotParameters, {name: value})
+        from_mapping(PilotParameters, {name: value})
 
 
 def test_whole_numbers_do_for_real_ones_and_lists_for_tuples():
-    made = parameters.from_mapping(GuardParameters, {'rate_hz': 50, 'maximum': [1, 2, 3, 4.5]})
+    made = from_mapping(GuardParameters, {'rate_hz': 50, 'maximum': [1, 2, 3, 4.5]})
     assert (made.rate_hz, made.maximum) == (50.0, (1.0, 2.0, 3.0, 4.5))
     assert type(made.rate_hz) is float
     with pytest.raises(LiquidPilotError, match='must be a list'):
-        parameters.from_mapping(GuardParameters, {'maximum': 3.0})
+        from_mapping(GuardParameters, {'maximum': 3.0})
     with pytest.raises(LiquidPilotError, match='four finite numbers'):
-        parameters.from_mapping(GuardParameters, {'maximum': [1.0]}).limits()
+        from_mapping(GuardParameters, {'maximum': [1.0]}).limits()
 
 
 def test_a_node_describes_its_parameters_and_changes_live_ones_only(ros):
@@ -80,7 +83,7 @@ def test_a_node_describes_its_parameters_and_changes_live_ones_only(ros):
         assert results['publish_trace'].successful
         assert not results['camera_timeout_s'].successful
         assert not results['pilot'].successful
-        now = node.settings.now
+        now = node.settings.current
         assert (now.imu_timeout_s, now.publish_trace) == (0.4, False)
         assert (now.camera_timeout_s, now.pilot) == (0.5, 'forest-ltc')
     finally:
@@ -112,7 +115,7 @@ def test_the_parameter_file_lists_every_parameter_with_its_default():
     assert set(content) == {f'/**/{name}' for name in ALL}
     for name, cls in ALL.items():
         listed = content[f'/**/{name}']['ros__parameters']
-        made = parameters.from_mapping(cls, listed)
+        made = from_mapping(cls, listed)
         assert made == cls(), name
         assert set(listed) == {field.name for field in dataclasses.fields(cls)}, name
 
@@ -125,38 +128,59 @@ def test_the_parameter_file_lists_every_parameter_with_its_default():
             {name: False}
             for name in (
                 'photometric',
-                'receptors',
-                'follow_rotation',
+                'temporal_filter',
+                'compensate_rotation',
                 'reject_novel_frames',
                 'slow_core_on_novelty',
                 'slowdown_on_blindness',
-                'govern',
             )
         ),
-        {'carry_sensitivities': True},
-        {'stretch': 3.0},
+        {'core_time_scale_on_novelty': 3.0},
         {'slowdown_on_blindness_after_s': 1.5},
         {'slowdown_on_blindness_time_constant_s': 0.7},
     ],
 )
-def test_the_front_gets_each_setting_under_its_name(given):
-    assert PilotParameters(adaptation=True, **given).front() == FrontendSettings(**given)
-    assert PilotParameters(**given).front() is None
+def test_the_frontend_gets_each_setting_under_its_name(given):
+    made = PilotParameters(adaptation=True, **given).adaptation_settings()
+    assert made.frontend == FrontendSettings(**given)
+    assert PilotParameters(**given).adaptation_settings() is None
 
 
-def test_gate_and_learner_get_each_setting_under_its_name():
-    given = {'margin': 1.1, 'relative': 1.3, 'max_rejection_s': 0.4}
-    made = PilotParameters(adaptation=True, gate_margin=1.1, gate_relative=1.3, max_rejection_s=0.4)
-    assert made.front().gate == NoveltyGateSettings(**given)
+def test_governor_gate_and_learner_get_each_setting_under_its_name():
+    made = PilotParameters(adaptation=True, friction_speed_governor=False).adaptation_settings()
+    assert made == AdaptationSettings(friction_speed_governor=False)
+    given = {
+        'training_threshold_factor': 1.1,
+        'baseline_threshold_factor': 1.3,
+        'max_rejection_s': 0.4,
+    }
+    made = PilotParameters(adaptation=True, **given).adaptation_settings()
+    assert made.frontend.gate == NoveltyGateSettings(**given)
     given = {
         'learn_temporal_filter': False,
         'filter_learning_rate': 2.0,
-        'learn_core': 'cm',
-        'core_rate': 0.1,
         'decay_to_trained_s': 7.0,
     }
-    assert AdaptationParameters(**given).learner() == LearnerSettings(**given)
-    assert AdaptationParameters().learner() == LearnerSettings()
+    assert AdaptationParameters(**given).learner_settings() == LearnerSettings(**given)
+    assert AdaptationParameters().learner_settings() == LearnerSettings()
+
+
+def test_a_setting_of_something_on_board_is_declared_there_only():
+    """Default, unit, range and description of the node's parameter are those of the setting."""
+    made_from = {
+        PilotParameters: (FrontendSettings, NoveltyGateSettings, AdaptationSettings),
+        AdaptationParameters: (LearnerSettings,),
+        GuardParameters: (AdapterSettings, PreflightRequirements),
+    }
+    compared = 0
+    for owner, sources in made_from.items():
+        parameters_of_node = declared_settings(owner)
+        for source in sources:
+            for name, declared in declared_settings(source).items():
+                if name in parameters_of_node:
+                    assert parameters_of_node[name] == declared
+                    compared += 1
+    assert compared > 20
 
 
 @pytest.mark.parametrize('cls', ALL.values())

@@ -42,13 +42,11 @@ def trace(adapting=True):
     if not adapting:
         return flown
     return flown._replace(
-        receptor_error=rng.random((2, 4)),
-        receptor_gradient=rng.normal(size=(2, 4)),
-        receptor_tau=rng.random((2, 4)),
+        filter_error=rng.random((2, 4)),
+        filter_gradient=rng.normal(size=(2, 4)),
+        filter_tau=rng.random((2, 4)),
         gate=(1.0, 0.07, 0.2, 2.77, 0.8, 1.5, 0.1, -0.2, 0.3),
-        core_error=rng.random(2),
-        core_gradient=rng.normal(size=(2, 7)),
-        grip=np.array([0.6]),
+        friction=np.array([0.6]),
     )
 
 
@@ -82,7 +80,7 @@ def test_a_trace_keeps_every_section_and_its_labels(adapting):
         'dt',
         *trace_messages.Trace._fields[5:],
     ]
-    assert message.layout.dim[0].size == 2
+    assert message.layout.dim[0].size == 3
     assert len(trace_messages.GATE_FIELDS) == len(trace().gate)
 
 
@@ -91,8 +89,8 @@ def test_what_the_learner_takes_from_a_trace():
         trace_messages.unpack_trace(wire(trace_messages.pack_trace(trace())))
     )
     assert (evidence.sequence, evidence.elapsed_s, evidence.novel) == (12, 0.07, True)
-    assert np.array_equal(evidence.error, np.ravel(trace().receptor_error))
-    assert np.array_equal(evidence.core_gradient, np.ravel(trace().core_gradient))
+    assert np.array_equal(evidence.error, np.ravel(trace().filter_error))
+    assert np.array_equal(evidence.gradient, np.ravel(trace().filter_gradient))
     with pytest.raises(LiquidPilotError, match='does not adapt'):
         trace_messages.learner_input_from(trace(adapting=False))
 
@@ -100,43 +98,43 @@ def test_what_the_learner_takes_from_a_trace():
 def test_what_a_report_shows_of_a_trace():
     back = trace_messages.unpack_trace(wire(trace_messages.pack_trace(trace())))
     found = sample_from_trace(back, STAMP - 1_500_000_000)
-    assert (found.time_s, found.grip) == (1.5, 0.6)
-    assert np.isnan(sample_from_trace(back._replace(grip=np.empty(0)), STAMP).grip)
+    assert (found.time_s, found.friction_ratio) == (1.5, 0.6)
+    assert np.isnan(sample_from_trace(back._replace(friction=np.empty(0)), STAMP).friction_ratio)
     assert sample_from_trace(trace(adapting=False), STAMP) is None
 
 
-@pytest.mark.parametrize('name', ['gate', 'receptor_tau', 'receptor_error', 'grip'])
+@pytest.mark.parametrize('name', ['gate', 'filter_tau', 'filter_error', 'friction'])
 def test_a_trace_of_an_adapting_pilot_whose_sections_do_not_fit_is_not_shown(name):
-    size = 2 if name in ('gate', 'grip') else 0
+    size = 2 if name in ('gate', 'friction') else 0
     message = trace_messages.pack_trace(trace()._replace(**{name: np.zeros(size)}))
     with pytest.raises(LiquidPilotError, match=name):
         sample_from_trace(trace_messages.unpack_trace(message), STAMP)
 
 
 @pytest.mark.parametrize('sequence', [0, 1, 2**20 - 1, 2**20, 2**24 + 1, 30_000_001, 2**40 + 1])
-def test_time_constants_keep_their_bits_and_any_sequence(sequence):
+def test_time_scales_keep_their_bits_and_any_sequence(sequence):
     sent = proposal(sequence)
     message = wire(trace_messages.pack_time_scales(sent, DIGEST, FLIGHT))
     flight, back = trace_messages.unpack_time_scales(message, DIGEST)
     assert (flight, back.sequence) == (FLIGHT, sequence)
-    for name in ('receptors', 'log_cm', 'log_gleak'):
+    for name in ('temporal_filter', 'log_cm', 'log_gleak'):
         assert np.array_equal(getattr(back, name), np.ravel(getattr(sent, name)))
     assert [dim.label for dim in message.layout.dim] == [
-        'liquid_pilot/time_constants',
+        'liquid_pilot/time_scales',
         f'pilot:{DIGEST}',
         f'flight:{FLIGHT}',
         'sequence',
-        'receptors',
+        'filter',
         'log_cm',
         'log_gleak',
     ]
 
 
-def test_time_constants_of_the_receptors_alone():
+def test_time_scales_of_the_temporal_filter_alone():
     nothing = np.empty(0, np.float32)
     message = wire(packed_constants(log_cm=nothing, log_gleak=nothing))
     _, back = trace_messages.unpack_time_scales(message, DIGEST)
-    assert back.receptors.size == 8
+    assert back.temporal_filter.size == 8
     assert (back.log_cm.size, back.log_gleak.size) == (0, 0)
 
 
@@ -191,14 +189,14 @@ BOTH = {
     'start beyond the end': (start_beyond_the_end, "'sequence' is cut short"),
     'no sequence': (no_sequence, "'sequence' is missing"),
     'empty sequence': (empty_sequence, 'sequence'),
-    'NaN sequence': (sequence_of(float('nan')), 'makes no sense'),
-    'infinite sequence': (sequence_of(float('inf')), 'makes no sense'),
-    'negative sequence': (sequence_of(-1.0), 'makes no sense'),
+    'NaN sequence': (sequence_of(float('nan')), 'is not possible'),
+    'infinite sequence': (sequence_of(float('inf')), 'is not possible'),
+    'negative sequence': (sequence_of(-1.0), 'is not possible'),
     'no layout': (no_layout, 'got nothing'),
 }
 
 
-@pytest.mark.parametrize('kind', ['trace', 'time constants'])
+@pytest.mark.parametrize('kind', ['trace', 'time scales'])
 @pytest.mark.parametrize('damage', BOTH)
 def test_what_does_not_fit_is_refused_in_one_line(kind, damage):
     if kind == 'trace':
@@ -221,8 +219,8 @@ def test_a_trace_without_one_of_its_sections_is_refused(name):
         trace_messages.unpack_trace(message)
 
 
-@pytest.mark.parametrize('name', ['receptors', 'log_cm', 'log_gleak'])
-def test_time_constants_without_one_of_their_sections_are_refused(name):
+@pytest.mark.parametrize('name', ['filter', 'log_cm', 'log_gleak'])
+def test_time_scales_without_one_of_their_sections_are_refused(name):
     message = packed_constants()
     message.layout.dim = [dim for dim in message.layout.dim if dim.label != name]
     with pytest.raises(LiquidPilotError, match=f"section '{name}' is missing"):
@@ -233,7 +231,7 @@ NAMES = st.one_of(
     st.sampled_from(
         [
             'sequence',
-            'receptors',
+            'filter',
             'log_cm',
             'log_gleak',
             'stamp_sec',

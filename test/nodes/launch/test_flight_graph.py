@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from liquid_pilot.cli import main
+from liquid_pilot.cli import fly, main
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.launch import flight_graph
-from liquid_pilot.nodes.launch.flight_graph import FlyOptions
-from liquid_pilot.nodes.launch.hardware_graph import HardwareOptions
+from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
+from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.nodes.launch.process_runner import command_line
 from liquid_pilot.onboard.vehicles.registry import VEHICLES, get_vehicle_limits
 from liquid_pilot.pilot_file import STATISTICS_FILE
 from liquid_pilot.utils.resources import share_path
+from liquid_pilot.utils.settings import from_strings
 
 OTHERS = {
     'simulator': 'none',
@@ -116,7 +117,7 @@ def test_what_holds_no_statistics_of_its_training_flies_as_trained_and_says_so(t
         assert found['pilot'].parameters['adaptation'] is False
         assert found['simulator'].parameters['adapt'] is False
     said = flight_graph.startup_notice(FlyOptions(pilot=str(tmp_path)))
-    assert str(tmp_path) in said and 'liquid-pilot familiarise' in said
+    assert str(tmp_path) in said and 'liquid-pilot fit-statistics' in said
     for options in ({}, {'adapt': False}, {'demonstrate': True}, {'pilot': '/nowhere'}):
         assert flight_graph.startup_notice(FlyOptions(**options)) == ''
 
@@ -152,7 +153,7 @@ def test_what_cannot_be_flown_is_refused_at_once(changes, words):
 
 
 def test_a_vehicle_without_a_shipped_pilot_wants_one_named(monkeypatch):
-    monkeypatch.setitem(VEHICLES, 'rover', VEHICLES['rover']._replace(pilot=''))
+    monkeypatch.setitem(VEHICLES, 'rover', VEHICLES['rover']._replace(default_pilot=''))
     with pytest.raises(LiquidPilotError, match='no pilot for a rover is shipped yet'):
         FlyOptions(vehicle='rover')
     assert FlyOptions(vehicle='rover', demonstrate=True).vehicle == 'rover'
@@ -221,19 +222,19 @@ def test_an_adapter_that_is_named_is_the_one_whatever_the_parameter_file_says():
 
 
 def test_the_command_line_gives_the_options():
-    parse = main._parser().parse_args
-    assert main.fly_options(parse(['fly'])) == FlyOptions()
+    parse = main.make_parser('fly').parse_args
+    assert fly.options_from(parse(['fly'])) == FlyOptions()
     arguments = ['fly']
     for name, value in OTHERS.items():
         flag = '--' + name.replace('_', '-')
         arguments += [flag] if value is True else [flag, str(value)]
-    assert main.fly_options(parse(arguments)) == FlyOptions(**OTHERS)
-    assert not main.fly_options(parse(['fly', '--no-adapt'])).adapt
+    assert fly.options_from(parse(arguments)) == FlyOptions(**OTHERS)
+    assert not fly.options_from(parse(['fly', '--no-adapt'])).adapt
     switches = [name for name, value in OTHERS.items() if value is True]
     for name in switches:
         flags = [f'--{name}', f'--no-{name}']
-        assert main.fly_options(parse(['fly', *flags])) == FlyOptions()
-        assert getattr(main.fly_options(parse(['fly', *flags[::-1]])), name) is True
+        assert fly.options_from(parse(['fly', *flags])) == FlyOptions()
+        assert getattr(fly.options_from(parse(['fly', *flags[::-1]])), name) is True
 
 
 def test_launch_arguments_give_the_same_options():
@@ -243,11 +244,11 @@ def test_launch_arguments_give_the_same_options():
     texts = {
         name: str(value).lower() if value is True else str(value) for name, value in OTHERS.items()
     }
-    assert flight_graph.from_strings(FlyOptions, texts) == FlyOptions(**OTHERS)
+    assert from_strings(FlyOptions, texts) == FlyOptions(**OTHERS)
     with pytest.raises(LiquidPilotError, match='missions must be a whole number'):
-        flight_graph.from_strings(FlyOptions, {'missions': 'two'})
+        from_strings(FlyOptions, {'missions': 'two'})
     with pytest.raises(LiquidPilotError, match='realtime must be true or false'):
-        flight_graph.from_strings(FlyOptions, {'realtime': 'maybe'})
+        from_strings(FlyOptions, {'realtime': 'maybe'})
 
 
 @pytest.mark.parametrize(
@@ -265,11 +266,11 @@ def test_the_launch_files_name_no_node_and_no_option_of_their_own(file, options)
     names = {field.name for field in dataclasses.fields(options)}
     assert not strings & (names | {'guard', 'simulator', 'recorder', 'viewer', 'cmd_vel'})
     (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    module = 'graph' if options is FlyOptions else 'hardware'
+    module = 'flight' if options is FlyOptions else 'hardware'
     assert [ast.unparse(argument) for argument in call.args][:3] == [
-        f'{module}.{options.__name__}',
-        f'{module}.nodes',
-        f'{module}.environment',
+        f'{module}_options.{options.__name__}',
+        f'{module}_graph.nodes',
+        f'{module}_graph.environment',
     ]
 
 
@@ -287,19 +288,19 @@ def test_the_command_of_a_node():
 
 def test_run_folders_are_never_written_twice(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first = Path(flight_graph.with_run_folder(FlyOptions()).out)
+    first = Path(with_run_folder(FlyOptions()).out)
     assert first.parent == tmp_path / 'runs'
     first.mkdir(parents=True)
-    second = Path(flight_graph.with_run_folder(FlyOptions()).out)
+    second = Path(with_run_folder(FlyOptions()).out)
     assert second != first
-    assert flight_graph.with_run_folder(FlyOptions(out='mine')).out == str(tmp_path / 'mine')
+    assert with_run_folder(FlyOptions(out='mine')).out == str(tmp_path / 'mine')
     (tmp_path / 'mine').mkdir()
-    flight_graph.with_run_folder(FlyOptions(out='mine'))
+    with_run_folder(FlyOptions(out='mine'))
     (tmp_path / 'mine' / 'report.json').write_text('{}')
     with pytest.raises(LiquidPilotError, match='holds a run already'):
-        flight_graph.with_run_folder(FlyOptions(out='mine'))
+        with_run_folder(FlyOptions(out='mine'))
     with pytest.raises(LiquidPilotError, match='is not a folder'):
-        flight_graph.with_run_folder(FlyOptions(out='mine/report.json'))
+        with_run_folder(FlyOptions(out='mine/report.json'))
 
 
 def test_simulation_stays_on_this_machine_unless_the_user_says_otherwise():

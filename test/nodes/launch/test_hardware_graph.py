@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.launch import flight_graph, hardware_graph
-from liquid_pilot.nodes.launch.hardware_graph import AUTOPILOTS, DRIVERS, HardwareOptions
+from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.launch import hardware_graph
+from liquid_pilot.nodes.launch.camera_drivers import DRIVERS
+from liquid_pilot.nodes.launch.hardware_options import AUTOPILOTS, HardwareOptions
 from liquid_pilot.onboard.geometry import rotation_rows
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS
 
@@ -63,11 +65,9 @@ def test_every_driver_publishes_on_our_topics(camera):
     targets = dict(driver.remappings)
     entry = DRIVERS[camera]
     for prefix in ('', '~/'):
-        assert targets[prefix + entry.image] == flight_graph.IMAGE_TOPIC
+        assert targets[prefix + entry.image] == topics.IMAGE
         assert targets[prefix + entry.info] == 'camera/camera_info'
-        assert (
-            targets[f'{prefix}{entry.image}/compressed'] == f'{flight_graph.IMAGE_TOPIC}/compressed'
-        )
+        assert targets[f'{prefix}{entry.image}/compressed'] == f'{topics.IMAGE}/compressed'
     values = specs(
         camera=camera,
         camera_width=320,
@@ -119,7 +119,7 @@ def test_an_optical_frame_looks_along_its_z():
 def test_compressed_images_and_a_camera_that_runs_already():
     found = specs(image_transport='compressed', camera_topic='cam/image')['pilot']
     assert found.parameters['image_transport'] == 'compressed'
-    assert (flight_graph.IMAGE_TOPIC, 'cam/image') in found.remappings
+    assert (topics.IMAGE, 'cam/image') in found.remappings
     assert ('camera/camera_info', 'cam/camera_info') in found.remappings
 
 

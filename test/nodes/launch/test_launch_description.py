@@ -12,6 +12,9 @@ import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.launch import flight_graph, hardware_graph
+from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
+from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
+from liquid_pilot.utils.settings import from_strings
 
 if importlib.util.find_spec('launch_ros') is None:
     pytest.skip('launch_ros is not installed: it comes with ROS (apt)', allow_module_level=True)
@@ -89,8 +92,8 @@ def described(context, node):
 @pytest.mark.parametrize(
     ('file', 'options'),
     [
-        ('fly.launch.py', flight_graph.FlyOptions),
-        ('hardware.launch.py', hardware_graph.HardwareOptions),
+        ('fly.launch.py', FlyOptions),
+        ('hardware.launch.py', HardwareOptions),
     ],
 )
 def test_every_option_is_an_argument_with_its_default_and_choices(file, options):
@@ -124,9 +127,7 @@ def test_every_option_is_an_argument_with_its_default_and_choices(file, options)
 def test_it_starts_the_nodes_of_the_graph(arguments, tmp_path):
     out = str(tmp_path / 'run')
     context, found = actions('fly.launch.py', **arguments, out=out)
-    options = flight_graph.with_run_folder(
-        flight_graph.from_strings(flight_graph.FlyOptions, {**arguments, 'out': out})
-    )
+    options = with_run_folder(from_strings(FlyOptions, {**arguments, 'out': out}))
     specs = flight_graph.nodes(options)
     nodes = [described(context, node) for node in of(Node, found)]
     assert [node[:3] for node in nodes] == [
@@ -183,7 +184,7 @@ def test_the_hardware_launch_starts_driver_transforms_pilot_and_guard(tmp_path):
     arguments = {'autopilot': 'mavlink', 'camera': 'v4l2_camera'}
     context, found = actions('hardware.launch.py', **arguments)
     nodes = [described(context, node) for node in of(Node, found)]
-    options = flight_graph.from_strings(hardware_graph.HardwareOptions, arguments)
+    options = from_strings(HardwareOptions, arguments)
     assert [node[:3] for node in nodes] == [
         (spec.package, spec.executable, spec.name) for spec in hardware_graph.nodes(options)
     ]

@@ -22,7 +22,7 @@ from geometry_msgs.msg import Twist
 from rclpy.executors import SingleThreadedExecutor
 
 ROOT = Path(__file__).resolve().parents[3]
-PEER = Path(__file__).with_name('gazebo_peer.py')
+PEER = ROOT / 'test' / 'support' / 'gazebo_peer.py'
 SEED = 10_000
 _DOMAINS = itertools.count(30)
 
@@ -282,7 +282,7 @@ def test_without_a_bridge_it_says_what_is_missing(gazebo, fly):
     gazebo(bridge=False)
     code, said = ended(fly(startup_timeout_s=8.0), 60.0)
     assert code == 1
-    assert 'the bridge (nobody publishes' in said
+    assert 'the bridge (no publisher of' in said
 
 
 def test_the_bridge_of_ros_must_be_installed(run_cli, tmp_path):

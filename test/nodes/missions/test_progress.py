@@ -37,7 +37,7 @@ def test_a_file_gets_plain_lines_now_and_then_and_a_table():
     # A hundred ticks within a moment are one line.
     assert text.count('mission 1/3  seed 41') == 2
     assert 'mission 1/3  seed 41   12.0 m to go    0.0 s  flying' in text
-    assert '10.0 m to go    0.0 s  trouble: pilot says "[imu] silent"' in text
+    assert '10.0 m to go    0.0 s  warning: pilot says "[imu] silent"' in text
     assert 'mission 2/3  seed 42  crash  12.3 s, 15.0 m flown  (hit tree_3)' in text
     assert '1 of 2 missions succeeded: 50 % (95 % interval 9 to 91 %)' in text
     assert 'nan' not in text
@@ -48,7 +48,7 @@ def test_a_terminal_gets_one_line_redrawn_that_goes_in_the_end():
     with MissionProgress(1, Console(file=file, force_terminal=True, width=100)) as progress:
         progress.building(0, 7)
         progress.flying(0.0, 12.0, '')
-        progress.trouble('waiting for the command')
+        progress.stalled('waiting for the command')
     text = file.getvalue()
     assert '12.0 m to go' in text
     assert '\x1b[2K' in text

@@ -15,6 +15,7 @@ from geometry_msgs.msg import TwistStamped
 from mcap.reader import make_reader
 from mcap_ros2.reader import read_ros2_messages
 from rclpy.executors import SingleThreadedExecutor
+from reference_missions import fly_reference
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32MultiArray
 
@@ -22,7 +23,6 @@ from liquid_pilot.nodes.common import qos
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
-from liquid_pilot.simulation.rollout import fly_missions
 from liquid_pilot.simulation.tasks.registry import task_of
 
 LIMIT_S = 2.5
@@ -126,7 +126,7 @@ def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
     finally:
         between.close()
     assert process.returncode == 0, out + err
-    results = fly_missions([11, 12], pilot, rules=MissionRules(time_limit_s=LIMIT_S))
+    results = fly_reference([11, 12], pilot, rules=MissionRules(time_limit_s=LIMIT_S))
     assert same_paths(tmp_path / 'run', results)
     assert between.count >= 2 * LIMIT_S * 20
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
@@ -161,7 +161,7 @@ def test_a_rover_drives_by_the_same_nodes_as_in_one_process(
     )
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
-    (result,) = fly_missions(
+    (result,) = fly_reference(
         [11],
         rover_pilot,
         rules=replace(task_of('rover').rules, time_limit_s=LIMIT_S),
@@ -206,7 +206,7 @@ def test_in_any_condition_a_seed_flies_as_in_one_process(
     )
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
-    results = fly_missions(
+    results = fly_reference(
         [13],
         pilot,
         adapter,
@@ -242,7 +242,9 @@ def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, paramete
     process = run_cli(*arguments)
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err
-    results = fly_missions([12], pilot, 'attitude_thrust', rules=MissionRules(time_limit_s=LIMIT_S))
+    results = fly_reference(
+        [12], pilot, 'attitude_thrust', rules=MissionRules(time_limit_s=LIMIT_S)
+    )
     assert same_paths(folder, results)
 
     recording = folder / 'recording' / 'recording_0.mcap'
@@ -360,7 +362,7 @@ def test_a_killed_runner_takes_its_nodes_along(pilot, run_cli, tmp_path, eventua
     [
         ('cmd_vel', TwistStamped),
         ('pilot/command', TwistStamped),
-        ('adaptation/time_constants', Float32MultiArray),
+        ('adaptation/time_scales', Float32MultiArray),
     ],
     ids=['guard', 'pilot', 'adaptation'],
 )
@@ -391,5 +393,5 @@ def test_a_second_one_is_noticed_and_the_mission_does_not_count(
     report = json.loads((tmp_path / 'run' / 'report.json').read_text())
     last = report['missions'][-1]
     assert last['outcome'] == 'aborted'
-    assert last['reason'].startswith(f'somebody else publishes {topic} too')
+    assert last['reason'].startswith(f'{topic} has a second publisher')
     assert 'giving up' in ''.join(lines)

@@ -50,7 +50,8 @@ def test_what_is_not_installed_is_named(start_node, tmp_path, adapter, package):
         assert guard.end() == 0
         return
     assert guard.popen.wait(60) == 1
-    assert f'needs {package}/msg/' in guard.output and 'apt install' in guard.output
+    assert f'{package}/msg/' in guard.output and 'is not installed' in guard.output
+    assert 'apt install' in guard.output
     assert 'Traceback' not in guard.output
 
 
@@ -196,12 +197,16 @@ def test_odometry_of_px4_that_is_not_of_the_world_is_none(changes):
 
 def test_modes_that_obey():
     offboard = px4.px4_status(SimpleNamespace(nav_state=14, arming_state=2, failsafe=False))
-    assert (offboard.obeys, offboard.armed, offboard.estimator) == (True, True, '')
+    assert (offboard.accepts_setpoints, offboard.armed, offboard.estimator) == (True, True, '')
     posctl = px4.px4_status(SimpleNamespace(nav_state=2, arming_state=1, failsafe=True))
-    assert (posctl.obeys, posctl.armed, posctl.estimator) == (False, False, 'in failsafe')
+    assert (posctl.accepts_setpoints, posctl.armed, posctl.estimator) == (
+        False,
+        False,
+        'in failsafe',
+    )
     for mode, obeys in (('OFFBOARD', True), ('GUIDED', True), ('POSCTL', False), ('', False)):
         state = SimpleNamespace(connected=True, armed=False, mode=mode)
-        assert autopilots.mavros_status(state).obeys is obeys
+        assert autopilots.mavros_status(state).accepts_setpoints is obeys
     for kind, mode, obeys in (
         (2, 4, True),
         (1, 15, True),
@@ -210,7 +215,7 @@ def test_modes_that_obey():
         (3, 4, False),
     ):
         state = SimpleNamespace(vehicle_type=kind, mode=mode, armed=True, failsafe=[])
-        assert autopilots.ardupilot_status(state).obeys is obeys
+        assert autopilots.ardupilot_status(state).accepts_setpoints is obeys
 
 
 def test_topics_carry_the_version_of_their_message_as_px4_names_them():

@@ -1,0 +1,27 @@
+"""Set-up of child processes that must not outlive their parent."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
+_LIBC = ctypes.CDLL(None)
+
+
+def child_setup(death_signal: int, ignored: tuple[int, ...] = ()) -> Callable[[], None]:
+    """Return what a child does before its program starts: `preexec_fn` of subprocess.Popen.
+
+    Args:
+        death_signal: signal that the child gets when its parent ends.
+        ignored: signals that the program ignores until it has handlers of its own.
+    """
+
+    def prepare() -> None:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+
+    return prepare

@@ -1,0 +1,120 @@
+"""Parameters of the pilot node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
+from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
+from liquid_pilot.utils.settings import extract, setting, setting_from
+
+
+@dataclass(frozen=True)
+class FrontendParameters:
+    """Parameters of an adapting pilot's frontend, novelty gate and speed governor."""
+
+    adaptation: bool = setting(
+        False,
+        'adapt: photometric match, temporal filter and novelty gate before the network, and time '
+        'scales from the adaptation node; false: fly exactly as trained',
+    )
+    photometric: bool = setting_from(FrontendSettings, 'photometric', live=True)
+    temporal_filter: bool = setting_from(FrontendSettings, 'temporal_filter', live=True)
+    compensate_rotation: bool = setting_from(FrontendSettings, 'compensate_rotation', live=True)
+    reject_novel_frames: bool = setting_from(FrontendSettings, 'reject_novel_frames', live=True)
+    slow_core_on_novelty: bool = setting_from(FrontendSettings, 'slow_core_on_novelty', live=True)
+    core_time_scale_on_novelty: float = setting_from(
+        FrontendSettings, 'core_time_scale_on_novelty', live=True
+    )
+    slowdown_on_blindness: bool = setting_from(FrontendSettings, 'slowdown_on_blindness', live=True)
+    slowdown_on_blindness_after_s: float = setting_from(
+        FrontendSettings, 'slowdown_on_blindness_after_s', live=True
+    )
+    slowdown_on_blindness_time_constant_s: float = setting_from(
+        FrontendSettings, 'slowdown_on_blindness_time_constant_s', live=True
+    )
+    training_threshold_factor: float = setting_from(
+        NoveltyGateSettings, 'training_threshold_factor', live=True
+    )
+    baseline_threshold_factor: float = setting_from(
+        NoveltyGateSettings, 'baseline_threshold_factor', live=True
+    )
+    max_rejection_s: float = setting_from(NoveltyGateSettings, 'max_rejection_s', live=True)
+    friction_speed_governor: bool = setting_from(
+        AdaptationSettings, 'friction_speed_governor', live=True
+    )
+    adaptation_timeout_s: float = setting(
+        2.0,
+        'in lock-step: fly on as trained when the adaptation node is silent for this long',
+        's',
+        low=0.1,
+        high=60.0,
+        live=True,
+    )
+
+    def adaptation_settings(self) -> AdaptationSettings | None:
+        """Return the settings of the engine; None for a pilot that does not adapt."""
+        if not self.adaptation:
+            return None
+        gate = NoveltyGateSettings(
+            self.training_threshold_factor, self.baseline_threshold_factor, self.max_rejection_s
+        )
+        return AdaptationSettings(
+            extract(FrontendSettings, self, gate=gate),
+            friction_speed_governor=self.friction_speed_governor,
+        )
+
+
+@dataclass(frozen=True)
+class PilotParameters(FrontendParameters):
+    """Parameters of the pilot node."""
+
+    pilot: str = setting_from(FlightSettings, 'pilot')
+    vehicle: str = setting(
+        '', 'vehicle class that the pilot must have been trained for; empty: any'
+    )
+    image_transport: str = setting_from(FlightSettings, 'image_transport')
+    use_camera_info: bool = setting(
+        True,
+        'wait for camera_info and crop the image to the field of view of training; false: use the '
+        'centre of the image, whatever its field of view',
+    )
+    rectified: bool = setting_from(FlightSettings, 'rectified')
+    lockstep: bool = setting(
+        False,
+        'for lock-step simulation only: wait for the IMU sample of each frame, and answer a '
+        'repeated frame with the same command',
+    )
+    imu_timeout_s: float = setting(
+        0.2,
+        'a frame without an IMU sample younger than this is rejected',
+        's',
+        low=0.01,
+        high=5.0,
+        live=True,
+    )
+    camera_timeout_s: float = setting(
+        0.5,
+        'the camera is reported as silent after this long without a frame',
+        's',
+        low=0.05,
+        high=60.0,
+        live=True,
+    )
+    time_jump_s: float = setting(
+        0.5,
+        'frames with old stamps for this long mean that time jumped back: the network is reset',
+        's',
+        low=0.0,
+        high=60.0,
+        live=True,
+    )
+    publish_trace: bool = setting(
+        True,
+        'publish pilot/trace, the inputs and outputs of each tick; an adapting pilot always '
+        'publishes it, for the adaptation node',
+        live=True,
+    )
+    threads: int = setting(1, 'number of threads of the encoder', low=1, high=64)

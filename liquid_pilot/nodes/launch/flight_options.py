@@ -1,0 +1,269 @@
+"""The arguments of a flight: what a user may choose, and which choices go together.
+
+`launch/fly.launch.py` and `liquid-pilot fly` take their arguments from the fields of `FlyOptions`.
+Nothing heavy is imported here, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.onboard.setpoints.registry import ADAPTERS
+from liquid_pilot.onboard.vehicles.registry import get_vehicle
+from liquid_pilot.simulation.base.condition import parse
+from liquid_pilot.utils.settings import check_all, setting, setting_from
+
+MUJOCO, GAZEBO = 'mujoco', 'gazebo'
+"""Values of `simulator`; the third is 'none'."""
+_NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?')
+_TOPIC = re.compile(r'[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*')
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Arguments that a simulated flight and a real vehicle have in common."""
+
+    pilot: str = setting_from(
+        FlightSettings,
+        'pilot',
+        default='auto',
+        description='pilot that flies: name of a shipped one, or its folder; auto: that of the '
+        'vehicle class',
+    )
+    vehicle: str = setting_from(FlightSettings, 'vehicle')
+    adapt: bool = setting(
+        True,
+        'adapt online if the pilot file contains adaptation statistics: photometric match, '
+        'temporal filter, novelty gate, and the adaptation node; false: fly exactly as trained '
+        '(docs/adaptation.md)',
+    )
+    record: bool = setting(False, 'record the topics as a rosbag2 folder in the run folder')
+    out: str = setting_from(
+        FlightSettings,
+        'out',
+        description='run folder for report, pictures and recording; empty: runs/<date and time>',
+    )
+    namespace: str = setting('', 'namespace of all nodes and topics')
+    params_file: str = setting(
+        '', 'YAML file with node parameters; empty: config/fly.yaml, which lists them all'
+    )
+    log_level: str = setting_from(FlightSettings, 'log_level')
+
+
+Options = TypeVar('Options', bound=RunOptions)
+
+
+@dataclass(frozen=True)
+class FlyOptions(RunOptions):
+    """Arguments of a flight: of the launch file by these names, of the command with dashes."""
+
+    simulator: str = setting(
+        MUJOCO,
+        'mujoco: the embedded simulator; gazebo: Gazebo, where ros_gz is installed '
+        '(docs/gazebo.md); none: camera, IMU and vehicle are elsewhere',
+        choices=(MUJOCO, GAZEBO, 'none'),
+    )
+    adapter: str = setting(
+        'auto',
+        'setpoint that the guard sends: cmd_vel (body velocity), or attitude_thrust, which needs '
+        'odometry; without a simulator also that of an autopilot (docs/autopilots.md); auto: '
+        'gazebo in Gazebo, else cmd_vel',
+        choices=('auto', *ADAPTERS),
+    )
+    missions: int = setting_from(FlightSettings, 'missions')
+    seed: int = setting_from(FlightSettings, 'seed')
+    condition: str = setting_from(FlightSettings, 'condition')
+    realtime: bool = setting_from(FlightSettings, 'realtime')
+    headless: bool = setting(False, 'show no window with the camera image')
+    gui: bool = setting_from(FlightSettings, 'gui')
+    bridge: bool = setting(
+        True,
+        'Gazebo: start ros_gz_bridge; false: another bridge carries the topics of '
+        'config/gazebo_bridge.yaml',
+    )
+    demonstrate: bool = setting_from(
+        FlightSettings,
+        'demonstrate',
+        description='the expert, which knows the map, flies in place of the pilot, with noise '
+        'added to its commands; the run is recorded for training',
+    )
+    camera_topic: str = setting_from(
+        FlightSettings,
+        'image_topic',
+        description='image topic that the pilot flies on; a node of your own between camera and '
+        'pilot publishes it',
+    )
+    camera_info_topic: str = setting(
+        '',
+        'camera_info of camera_topic; empty: camera/camera_info, or, without a simulator, the one '
+        'in the namespace of camera_topic',
+    )
+    use_sim_time: str = setting(
+        'auto',
+        'take the time from /clock; auto: true exactly when a simulator runs',
+        choices=('auto', 'true', 'false'),
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be flown, before anything starts.
+
+        Raises:
+            LiquidPilotError: names the option that is wrong, or the two that exclude each other.
+        """
+        check_all(self)
+        self._check_vehicle()
+        self._check_demonstration()
+        if self.namespace and not _NAMESPACE.fullmatch(self.namespace):
+            raise LiquidPilotError(
+                f'namespace {self.namespace!r} is not valid: use letters, digits and _, parts '
+                'joined by /, none beginning with a digit'
+            )
+        for name in ('camera_topic', 'camera_info_topic'):
+            topic = getattr(self, name)
+            if not _TOPIC.fullmatch(topic) and (topic or name == 'camera_topic'):
+                raise LiquidPilotError(f'{name} {topic!r} is not the name of a topic')
+        if self.params_file and not Path(self.params_file).expanduser().is_file():
+            raise LiquidPilotError(f'params_file {self.params_file!r} is not a file')
+
+    def _check_vehicle(self) -> None:
+        vehicle = get_vehicle(self.vehicle)
+        if self.simulator == GAZEBO and not vehicle.gazebo_adapter:
+            raise LiquidPilotError(f'there is no world of a {self.vehicle} for Gazebo')
+        accepted = self._accepted_adapters()
+        if self.resolved_adapter not in accepted:
+            raise LiquidPilotError(
+                f'the simulator {self.simulator} takes {" or ".join(accepted)}, not '
+                f'{self.adapter}; that is for simulator:=none'
+            )
+        if self.pilot == 'auto' and not vehicle.default_pilot and not self.demonstrate:
+            raise LiquidPilotError(
+                f'no pilot for a {self.vehicle} is shipped yet: train one '
+                '(docs/training.md) and name it with pilot'
+            )
+
+    def _check_demonstration(self) -> None:
+        # Parsed in any case: an unknown condition is refused here.
+        has_latency = any(condition.family == 'latency' for condition in parse(self.condition))
+        if not self.demonstrate:
+            return
+        if has_latency:
+            raise LiquidPilotError(
+                'demonstrate: the expert acts on the true state, not on a late frame; '
+                'leave latency out of the condition'
+            )
+        if not self.lockstep:
+            raise LiquidPilotError(
+                'demonstrate needs the embedded simulator, in lock-step; to '
+                'record your own robot, use `liquid-pilot record`'
+            )
+
+    @property
+    def resolved_adapter(self) -> str:
+        """The adapter of the guard."""
+        return self._accepted_adapters()[0] if self.adapter == 'auto' else self.adapter
+
+    def _accepted_adapters(self) -> tuple[str, ...]:
+        """The adapters whose setpoints the vehicle takes, the default one first."""
+        if self.simulator == GAZEBO:
+            return (get_vehicle(self.vehicle).gazebo_adapter,)
+        if self.simulator == MUJOCO:
+            return get_vehicle(self.vehicle).adapters
+        return tuple(ADAPTERS)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulator runs."""
+        return self.simulator != 'none'
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether the simulator waits for each command."""
+        return self.simulator == MUJOCO and not self.realtime
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a recorder runs."""
+        return self.record or self.demonstrate
+
+    @property
+    def pilot_name(self) -> str:
+        """The pilot that flies, unless the parameter file names another."""
+        return get_vehicle(self.vehicle).default_pilot if self.pilot == 'auto' else self.pilot
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the pilot adapts: `adapt` is set and the pilot file has the statistics."""
+        return self.adapt and not self.demonstrate and has_statistics(self.pilot_name) is True
+
+    @property
+    def sim_time(self) -> bool:
+        """Whether nodes take their time from /clock."""
+        if self.use_sim_time == 'auto':
+            return self.simulated
+        return self.use_sim_time == 'true'
+
+    @property
+    def image_remapping(self) -> tuple[tuple[str, str], ...]:
+        """The remapping of the image topic: one pair, or none when it has its usual name."""
+        return () if self.camera_topic == topics.IMAGE else ((topics.IMAGE, self.camera_topic),)
+
+    @property
+    def camera_info_remapping(self) -> tuple[tuple[str, str], ...]:
+        """The remapping of the camera_info topic: one pair, or none."""
+        topic = self.camera_info_topic
+        if not topic and self.image_remapping and not self.simulated:
+            parent, slash, _ = self.camera_topic.rpartition('/')
+            topic = f'{parent}{slash}camera_info'
+        return ((topics.CAMERA_INFO, topic),) if topic else ()
+
+
+def has_statistics(pilot: str) -> bool | None:
+    """Return whether a pilot file has the statistics of its training that adaptation needs.
+
+    Args:
+        pilot: name of a shipped pilot, or its folder.
+
+    Returns:
+        None when there is no such pilot; the pilot node then says so.
+    """
+    from liquid_pilot import pilot_file
+
+    try:
+        return (pilot_file.resolve(pilot) / pilot_file.STATISTICS_FILE).is_file()
+    except LiquidPilotError:
+        return None
+
+
+def with_run_folder(options: Options) -> Options:
+    """Return the options with `out` as an absolute path.
+
+    Args:
+        options: options whose `out` may be empty; it then becomes a new folder in `runs`.
+
+    Raises:
+        LiquidPilotError: `out` is not a folder, or it holds a run already.
+    """
+    if options.out:
+        folder = Path(options.out).expanduser().resolve()
+    else:
+        first = Path('runs') / time.strftime('%Y-%m-%d_%H-%M-%S')
+        folder, count = first.resolve(), 1
+        while folder.exists():
+            count += 1
+            folder = first.with_name(f'{first.name}_{count}').resolve()
+    if folder.exists() and not folder.is_dir():
+        raise LiquidPilotError(f'out: {folder} is not a folder')
+    for name in ('report.json', 'recording'):
+        if (folder / name).exists():
+            raise LiquidPilotError(
+                f'out: {folder} holds a run already ({name}); choose another folder'
+            )
+    return dataclasses.replace(options, out=str(folder))
