@@ -11,27 +11,28 @@ RUN apt-get update \
         ros-${ROS_DISTRO}-tf2-ros \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/liquid_pilot
-# Compiled kernels live here; a volume on it makes every start a warm one.
+# Compiled kernels are here; with a volume on it every start is warm.
 ENV NUMBA_CACHE_DIR=/var/cache/liquid_pilot
-# Alone on this machine unless `docker run -e` says otherwise.
+# Topics stay on this machine unless `docker run -e` changes that.
 ENV ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 COPY config/onboard/entrypoint.bash /entrypoint.bash
 ENTRYPOINT ["/bin/bash", "/entrypoint.bash"]
 
 FROM base AS gazebo
-# Without a screen Gazebo draws by EGL, on a GPU or by Mesa.
+# Without a screen Gazebo renders through EGL, on a GPU or with Mesa.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ros-${ROS_DISTRO}-ros-gz \
         libegl1 libgl1 libgl1-mesa-dri \
     && rm -rf /var/lib/apt/lists/*
 COPY . .
-# Into a virtual environment that sees the ROS 2 of the image; ends with a look at a forest's world.
-RUN bash -c 'source /opt/ros/${ROS_DISTRO}/setup.bash && ./run world --seed 7 --out /tmp/forest' \
+# Installs into a virtual environment that sees the ROS 2 of the image, and tests it by exporting a
+# world.
+RUN bash -c 'source /opt/ros/${ROS_DISTRO}/setup.bash && ./run export-world --seed 7 --out /tmp/forest' \
     && rm -rf /root/.cache/pip /tmp/forest
 CMD ["ros2", "launch", "liquid_pilot", "fly.launch.py", "simulator:=gazebo", "headless:=true"]
 
-# The last one is what `docker build` makes unless it is told otherwise.
+# The last stage is the default target of `docker build`.
 FROM base AS onboard
 # Camera drivers that hardware.launch.py starts, for boards whose system has no ROS 2 packages
 # (Raspberry Pi OS, JetPack, Ubuntu 22.04). MAVROS and the message packages of other autopilots are
@@ -46,7 +47,7 @@ RUN apt-get update \
         ${PACKAGES} \
     && rm -rf /var/lib/apt/lists/*
 COPY . .
-# Ends with a look at the shipped pilot.
+# Installs for a robot, and tests it by inspecting the shipped pilot.
 RUN bash -c 'source /opt/ros/${ROS_DISTRO}/setup.bash && ./run onboard inspect forest-ltc' \
     && rm -rf /root/.cache/pip
 CMD ["ros2", "launch", "liquid_pilot", "hardware.launch.py", "--show-args"]

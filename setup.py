@@ -45,7 +45,7 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={f'{NAME}.simulation.conditions': ['severities.yaml']},
+    package_data={NAME: ['py.typed'], f'{NAME}.simulation.conditions': ['severities.yaml']},
     python_requires='>=3.10',
     install_requires=[
         'numpy>=1.26',
@@ -70,6 +70,8 @@ setup(
             'hypothesis>=6.100',
             'ncps>=1.0.1',
             'ruff>=0.6',
+            'mypy>=1.13',
+            'import-linter>=2.12',
             'mcap-ros2-support>=0.5',
         ],
     },

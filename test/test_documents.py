@@ -17,11 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from liquid_pilot.nodes.launch import flight_graph
-from liquid_pilot.nodes.launch.hardware_graph import HardwareOptions
+from liquid_pilot.nodes.launch.flight_options import FlyOptions
+from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
+from liquid_pilot.utils.settings import from_strings
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / 'README.md', ROOT / 'pilots' / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+PAGES = [
+    *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')),
+    *(ROOT / folder / 'README.md' for folder in ('pilots', 'examples')),
+    *sorted((ROOT / 'docs').glob('*.md')),
+]
 PROGRAMS = (
     './run',
     'liquid-pilot',
@@ -268,12 +273,10 @@ def test_every_launch_command_has_arguments_that_exist():
             if not found or '--show-args' in command.text or '...' in command.text:
                 continue
             kind = {
-                'fly.launch.py': flight_graph.FlyOptions,
+                'fly.launch.py': FlyOptions,
                 'hardware.launch.py': HardwareOptions,
             }[found[1]]
-            flight_graph.from_strings(
-                kind, dict(word.split(':=', 1) for word in shlex.split(found[2]))
-            )
+            from_strings(kind, dict(word.split(':=', 1) for word in shlex.split(found[2])))
             seen += 1
     assert seen >= 3
 
@@ -295,6 +298,7 @@ def test_a_command_that_cannot_run_here_says_what_it_needs():
 # Python
 
 PRELUDES = {
+    'README.md': ('', []),
     'evaluation.md': (
         'from pathlib import Path\nfrom liquid_pilot import pilot_file\n'
         "pilots = [pilot_file.load('pilots/forest-ltc')]\nfolder = Path('snippet')\n",

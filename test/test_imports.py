@@ -1,7 +1,14 @@
-"""Who may import what. Each module is imported in a fresh process that then reads sys.modules."""
+"""Who may import what: the contract of pyproject.toml, and what a process really loads.
 
+import-linter reads the text of all modules and checks the contract. What it cannot say, because
+some imports happen only when a function is called, is checked by importing each module in a fresh
+process that then reads sys.modules.
+"""
+
+import graphlib
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +16,11 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+CONTRACT = REPOSITORY / 'pyproject.toml'
 MODULES = sorted(
     '.'.join(path.relative_to(REPOSITORY).with_suffix('').parts)
     for path in (REPOSITORY / 'liquid_pilot').rglob('*.py')
-    if path.name != '__init__.py'
+    if path.name not in ('__init__.py', '__main__.py')
 )
 if importlib.util.find_spec('launch_ros') is None:
     # It translates graphs for `launch`, which comes with ROS only.
@@ -51,6 +59,102 @@ print(json.dumps(found))
 """
 
 
+# The contract, by the text of the modules
+
+
+def lint(folder):
+    """Run import-linter on the package in a folder; its exit code and what it printed."""
+    pytest.importorskip('importlinter')
+    done = subprocess.run(
+        [
+            sys.executable,
+            '-c',
+            'import sys; from importlinter.cli import lint_imports_command; lint_imports_command()',
+            '--no-cache',
+            '--no-logo',
+            str(CONTRACT),
+        ],
+        cwd=folder,
+        env={'PATH': '/usr/bin:/bin', 'PYTHONPATH': str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope='module')
+def graph():
+    """Module -> the modules of the package that it imports anywhere in its text."""
+    grimp = pytest.importorskip('grimp')
+    found = grimp.build_graph('liquid_pilot', cache_dir=None)
+    return {name: found.find_modules_directly_imported_by(name) for name in found.modules}
+
+
+def test_the_contract_is_kept():
+    code, output = lint(REPOSITORY)
+    assert code == 0, output
+
+
+def test_the_contract_has_no_exceptions():
+    importlinter = pytest.importorskip('importlinter.api')
+    contracts = importlinter.read_configuration(str(CONTRACT))['contracts_options']
+    assert len(contracts) > 8
+    for contract in contracts:
+        allowed = {'ignore_imports', 'exhaustive_ignores', 'skip_descendants'} & set(contract)
+        assert not allowed, contract['name']
+        assert contract['type'] != 'layers' or contract['exhaustive'], contract['name']
+
+
+BREACHES = {
+    # contract: (file, the line that breaks it)
+    'Imports go down only': ('onboard/geometry.py', 'import liquid_pilot.simulation.rollout'),
+    'No circle between the parts of any package': (
+        'simulation/base/task.py',
+        'import liquid_pilot.simulation.tasks.registry',
+    ),
+    'The rooms of nodes': ('nodes/common/qos.py', 'import liquid_pilot.nodes.outputs.base'),
+    'Only nodes and cli use ROS': ('evaluation/metrics.py', 'import rclpy'),
+    'Only learning uses torch': ('nodes/pilot.py', 'def load():\n    import torch'),
+    'The commands that train leave torch to learning': ('cli/train.py', 'import torch'),
+    'What a robot needs draws and simulates nothing': ('pilot_file/format.py', 'import mujoco'),
+    'What flies never loads matplotlib': ('onboard/safety/guard.py', 'import matplotlib'),
+}
+
+
+def test_the_contract_notices_what_breaks_it(tmp_path):
+    shutil.copytree(
+        REPOSITORY / 'liquid_pilot',
+        tmp_path / 'liquid_pilot',
+        ignore=shutil.ignore_patterns('__pycache__'),
+    )
+    for file, line in BREACHES.values():
+        with open(tmp_path / 'liquid_pilot' / file, 'a') as text:
+            text.write(f'\n\n{line}\n')
+    (tmp_path / 'liquid_pilot' / 'cellar').mkdir()
+    (tmp_path / 'liquid_pilot' / 'cellar' / '__init__.py').write_text('')
+    code, output = lint(tmp_path)
+    assert code != 0
+    for name in BREACHES:
+        assert f'{name} BROKEN' in output, output
+    assert 'cellar' in output, 'a package that has no place in the contract is named'
+
+
+def test_no_file_imports_itself_by_a_detour(graph):
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(' -> '.join(error.args[1]))
+
+
+def test_nothing_inside_imports_the_public_face(graph):
+    """It leads to every floor, and so would every module that imports it."""
+    assert {name for name, imported in graph.items() if 'liquid_pilot' in imported} == set()
+
+
+# What a process really loads
+
+
 @pytest.fixture(scope='module')
 def imported():
     """Module -> what is loaded once it has been imported, in a process of its own."""
@@ -84,18 +188,18 @@ def test_every_module_can_be_imported_by_itself(imported):
     assert 'torch' in imported['liquid_pilot.learning.models.ltc']
 
 
-def test_only_nodes_import_rclpy(imported):
+def test_only_nodes_load_rclpy(imported):
     outside = set(MODULES) - set(within('nodes'))
     assert {name for name in outside if 'rclpy' in imported[name]} == set()
 
 
-def test_only_learning_imports_torch(imported):
+def test_only_learning_loads_torch(imported):
     outside = set(MODULES) - set(within('learning'))
     assert {name for name in outside if 'torch' in imported[name]} == set()
 
 
-def test_what_flies_knows_neither_simulation_nor_evaluation_nor_learning(imported):
-    for name in within('onboard', 'liquid'):
+def test_what_flies_loads_neither_simulation_nor_evaluation_nor_learning(imported):
+    for name in within('onboard', 'liquid', 'pilot_file', 'utils'):
         above = [
             entry
             for entry in imported[name]
@@ -112,24 +216,41 @@ def test_what_flies_knows_neither_simulation_nor_evaluation_nor_learning(importe
         assert not imported[name] & {'mujoco', 'gymnasium', 'matplotlib', 'pygame'}, name
 
 
-def test_a_floor_imports_only_from_below(imported):
+def test_the_nodes_of_a_robot_load_neither_simulation_nor_evaluation(imported):
+    for node in ('pilot', 'adaptation', 'guard'):
+        loaded = imported[f'liquid_pilot.nodes.{node}']
+        floors = {entry.split('.')[1] for entry in loaded if entry.startswith('liquid_pilot.')}
+        assert not floors & {'simulation', 'evaluation', 'learning', 'cli'}, node
+        assert not loaded & {'mujoco', 'gymnasium', 'matplotlib', 'pygame', 'torch'}, node
+
+
+def test_a_floor_loads_only_what_is_below(imported):
     below = {
-        # A vehicle's file is read on board; its task is imported when it is asked for.
-        'liquid': (),
-        'fleet': ('onboard',),
-        'onboard': ('liquid', 'fleet'),
-        'simulation': ('liquid', 'onboard', 'fleet'),
-        'evaluation': ('liquid', 'onboard', 'fleet', 'simulation'),
-        'learning': ('liquid', 'onboard', 'fleet', 'simulation', 'evaluation'),
-        'nodes': ('liquid', 'onboard', 'fleet', 'simulation', 'evaluation'),
+        'interfaces': (),
+        'utils': ('interfaces',),
+        'liquid': ('interfaces',),
+        'pilot_file': ('liquid', 'utils', 'interfaces'),
+        'onboard': ('pilot_file', 'liquid', 'utils', 'interfaces'),
+        'simulation': ('onboard', 'pilot_file', 'liquid', 'utils', 'interfaces'),
+        'evaluation': ('simulation', 'onboard', 'pilot_file', 'liquid', 'utils', 'interfaces'),
+        'learning': ('simulation', 'onboard', 'pilot_file', 'liquid', 'utils', 'interfaces'),
+        'nodes': (
+            'evaluation',
+            'simulation',
+            'onboard',
+            'pilot_file',
+            'liquid',
+            'utils',
+            'interfaces',
+        ),
     }
     for floor, allowed in below.items():
         for name in within(floor):
-            floors = {entry.split('.')[1] for entry in imported[name] if entry.count('.') > 1}
+            floors = {entry.split('.')[1] for entry in imported[name] if '.' in entry}
             assert floors <= {floor, *allowed}, name
 
 
-def test_the_interfaces_import_numpy_and_nothing_else_of_weight(imported):
+def test_the_interfaces_load_numpy_and_nothing_else_of_weight(imported):
     assert imported['liquid_pilot.interfaces'] == {'liquid_pilot.interfaces'}
 
 
@@ -137,9 +258,9 @@ def test_guard_and_adapters_stand_when_the_numerical_libraries_fall(imported):
     names = [
         'liquid_pilot.nodes.guard',
         'liquid_pilot.onboard.safety.guard',
-        *(name for name in MODULES if name.startswith('liquid_pilot.onboard.vehicles.')),
+        *within('onboard.vehicles', 'onboard.setpoints'),
     ]
-    assert len(names) > 4
+    assert len(names) > 10
     for name in names:
         assert not imported[name] & {'numba', 'onnxruntime', 'cv2', 'mujoco', 'torch'}, name
 
@@ -151,7 +272,7 @@ def test_the_simulator_node_needs_no_network(imported):
 
 def test_help_and_launch_are_quick(imported):
     for name in (
-        'liquid_pilot.cli',
+        'liquid_pilot.cli.main',
         'liquid_pilot.nodes.launch.flight_graph',
         'liquid_pilot.nodes.launch.process_runner',
     ):

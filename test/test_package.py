@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'recorder', 'viewer')
@@ -88,3 +89,62 @@ def test_what_was_tested_is_pinned(file):
     wanted += re.findall(r"'(ros-jazzy-[-\w]+)'", setup_text())
     assert len(wanted) > 20
     assert {name.lower() for name in wanted} <= known
+
+
+# What a contributor and a host of repositories read
+
+
+def test_the_citation_names_this_version():
+    content = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert content['cff-version'] == '1.2.0'
+    assert content['title'] == MANIFEST.findtext('name')
+    assert content['version'] == MANIFEST.findtext('version')
+    assert content['license'] == MANIFEST.findtext('license')
+    assert [author['name'] for author in content['authors']] == [MANIFEST.findtext('author')]
+
+
+def test_the_workflow_runs_the_test_command_on_every_supported_python_and_ros():
+    content = yaml.safe_load((ROOT / '.github' / 'workflows' / 'ci.yml').read_text())
+    wheels, ros = content['jobs']['wheels'], content['jobs']['ros']
+    assert wheels['strategy']['matrix']['python'] == ['3.11', '3.12', '3.13']
+    assert ros['strategy']['matrix']['distro'] == ['jazzy', 'kilted']
+    for job in (wheels, ros):
+        assert '.ci/run' in job['steps'][-1]['run'].split()
+    assert os.access(ROOT / '.ci' / 'run', os.X_OK)
+    # What ./run asks for when a package of the system is missing is installed before.
+    needed = re.search(r"'the simulated camera needs OpenGL' (.*)", (ROOT / 'run').read_text())[1]
+    for job in (wheels, ros):
+        installed = ' '.join(step.get('run', '') for step in job['steps']).split()
+        assert set(needed.split()) <= set(installed)
+
+
+def test_the_hooks_of_pre_commit_are_there_and_part_of_the_test_command():
+    content = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())
+    hooks = {hook['id']: hook for repo in content['repos'] for hook in repo['hooks']}
+    run = (ROOT / 'run').read_text()
+    assert 'ruff check' in run and 'ruff format --check' in run
+    assert set(hooks) == {'ruff-check', 'ruff-format', 'import-contract', 'mypy'}
+    tools = {hook['entry'].split()[0].rpartition('/')[2] for hook in hooks.values()}
+    assert tools == {'ruff', 'lint-imports', 'mypy'}
+    for tool in ('ruff', 'import-linter', 'mypy'):
+        assert re.search(rf"'{tool}>=", setup_text()), f'{tool} is not in the extra `test`'
+
+
+PAGES = [
+    path.relative_to(ROOT)
+    for pattern in ('*.md', 'docs/**/*.md', 'examples/*.md', 'pilots/*.md', 'studies/*/*.md')
+    for path in sorted(ROOT.glob(pattern))
+]
+
+
+@pytest.mark.parametrize('page', PAGES, ids=str)
+def test_the_links_of_a_page_lead_somewhere(page):
+    text = (ROOT / page).read_text()
+    for target in re.findall(r'\]\(([^)#\s]+)', text):
+        if '://' not in target:
+            assert ((ROOT / page).parent / target).exists(), target
+    for quoted in re.findall(
+        r'`((?:test|liquid_pilot|config|studies|simulation)/[\w/]+\.\w+)`', text
+    ):
+        below = ROOT / 'liquid_pilot' if quoted.startswith('simulation') else ROOT
+        assert (below / quoted).exists(), quoted

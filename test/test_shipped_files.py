@@ -15,12 +15,17 @@ import yaml
 
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.rosbag import topic_mapping
-from liquid_pilot.nodes.launch import flight_graph, hardware_graph
-from liquid_pilot.nodes.missions import gazebo_node
+from liquid_pilot.nodes.common import topics as ros_topics
+from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch.camera_drivers import DRIVERS
+from liquid_pilot.nodes.launch.flight_options import FlyOptions
+from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.gazebo import world as gazebo_world
 from liquid_pilot.simulation.gazebo.quadrotor import GAZEBO_TOPICS
+from liquid_pilot.simulation.tasks.registry import gazebo_task_of
 from liquid_pilot.utils.resources import PACKAGE
+from liquid_pilot.utils.settings import from_strings
 
 ROOT = Path(__file__).resolve().parent.parent
 ONBOARD = ROOT / 'config' / 'onboard'
@@ -68,18 +73,18 @@ def bridge(path):
     topics = [entry['gz_topic_name'] for entry in entries]
     assert sorted(topics) == sorted(['/clock', *(f'/{name}' for name in GAZEBO_TOPICS.values())])
     out = {entry['ros_topic_name'] for entry in entries if entry['direction'] == 'ROS_TO_GZ'}
-    assert out == {gazebo_node.TWIST_TOPIC, gazebo_node.ENABLE_TOPIC}
+    assert out == {ros_topics.GAZEBO_TWIST, ros_topics.GAZEBO_ENABLE_MOTORS}
 
 
 def world(path):
-    """What `liquid-pilot world` writes."""
+    """What `liquid-pilot export-world` writes."""
     text, files = shipped_world()
     assert path.read_bytes() == {**files, gazebo_world.WORLD_FILE: text.encode()}[path.name]
 
 
 @functools.cache
 def shipped_world():
-    return gazebo_world.build_sdf(generate_forest(7))
+    return gazebo_world.build_sdf(gazebo_task_of('quadrotor'), generate_forest(7))
 
 
 def launch_file(path):
@@ -88,8 +93,8 @@ def launch_file(path):
     functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     assert functions == ['generate_launch_description']
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.value.id != 'launching':
-            module = importlib.import_module(f'liquid_pilot.nodes.{node.value.id}')
+        if isinstance(node, ast.Attribute) and node.value.id != 'launch_description':
+            module = importlib.import_module(f'liquid_pilot.nodes.launch.{node.value.id}')
             assert hasattr(module, node.attr)
 
 
@@ -100,7 +105,7 @@ def bash(path):
 def environment_file(path):
     values = environment()
     options = dict(word.split(':=', 1) for word in values['LAUNCH_ARGUMENTS'].split())
-    flight_graph.from_strings(hardware_graph.HardwareOptions, options)
+    from_strings(HardwareOptions, options)
     assert values['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
 
 
@@ -213,7 +218,7 @@ def test_the_set_up_lets_another_python_find_the_package_and_ros_its_nodes():
     prefixes, found, module = done.stdout.split()
     assert prefixes == f'{ROOT}/.venv:/opt/ros/jazzy'
     assert found == f'{ROOT}/.venv/bin/python3'
-    assert module == str(ROOT / 'liquid_pilot' / 'nodes' / 'hardware.py')
+    assert module == str(ROOT / 'liquid_pilot' / 'nodes' / 'launch' / 'hardware_graph.py')
     prefix = ROOT / '.venv'
     assert (prefix / 'share/ament_index/resource_index/packages/liquid_pilot').is_file()
     for name in ('guard', 'pilot'):
@@ -304,7 +309,7 @@ def installed(stage):
 
 def test_the_robots_image_has_the_camera_drivers_and_whatever_else_launch_starts():
     text = installed('onboard')
-    for driver in hardware_graph.DRIVERS.values():
+    for driver in DRIVERS.values():
         # RealSense's own packages are large, and not for every board.
         if driver.package != 'realsense2_camera':
             assert f'ros-${{ROS_DISTRO}}-{driver.package.replace("_", "-")}' in text
@@ -317,9 +322,9 @@ def test_the_image_of_gazebo_has_gazebo_and_its_bridge():
     text = installed('gazebo')
     # The metapackage brings ros_gz_bridge, ros_gz_sim and Gazebo itself.
     assert 'ros-${ROS_DISTRO}-ros-gz ' in text
-    assert re.findall(r'\./run (\w+)', text) == ['world']
+    assert re.findall(r'\./run (\S+)', text) == ['export-world']
     specs = flight_graph.nodes(
-        flight_graph.FlyOptions(simulator='gazebo', headless=True, out='/run')
+        FlyOptions(simulator='gazebo', headless=True, out='/run')
     )
     assert {spec.package for spec in specs} == {PACKAGE, 'ros_gz_bridge'}
 
@@ -338,4 +343,4 @@ def test_a_container_starts_its_commands_in_ros(stage):
     assert command[:4] == ['ros2', 'launch', 'liquid_pilot', IMAGES[stage]]
     assert (ROOT / 'launch' / command[3]).is_file()
     options = dict(word.split(':=') for word in command[4:] if ':=' in word)
-    flight_graph.from_strings(flight_graph.FlyOptions, options)
+    from_strings(FlyOptions, options)

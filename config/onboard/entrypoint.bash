@@ -1,4 +1,4 @@
-# Of the container: everything that is run in it finds ROS 2 and liquid_pilot.
+# Entry point of the containers: sets up ROS 2 and liquid_pilot for every command.
 set -e
 source "/opt/ros/${ROS_DISTRO:-jazzy}/setup.bash"
 source /opt/liquid_pilot/config/onboard/setup.bash

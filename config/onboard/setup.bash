@@ -1,5 +1,5 @@
-# To be sourced after ROS 2, in a checkout where `./run onboard` was run: `ros2 launch` and `ros2 run`
-# then find liquid_pilot and what is installed for it.
+# Source this after ROS 2, in a checkout where `./run onboard` was run: `ros2 launch` and `ros2 run`
+# then find liquid_pilot and its dependencies.
 #   source /opt/ros/jazzy/setup.bash && source ~/liquid_pilot/config/onboard/setup.bash
 _root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 if [ ! -x "$_root/.venv/bin/python3" ]; then
@@ -7,7 +7,7 @@ if [ ! -x "$_root/.venv/bin/python3" ]; then
     return 1
 fi
 export PATH=$_root/.venv/bin:$PATH
-# The `ros2` command runs the system's Python, which has to find the package and its libraries.
+# The `ros2` command runs the system's Python, which must find the package and its libraries.
 export PYTHONPATH=$_root:$("$_root/.venv/bin/python3" -c \
     'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
 export AMENT_PREFIX_PATH=$_root/.venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}

@@ -1,16 +1,21 @@
-"""`liquid-pilot dataset`: arguments, progress, the report and the pictures."""
+"""`liquid-pilot dataset`: rosbag2 bags become training episodes."""
 
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
-from typing import Any
 
-from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.cli.common import image_size
+
+DESCRIPTION = (
+    'Turns rosbag2 bags into training episodes. The bags may be of any robot that a mapping file '
+    'describes. Reports what was found, and what was left out and why.'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments; imports nothing of weight, so that --help is quick."""
+    """Add the arguments."""
     parser.add_argument(
         'bags', nargs='+', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3 file'
     )
@@ -19,75 +24,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar='FILE',
-        help='YAML file that says which topic is what, such as config/dataset.yaml',
+        help='YAML file that maps topics to image, IMU and command, such as config/dataset.yaml',
     )
     parser.add_argument(
         '--out',
         type=Path,
         required=True,
         metavar='DIR',
-        help='folder for the episodes, dataset.json and two pictures; what is in '
-        'it already is used again unless something has changed',
+        help='folder for the episodes, dataset.json and two pictures; episodes in it are used '
+        'again unless bags or mapping have changed',
     )
     parser.add_argument(
         '--size',
+        type=image_size('--size', 8, 4096),
         metavar='WxH',
-        help="size of the stored images, which is the encoder's input, such as "
-        "128x72 (default: 128 wide, the camera's aspect)",
+        help="size of the stored images, which becomes the encoder's input, such as 128x72 "
+        "(default: 128 pixels wide, with the camera's aspect ratio)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prepare; the exit code."""
-    size = _size(arguments.size)
-
+    """Prepare the episodes and return the exit code."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
 
     from liquid_pilot.learning.rosbag.dataset import prepare
     from liquid_pilot.learning.rosbag.preview import write_previews
+    from liquid_pilot.utils.progress import progress_display
 
     console = Console(stderr=True)
-    tasks: dict[str, Any] = {}
-    columns = (
-        TextColumn('{task.description:>24}'),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn('left'),
-        Remaining(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-
-        def announce(bag: str, done: int, of: int) -> None:
-            if bag not in tasks:
-                tasks[bag] = progress.add_task(bag, total=of)
-            progress.update(tasks[bag], completed=done)
-
-        dataset = prepare(arguments.config, arguments.bags, arguments.out, size, announce)
-        drawn = write_previews(dataset.training + dataset.validation, arguments.out)
+    with progress_display(console, percent=True, transient=True) as report_progress:
+        dataset = prepare(
+            arguments.config,
+            arguments.bags,
+            arguments.out,
+            arguments.size,
+            lambda bag, done, of: report_progress(bag, done, of, math.nan),
+        )
+        previews = write_previews(dataset.training + dataset.validation, arguments.out)
     print('\n'.join(dataset.summary_lines()))
-    names = ', '.join(path.name for path in drawn)
+    names = ', '.join(path.name for path in previews)
     console.print(
-        f'{arguments.out}: dataset.json, episodes, {names} (look whether the commands '
-        'belong to the images)',
+        f'{arguments.out}: dataset.json, episodes, {names} (check that the commands '
+        'fit the images)',
         highlight=False,
         soft_wrap=True,
     )
     return 0
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    width, _, height = text.lower().partition('x')
-    if not (
-        width.isdigit()
-        and height.isdigit()
-        and 8 <= int(width) <= 4096
-        and 8 <= int(height) <= 4096
-    ):
-        raise LiquidPilotError(f'--size {text}: expected WIDTHxHEIGHT, such as 128x72')
-    return int(width), int(height)

@@ -1,4 +1,4 @@
-"""`liquid-pilot demonstrate`: an expert flies the simulated forest, for a pilot to learn from."""
+"""`liquid-pilot demonstrate`: the expert flies in simulation, for a pilot to learn from."""
 
 from __future__ import annotations
 
@@ -6,136 +6,121 @@ import argparse
 import math
 from pathlib import Path
 
-from liquid_pilot.onboard.vehicles.registry import VEHICLES
+from liquid_pilot.cli.common import add_setting, image_size, integer
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+
+DESCRIPTION = (
+    'An expert that knows the map flies in simulation with noise added to its commands. For every '
+    'frame the command of the expert is stored as the label.'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments; imports nothing heavy, so that --help is quick."""
+    """Add the arguments."""
     parser.add_argument(
         '--out',
         type=Path,
         required=True,
         metavar='DIR',
-        help='folder for the episodes; an interrupted run in it is taken up again',
+        help='folder for the episodes; an interrupted run in it is resumed',
     )
     parser.add_argument(
         '--episodes',
-        type=int,
+        # One of them is held out.
+        type=integer('--episodes', 2),
         default=500,
         metavar='N',
-        help='flights, one file each (default: 500)',
+        help='number of flights, one file each (default: 500)',
     )
-    parser.add_argument(
-        '--seed',
-        type=int,
+    add_setting(
+        parser,
+        FlightSettings,
+        'seed',
         default=1_000_000,
-        metavar='S',
-        help='forest of the first flight; the next ones follow it (default: '
-        '1000000, far from the forests that missions are flown in)',
+        description='seed of the first flight; later ones count up from it, far from the seeds of '
+        'missions',
     )
     parser.add_argument(
-        '--workers', type=int, default=2, metavar='W', help='processes (default: 2)'
+        '--workers',
+        type=integer('--workers', 1),
+        default=2,
+        metavar='N',
+        help='number of processes (default: 2)',
     )
-    parser.add_argument(
-        '--disturbance',
-        type=float,
-        default=1.3,
-        metavar='L',
-        help='level of the noise in the commands that are flown, of which the '
-        'expert shows how to recover; 0 is none (default: 1.3)',
+    add_setting(
+        parser,
+        FlightSettings,
+        'disturbance',
+        description='level of the noise added to the commands, from which the expert shows how to '
+        'recover; 0: none',
+        metavar='LEVEL',
     )
-    parser.add_argument(
-        '--vehicle',
-        default='quadrotor',
-        choices=tuple(VEHICLES),
-        help='class of vehicle, and with it its world (default: quadrotor)',
-    )
+    add_setting(parser, FlightSettings, 'vehicle')
     parser.add_argument(
         '--pilot',
         metavar='PILOT',
-        help='let this pilot steer while the expert labels (DAgger): a shipped one '
-        'by name, or its folder',
+        help='pilot that steers while the expert labels (DAgger): name of a shipped one, or its '
+        'folder',
     )
     parser.add_argument(
         '--conditions',
         default='clear',
         metavar='LIST',
-        help='weather to fly in, one of them a flight in turn, such as '
-        'clear,snow:4,rain:1-3 (`liquid-pilot evaluate --help` has them all)',
+        help='conditions to fly in, one after the other, such as clear,snow:4,rain:1-3 '
+        '(docs/conditions.md; default: clear)',
     )
     parser.add_argument(
         '--image-size',
-        default='128x72',
+        type=image_size('--image-size', 16, 1024),
+        default=(128, 72),
         metavar='WxH',
-        help='pixels that the pilot will see (default: 128x72)',
+        help="size of the stored images, which becomes the encoder's input (default: 128x72)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Demonstrate; the exit code."""
+    """Collect the demonstrations and return the exit code."""
     from rich.console import Console
 
     from liquid_pilot import pilot_file
-    from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.learning.data import dataset_index, expert_rollouts
     from liquid_pilot.simulation.base.condition import CLEAR
     from liquid_pilot.simulation.tasks.registry import action_noise_of, expand_conditions
     from liquid_pilot.utils import progress
 
     console = Console(stderr=True)
-    if arguments.episodes < 2 or arguments.seed < 0 or arguments.workers < 1:
-        raise LiquidPilotError(
-            '--episodes must be at least 2 (one is held out), --workers at '
-            'least 1, --seed at least 0'
-        )
-    if not 0.0 <= arguments.disturbance <= 10.0:
-        raise LiquidPilotError('--disturbance must lie in [0, 10]')
-    weather = expand_conditions(arguments.conditions, arguments.vehicle)
+    width, height = arguments.image_size
+    labels = expand_conditions(arguments.conditions, arguments.vehicle)
     settings = expert_rollouts.CollectionSettings(
-        *_size(arguments.image_size),
+        width,
+        height,
         action_noise_of(arguments.vehicle, arguments.disturbance),
-        conditions=() if weather == [CLEAR] else tuple(weather),
+        conditions=() if labels == [CLEAR] else tuple(labels),
         pilot=str(pilot_file.resolve(arguments.pilot).resolve()) if arguments.pilot else None,
         vehicle=arguments.vehicle,
     )
     seeds = range(arguments.seed, arguments.seed + arguments.episodes)
     outcomes: dict[str, int] = {}
     frames = 0
-    with progress.progress_display(console) as announce:
+    with progress.progress_display(console) as report_progress:
 
         def on_episode(outcome: str, length: int, done: int, of: int) -> None:
             nonlocal frames
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
             frames += length
-            announce('demonstrations', done, of, math.nan)
+            report_progress('demonstrations', done, of, math.nan)
 
         try:
             expert_rollouts.collect(seeds, arguments.out, settings, arguments.workers, on_episode)
         except KeyboardInterrupt:
             console.print(f'stopped; the same command takes up what is in {arguments.out}')
             return 130
-    found = dataset_index.read(arguments.out)
-    flown = ', '.join(f'{count} {outcome}' for outcome, count in sorted(outcomes.items()))
+    index = dataset_index.read(arguments.out)
+    counts = ', '.join(f'{count} {outcome}' for outcome, count in sorted(outcomes.items()))
     console.print(
-        f'[bold]{arguments.out}[/bold]: {len(found.training)} episodes to learn from, '
-        f'{len(found.validation)} held out'
-        + (f'; flown now: {flown}, {frames} frames' if flown else '')
+        f'[bold]{arguments.out}[/bold]: {len(index.training)} episodes to learn from, '
+        f'{len(index.validation)} held out'
+        + (f'; flown now: {counts}, {frames} frames' if counts else '')
     )
     console.print(f'next: liquid-pilot train --demonstrations {arguments.out} --out runs/my-pilot')
     return 0
-
-
-def _size(text: str) -> tuple[int, int]:
-    """(width, height) of '128x72'."""
-    from liquid_pilot.interfaces import LiquidPilotError
-
-    width, cross, height = text.partition('x')
-    if not (
-        cross
-        and width.isdecimal()
-        and height.isdecimal()
-        and 16 <= int(width) <= 1024
-        and 16 <= int(height) <= 1024
-    ):
-        raise LiquidPilotError(f'--image-size must be WxH of 16 to 1024 pixels, not {text!r}')
-    return int(width), int(height)

@@ -1,7 +1,8 @@
-"""Whether this machine can fly: one check after the other, each with what to do about it."""
+"""`liquid-pilot doctor`: checks whether this machine can fly, and says what to do."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
@@ -13,11 +14,34 @@ from liquid_pilot.cli.doctor_onboard import FAIL, OK, ONBOARD_CHECKS, WARN, Chec
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.utils.resources import shipped_pilots
 
+DESCRIPTION = (
+    'Checks Python, ROS 2, OpenGL, the pilots and whatever else a flight needs, and says what to '
+    'do about anything that is missing. The exit code is 1 when something necessary is missing.'
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        '--onboard',
+        action='store_true',
+        help='check a robot: without simulation and window, but with clock, ports, shared memory '
+        'and message packages',
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check this machine and return the exit code."""
+    checks = run_checks(arguments.onboard)
+    print_checks(checks)
+    return 1 if any(check.level == FAIL for check in checks) else 0
+
 
 def run_checks(onboard: bool = False) -> list[Check]:
-    """All checks; none of them raises.
+    """Run all checks; none of them raises.
 
-    `onboard`: on a robot, which simulates nothing and has no screen, but has to keep up.
+    Args:
+        onboard: whether to check a robot, which has no simulation and no screen.
     """
     checks = [
         ('Python', _python),
@@ -38,13 +62,16 @@ def run_checks(onboard: bool = False) -> list[Check]:
 
 
 def print_checks(checks: list[Check]) -> None:
-    """Print the table."""
+    """Print the table of checks."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+
+    from liquid_pilot.utils.tables import terminal_table
 
     colours = {OK: 'green', WARN: 'yellow', FAIL: 'red'}
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = terminal_table(
+        ('level', 'check', 'found'), left=('level', 'check', 'found'), header=False
+    )
     for check in checks:
         text = check.found + (f'\n-> {check.advice}' if check.advice else '')
         table.add_row(f'[{colours[check.level]}]{check.level}[/]', check.name, escape(text))
@@ -56,7 +83,7 @@ def _run_check(name: str, check: Callable[[], tuple[str, ...]]) -> Check:
         return Check(name, *check())
     except LiquidPilotError as error:
         return Check(name, FAIL, str(error))
-    except Exception as error:  # whatever is broken on this machine is what we came to find
+    except Exception as error:  # A check finds whatever is broken on this machine.
         text = (str(error) or repr(error)).splitlines()[0]
         return Check(name, FAIL, f'{type(error).__name__}: {text}')
 
@@ -73,10 +100,8 @@ def _ros() -> tuple[str, ...]:
         return (
             FAIL,
             'rclpy is not installed',
-            (
-                'source ROS 2 (source /opt/ros/<distro>/setup.bash), or pip install '
-                '"liquid_pilot[ros]"'
-            ),
+            'source ROS 2 (source /opt/ros/<distro>/setup.bash), or pip install '
+            '"liquid_pilot[ros]"',
         )
     import rclpy
     from diagnostic_msgs.msg import DiagnosticArray  # noqa: F401
@@ -87,15 +112,13 @@ def _ros() -> tuple[str, ...]:
     distro = os.environ.get('ROS_DISTRO', '')
     executor = 'events executor'
     if find_spec('rclpy.experimental') is None:
-        executor = 'single-threaded executor (callbacks cost more than with Jazzy)'
+        executor = 'single-threaded executor (callbacks are slower than with Jazzy)'
     if distro == 'humble':
         return (
             WARN,
             f'humble ({os.path.dirname(rclpy.__file__)})',
-            (
-                'nothing here was ever run on it, and it does not know '
-                'ROS_AUTOMATIC_DISCOVERY_RANGE: use the container of ros:jazzy (docs/onboard.md)'
-            ),
+            'this package is not tested on it, and it does not support '
+            'ROS_AUTOMATIC_DISCOVERY_RANGE: use the container of ros:jazzy (docs/onboard.md)',
         )
     source = 'sourced' if distro else 'from wheels'
     return OK, f'{distro or "rclpy"} {source} ({os.path.dirname(rclpy.__file__)}), {executor}'
@@ -107,7 +130,7 @@ def _middleware() -> tuple[str, ...]:
     name = get_rmw_implementation_identifier()
     if name == 'rmw_fastrtps_cpp':
         return OK, name
-    return WARN, name, 'it works, but only Fast DDS is tested here; its profile is not applied'
+    return WARN, name, 'only Fast DDS is tested; its profile is not applied to others'
 
 
 def _discovery() -> tuple[str, ...]:
@@ -117,16 +140,15 @@ def _discovery() -> tuple[str, ...]:
         return (
             OK,
             f'ROS_DOMAIN_ID {domain}; simulation stays on this machine (LOCALHOST)',
-            (
-                'to see its topics in another terminal: export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST'
-            ),
+            'to see its topics in another terminal: export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST',
         )
     if found == 'LOCALHOST':
         return OK, f'ROS_DOMAIN_ID {domain}, LOCALHOST'
     return (
         WARN,
         f'ROS_DOMAIN_ID {domain}, ROS_AUTOMATIC_DISCOVERY_RANGE={found}',
-        ('a simulated drone is heard by every machine in this network; LOCALHOST keeps it here'),
+        'other machines in this network receive the topics of a simulated drone; LOCALHOST keeps '
+        'them here',
     )
 
 
@@ -151,10 +173,10 @@ def _rendering() -> tuple[str, ...]:
     if len(set(image)) < 2:
         return (
             FAIL,
-            f'MuJoCo {mujoco.__version__} with {backend} draws an empty picture',
-            ('set MUJOCO_GL to another of egl, osmesa'),
+            f'MuJoCo {mujoco.__version__} renders an empty image with {backend}',
+            'set MUJOCO_GL to the other of egl and osmesa',
         )
-    return OK, f'MuJoCo {mujoco.__version__} draws with {backend}'
+    return OK, f'MuJoCo {mujoco.__version__} renders with {backend}'
 
 
 def _cache() -> tuple[str, ...]:
@@ -164,18 +186,17 @@ def _cache() -> tuple[str, ...]:
     if folder is None:
         return (
             WARN,
-            'no folder can be written',
-            (
-                'every start compiles the network (some 20 s); set NUMBA_CACHE_DIR to a folder that '
-                'can be written'
-            ),
+            'no folder is writable',
+            'every start compiles the network (about 20 s); set NUMBA_CACHE_DIR to a writable '
+            'folder',
         )
     return OK, str(folder)
 
 
 def _onnxruntime() -> tuple[str, ...]:
-    # As in flight: with its telemetry switched off.
-    from liquid_pilot.onboard.inference.onnx_session import onnxruntime
+    # First, because it switches the telemetry of ONNX Runtime off.
+    import liquid_pilot.onboard.inference.onnx_session  # noqa: F401, I001
+    import onnxruntime
 
     return OK, onnxruntime.__version__
 
@@ -204,5 +225,5 @@ def _window() -> tuple[str, ...]:
         return (
             WARN,
             'pygame is not installed',
-            ('for the window: pip install "liquid_pilot[view]"; everything else works'),
+            'for the window: pip install "liquid_pilot[view]"; everything else works',
         )

@@ -1,6 +1,6 @@
-"""What matters on a robot: whether a tick keeps up with the camera, and what may be opened.
+"""Checks of a robot's computer: the time of a tick, its clock, threads, ports and packages.
 
-Checks as in `doctor`, each (level, what was found, advice).
+Each check returns its level, what it found and, unless all is well, what to do about it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample, Observation
-
+OK, WARN, FAIL = 'ok', 'warn', 'fail'
+"""Levels of a check: it flies, it flies with less, it does not fly."""
 MEASURED_TICKS = 60
+"""Number of ticks that are measured."""
 _WIDTH, _HEIGHT = 640, 480
 _MIN_FREE_SHM_BYTES = 64 << 20
+"""Free shared memory below this is reported."""
 _PORTS = ('/dev/serial*', '/dev/ttyACM*', '/dev/ttyUSB*', '/dev/ttyAMA*', '/dev/ttyTHS*')
 _THREAD_VARIABLES = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
 _PACKAGES = (
@@ -30,14 +30,35 @@ _PACKAGES = (
     'crazyflie_interfaces',
     'pymavlink',
 )
+"""Packages that adapters need."""
+
+
+class Check(NamedTuple):
+    """One line of the table of checks."""
+
+    name: str
+    level: str
+    """OK, WARN or FAIL."""
+    found: str
+    """What the check found."""
+    advice: str = ''
+    """What to do; empty: nothing."""
 
 
 def measured_tick_s(name: str) -> tuple[float, float, float]:
-    """(median, 95th percentile, period of its training) in seconds, of a shipped pilot's ticks.
+    """Measure the ticks of a shipped pilot after warm-up: a VGA frame in, a command out.
 
-    A VGA frame in, command out, as the pilot node does it, after warming up.
+    Args:
+        name: name of the pilot.
+
+    Returns:
+        Median and 95th percentile of the time of a tick, and the period of the pilot's training,
+        in seconds.
     """
+    import numpy as np
+
     from liquid_pilot import pilot_file
+    from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample, Observation
     from liquid_pilot.onboard.inference.engine import Engine
 
     pilot = pilot_file.load(pilot_file.resolve(name))
@@ -47,41 +68,43 @@ def measured_tick_s(name: str) -> tuple[float, float, float]:
     engine.warm_up()
     pixels = np.random.default_rng(0).integers(0, 256, (_HEIGHT, _WIDTH, 3), np.uint8).tobytes()
     period_s = 1.0 / pilot.specification.rate_hz
-    state, took = engine.initial_state(), []
+    state, times_s = engine.initial_state(), []
     for k in range(MEASURED_TICKS):
         stamp_ns = round((k + 1) * period_s * 1e9)
         image = ImageBuffer(pixels, _WIDTH, _HEIGHT, 3 * _WIDTH, 'rgb8')
         imu = (ImuSample(stamp_ns, (0.0, 0.0, 0.0), (0.0, 0.0, 9.81)),)
-        began = time.perf_counter()
+        start_s = time.perf_counter()
         state = engine.tick(state, Observation(stamp_ns, image, imu)).state
-        took.append(time.perf_counter() - began)
-    return float(np.median(took)), float(np.quantile(took, 0.95)), period_s
+        times_s.append(time.perf_counter() - start_s)
+    return float(np.median(times_s)), float(np.quantile(times_s, 0.95)), period_s
 
 
 def check_tick_time() -> tuple[str, ...]:
-    """How long a tick takes against how often the camera wants one."""
+    """Compare the time of a tick with the period of the camera."""
     median_s, late_s, period_s = measured_tick_s('forest-ltc')
     found = (
         f'a tick of forest-ltc takes {1e3 * median_s:.2f} ms, at most {1e3 * late_s:.2f} ms '
-        f'in 19 of 20; a frame comes every {1e3 * period_s:.0f} ms'
+        f'in 19 of 20; a frame arrives every {1e3 * period_s:.0f} ms'
     )
     if median_s > 0.8 * period_s:
         return (
             FAIL,
             found,
-            (
-                'too slow: frames would be left out. Set the performance governor, '
-                'give the camera a size that is a whole multiple of 128x72, or lower '
-                'its rate (the network is told the elapsed time)'
-            ),
+            'too slow: frames would be dropped. Set the performance governor, '
+            'give the camera a size that is a whole multiple of 128x72, or lower '
+            'its rate (the network takes the elapsed time into account)',
         )
     if late_s > 0.5 * period_s:
-        return WARN, found, 'tight: set the performance governor, and end what else runs here'
+        return (
+            WARN,
+            found,
+            'tight: set the performance governor, and stop other programs on this machine',
+        )
     return OK, found
 
 
 def check_cpu_governor() -> tuple[str, ...]:
-    """How the processor's clock is governed."""
+    """Check the frequency governor of the processor."""
     files = glob.glob('/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor')
     found = sorted({Path(file).read_text().strip() for file in files})
     cores = f'{os.cpu_count()} cores'
@@ -92,42 +115,40 @@ def check_cpu_governor() -> tuple[str, ...]:
     return (
         WARN,
         f'{cores}, governor {", ".join(found)}',
-        (
-            'a clock that sleeps between frames makes ticks late: echo performance | sudo tee '
-            '/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor'
-        ),
+        'a clock that slows down between frames makes ticks late: echo performance | sudo tee '
+        '/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor',
     )
 
 
 def check_thread_pools() -> tuple[str, ...]:
-    """Whether numerical libraries are kept to one thread each."""
-    loose = [name for name in _THREAD_VARIABLES if os.environ.get(name) != '1']
-    if not loose:
+    """Check that numerical libraries use one thread each."""
+    unset = [name for name in _THREAD_VARIABLES if os.environ.get(name) != '1']
+    if not unset:
         return OK, ', '.join(f'{name}=1' for name in _THREAD_VARIABLES)
     return (
         WARN,
-        f'not set to 1: {", ".join(loose)}',
-        (
-            'the launch files set them; for `ros2 run` export them: pools that wake for one tick cost '
-            'more than they bring'
-        ),
+        f'not set to 1: {", ".join(unset)}',
+        'the launch files set them; for `ros2 run` export them: waking a thread pool costs more '
+        'than it saves in one tick',
     )
 
 
 def check_onnx_providers() -> tuple[str, ...]:
-    """What ONNX Runtime could run the encoder on."""
-    from liquid_pilot.onboard.inference.onnx_session import onnxruntime
+    """List the devices on which ONNX Runtime could run the encoder."""
+    # First, because it switches the telemetry of ONNX Runtime off.
+    import liquid_pilot.onboard.inference.onnx_session  # noqa: F401, I001
+    import onnxruntime
 
     found = ', '.join(onnxruntime.get_available_providers())
     return OK, f'{found}; the encoder runs on the CPU, where it takes under a millisecond'
 
 
 def check_shared_memory() -> tuple[str, ...]:
-    """Room for images between processes."""
+    """Check the shared memory that carries images between processes."""
     try:
         usage = shutil.disk_usage('/dev/shm')
     except OSError as error:
-        return WARN, f'/dev/shm: {error.strerror}', 'images then go over UDP, which costs time'
+        return WARN, f'/dev/shm: {error.strerror}', 'images then go over UDP, which is slower'
     found = f'/dev/shm has {usage.free >> 20} of {usage.total >> 20} MB free'
     if usage.free < _MIN_FREE_SHM_BYTES:
         return WARN, found, 'DDS keeps images there: in a container, --shm-size=256m'
@@ -135,7 +156,7 @@ def check_shared_memory() -> tuple[str, ...]:
 
 
 def check_ports() -> tuple[str, ...]:
-    """Cameras and serial ports, and whether this user may open them."""
+    """List cameras and serial ports, and check that this user may open them."""
     cameras = sorted(glob.glob('/dev/video*'))
     serial = sorted(path for pattern in _PORTS for path in glob.glob(pattern))
     closed = [path for path in (*cameras, *serial) if not os.access(path, os.R_OK | os.W_OK)]
@@ -150,10 +171,10 @@ def check_ports() -> tuple[str, ...]:
 
 
 def check_adapters() -> tuple[str, ...]:
-    """Which adapters have all that they need."""
-    there = [name for name in _PACKAGES if find_spec(name) is not None]
-    absent = [name for name in _PACKAGES if name not in there]
-    found = f'there: {", ".join(there) or "none"}; not: {", ".join(absent) or "none"}'
+    """List the packages of adapters that are installed and those that are not."""
+    installed = [name for name in _PACKAGES if find_spec(name) is not None]
+    missing = [name for name in _PACKAGES if name not in installed]
+    found = f'installed: {", ".join(installed) or "none"}; not: {", ".join(missing) or "none"}'
     return OK, f'{found} (cmd_vel, mavros and ardupilot need none of them)'
 
 
@@ -166,16 +187,3 @@ ONBOARD_CHECKS = (
     ('ports', check_ports),
     ('vehicles', check_adapters),
 )
-
-
-OK, WARN, FAIL = 'ok', 'warn', 'fail'
-
-
-class Check(NamedTuple):
-    """One line of the doctor's table."""
-
-    name: str
-    level: str
-    """`ok`, `warn` (it flies, with less) or `fail`."""
-    found: str
-    advice: str = ''

@@ -1,4 +1,4 @@
-"""`liquid-pilot evaluate`: pilots in conditions, in this process or several, without ROS."""
+"""`liquid-pilot evaluate`: missions of several pilots in several conditions, without ROS."""
 
 from __future__ import annotations
 
@@ -7,74 +7,83 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from liquid_pilot.cli.common import add_setting, integer
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from liquid_pilot.evaluation.runner import Results
 
 
+DESCRIPTION = (
+    'Flies missions in one process or several, without ROS, as fast as possible. The outcome of a '
+    'seed is the same as through ROS in lock-step.'
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments."""
     parser.add_argument(
         'pilots',
         nargs='*',
         default=['forest-ltc'],
         metavar='PILOT',
-        help='names of shipped pilots, or their folders; PILOT+adapt adapts in '
-        'flight, PILOT+adapt:NAME=VALUE,... with other settings; the others are '
-        'compared with the first (default: forest-ltc)',
+        help='names of shipped pilots, or their folders; PILOT+adapt adapts online, '
+        'PILOT+adapt:NAME=VALUE,... with other settings; all are compared with the first one '
+        '(default: forest-ltc)',
     )
     parser.add_argument(
         '--conditions',
         default='clear',
         metavar='LIST',
-        help="comma-separated, such as 'clear,snow:3,noise:4@3s' (severity 4, "
-        "from 3 s on); 'snow:1-5' is a range, 'all:3' every family (default: "
-        'clear)',
+        help="comma-separated, such as 'clear,snow:3,noise:4@3s' (severity 4, from 3 s on); "
+        "'snow:1-5' is a range, 'all:3' every family (docs/conditions.md; default: clear)",
     )
-    parser.add_argument(
-        '--missions',
-        type=int,
+    add_setting(
+        parser,
+        FlightSettings,
+        'missions',
         default=100,
+        description='number of missions of each pilot in each condition',
         metavar='N',
-        help='of each pilot in each condition (default: 100)',
+    )
+    add_setting(parser, FlightSettings, 'seed')
+    parser.add_argument(
+        '--adapter',
+        default='cmd_vel',
+        choices=('cmd_vel', 'attitude_thrust'),
+        help='setpoint that the vehicle takes (default: cmd_vel)',
     )
     parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        metavar='S',
-        help='forest of the first mission; the next ones follow it (default: 0)',
-    )
-    parser.add_argument('--adapter', default='cmd_vel', choices=('cmd_vel', 'attitude_thrust'))
-    parser.add_argument(
-        '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
+        '--workers',
+        type=integer('--workers', 1),
+        default=2,
+        metavar='N',
+        help='number of processes (default: 2)',
     )
     parser.add_argument(
         '--out',
         type=Path,
         metavar='DIR',
-        help='keep each finished mission, tables and figures there; started again '
-        'with the same folder, only what is missing is flown',
+        help='folder for the results of each mission, tables and figures; a run with the same '
+        'folder flies only the missions that are missing there',
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate; the exit code."""
+    """Evaluate and return the exit code."""
     from rich.console import Console
 
     from liquid_pilot import pilot_file
-    from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.simulation.tasks.registry import expand_conditions
 
-    if arguments.missions < 1 or arguments.seed < 0 or arguments.workers < 1:
-        raise LiquidPilotError('--missions and --workers must be at least 1, and --seed at least 0')
     chosen = [_pilot_and_mode(name) for name in arguments.pilots]
     pilots = [pilot_file.load(pilot_file.resolve(name)) for name, _ in chosen]
     labels = expand_conditions(arguments.conditions, pilots[0].specification.vehicle)
     console, started = Console(stderr=True), time.monotonic()
     seeds = range(arguments.seed, arguments.seed + arguments.missions)
-    # One pilot in one condition is looked at flight by flight.
+    # One pilot in one condition is reported mission by mission.
     single = len(pilots) * len(labels) == 1
     results = _fly(
         console,
@@ -94,48 +103,34 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pilot_and_mode(text: str) -> tuple[str, str]:
-    """'forest-ltc+adapt:stretch=8' -> ('forest-ltc', 'adapt:stretch=8')."""
+    """Return the pilot and the adaptation mode of 'PILOT+adapt:NAME=VALUE'; '' for no mode."""
     from liquid_pilot.onboard.adaptation.settings import MODE
 
     name, plus, mode = text.rpartition('+')
     return (name, mode) if plus and mode.partition(':')[0] == MODE else (text, '')
 
 
-def _fly(console: Console, **what: Any) -> Results:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
+def _fly(console: Console, **run_arguments: Any) -> Results:
     from liquid_pilot.evaluation.runner import evaluate
+    from liquid_pilot.utils.progress import make_progress
 
-    with Progress(
-        TextColumn('missions'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn('left:'),
-        TimeRemainingColumn(),
-        TextColumn('{task.fields[rate]}'),
-        console=console,
-    ) as progress:
-        task = progress.add_task('missions', total=None, rate='')
+    with make_progress(console) as progress:
+        task = progress.add_task('missions', total=None)
 
-        def on_progress(done: int, total: int, cell: Any, flight: Any, throughput: Any) -> None:
-            if flight.outcome != 'success' and len(what['pilots']) * len(what['conditions']) == 1:
+        def on_progress(done: int, total: int, key: Any, flight: Any, throughput: Any) -> None:
+            if (
+                flight.outcome != 'success'
+                and len(run_arguments['pilots']) * len(run_arguments['conditions']) == 1
+            ):
                 progress.print(
-                    f'seed {cell.seed}: {flight.outcome} after '
+                    f'seed {key.seed}: {flight.outcome} after '
                     f'{flight.duration_s:.1f} s ({flight.reason})'
                 )
             progress.update(
-                task, completed=done, total=total, rate=f'{throughput.ticks_per_s:.0f} ticks/s'
+                task, completed=done, total=total, note=f'{throughput.ticks_per_s:.0f} ticks/s'
             )
 
-        return evaluate(on_progress=on_progress, on_event=progress.print, **what)
+        return evaluate(on_progress=on_progress, on_event=progress.print, **run_arguments)
 
 
 def _show(
@@ -149,15 +144,15 @@ def _show(
     if single and results.flights:
         (cell,) = content['cells']
         console.print(f'[bold]{cell["successes"]} of {cell["flown"]} missions succeeded[/bold]')
-    if results.flown:
+    if results.new_flights:
         speed = results.throughput.to_json()
         console.print(
-            f'{results.flown} missions flown in {wall_s:.0f} s: {speed["ticks_per_s"]:.0f} '
-            f'ticks/s, {100 * speed["share"]:.0f} % of what drawing alone would allow'
+            f'{results.new_flights} missions flown in {wall_s:.0f} s: {speed["ticks_per_s"]:.0f} '
+            f'ticks/s, {100 * speed["share"]:.0f} % of the speed that rendering alone allows'
         )
-    known = len(results.flights) - results.flown
-    if known:
-        console.print(f'{known} missions were known from before')
+    reused = len(results.flights) - results.new_flights
+    if reused:
+        console.print(f'{reused} missions reused from a previous run')
     missing = sum(cell['missing'] for cell in content['cells'])
     if missing:
         console.print(
@@ -172,7 +167,7 @@ def _show(
 
 
 def _single_report(out: Path, results: Results, wall_s: float) -> list[Path]:
-    """report.json and the map of the paths, as a flight through ROS leaves them."""
+    """Write report.json and the map of the paths, as a flight through ROS does."""
     from liquid_pilot.evaluation.report import write_report
     from liquid_pilot.simulation.base.condition import parse
     from liquid_pilot.simulation.base.mission import MissionResult
@@ -191,7 +186,7 @@ def _single_report(out: Path, results: Results, wall_s: float) -> list[Path]:
             layout_of(results.vehicle, seed, parse(condition)),
             flight.path or [],
         )
-        for seed, flight in results.of(pilot, condition).items()
+        for seed, flight in results.flights_by_seed(pilot, condition).items()
     ]
     meta = {
         'pilot': pilot,

@@ -1,19 +1,25 @@
-"""`liquid-pilot familiarise`: gives a pilot the statistics that it adapts by."""
+"""`liquid-pilot fit-statistics`: adds to a pilot the statistics that adaptation needs."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+DESCRIPTION = (
+    'Replays training episodes through a pilot and adds to its file the statistics with which an '
+    'adapting pilot compares a flight. `liquid-pilot train` does so itself; this command is for '
+    'pilots from other sources.'
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments."""
     parser.add_argument('pilot', metavar='PILOT', help='name of a shipped pilot, or its folder')
     parser.add_argument(
         'episodes',
         type=Path,
         metavar='DIR',
-        help='what it was trained on, or the like: a folder of `liquid-pilot '
+        help='training episodes of the pilot, or similar ones: a folder of `liquid-pilot '
         'demonstrate` or `liquid-pilot dataset`; up to 80 episodes are replayed',
     )
     parser.add_argument(
@@ -21,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar='DIR',
-        help='the pilot folder to write; that of PILOT itself is replaced in one piece',
+        help='pilot folder to write; the folder of PILOT itself is replaced atomically',
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and save; the exit code."""
+    """Fit the statistics, save the pilot and return the exit code."""
     from rich.console import Console
 
     from liquid_pilot import pilot_file
@@ -37,13 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True)
     pilot = pilot_file.load(pilot_file.resolve(arguments.pilot))
     episodes = dataset_index.read(arguments.episodes)
-    with progress.progress_display(console) as announce:
-        statistics = adaptation_statistics.fit_statistics(pilot, episodes.training, announce)
+    with progress.progress_display(console) as report_progress:
+        statistics = adaptation_statistics.fit_statistics(pilot, episodes.training, report_progress)
     saved = adaptation_statistics.save_with_statistics(pilot, statistics, arguments.out)
-    low, high = statistics.receptor_pull.tolist()
+    low, high = statistics.filter_gradient_range.tolist()
     console.print(
-        f'[bold]{saved.path}[/bold]: {statistics.receptor_tau_s.size} receptor blocks, calm band '
-        f'{low:.2f} to {high:.2f}; digest {saved.digest[:12]}'
+        f'[bold]{saved.path}[/bold]: temporal filter of {statistics.filter_tau_s.size} blocks, '
+        f'normalised gradient in training {low:.2f} to {high:.2f}; digest {saved.digest[:12]}'
     )
     console.print(f'next: liquid-pilot fly --pilot {saved.path}')
     return 0

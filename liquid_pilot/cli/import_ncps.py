@@ -1,19 +1,26 @@
-"""`liquid-pilot import-ncps`: its arguments. What it does is in import_ncps.py."""
+"""`liquid-pilot import-ncps`: the weights of an ncps network become the core of a pilot."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from liquid_pilot.cli.common import integer
+
+DESCRIPTION = (
+    'Turns the state dict of an ncps LTC (safetensors, or a weights-only torch file) into the core '
+    'of a pilot.'
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments; imports no torch, so that --help is quick."""
+    """Add the arguments."""
     parser.add_argument(
         'file',
         type=Path,
         metavar='FILE',
-        help='state dict of an ncps LTC or LTCCell: safetensors, or what '
-        'torch.save(layer.state_dict(), FILE) wrote',
+        help='state dict of an ncps LTC or LTCCell: safetensors, or a file written by '
+        'torch.save(layer.state_dict(), FILE)',
     )
     parser.add_argument(
         '--out',
@@ -24,43 +31,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--pilot',
-        metavar='NAME|DIR',
-        help='take the encoder, the camera and the limits from this pilot',
+        metavar='PILOT',
+        help='pilot whose encoder, camera and limits are used: name of a shipped one, or its '
+        'folder',
     )
     parser.add_argument(
         '--prefix',
         default='',
         metavar='TEXT',
-        help='take only the keys that begin so, such as "policy.ltc.", and ignore '
-        'the rest of the model',
+        help='read only the keys with this prefix, such as "policy.ltc.", and ignore the rest of '
+        'the model',
     )
     parser.add_argument(
         '--unfolds',
-        type=int,
+        type=integer('--unfolds', 1, 64),
         default=6,
         metavar='L',
-        help="ncps' ode_unfolds (default: 6, as there)",
+        help="ncps' ode_unfolds (default: 6, as in ncps)",
     )
     parser.add_argument(
         '--constraints',
         choices=('auto', 'softplus', 'none'),
         default='auto',
-        help="ncps' implicit_param_constraints: softplus when it was True, none "
-        'when False (default: as ncps does, softplus for LTC, none for '
-        'LTCCell)',
+        help="ncps' implicit_param_constraints: softplus for True, none for False (default: as in "
+        'ncps, softplus for LTC and none for LTCCell)',
     )
     parser.add_argument(
         '--time-unit-s',
         type=float,
         default=1.0,
         metavar='S',
-        help='seconds that an elapsed time of 1 stood for in training: with no '
-        'timespans given, the frame period, such as 0.05 (default: 1)',
+        help='seconds per unit of elapsed time in training; where no timespans were given, the '
+        'frame period, such as 0.05 (default: 1)',
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import; the exit code."""
+    """Import the core and return the exit code."""
     from liquid_pilot.learning.models import import_ncps
 
     return import_ncps.run(arguments)

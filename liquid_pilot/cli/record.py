@@ -1,4 +1,4 @@
-"""`liquid-pilot record`: a recorder beside any running graph, with counts and rates live."""
+"""`liquid-pilot record`: a recorder for any running graph, with live counts and rates."""
 
 from __future__ import annotations
 
@@ -7,90 +7,92 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.cli.common import require_ros
+from liquid_pilot.nodes.common import topics
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from liquid_pilot.nodes.recorder import RecorderNode
 
-_OPTIONS = {
-    'image': ('camera/image_raw', 'images, raw; or compressed, with --compressed'),
-    'camera-info': ('camera/camera_info', 'sensor_msgs/CameraInfo of the camera'),
-    'imu': ('imu/data', 'sensor_msgs/Imu'),
+DESCRIPTION = (
+    'Records camera, IMU and commands of a running ROS 2 graph as a rosbag2 folder (MCAP) for '
+    'training, and shows the messages as they arrive. Ctrl-C ends and closes the recording.'
+)
+_TOPICS = {
+    'image': (topics.IMAGE, 'images: raw, or compressed with --compressed'),
+    'camera-info': (topics.CAMERA_INFO, 'sensor_msgs/CameraInfo of the camera'),
+    'imu': (topics.IMU, 'sensor_msgs/Imu'),
     'command': (
-        'pilot/command',
-        'commands of whoever steers: Twist, TwistStamped, AckermannDriveStamped or any other type',
+        topics.PILOT_COMMAND,
+        'commands to the vehicle: Twist, TwistStamped, AckermannDriveStamped or any other type',
     ),
-    'odom': ('odom', 'nav_msgs/Odometry'),
+    'odom': (topics.ODOMETRY, 'nav_msgs/Odometry'),
 }
+"""Option to its default topic and its help."""
 _SILENCE_TIMEOUT_S = 3.0
-_PLAIN_S = 5.0
+"""A topic is reported as silent after this long without a message."""
+_PRINT_PERIOD_S = 5.0
+"""Period of the printed lines where there is no terminal."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments; imports no ROS, so that --help is quick."""
-    for name, (topic, what) in _OPTIONS.items():
-        parser.add_argument(f'--{name}', metavar='TOPIC', help=f'{what} (default: {topic})')
+    """Add the arguments."""
+    for name, (topic, description) in _TOPICS.items():
+        parser.add_argument(f'--{name}', metavar='TOPIC', help=f'{description} (default: {topic})')
     parser.add_argument(
         '--compressed',
         action='store_true',
-        help='record the topic of --image with /compressed behind its name',
+        help='record the compressed images, on the topic of --image followed by /compressed',
     )
     parser.add_argument(
         '--topic',
         action='append',
         default=[],
         metavar='TOPIC',
-        help='a further topic; may be given several times',
+        help='further topic; may be remapped several times',
     )
     parser.add_argument(
         '--out',
         type=Path,
         required=True,
         metavar='DIR',
-        help='rosbag2 folder to write; it must not hold anything',
+        help='rosbag2 folder to write; it must not exist or be empty',
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record until Ctrl-C; the exit code."""
-    from importlib.util import find_spec
-
-    if find_spec('rclpy') is None:
-        raise LiquidPilotError(
-            'rclpy is not installed: source ROS 2 (/opt/ros/<distro>/setup.bash), or '
-            'pip install "liquid_pilot[ros]"'
-        )
+    """Record until Ctrl-C and return the exit code."""
+    require_ros()
 
     from liquid_pilot.nodes import recorder
     from liquid_pilot.nodes.common import node_base
 
-    line = ['--ros-args', '-p', f'path:={arguments.out.expanduser().resolve()}']
-    for name, (topic, _) in _OPTIONS.items():
-        given = getattr(arguments, name.replace('-', '_'))
-        if given and name == 'image':
-            line += ['-p', f'image_topic:={given}']
-        elif given:
-            line += ['-r', f'{topic}:={given}']
+    ros_arguments = ['--ros-args', '-p', f'path:={arguments.out.expanduser().resolve()}']
+    for name, (topic, _) in _TOPICS.items():
+        remapped = getattr(arguments, name.replace('-', '_'))
+        if remapped and name == 'image':
+            ros_arguments += ['-p', f'image_topic:={remapped}']
+        elif remapped:
+            ros_arguments += ['-r', f'{topic}:={remapped}']
     if arguments.compressed:
-        line += ['-p', 'image_transport:=compressed']
+        ros_arguments += ['-p', 'image_transport:=compressed']
     if arguments.topic:
-        line += ['-p', f'topics:={" ".join(arguments.topic)}']
-    asked = [
+        ros_arguments += ['-p', f'topics:={" ".join(arguments.topic)}']
+    requested = [
         getattr(arguments, name.replace('-', '_')) or topic
-        for name, (topic, _) in _OPTIONS.items()
+        for name, (topic, _) in _TOPICS.items()
         if name != 'odom' or arguments.odom
     ]
     if arguments.compressed:
-        asked[0] += '/compressed'
-    display = _Display(asked + arguments.topic)
+        requested[0] += '/compressed'
+    display = _Display(requested + arguments.topic)
     try:
         code = node_base.run(
             'record',
             recorder.RecorderNode,
             lambda node, spinner: recorder.record(node, spinner, display),
-            line,
+            ros_arguments,
         )
     finally:
         display.close()
@@ -103,22 +105,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Display:
-    """A table that is redrawn on a terminal; elsewhere a line now and then."""
+    """The topics and their counts: a table that is redrawn on a terminal, else printed lines."""
 
-    def __init__(self, asked: list[str]) -> None:
+    def __init__(self, requested: list[str]) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._asked = asked
+        self._requested = requested
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._live = (
             Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         )
         self._started_s = self._shown_s = time.monotonic()
         self._seen: dict[str, tuple[float, int]] = {}
-        """Topic to when its count last grew, and to what."""
+        """Topic to the time at which its count last grew, and to that count."""
         self._rates: dict[str, float] = {}
-        self._mark: tuple[float, dict[str, int]] = (self._started_s, {})
+        self._window_start: tuple[float, dict[str, int]] = (self._started_s, {})
         self._warned: set[str] = set()
         self.total = 0
         if self._live is not None:
@@ -131,27 +133,27 @@ class _Display:
             if count > self._seen.get(topic, (0.0, 0))[1]:
                 self._seen[topic] = (now_s, count)
                 self._warned.discard(topic)
-        marked_s, before = self._mark
-        if now_s - marked_s >= 1.0:
+        start_s, before = self._window_start
+        if now_s - start_s >= 1.0:
             self._rates = {
-                topic: (count - before.get(topic, 0)) / (now_s - marked_s)
+                topic: (count - before.get(topic, 0)) / (now_s - start_s)
                 for topic, count in node.counts.items()
             }
-            self._mark = (now_s, dict(node.counts))
-        asked = [node.resolve_topic_name(topic) for topic in self._asked]
+            self._window_start = (now_s, dict(node.counts))
+        requested = [node.resolve_topic_name(topic) for topic in self._requested]
         states = {
             topic: self._state(node, topic, now_s)
             for topic in node.counts
-            if topic in asked or node.counts[topic] or topic in node.recording_errors
+            if topic in requested or node.counts[topic] or topic in node.recording_errors
         }
-        for topic in asked:
-            fresh = topic not in self._warned and now_s - self._started_s > _SILENCE_TIMEOUT_S
-            if fresh and states.get(topic, 'recording') != 'recording':
+        for topic in requested:
+            is_new = topic not in self._warned and now_s - self._started_s > _SILENCE_TIMEOUT_S
+            if is_new and states.get(topic, 'recording') != 'recording':
                 self._warned.add(topic)
                 self._console.print(f'warning: {topic}: {states[topic]}')
         if self._live is not None:
             self._live.update(self._table(node, states), refresh=True)
-        elif now_s - self._shown_s >= _PLAIN_S:
+        elif now_s - self._shown_s >= _PRINT_PERIOD_S:
             self._shown_s = now_s
             self._console.print(
                 ', '.join(
@@ -165,20 +167,19 @@ class _Display:
             return f'not recorded: {node.recording_errors[topic]}'
         if topic not in self._seen:
             return (
-                'silent: nothing has come'
+                'silent: no message has arrived'
                 if node.count_publishers(topic)
-                else 'silent: nobody publishes it'
+                else 'silent: it has no publisher'
             )
         silent_s = now_s - self._seen[topic][0]
         return 'recording' if silent_s < _SILENCE_TIMEOUT_S else f'silent for {silent_s:.0f} s'
 
     def _table(self, node: RecorderNode, states: dict[str, str]) -> Table:
-        from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, header_style='bold')
-        for name in ('topic', 'messages', 'Hz', ''):
-            table.add_column(name, justify='right' if name in ('messages', 'Hz') else 'left')
+        from liquid_pilot.utils.tables import terminal_table
+
+        table = terminal_table(('topic', 'messages', 'Hz', ''), left=('topic', ''))
         for topic, state in states.items():
             table.add_row(
                 topic,
@@ -189,6 +190,6 @@ class _Display:
         return table
 
     def close(self) -> None:
-        """Leave the last table on the screen."""
+        """End the display and leave the last table on the screen."""
         if self._live is not None:
             self._live.stop()

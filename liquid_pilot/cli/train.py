@@ -1,12 +1,15 @@
-"""`liquid-pilot train`: arguments, progress and closing words."""
+"""`liquid-pilot train`: a pilot from demonstrations or recorded flights."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from liquid_pilot.cli.common import integer
+from liquid_pilot.utils.settings import declared_settings
 
 if TYPE_CHECKING:
     from liquid_pilot.learning.config import TrainingSettings
@@ -14,15 +17,21 @@ if TYPE_CHECKING:
     from liquid_pilot.utils.progress import ProgressCallback
 
 
+DESCRIPTION = (
+    'Trains a pilot: the encoder, the core, on demand rounds of DAgger, and a pilot file at the '
+    'end. It learns from demonstrations or from recorded flights, and collects demonstrations '
+    'first when it is given neither.'
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments; imports no torch, so that --help is quick."""
+    """Add the arguments."""
     parser.add_argument(
         '--out',
         type=Path,
         required=True,
         metavar='DIR',
-        help='folder for checkpoints, curves and the pilot; an interrupted run in '
-        'it is taken up again',
+        help='folder for checkpoints, curves and the pilot; an interrupted run in it is resumed',
     )
     data = parser.add_mutually_exclusive_group()
     data.add_argument(
@@ -30,15 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs='+',
         metavar='DIR',
-        help='learn from what `liquid-pilot demonstrate` made (default: demonstrate '
-        'into --out first)',
+        help='folders of `liquid-pilot demonstrate` (default: collect demonstrations into --out '
+        'first)',
     )
     data.add_argument(
         '--dataset',
         type=Path,
         metavar='DIR_OR_YAML',
-        help='learn from recorded flights: a prepared folder, or the YAML mapping '
-        'for the recordings of --bags',
+        help='recorded flights: a folder of `liquid-pilot dataset`, or the YAML mapping for --bags',
     )
     parser.add_argument(
         '--bags',
@@ -52,14 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--from',
         dest='start',
         metavar='PILOT',
-        help='fine-tune this pilot (a shipped one by name, or its folder)',
+        help='pilot to fine-tune: name of a shipped one, or its folder',
     )
     parser.add_argument(
         '--encoder',
         type=Path,
         metavar='RUN',
-        help='take the encoder of another training (its --out) or of a pilot (its '
-        'folder), so that only the core is trained',
+        help='run folder of another training, or pilot folder, whose encoder is used; only the '
+        'core is trained',
     )
     parser.add_argument(
         '--config',
@@ -76,19 +84,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--workers',
-        type=int,
+        type=integer('--workers', 1),
         default=2,
         metavar='N',
-        help='processes that collect demonstrations (default: 2)',
+        help='number of processes that collect demonstrations (default: 2)',
     )
     parser.add_argument(
-        '--threads', type=int, metavar='N', help='threads of the optimiser (default: all cores)'
+        '--threads',
+        type=integer('--threads', 1),
+        metavar='N',
+        help='number of threads of the optimiser (default: all cores)',
     )
     parser.add_argument(
         '--device',
         default='cpu',
         metavar='DEVICE',
-        help='cpu or cuda (default: cpu, where the ltc is compiled)',
+        help='cpu or cuda (default: cpu, where the LTC is compiled)',
     )
     parser.add_argument(
         '--show-settings',
@@ -98,43 +109,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; the exit code."""
+    """Train and return the exit code."""
     from rich.console import Console
-
-    from liquid_pilot.interfaces import LiquidPilotError
 
     console = Console(stderr=True)
     settings = _settings(arguments)
     if arguments.show_settings:
-        for field in fields(settings):
-            print(f'{field.name}: {getattr(settings, field.name)}  # {field.metadata["text"]}')
+        for name, declared in declared_settings(type(settings)).items():
+            print(f'{name}: {getattr(settings, name)}  # {declared.description}')
         return 0
-    if arguments.workers < 1 or (arguments.threads is not None and arguments.threads < 1):
-        raise LiquidPilotError('--workers and --threads must be at least 1')
 
-    # Threads that wait for each other by spinning take the core from whoever they wait for: on a
-    # busy machine of two cores a step takes three times as long. Read when torch is loaded.
+    # Threads that spin while they wait take the core from the thread they wait for: on a busy
+    # machine of two cores a step takes three times as long. Torch reads it when it is loaded.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     from liquid_pilot import pilot_file
-    from liquid_pilot.learning.training.train import Initialisation, check_device, train
+    from liquid_pilot.learning.training.plan import Initialisation, check_device
+    from liquid_pilot.learning.training.train import train
     from liquid_pilot.utils import progress
 
     check_device(arguments.device)
-    beginning = Initialisation(
+    initialisation = Initialisation(
         pilot_file.load(pilot_file.resolve(arguments.start)) if arguments.start else None,
         arguments.encoder,
     )
-    with progress.progress_display(console) as announce:
+    with progress.progress_display(console) as report_progress:
         try:
-            data = _data(arguments, settings, announce)
+            data = _data(arguments, settings, report_progress)
             pilot = train(
                 settings,
                 arguments.out,
-                announce,
+                report_progress,
                 arguments.workers,
                 arguments.threads,
                 data,
-                beginning,
+                initialisation,
                 arguments.device,
             )
         except KeyboardInterrupt:
@@ -152,7 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> TrainingSettings:
-    """The settings of the file, and over them those of --set."""
+    """Return the settings of --config, changed by those of --set."""
     import yaml
 
     from liquid_pilot.interfaces import LiquidPilotError
@@ -174,25 +182,28 @@ def _settings(arguments: argparse.Namespace) -> TrainingSettings:
 
 
 def _data(
-    arguments: argparse.Namespace, settings: TrainingSettings, announce: ProgressCallback
+    arguments: argparse.Namespace, settings: TrainingSettings, report_progress: ProgressCallback
 ) -> DataSource | None:
-    """The episodes to learn from; None for demonstrations of the training's own."""
+    """Return the episodes to learn from; None: the training collects its own demonstrations."""
     from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.learning.data import dataset_index
     from liquid_pilot.learning.rosbag import dataset
 
-    folder = arguments.dataset
-    if arguments.bags and (arguments.dataset is None or arguments.dataset.is_dir()):
+    source = arguments.dataset
+    if arguments.bags and (source is None or source.is_dir()):
         raise LiquidPilotError('--bags needs the YAML mapping of their topics: --dataset FILE')
     if arguments.demonstrations:
         return dataset_index.join(
-            [dataset_index.read(each, settings.held_out_share) for each in arguments.demonstrations]
+            [
+                dataset_index.read(folder, settings.held_out_share)
+                for folder in arguments.demonstrations
+            ]
         )
-    if folder is None:
+    if source is None:
         return None
-    if arguments.dataset is not None and not folder.is_dir():
+    if not source.is_dir():
         size = settings.image_width, settings.image_height
         return dataset.prepare_source(
-            folder, arguments.bags, arguments.out / 'dataset', size, announce
+            source, arguments.bags, arguments.out / 'dataset', size, report_progress
         )
-    return dataset_index.read(folder, settings.held_out_share)
+    return dataset_index.read(source, settings.held_out_share)

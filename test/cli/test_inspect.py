@@ -7,7 +7,7 @@ import pytest
 
 from liquid_pilot.cli import main
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.pilot_file.summary import count_onnx_parameters
+from liquid_pilot.pilot_file.onnx_check import count_onnx_parameters
 
 
 def test_as_json(pilot, capsys):
@@ -43,9 +43,10 @@ def test_for_people(pilot, capsys):
 def test_what_a_pilot_adapts_by(pilot, adaptive_pilot, capsys):
     assert main.main(['inspect', str(adaptive_pilot.path), '--json']) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found['adaptation']['receptor_blocks'] == [2, 4] and found['adaptation']['foresees']
+    assert found['adaptation']['filter_blocks'] == [2, 4]
+    assert found['adaptation']['has_predictor']
     assert found['bytes']['adaptation.safetensors'] > 1000
-    for one, words in ((adaptive_pilot, '2 x 4 blocks'), (pilot, 'liquid-pilot familiarise')):
+    for one, words in ((adaptive_pilot, '2 x 4 blocks'), (pilot, 'liquid-pilot fit-statistics')):
         assert main.main(['inspect', str(one.path)]) == 0
         assert words in capsys.readouterr().out
 

@@ -1,6 +1,9 @@
 """The command line: help, inspect, doctor, and one line for what is wrong."""
 
+import json
 import os
+import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -23,29 +26,121 @@ def run(*arguments, **environment):
     )
 
 
-@pytest.mark.parametrize(
-    'verb',
-    [
+@pytest.mark.parametrize('command', main.COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main.main([command, '--help'])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f'liquid-pilot {command}' in text
+    assert main.load_command(command).DESCRIPTION[:40] in text
+    assert len(text) > 200
+
+
+def test_the_help_lists_the_commands_that_there_are(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main.main(['--help'])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for command, summary in main.COMMANDS.items():
+        assert command in text and summary in text
+    assert list(main.COMMANDS) == [
         'fly',
         'evaluate',
         'demonstrate',
         'train',
         'record',
         'dataset',
-        'familiarise',
-        'world',
+        'fit-statistics',
+        'export-world',
         'import-ncps',
         'inspect',
         'doctor',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ([], 'required: COMMAND'),
+        (['familiarise'], "invalid choice: 'familiarise'"),
+        (['--loud', 'fly'], 'unrecognized arguments: --loud'),
+        (['--', 'fly'], 'liquid-pilot: error: '),
+        (['inspect'], 'required: PILOT'),
     ],
 )
-def test_every_verb_has_help(verb, capsys):
+def test_what_is_no_command_is_refused_with_the_usage(arguments, words, capsys):
     with pytest.raises(SystemExit) as ended:
-        main.main([verb, '--help'])
+        main.main(arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main.main(['--version'])
     assert ended.value.code == 0
-    text = capsys.readouterr().out
-    assert f'liquid-pilot {verb}' in text
-    assert len(text) > 200
+    version = re.search(r"version='(.+)'", (REPOSITORY / 'setup.py').read_text())[1]
+    assert capsys.readouterr().out in (
+        f'liquid-pilot {version}\n',
+        'liquid-pilot (not installed)\n',
+    )
+
+
+IMPORTED = """
+import json, sys
+from liquid_pilot.cli import main
+try:
+    main.main(sys.argv[1:])
+except SystemExit:
+    pass
+commands = {name.replace('-', '_') for name in main.COMMANDS}
+print(json.dumps([
+    sorted(name for name in commands if f'liquid_pilot.cli.{name}' in sys.modules),
+    sorted({'numpy', 'rclpy', 'torch', 'rich', 'yaml', 'numba', 'mujoco'} & set(sys.modules)),
+]))
+"""
+
+
+def imported_by(*arguments):
+    """(modules of commands, heavy packages) that are loaded after a command line."""
+    done = subprocess.run(
+        [sys.executable, '-c', IMPORTED, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        cwd=REPOSITORY,
+        check=True,
+    )
+    return tuple(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_help_imports_no_command_and_nothing_heavy():
+    assert imported_by('--help') == ([], [])
+
+
+@pytest.mark.parametrize('command', main.COMMANDS)
+def test_help_of_a_command_imports_that_command_alone(command):
+    commands, heavy = imported_by(command, '--help')
+    assert commands == [command.replace('-', '_')]
+    assert set(heavy) <= {'numpy'}
+
+
+def cpu_s(*arguments):
+    """Seconds of processor time, of user and system, of one command line."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = run(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_help_takes_less_than_a_fifth_of_a_second_of_processor_time():
+    # The least of several: on a busy machine caches and clocks make some of them slow.
+    times = []
+    while len(times) < 15 and min(times, default=1.0) >= 0.2:
+        times.append(cpu_s('--help'))
+    assert min(times) < 0.2, times
 
 
 @pytest.mark.parametrize(
@@ -54,6 +149,11 @@ def test_every_verb_has_help(verb, capsys):
         (['inspect', 'no-such-pilot'], "there is no pilot 'no-such-pilot'"),
         (['fly', '--missions', '0'], 'missions must be at least 1'),
         (['fly', '--params-file', '/none.yaml'], 'is not a file'),
+        (['fly', '--seed', '-1'], '--seed must be at least 0, not -1'),
+        (['evaluate', '--workers', 'two'], "--workers must be a whole number, not 'two'"),
+        (['dataset', 'b', '--config', 'c', '--out', 'o', '--size', '9x4'], '--size 9x4: expected'),
+        (['export-world', '--seed', '1.5'], '--seed must be a whole number'),
+        (['import-ncps', 'f', '--out', 'o', '--unfolds', '65'], '--unfolds must be at most 64'),
     ],
 )
 def test_what_is_wrong_is_one_line(arguments, words, capsys):
@@ -147,8 +247,6 @@ def test_a_check_that_breaks_is_a_failure_and_no_traceback():
 
 
 def test_evaluate_flies_without_ros_and_writes_a_report(tmp_path, capsys):
-    import json
-
     out = tmp_path / 'run'
     assert (
         main.main(

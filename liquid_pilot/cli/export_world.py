@@ -1,66 +1,70 @@
-"""`liquid-pilot world`: the place of a seed as a Gazebo world, to look at or to build on."""
+"""`liquid-pilot export-world`: the forest or road of a seed as a Gazebo world."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from liquid_pilot.onboard.vehicles.registry import VEHICLES
+from liquid_pilot.cli.common import add_setting
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.simulation.gazebo.sdf import RENDER_ENGINES
+
+DESCRIPTION = (
+    'Writes the forest or the road of a seed, with the vehicle in it, as an SDF world for Gazebo, '
+    'and the meshes and textures that the world uses.'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        '--seed', type=int, default=7, metavar='S', help='which forest, or road (default: 7)'
+    """Add the arguments."""
+    add_setting(
+        parser,
+        FlightSettings,
+        'seed',
+        default=7,
+        description='seed of the forest or road',
     )
-    parser.add_argument(
-        '--vehicle',
-        default='quadrotor',
-        choices=tuple(VEHICLES),
-        help='class of vehicle, and with it its world (default: quadrotor)',
-    )
-    parser.add_argument(
-        '--condition',
-        default='clear',
-        metavar='CONDITION',
-        help="range, target and forest of a severity, such as 'target:4' (default: clear)",
+    add_setting(parser, FlightSettings, 'vehicle')
+    add_setting(
+        parser,
+        FlightSettings,
+        'condition',
+        description="range, target and forest of a severity, such as 'target:4'",
     )
     parser.add_argument(
         '--render-engine',
-        default='ogre2',
+        default=RENDER_ENGINES[0],
         choices=RENDER_ENGINES,
-        help='what draws the camera (default: ogre2)',
+        help=f'renderer of the camera (default: {RENDER_ENGINES[0]})',
     )
     parser.add_argument(
         '--out',
         type=Path,
         metavar='DIR',
-        help='folder for the world and its files; files of the same names are '
-        'replaced (default: VEHICLE_S)',
+        help='folder for the world and its files; files of the same names are replaced (default: '
+        'VEHICLE_SEED)',
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the world; the exit code."""
+    """Write the world and return the exit code."""
     from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.simulation.base.condition import parse
     from liquid_pilot.simulation.base.settings import SimulationSettings
     from liquid_pilot.simulation.conditions.pipeline import appearance_of
     from liquid_pilot.simulation.gazebo import world
-    from liquid_pilot.simulation.tasks.registry import layout_of
+    from liquid_pilot.simulation.tasks.registry import gazebo_task_of, layout_of
 
-    if arguments.seed < 0:
-        raise LiquidPilotError(f'seed must be at least 0, not {arguments.seed}')
     conditions = parse(arguments.condition)
     world.check_conditions(conditions)
     out = arguments.out or Path(f'{arguments.vehicle}_{arguments.seed}')
     try:
         path = world.write_world(
             out,
+            gazebo_task_of(arguments.vehicle),
             layout_of(arguments.vehicle, arguments.seed, conditions),
             SimulationSettings(vehicle=arguments.vehicle),
-            look=appearance_of(arguments.seed, conditions),
+            appearance=appearance_of(arguments.seed, conditions),
             render_engine=arguments.render_engine,
         )
     except OSError as error:

@@ -1,0 +1,35 @@
+"""`liquid-pilot inspect`: what a pilot file contains, as text, as JSON and as a plot."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+DESCRIPTION = 'Shows a pilot: its card, sizes, wiring, limits and digest.'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument('pilot', metavar='PILOT', help='name of a shipped pilot, or its folder')
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.add_argument(
+        '--plot',
+        type=Path,
+        metavar='FILE',
+        help='also plot wiring, synapses and time constants into a PNG file',
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the pilot and return the exit code."""
+    from liquid_pilot import pilot_file
+    from liquid_pilot.pilot_file.summary import describe, summarize
+
+    folder = pilot_file.resolve(arguments.pilot)
+    print(json.dumps(summarize(folder), indent=2) if arguments.json else describe(folder))
+    if arguments.plot is not None:
+        from liquid_pilot.pilot_file.plot import draw_pilot
+
+        draw_pilot(folder, arguments.plot)
+    return 0
