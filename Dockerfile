@@ -1,7 +1,7 @@
 # Two images on the official one of ROS 2; the same file for arm64 and amd64.
-#   docker build -t liquid_pilot .                        a robot's computer: docs/onboard.md
+#   docker build -t liquid_pilot .                        a robot's computer: docs/how_to/onboard.md
 #   docker run --rm -it --network host --ipc host liquid_pilot liquid-pilot doctor --onboard
-#   docker build -t liquid_pilot_gazebo --target gazebo . simulation, with Gazebo: docs/gazebo.md
+#   docker build -t liquid_pilot_gazebo --target gazebo . simulation, with Gazebo: docs/how_to/gazebo.md
 #   docker run --rm -it --ipc host -v $PWD/runs:/opt/liquid_pilot/runs liquid_pilot_gazebo
 ARG ROS_DISTRO=jazzy
 FROM ros:${ROS_DISTRO}-ros-base AS base

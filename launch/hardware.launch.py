@@ -1,7 +1,7 @@
 """A real vehicle: `ros2 launch liquid_pilot hardware.launch.py autopilot:=mavlink camera:=usb_cam`.
 
 Prints what to check first. Arguments and nodes come from liquid_pilot/nodes/launch; this file only
-names them. Nothing engages by itself: docs/guard.md.
+names them. Nothing engages by itself: docs/explanation/guard.md.
 """
 
 from launch import LaunchDescription

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')),
     *(ROOT / folder / 'README.md' for folder in ('pilots', 'examples')),
-    *sorted((ROOT / 'docs').glob('*.md')),
+    *sorted((ROOT / 'docs').rglob('*.md')),
 ]
 PROGRAMS = (
     './run',

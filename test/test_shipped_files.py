@@ -58,7 +58,7 @@ BRIDGED = {
 
 
 def bridge(path):
-    """Topics of Gazebo are the world's; test/nodes/missions/test_gazebo_missions.py flies by those of ROS."""
+    """Topics of Gazebo are the world's; test_gazebo_missions.py flies by those of ROS."""
     entries = yaml.safe_load(path.read_text())
     for entry in entries:
         assert set(entry) == {
@@ -323,9 +323,7 @@ def test_the_image_of_gazebo_has_gazebo_and_its_bridge():
     # The metapackage brings ros_gz_bridge, ros_gz_sim and Gazebo itself.
     assert 'ros-${ROS_DISTRO}-ros-gz ' in text
     assert re.findall(r'\./run (\S+)', text) == ['export-world']
-    specs = flight_graph.nodes(
-        FlyOptions(simulator='gazebo', headless=True, out='/run')
-    )
+    specs = flight_graph.nodes(FlyOptions(simulator='gazebo', headless=True, out='/run'))
     assert {spec.package for spec in specs} == {PACKAGE, 'ros_gz_bridge'}
 
 

@@ -1,6 +1,7 @@
 """A learner that also tunes the time scales of a liquid core, and the core that it needs.
 
-The package does not ship it, since it brought at most 6 percentage points (docs/evidence.md).
+The package does not ship it, since it brought at most 6 percentage points
+(docs/explanation/evidence.md).
 
 A linear read-out of the core's state, fitted to training, predicts the inputs of the next tick:
 encoder features and normalised IMU. Once these are there, half the mean square of the error, in

@@ -2,7 +2,7 @@
 
 The log-scale of the leak conductances rises with the logarithm of the inverse friction ratio. The
 package does not ship it: the governor of `onboard.vehicles.speed_limiter` was the better answer
-(docs/driving.md).
+(docs/explanation/driving.md).
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ their pilot files. {state}"""
 The plan, [study.yaml](study.yaml), was written before the first flight. There are
 {len(study.seeds)} training seeds, and {study.plan['flights']['forests']} forests for each of them,
 the same for all arms: {content['planned']} missions for each arm and condition. The number behind a
-condition is its severity ([conditions](../../docs/conditions.md)).
+condition is its severity ([conditions](../../docs/reference/conditions.md)).
 
 The tables show successes in percent of the missions. A 95 % interval (Wilson) of
 {content['planned']} missions is at most {_max_half_width(content['planned'])} points wide to each

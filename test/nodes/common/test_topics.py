@@ -75,8 +75,9 @@ def test_types_are_those_of_the_list():
 
 
 def table(heading):
-    """Rows of the table below a heading of docs/ros_interface.md, each a list of cells."""
-    text = (ROOT / 'docs' / 'ros_interface.md').read_text().partition(f'## {heading}\n')[2]
+    """Rows of the table below a heading of ros_interface.md, each a list of cells."""
+    page = ROOT / 'docs' / 'reference' / 'ros_interface.md'
+    text = page.read_text().partition(f'## {heading}\n')[2]
     lines = [line for line in text.partition('\n## ')[0].splitlines() if line.startswith('| `')]
     return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
 
@@ -103,7 +104,7 @@ def test_the_bridge_carries_the_topics_under_these_names():
     for entry in entries:
         assert kinds[entry['ros_topic_name']] == entry['ros_type_name']
     assert set(topics.GAZEBO_TOPICS) <= {entry['ros_topic_name'] for entry in entries}
-    page = (ROOT / 'docs' / 'gazebo.md').read_text()
+    page = (ROOT / 'docs' / 'how_to' / 'gazebo.md').read_text()
     assert all(f'`{name}`' in page for name in topics.GAZEBO_TOPICS)
 
 

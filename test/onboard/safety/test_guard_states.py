@@ -146,7 +146,7 @@ def test_failing_checks_and_inhibition_keep_it_from_engaging_and_are_named():
 
 
 def test_the_picture_in_the_docs_is_the_table():
-    text = (Path(__file__).resolve().parents[3] / 'docs' / 'guard.md').read_text()
+    text = (Path(__file__).resolve().parents[3] / 'docs' / 'explanation' / 'guard.md').read_text()
     drawn = {
         (source, event): target
         for source, target, event in re.findall(r'^ +(\w+) --> (\w+): (.+)$', text, re.M)

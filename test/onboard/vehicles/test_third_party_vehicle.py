@@ -1,4 +1,4 @@
-"""A third vehicle by the file and the configuration of docs/vehicles.md, brought by a package."""
+"""A third vehicle by the code and configuration of docs/how_to/vehicles.md, from a package."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = (ROOT / 'docs' / 'vehicles.md').read_text()
+PAGE = (ROOT / 'docs' / 'how_to' / 'vehicles.md').read_text()
 SMALL = (
     '--set',
     'encoder_epochs=1',
