@@ -94,7 +94,13 @@ def observations(count: int) -> list[Observation]:
 def held_bytes(
     pilot: PilotFile, adaptation: AdaptationSettings | None, seen: list[Observation]
 ) -> int:
-    """Return the memory that an engine and its state hold after some ticks."""
+    """Return the memory that an engine and its state hold after some ticks.
+
+    Args:
+        pilot: the pilot.
+        adaptation: settings of a pilot that adapts; None: it flies as trained.
+        seen: the observations to tick on.
+    """
     tracemalloc.start()
     side = TimedEngine(pilot, adaptation)
     for observation in seen:

@@ -1,4 +1,4 @@
-"""One control tick, VGA frame in and command out, against torch + ncps.
+"""Time one control tick, VGA frame in and command out, against torch + ncps.
 
     python benchmarks/control_tick.py [--pilot forest-ltc] [--ticks 2000] [--quick]
 
@@ -200,6 +200,11 @@ def parts(engine: Engine, seen: list[Observation]) -> dict[str, float]:
 
 def measure(pilot: PilotFile, ticks: int, cold_ticks: int) -> dict:
     """Return all figures.
+
+    Args:
+        pilot: the pilot.
+        ticks: number of warm ticks of each side.
+        cold_ticks: number of first ticks after idleness.
 
     Raises:
         RuntimeError: the two sides do not give the same commands.

@@ -1,4 +1,4 @@
-"""Training the liquid core, forward and backward, against ncps at equal numerics.
+"""Time the training of the liquid core, forward and backward, against ncps at equal numerics.
 
     python benchmarks/core_training.py [--rounds 15] [--quick]
 

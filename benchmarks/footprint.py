@@ -78,7 +78,14 @@ def measure_pilot_node(pilot: str, frames: int, cache: str) -> dict:
 
 
 def measure_idle_node(executable: str, service: str, cache: str, **parameters: object) -> dict:
-    """Start a node that waits for work, wait for its service, and measure its process."""
+    """Start a node that waits for work, wait for its service, and measure its process.
+
+    Args:
+        executable: name of the executable.
+        service: name of a service of the node.
+        cache: folder of numba's cache of compiled kernels.
+        **parameters: parameters of the node.
+    """
     from rclpy.node import Node
     from std_srvs.srv import SetBool
 

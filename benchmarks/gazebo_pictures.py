@@ -46,7 +46,7 @@ UNPACK = {
     '/odom': messages.unpack_odometry,
     '/imu/data': messages.unpack_imu,
 }
-"""In the order of Flight; a bag's messages have the fields of ROS's own."""
+"""Functions that unpack the messages, in the order of the fields of `RecordedFlight`."""
 SHOTS_S = (0.0, 2.0, 4.0)
 AXES = ('forward', 'left', 'up', 'yaw')
 
@@ -89,13 +89,19 @@ def read(folder: Path) -> list[RecordedFlight]:
 
 
 def pixels(image: ImageBuffer) -> np.ndarray:
-    """(h, w, 3) uint8."""
+    """Return an image as an array (h, w, 3) uint8."""
     rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)
     return rows[:, : 3 * image.width].reshape(image.height, image.width, 3)
 
 
 def redraw(flight: RecordedFlight, simulation: Simulation, conditions: str) -> list[ImageBuffer]:
-    """MuJoCo's picture for every frame."""
+    """Return MuJoCo's picture for every frame.
+
+    Args:
+        flight: the recorded mission.
+        simulation: the simulation.
+        conditions: label of its conditions.
+    """
     simulation.reset(flight.seed, conditions=parse(conditions))
     stamps = [state.stamp_ns for state in flight.states]
     drawn = []
@@ -106,7 +112,13 @@ def redraw(flight: RecordedFlight, simulation: Simulation, conditions: str) -> l
 
 
 def commands(engine: Engine, flight: RecordedFlight, images: list[ImageBuffer]) -> np.ndarray:
-    """Return the pilot's commands (frames, 4), from its initial state on."""
+    """Return the pilot's commands (frames, 4), from its initial state on.
+
+    Args:
+        engine: the engine of the pilot.
+        flight: the recorded mission.
+        images: one picture for each frame.
+    """
     state, answers, before_ns = engine.initial_state(), [], 0
     for (stamp_ns, _), image in zip(flight.frames, images, strict=True):
         imu = tuple(s for s in flight.imu if before_ns < s.stamp_ns <= stamp_ns) or tuple(

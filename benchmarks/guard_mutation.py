@@ -36,7 +36,7 @@ TIMEOUT_S = 120
 
 def copy(place: Path) -> Path:
     """Copy what the tests need into a folder; returns the folder."""
-    for part in ('liquid_pilot', 'test', 'docs/guard.md'):
+    for part in ('liquid_pilot', 'test', 'docs/explanation/guard.md'):
         source, target = ROOT / part, place / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -47,7 +47,13 @@ def copy(place: Path) -> Path:
 
 
 def survives(place: Path, module: str, text: str) -> bool:
-    """Return whether all tests pass with another text of the module."""
+    """Return whether all tests pass with another text of the module.
+
+    Args:
+        place: folder with the copy of the package and its tests.
+        module: path of the module in it.
+        text: the changed text of the module.
+    """
     (place / module).write_text(text)
     # The example database of hypothesis would carry failures from one change to the next.
     command = [

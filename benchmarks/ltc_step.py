@@ -1,4 +1,4 @@
-"""One step of the liquid core against ncps' own layer, and against the cost of its sigmoids alone.
+"""Time a step of the liquid core against ncps' layer, and against the cost of its sigmoids alone.
 
     python benchmarks/ltc_step.py [--rounds 200] [--quick]
 
@@ -52,7 +52,13 @@ VERSIONS = ('x86-64-v3', 'x86-64-v2')
 
 
 def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
-    """Return ratios and times for one size."""
+    """Return ratios and times for one size.
+
+    Args:
+        kind: 'dense' or 'ncp' wiring.
+        neurons: number of neurons.
+        rounds: number of rounds.
+    """
     core = LiquidCore(make_wiring(kind, neurons, INPUTS), UNFOLDS, seed=0)
     ours, theirs = LtcDynamics(core.export(), UNFOLDS), ncps_layer(core)
     generator = np.random.default_rng(0)

@@ -30,7 +30,18 @@ from liquid_pilot.utils.progress import make_progress
 def fly_through_ros(
     pilot: str, adapter: str, missions: int, seed: int, out: Path
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """Run `liquid-pilot fly`; returns its report, and each path as (n, 4) of t, x, y, z."""
+    """Run `liquid-pilot fly`.
+
+    Args:
+        pilot: name of the pilot.
+        adapter: name of the vehicle adapter.
+        missions: number of missions.
+        seed: seed of the first mission.
+        out: the run folder.
+
+    Returns:
+        The report, and each path as (n, 4) of t, x, y, z.
+    """
     command = [
         sys.executable,
         '-m',
@@ -62,7 +73,19 @@ def difference_m(ros: np.ndarray, here: np.ndarray) -> float:
 
 
 def compare(pilot: str, adapter: str, missions: int, seed: int, out: Path, workers: int) -> dict:
-    """Fly both ways; returns successes through ROS, equal outcomes, and differences of paths."""
+    """Fly the same missions through ROS and in this process.
+
+    Args:
+        pilot: name of the pilot.
+        adapter: name of the vehicle adapter.
+        missions: number of missions.
+        seed: seed of the first mission.
+        out: folder of the runs.
+        workers: number of processes.
+
+    Returns:
+        Successes through ROS, equal outcomes, and the differences of the paths.
+    """
     started = time.monotonic()
     report, ros_paths = fly_through_ros(pilot, adapter, missions, seed, out)
     ros_s = time.monotonic() - started

@@ -53,6 +53,11 @@ def requirements(extra: str) -> list[str]:
 def download(python: str, extra: str, folder: Path) -> None:
     """Download the wheels of one Python.
 
+    Args:
+        python: version of Python, such as '3.12'.
+        extra: extra of setup.py; empty: none.
+        folder: folder of the wheels.
+
     Raises:
         CalledProcessError: a wheel is missing for this platform.
     """
@@ -83,7 +88,7 @@ def download(python: str, extra: str, folder: Path) -> None:
 
 
 def weigh(folder: Path) -> dict[str, object]:
-    """Sizes of the wheels in a folder, and which they are."""
+    """Return the sizes and the versions of the wheels in a folder."""
     wheels, installed = {}, {}
     for path in sorted(folder.glob('*.whl')):
         name, version = path.name.split('-')[:2]

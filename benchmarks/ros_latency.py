@@ -1,4 +1,4 @@
-"""Image in to command out through the real pilot node, against a bare rclpy node.
+"""Time image in to command out through the real pilot node, against a bare rclpy node.
 
     python benchmarks/ros_latency.py [--frames 1000] [--quick]
 
@@ -54,6 +54,11 @@ def passthrough() -> int:
 
 def measure(pilot: str, frames: int, warm_up: int) -> dict:
     """Return all figures.
+
+    Args:
+        pilot: name or folder of the pilot.
+        frames: number of frames of each side.
+        warm_up: number of frames before the measurement.
 
     Raises:
         RuntimeError: a node does not answer at all.

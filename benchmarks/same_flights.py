@@ -1,4 +1,4 @@
-"""Whether a change of the code leaves every flight as it was, to the last bit.
+"""Check that a change of the code leaves every flight as it was, to the last bit.
 
     python benchmarks/same_flights.py --record before.json     # before the change
     python benchmarks/same_flights.py --compare before.json    # after it, on the same machine
@@ -46,27 +46,27 @@ class Run(NamedTuple):
     adapting: bool
     missions: int
 
-    def label(self, way: str) -> str:
-        """The key of its flights in the file; `way` is 'in_process' or 'ros'."""
-        return f'{way} {self.vehicle} {self.condition} {"adapting" if self.adapting else "frozen"}'
+    def label(self, mode: str) -> str:
+        """Return the key of the flights in the file; `mode` is 'in_process' or 'ros'."""
+        return f'{mode} {self.vehicle} {self.condition} {"adapting" if self.adapting else "frozen"}'
 
 
 def runs() -> Iterator[Run]:
-    """All runs, each of which is flown both ways."""
+    """Yield all runs, each of which is flown in process and through ROS."""
     for vehicle, pilot, missions in (('quadrotor', 'forest-ltc', 30), ('rover', 'road-ltc', 10)):
         for condition, count in (('clear', missions), (NOISE, max(3, missions // 5))):
             for adapting in (False, True):
                 yield Run(vehicle, pilot, condition, adapting, count)
 
 
-def kept(outcome: str, path: np.ndarray) -> list[object]:
-    """What the file holds of one flight with a path (n, 4)."""
+def flight_record(outcome: str, path: np.ndarray) -> list[object]:
+    """Return the entry of the file for one flight with a path (n, 4)."""
     array = np.ascontiguousarray(path, np.float64)
     return [outcome, len(array), hashlib.sha256(array.tobytes()).hexdigest()[:32]]
 
 
 def in_process(run: Run) -> dict[str, list[object]]:
-    """Seed -> what is kept of its flight in this process."""
+    """Fly a run in this process and return the entry of each flight by its seed."""
     with Simulation(SimulationSettings(vehicle=run.vehicle)) as simulation:
         pilot = InProcessPilot(
             pilot_file.load(pilot_file.resolve(run.pilot)),
@@ -77,11 +77,13 @@ def in_process(run: Run) -> dict[str, list[object]]:
             fly_mission(seed, simulation, pilot, conditions=parse(run.condition))
             for seed in range(FIRST_SEED, FIRST_SEED + run.missions)
         ]
-    return {str(each.seed): kept(each.outcome, np.array(each.path)) for each in results}
+    return {
+        str(result.seed): flight_record(result.outcome, np.array(result.path)) for result in results
+    }
 
 
 def through_ros(run: Run) -> dict[str, list[object]]:
-    """The same through `liquid-pilot fly`."""
+    """Fly a run through `liquid-pilot fly` and return the entry of each flight by its seed."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / 'run'
         subprocess.run(
@@ -109,13 +111,15 @@ def through_ros(run: Run) -> dict[str, list[object]]:
         report = json.loads((out / 'report.json').read_text())
         with np.load(out / 'paths.npz') as paths:
             return {
-                str(each['seed']): kept(each['outcome'], paths[f'seed_{each["seed"]}'])
-                for each in report['missions']
+                str(mission['seed']): flight_record(
+                    mission['outcome'], paths[f'seed_{mission["seed"]}']
+                )
+                for mission in report['missions']
             }
 
 
 def main() -> int:
-    """Record or compare; the exit code."""
+    """Record or compare, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument('--record', type=Path, metavar='FILE', help='write the flights there')
@@ -123,9 +127,9 @@ def main() -> int:
     arguments = parser.parse_args()
     before = json.loads(arguments.compare.read_text()) if arguments.compare else None
     flown: dict[str, dict[str, list[object]]] = {}
-    for way, fly in (('in_process', in_process), ('ros', through_ros)):
+    for mode, fly in (('in_process', in_process), ('ros', through_ros)):
         for run in runs():
-            label = run.label(way)
+            label = run.label(mode)
             print(label, file=sys.stderr, flush=True)
             flown[label] = fly(run)
     if before is None:

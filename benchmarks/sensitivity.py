@@ -1,4 +1,4 @@
-"""A step with the exact derivatives by every time constant, against one plain forward step of ncps.
+"""Time a step with the exact derivatives by every time constant, against a plain step of ncps.
 
     python benchmarks/sensitivity.py [--rounds 200] [--quick]
 
@@ -41,7 +41,14 @@ CASES = {'19': ('dense', 19), '34': ('dense', 34), '64': ('dense', 64), '34_ncp'
 
 
 def measure(kind: str, neurons: int, rounds: int, ticks: int) -> dict[str, float]:
-    """Return ratios, times and error for one size."""
+    """Return ratios, times and error for one size.
+
+    Args:
+        kind: 'dense' or 'ncp' wiring.
+        neurons: number of neurons.
+        rounds: number of rounds.
+        ticks: number of ticks of the comparison with back-propagation.
+    """
     core = LiquidCore(make_wiring(kind, neurons, INPUTS), UNFOLDS, seed=0)
     ours, theirs = LtcSensitivity(core.export(), UNFOLDS), ncps_layer(core)
     generator = np.random.default_rng(0)
@@ -78,7 +85,13 @@ def measure(kind: str, neurons: int, rounds: int, ticks: int) -> dict[str, float
 
 
 def exact_derivatives(core: LiquidCore, inputs: np.ndarray, dt_s: np.ndarray) -> list[np.ndarray]:
-    """Return d v / d log cm and d v / d log gleak (N, N) after all ticks, by back-propagation."""
+    """Return d v / d log cm and d v / d log gleak (N, N) after all ticks, by back-propagation.
+
+    Args:
+        core: the torch core.
+        inputs: inputs of all ticks.
+        dt_s: elapsed times of all ticks, s.
+    """
     reference = LiquidCore(core.wiring, core.unfolds, backend='torch').double()
     reference.load_state_dict(core.state_dict())
     effective = reference.effective()

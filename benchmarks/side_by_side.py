@@ -32,7 +32,7 @@ def interleaved_timings(
     Args:
         sides: name to (function, number of calls per round).
         rounds: number of rounds.
-        label: what the progress on standard error is called.
+        label: label of the progress on standard error.
 
     Returns:
         Name to (rounds,) seconds per call.
@@ -65,7 +65,13 @@ def microseconds(times: np.ndarray) -> float:
 
 
 def make_wiring(kind: str, neurons: int, inputs: int) -> Wiring:
-    """Return a dense wiring, or a neural circuit policy of the usual proportions."""
+    """Return a dense wiring, or a neural circuit policy of the usual proportions.
+
+    Args:
+        kind: 'dense' or 'ncp'.
+        neurons: number of neurons.
+        inputs: number of inputs.
+    """
     if kind == 'dense':
         return wiring.dense(inputs, neurons, MOTORS, seed=1)
     command = (neurons - MOTORS) * 2 // 5

@@ -1,7 +1,7 @@
 """Train a liquid core to look ahead on a sine whose samples come at irregular times.
 
 Shows: wiring, the trainable core, and what the real elapsed time is good for. The core sees the
-newest sample only and predicts the sine 0.4 s later. Told a constant mean gap instead of the real
+newest sample only and predicts the sine 0.4 s later. With a constant mean gap in place of the real
 ones, the same trained core does worse.
 Run:   python examples/ltc_irregular_sine.py        (extra `train`; about ten seconds)
 """

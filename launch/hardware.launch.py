@@ -1,4 +1,6 @@
-"""A real vehicle: `ros2 launch liquid_pilot hardware.launch.py autopilot:=mavlink camera:=usb_cam`.
+"""Starts the nodes of a real vehicle.
+
+    ros2 launch liquid_pilot hardware.launch.py autopilot:=mavlink camera:=usb_cam
 
 Prints what to check first. Arguments and nodes come from liquid_pilot/nodes/launch; this file only
 names them. Nothing engages by itself: docs/explanation/guard.md.

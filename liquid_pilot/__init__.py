@@ -203,11 +203,11 @@ def load_pilot(name_or_path: str | os.PathLike[str]) -> PilotFile:
     """Return a pilot, read from its folder and checked.
 
     Args:
-        name_or_path: The name of a shipped pilot, such as 'forest-ltc', or the path of a folder.
+        name_or_path: the name of a shipped pilot, such as 'forest-ltc', or the path of a folder.
 
     Raises:
-        LiquidPilotError: There is no such pilot, or its file is damaged; the message names the
-            file and the field.
+        LiquidPilotError: there is no such pilot, or its file is damaged; the message names the file
+            and the field.
 
     >>> load_pilot('forest-ltc').specification.rate_hz
     20.0

@@ -126,7 +126,7 @@ class Observation:
     stamp_ns: int
     """Time of the frame, ns."""
     image: ImageBuffer
-    """The frame."""
+    """The camera frame."""
     imu: tuple[ImuSample, ...]
     """IMU samples after the previous frame, up to this one."""
 
@@ -170,7 +170,7 @@ class VehicleState(NamedTuple):
     stamp_ns: int
     """Time of the state, ns."""
     position_enu_m: tuple[float, float, float]
-    """Position, m."""
+    """Position of the body in the world frame (ENU), m."""
     orientation_wxyz: tuple[float, float, float, float]
     """Attitude, body FLU to world ENU."""
     velocity_flu_m_s: tuple[float, float, float]

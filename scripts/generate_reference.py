@@ -95,7 +95,7 @@ def _comment(text: str) -> list[str]:
 
 
 def _description(declared: Setting) -> str:
-    """Description of a setting, with unit, range and choices."""
+    """Return the description of a setting, with unit, range and choices."""
     remarks = [declared.unit, declared.range_text, *_choices(declared)]
     remark = ', '.join(filter(None, remarks))
     return f'{declared.description} ({remark})' if remark else declared.description
@@ -187,7 +187,7 @@ def commands_page() -> str:
 
 
 def _words(action: argparse.Action) -> str:
-    """An argument as it is written on the command line."""
+    """Return an argument as it is written on the command line."""
     if not action.option_strings:
         return f'{action.metavar or action.dest}{" ..." if action.nargs in ("*", "+") else ""}'
     value = '' if action.nargs == 0 else f' {action.metavar or action.dest.upper()}'
@@ -212,7 +212,7 @@ FILES = {
     'docs/reference/parameters.md': parameters_page,
     'docs/reference/commands.md': commands_page,
 }
-"""The files, relative to the repository, and what makes their text."""
+"""The files, relative to the repository, and the functions that make their text."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""What the studies share: plans, folders, the command line, missions and results files.
+"""Shared parts of the studies: plans, folders, the command line, missions and results files.
 
 A study's folder holds its plan (`study.yaml`), its code, the figures that were found
 (`results.json`), the page that is made from them (`README.md`) and the pictures. Pilots, missions,
@@ -95,7 +95,8 @@ def parse_arguments(
         description: the docstring of the script.
         steps: the steps of the study, in their order; without a step all of them are done.
         arguments: the command line; None: that of this process.
-        part_names: returns the names that --only accepts, given --smoke; None: no --only.
+        part_names: function that returns the names that --only accepts, given --smoke; None: no
+            --only.
     """
     parser = argparse.ArgumentParser(description=description.partition('\n')[0])
     parser.add_argument(
@@ -275,7 +276,12 @@ def read_results(files: StudyFiles) -> dict[str, Any]:
 
 
 def write_results(files: StudyFiles, content: dict[str, Any], missing: int) -> None:
-    """Write results.json.
+    """Write the results of a study to results.json.
+
+    Args:
+        files: the files of the study.
+        content: the results, as JSON values.
+        missing: number of planned missions that have not been flown.
 
     Raises:
         LiquidPilotError: when unfinished results would take the place of the published ones.
@@ -289,7 +295,13 @@ def write_results(files: StudyFiles, content: dict[str, Any], missing: int) -> N
 
 
 def write_page(files: StudyFiles, text: str, pictures: Mapping[str, bytes]) -> Path:
-    """Write README.md and the pictures beside results.json; returns the path of the page."""
+    """Write README.md and the pictures beside results.json; returns the path of the page.
+
+    Args:
+        files: the files of the study.
+        text: the page as Markdown.
+        pictures: the PNG files by name.
+    """
     for name, picture in pictures.items():
         write_atomically(files.out / name, picture)
     return write_atomically(files.out / PAGE_FILE, text.encode())

@@ -1,4 +1,4 @@
-"""How the studies collect demonstrations and train their pilots."""
+"""Collects the demonstrations of the studies and trains their pilots."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def collect_demonstrations(
     """Collect the demonstrations that are missing in a folder.
 
     Args:
-        name: what the progress bar is called.
+        name: name of the progress bar.
         plan: first_seed, episodes, held_out_share, and the level of the action noise as
             `disturbance`.
-        folder: where the episodes are kept.
+        folder: folder of the episodes.
         workers: number of processes.
-        display: where the progress is shown.
+        display: the display of the progress.
         conditions: the conditions of the episodes, in turn; none: clear weather.
         vehicle: the vehicle.
     """
@@ -68,7 +68,7 @@ def train_pilot(
         settings: the settings of the training, as in a training's YAML file.
         run: the folder of the training.
         workers: number of processes.
-        announce: called with the progress.
+        announce: callback, called with the progress.
         data: the demonstrations.
         encoder_source: folder of a training, or of a pilot, whose encoder is used as it is; None:
             an encoder is trained.

@@ -7,12 +7,12 @@ CHANGELOG.rst lists old and new. This test searches all text files for the old o
 import ast
 import io
 import re
-import subprocess
 import tokenize
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from repository_files import repository_files
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,7 +24,7 @@ def words(text):
 
 # Below liquid_pilot/ or benchmarks/, without `.py`: files that moved or went.
 MODULES = {
-    'benchmarks': 'studies figures',
+    'benchmarks': 'studies figures calibrate_conditions condition_sheet',
     'benchmarks/adaptation': 'arms grid makers pages record run schedule study',
     'benchmarks/driving': 'makers record run study',
     'benchmarks/robustness': 'record run',
@@ -113,22 +113,14 @@ NOT_SEARCHED = {
 
 
 def text_files():
-    """The text of every tracked file, and of new ones that git does not ignore."""
-    listed = subprocess.run(
-        ['git', 'ls-files', '--cached', '--others', '--exclude-standard'],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode:
-        pytest.skip('not a git checkout')
+    """Return the text of every tracked file, and of new ones that git does not ignore."""
     found = {}
-    for name in sorted(listed.stdout.split('\n')):
-        path = ROOT / name
-        if not name or not path.is_file() or any(fnmatch(name, each) for each in NOT_SEARCHED):
+    for path in repository_files():
+        name = path.as_posix()
+        if any(fnmatch(name, pattern) for pattern in NOT_SEARCHED):
             continue
         try:
-            found[name] = path.read_text()
+            found[name] = (ROOT / path).read_text()
         except UnicodeDecodeError:
             continue
     return found

@@ -30,7 +30,7 @@ def test_manifest_is_what_colcon_takes_for_an_ament_python_package():
     assert f"version='{MANIFEST.findtext('version')}'" in setup_text()
 
 
-def test_every_ros_package_imported_is_in_the_manifest_and_the_other_way_round():
+def test_every_ros_package_imported_is_in_the_manifest_and_vice_versa():
     declared = {
         element.text
         for element in MANIFEST.iter('exec_depend')

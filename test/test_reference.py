@@ -35,7 +35,7 @@ def test_a_file_is_up_to_date(name):
     assert (ROOT / name).read_text() == made, 'run `python scripts/generate_reference.py`'
 
 
-def test_a_file_that_is_not_is_named_and_written_anew(tmp_path, monkeypatch, capsys):
+def test_a_file_that_is_not_is_named_and_written_again(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(GENERATOR, 'ROOT', tmp_path)
     monkeypatch.setattr(sys, 'argv', ['generate_reference', '--check'])
     assert GENERATOR.main() == 1

@@ -1,4 +1,4 @@
-"""What commands have in common: types of arguments, settings as options, and the check for ROS."""
+"""Shared parts of the commands: types of arguments, settings as options, the check for ROS."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     parser.add_argument(
         'bags', nargs='+', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3 file'
     )

@@ -16,7 +16,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     parser.add_argument(
         '--out',
         type=Path,
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='clear',
         metavar='LIST',
         help='conditions to fly in, one after the other, such as clear,snow:4,rain:1-3 '
-        '(docs/conditions.md; default: clear)',
+        '(docs/reference/conditions.md; default: clear)',
     )
     parser.add_argument(
         '--image-size',
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             expert_rollouts.collect(seeds, arguments.out, settings, arguments.workers, on_episode)
         except KeyboardInterrupt:
-            console.print(f'stopped; the same command takes up what is in {arguments.out}')
+            console.print(f'stopped; run the same command again to resume from {arguments.out}')
             return 130
     index = dataset_index.read(arguments.out)
     counts = ', '.join(f'{count} {outcome}' for outcome, count in sorted(outcomes.items()))

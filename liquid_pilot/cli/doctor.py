@@ -21,7 +21,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     parser.add_argument(
         '--onboard',
         action='store_true',
@@ -118,7 +118,8 @@ def _ros() -> tuple[str, ...]:
             WARN,
             f'humble ({os.path.dirname(rclpy.__file__)})',
             'this package is not tested on it, and it does not support '
-            'ROS_AUTOMATIC_DISCOVERY_RANGE: use the container of ros:jazzy (docs/onboard.md)',
+            'ROS_AUTOMATIC_DISCOVERY_RANGE: use the container of ros:jazzy '
+            '(docs/how_to/onboard.md)',
         )
     source = 'sourced' if distro else 'from wheels'
     return OK, f'{distro or "rclpy"} {source} ({os.path.dirname(rclpy.__file__)}), {executor}'

@@ -40,9 +40,9 @@ class Check(NamedTuple):
     level: str
     """OK, WARN or FAIL."""
     found: str
-    """What the check found."""
+    """Finding of the check, in one line."""
     advice: str = ''
-    """What to do; empty: nothing."""
+    """Advice to the user; empty where there is nothing to do."""
 
 
 def measured_tick_s(name: str) -> tuple[float, float, float]:

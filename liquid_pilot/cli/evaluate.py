@@ -23,7 +23,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     parser.add_argument(
         'pilots',
         nargs='*',
@@ -38,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='clear',
         metavar='LIST',
         help="comma-separated, such as 'clear,snow:3,noise:4@3s' (severity 4, from 3 s on); "
-        "'snow:1-5' is a range, 'all:3' every family (docs/conditions.md; default: clear)",
+        "'snow:1-5' is a range, 'all:3' every family (docs/reference/conditions.md; "
+        'default: clear)',
     )
     add_setting(
         parser,

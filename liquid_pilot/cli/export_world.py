@@ -16,7 +16,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     add_setting(
         parser,
         FlightSettings,
@@ -69,5 +69,5 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise LiquidPilotError(f'out: {out} cannot be written: {error}') from None
-    print(f'{path}: look at it with\n  gz sim -r {path}')
+    print(f'{path}: open it with\n  gz sim -r {path}')
     return 0

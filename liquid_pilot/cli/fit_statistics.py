@@ -13,7 +13,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     parser.add_argument('pilot', metavar='PILOT', help='name of a shipped pilot, or its folder')
     parser.add_argument(
         'episodes',

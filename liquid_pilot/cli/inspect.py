@@ -10,7 +10,7 @@ DESCRIPTION = 'Shows a pilot: its card, sizes, wiring, limits and digest.'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     parser.add_argument('pilot', metavar='PILOT', help='name of a shipped pilot, or its folder')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument(

@@ -26,15 +26,15 @@ COMMANDS = {
     'inspect': 'show what a pilot file contains',
     'doctor': 'check whether this machine can fly',
 }
-"""The commands, in the order of the help, with what each one does. The module of a command has its
+"""The commands in the order of the help, each with its summary. The module of a command has its
 name, with underscores."""
 
 
 class Command(Protocol):
-    """What the module of a command provides."""
+    """The interface of a command's module."""
 
     DESCRIPTION: str
-    """What the command does, in full sentences."""
+    """Description of the command, in full sentences."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments of the command; must be quick, because `--help` waits for it."""
@@ -46,7 +46,7 @@ class Command(Protocol):
 
 
 class _ShowVersion(argparse.Action):
-    """Prints the version of the package, which is looked up only then."""
+    """Print the version of the package, which is looked up only when it is needed."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, **others: Any) -> None:
         super().__init__(option_strings, dest, nargs=0, **others)

@@ -37,7 +37,7 @@ _PRINT_PERIOD_S = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     for name, (topic, description) in _TOPICS.items():
         parser.add_argument(f'--{name}', metavar='TOPIC', help=f'{description} (default: {topic})')
     parser.add_argument(
@@ -50,14 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar='TOPIC',
-        help='further topic; may be remapped several times',
+        help='further topic to record; may be given several times',
     )
     parser.add_argument(
         '--out',
         type=Path,
         required=True,
         metavar='DIR',
-        help='rosbag2 folder to write; it must not exist or be empty',
+        help='rosbag2 folder to write; it must be empty or missing',
     )
 
 

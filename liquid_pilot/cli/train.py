@@ -25,7 +25,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments."""
+    """Add the arguments of this command."""
     parser.add_argument(
         '--out',
         type=Path,
@@ -146,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.device,
             )
         except KeyboardInterrupt:
-            console.print(f'stopped; the same command takes up what is in {arguments.out}')
+            console.print(f'stopped; run the same command again to resume from {arguments.out}')
             return 130
     card = pilot.specification.card
     sizes = card['parameters']

@@ -21,7 +21,7 @@ def compare(results: Results) -> dict[str, Any]:
     flown (McNemar's exact test). Holm's correction counts all these comparisons.
 
     Returns:
-        What a report shows, as JSON values: 'cells', one for each pilot in each condition (see
+        The content of a report as JSON values: 'cells', one for each pilot in each condition (see
         `summarise_cell`), 'comparisons', the paired tests, and how the missions were flown.
     """
     comparisons = [
@@ -74,7 +74,7 @@ def summarise_cell(results: Results, pilot: str, condition: str) -> dict[str, An
     }
     low, high = wilson_interval(counts['success'], len(flights))
     succeeded = [flight for flight in flights if flight.outcome == 'success']
-    moved = [flight for flight in flights if flight.duration_s > 0.0]
+    timed = [flight for flight in flights if flight.duration_s > 0.0]
     return {
         'pilot': pilot,
         'condition': condition,
@@ -91,9 +91,9 @@ def summarise_cell(results: Results, pilot: str, condition: str) -> dict[str, An
         'clearance_median_m': _median(flights, 'clearance_m'),
         'ended_per_km': _per_km(flights),
         'speed_m_s': _rounded(
-            statistics.fmean(flight.flown_m / flight.duration_s for flight in moved)
+            statistics.fmean(flight.flown_m / flight.duration_s for flight in timed)
         )
-        if moved
+        if timed
         else None,
         'lateral_rms_m': _mean(flights, 'lateral_rms_m'),
         'command_change_m_s2': _mean(flights, 'command_change_m_s2'),

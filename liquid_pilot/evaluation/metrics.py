@@ -24,7 +24,8 @@ Trajectory = list[tuple[float, float, float, float]]
 class FlightMetrics:
     """The figures of one mission; its seed, pilot and condition are the key it is stored by.
 
-    Floats are rounded to four decimals, so that what is read back equals what was flown.
+    Floats are rounded to four decimals, so that figures that are read back equal those that were
+    stored.
     """
 
     outcome: str
@@ -91,13 +92,13 @@ def fly_and_measure(
     """Fly one mission and return its figures.
 
     Args:
-        seed: see `fly_mission`, as for the other arguments.
+        seed: seed of the forest or road, and of all random numbers of the mission.
         simulation: the simulation.
         pilot: the pilot.
         rules: the rules of success and failure.
         conditions: the conditions of this mission.
         keep_path: whether the figures include the path.
-        on_packet: called with each packet before the pilot answers it.
+        on_packet: callback, called with each packet before the pilot answers it.
     """
     commands: list[Command] = []
     result = fly_mission(seed, simulation, pilot, rules, on_packet, conditions, commands.append)
@@ -167,7 +168,7 @@ def command_rate_rms(commands: Sequence[Command]) -> tuple[float, float]:
     """Return the RMS rate of change of a sequence of commands.
 
     Returns:
-        That of the velocity in m/s^2 and that of the yaw rate in rad/s^2; 0 for fewer than two
+        The RMS rates of the velocity, m/s^2, and of the yaw rate, rad/s^2; 0 for fewer than two
         commands.
     """
     # A command that the guard repeats, because no newer one has come, has the stamp of the last.

@@ -44,7 +44,7 @@ class CameraFrames(NamedTuple):
 def summarise(results: Sequence[MissionResult]) -> dict[str, Any]:
     """Return the counts of outcomes and the success rate with its 95 % interval (Wilson).
 
-    A mission that the user interrupted is no trial; one that was aborted for any other reason
+    A mission that the user interrupted is not a trial; one that was aborted for any other reason
     counts as a failure.
     """
     trials = [result for result in results if result.reason != INTERRUPTED]

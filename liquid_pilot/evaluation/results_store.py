@@ -26,7 +26,7 @@ GZIP_RESULTS_FILE = f'{RESULTS_FILE}.gz'
 
 @dataclass(frozen=True)
 class RunKey:
-    """What decides one mission, and so identifies it."""
+    """The key that identifies one mission: everything that decides its outcome."""
 
     version: str
     """Version of the code, the rules and the simulation's settings; see `flight_version`."""
@@ -39,7 +39,7 @@ class RunKey:
     seed: int
     """Seed of the forest or road."""
     mode: str = ''
-    """How the pilot adapts, see `onboard.adaptation.settings`; '' for one that flies as trained."""
+    """Adaptation mode (`onboard.adaptation.settings`); '' for a pilot that flies as trained."""
 
 
 _RUN_KEY_FIELDS = [field.name for field in fields(RunKey)]

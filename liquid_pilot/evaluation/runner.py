@@ -74,14 +74,14 @@ class Results:
     pilots: dict[str, str]
     """Name of each pilot to its digest; the others are compared with the first one."""
     modes: dict[str, str]
-    """Name of each pilot to how it adapts; '' for one that flies as trained."""
+    """Name of each pilot to its adaptation mode; '' for one that flies as trained."""
     conditions: list[str]
     """Labels of the conditions."""
     seeds: list[int]
     adapter: str
     """Name of the vehicle adapter."""
     version: str
-    """See `flight_version`."""
+    """Version of the flights; see `flight_version`."""
     vehicle: str
     """Vehicle of all these pilots."""
     flights: dict[RunKey, FlightMetrics]
@@ -176,16 +176,18 @@ def evaluate(
         seeds: seeds of the forests or roads, the same for all pilots.
         out: folder of the file that stores finished missions; None: nothing is stored.
         workers: number of processes; with 1 the missions are flown in this process.
-        on_progress: called after each mission with (number of missions flown, number to fly, key,
-            figures, throughput).
-        on_event: called with a line for the user when a worker died.
+        on_progress: callback, called after each mission with (number of missions flown, number to
+            fly, key, figures, throughput).
+        on_event: callback, called with a line for the user when a worker died.
         adapter: a name of `onboard.setpoints`.
         rules: the rules of success and failure; None: those of the vehicle's task.
         settings: settings of the simulation; None: the default ones of the pilots' vehicle.
         keep_paths: whether the figures include the path (12 kB per mission).
-        modes: how each pilot adapts (`onboard.adaptation.settings.parse_mode`); None: not at all.
-        make_pilot: makes a pilot of (pilot file, simulation, adapter, mode). Studies with modes of
-            their own give another one, which worker processes must be able to import.
+        modes: adaptation mode of each pilot (`onboard.adaptation.settings.parse_mode`); None: all
+            pilots fly as trained.
+        make_pilot: function that makes a pilot of (pilot file, simulation, adapter, mode). Studies
+            with modes of their own give another function, which worker processes must be able to
+            import.
 
     Raises:
         LiquidPilotError: when pilots, conditions or modes do not fit together, or the folder

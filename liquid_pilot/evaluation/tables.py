@@ -149,7 +149,7 @@ def markdown(content: dict[str, Any]) -> str:
         '',
         *(f'- {name}: {digest}' for name, digest in content['pilots'].items()),
         '',
-        'What each figure means: docs/evaluation.md.',
+        'What each figure means: docs/how_to/evaluation.md.',
         '',
     ]
     return '\n'.join(parts)

@@ -26,13 +26,21 @@ from liquid_pilot.utils.signals import ignore_sigint
 
 OnFlight = Callable[[RunKey, FlightMetrics, RolloutTiming], None]
 PilotFactory = Callable[[PilotFile, Simulation, str, str], MissionPilot]
-"""Makes a pilot from (pilot file, simulation, adapter, mode); importable in another process."""
+"""Function that makes a pilot from (pilot file, simulation, adapter, mode); importable in another
+process."""
 _MAX_WORKER_DEATHS = 2
 """Number of workers that a mission flying alone may kill before it is given up."""
 
 
 def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> MissionPilot:
-    """Make a pilot that adapts as its mode says (`onboard.adaptation.settings.parse_mode`)."""
+    """Make a pilot that adapts as its mode says.
+
+    Args:
+        file: the pilot file.
+        simulation: the simulation whose camera the pilot sees.
+        adapter: name of the vehicle adapter.
+        mode: adaptation mode (`onboard.adaptation.settings.parse_mode`).
+    """
     return InProcessPilot(file, simulation, adapter, adapting=parse_mode(mode))
 
 
@@ -47,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What all missions of a run share."""
+    """The settings that all missions of a run share."""
 
     rules: MissionRules | None = None
     """Rules of success and failure; None: those of the vehicle's task."""
@@ -66,8 +74,8 @@ class RolloutWorker:
     """The simulation of one process and the pilots that it has loaded.
 
     Args:
-        config: what all missions share.
-        stop: when it is set, the mission in progress ends unfinished.
+        config: settings that all missions share.
+        stop: event; when it is set, the mission in progress ends unfinished.
     """
 
     def __init__(self, config: RunConfig, stop: Event | None = None) -> None:
@@ -76,7 +84,7 @@ class RolloutWorker:
         self._pilots: dict[tuple[str, str, str], MissionPilot] = {}
 
     def fly(self, job: Job) -> tuple[FlightMetrics, RolloutTiming]:
-        """Fly one mission; returns its figures and its cost."""
+        """Fly one mission and return its figures and its timing."""
         key, config = job.key, self._config
         pilot = self._pilots.get((key.pilot, key.adapter, key.mode))
         if pilot is None:
@@ -135,8 +143,8 @@ def fly_all(
         jobs: the missions.
         config: what all missions share.
         workers: number of processes; with 1 the missions are flown in this process.
-        on_flight: called in this process with each finished mission.
-        on_event: called with a line for the user when a worker died.
+        on_flight: callback, called in this process with each finished mission.
+        on_event: callback, called with a line for the user when a worker died.
 
     Returns:
         The keys of the missions that were given up.
@@ -182,7 +190,7 @@ def _run_until_worker_death(
         config: what all missions share.
         workers: number of processes.
         max_in_flight: max number of jobs that are given to the workers at a time.
-        on_flight: called in this process with each finished mission.
+        on_flight: callback, called in this process with each finished mission.
 
     Returns:
         The jobs that were in progress when a worker died; empty when none died.

@@ -107,7 +107,7 @@ class TrainingSettings:
     core_rate: float = setting(4e-3, 'learning rate of the core stage', low=0, high=1)
     recall: float = setting(
         0.0,
-        "weight of an auxiliary loss by which features and the core's state must tell the "
+        "weight of an auxiliary loss by which features and the core's state must encode the "
         'direction of the target, visible or not; 0 is off',
         low=0,
         high=1000,

@@ -141,10 +141,10 @@ def intrinsic(
     """Decorate a function that generates LLVM code, as `numba.extending.intrinsic` does.
 
     Args:
-        function: takes numba's typing context and the types of the arguments; returns the
-            signature and the code generator.
+        function: function that takes numba's typing context and the types of the arguments; returns
+            the signature and the code generator.
 
     Returns:
-        What compiled functions call, with the arguments alone.
+        The function that compiled code calls, with the arguments alone.
     """
     return cast(Callable[P, Any], _numba_intrinsic(function))

@@ -152,8 +152,13 @@ class LtcDynamics:
     ) -> np.ndarray:
         """Return the time constants at a state and inputs, (N,) in seconds.
 
-        tau_i = cm_i/(gleak_i + sum_j w_ij*s_ij), where the sum includes the sensory synapses. The
-        arguments are those of `step`.
+        tau_i = cm_i/(gleak_i + sum_j w_ij*s_ij), where the sum includes the sensory synapses.
+
+        Args:
+            v: (N,) state.
+            x: (I,) inputs.
+            log_cm: see `step`.
+            log_gleak: see `step`.
         """
         self._load(v, x, log_cm, log_gleak)
         cm, gleak = self._neuron[0], self._neuron[1]

@@ -14,7 +14,7 @@ def layout_of(parameters: LtcParameters) -> SynapseLayout:
 
 
 def folded_synapses(p: LtcParameters) -> tuple[SynapseLayout, np.ndarray]:
-    """Return the layout, and what `_kernels.step` reads of every synapse.
+    """Return the layout, and the values of every synapse that `_kernels.step` reads.
 
     Returns:
         The layout, and (E, 4, LANES) float32 of a, b, w and w*erev, with the synapse's sigmoid

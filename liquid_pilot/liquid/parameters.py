@@ -1,4 +1,4 @@
-"""The parameters of a liquid time-constant (LTC) core, and how many of them are trained."""
+"""The parameters of a liquid time-constant (LTC) core, and the number of trained ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the state depends on the time constants: exact forward-mode derivatives, tick by tick.
+"""Exact forward-mode derivatives of the state by the time constants, tick by tick.
 
 The state v is accompanied by S_ik = d v_i / d log(cm_k), and by the same matrix for log(gleak_k).
 S is the derivative for a scale of neuron k that was shifted by the same amount in every tick since

@@ -1,4 +1,4 @@
-"""Whole sequences through an LTC core, and their analytic gradient: what training calls."""
+"""Whole sequences through an LTC core, and their analytic gradient, for training."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def backward_sequence(
     Args:
         parameters: as for `forward_sequence`.
         unfolds: as for `forward_sequence`.
-        cache: what `forward_sequence` returned.
+        cache: the cache that `forward_sequence` returned.
         grad_v: (B, T, N) derivatives of the loss with respect to the states.
 
     Returns:

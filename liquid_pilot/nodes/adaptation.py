@@ -79,7 +79,7 @@ class AdaptationNode(node_base.LiquidNode):
         """Load the pilot, and the snapshot where there is one.
 
         Raises:
-            LiquidPilotError: The pilot file or the snapshot is missing or damaged.
+            LiquidPilotError: the pilot file or the snapshot is missing or damaged.
         """
         super().__init__('adaptation')
         settings = self.settings.current

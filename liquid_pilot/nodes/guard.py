@@ -99,7 +99,7 @@ class GuardParameters(OutputParameters):
     preflight: bool = setting(
         True,
         'refuse to engage until the checks pass: camera and IMU rate, clocks, camera geometry, '
-        'and the status of the autopilot (docs/guard.md)',
+        'and the status of the autopilot (docs/explanation/guard.md)',
     )
     min_camera_rate_ratio: float = setting_from(PreflightRequirements, 'min_camera_rate_ratio')
     min_imu_rate_hz: float = setting_from(PreflightRequirements, 'min_imu_rate_hz')
@@ -116,7 +116,7 @@ class GuardParameters(OutputParameters):
         """Return the limits of the vehicle.
 
         Raises:
-            LiquidPilotError: A list has not four entries, or the limits contradict each other.
+            LiquidPilotError: a list has not four entries, or the limits contradict each other.
         """
         # VehicleLimits checks the number of entries.
         return VehicleLimits(
@@ -150,7 +150,7 @@ class GuardNode(node_base.LiquidNode):
         """Create the guard and its inputs and outputs.
 
         Raises:
-            LiquidPilotError: A parameter is wrong, or the output needs a missing package.
+            LiquidPilotError: a parameter is wrong, or the output needs a missing package.
         """
         super().__init__('guard')
         settings = self.settings.current
@@ -256,7 +256,7 @@ class GuardNode(node_base.LiquidNode):
 
     @property
     def _vehicle_state(self) -> VehicleState | None:
-        """Odometry that is recent enough to be used; None where there is none."""
+        """Return the odometry if it is recent enough to be used, else None."""
         if self._odometry_input is None:
             return None
         settings = self.settings.current

@@ -38,7 +38,7 @@ _MAX_FRAME_WAIT_S = 1.0
 
 @dataclass
 class _Flight:
-    """All that begins with a reset of the network and ends with the next one."""
+    """The state of one flight, from one reset of the network to the next."""
 
     state: EngineState
     began_s: float
@@ -66,7 +66,7 @@ class PilotNode(node_base.LiquidNode):
         """Load and compile the pilot.
 
         Raises:
-            LiquidPilotError: The pilot file is missing, damaged, or of another vehicle.
+            LiquidPilotError: the pilot file is missing, damaged, or of another vehicle.
         """
         super().__init__('pilot')
         settings = self.settings.current

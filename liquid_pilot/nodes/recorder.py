@@ -42,7 +42,7 @@ _MAX_DRAIN_S = 1.0
 class RecorderParameters:
     """Parameters of the recorder node."""
 
-    path: str = setting('recording', 'rosbag2 folder to write; it must not exist or be empty')
+    path: str = setting('recording', 'rosbag2 folder to write; it must be empty or missing')
     image_topic: str = setting_from(FlightSettings, 'image_topic')
     image_transport: str = setting_from(FlightSettings, 'image_transport')
     topics: str = setting('', 'further topics of any type, separated by spaces')
@@ -65,7 +65,7 @@ class RecorderNode(node_base.LiquidNode):
         """Create the folder and begin to record.
 
         Raises:
-            LiquidPilotError: The folder cannot be written.
+            LiquidPilotError: the folder cannot be written.
         """
         super().__init__('recorder')
         settings = self.settings.current
@@ -159,15 +159,15 @@ def record(
     """Record until a signal arrives.
 
     Args:
-        node: The node.
-        spinner: Its spinner.
-        show: Called periodically, to display the progress.
+        node: the node.
+        spinner: its spinner.
+        show: callback, called periodically, to display the progress.
 
     Returns:
         The exit code.
 
     Raises:
-        LiquidPilotError: No further message can be written.
+        LiquidPilotError: no further message can be written.
     """
     while not spinner.stopping:
         spinner.wait(_DISPLAY_PERIOD_S)

@@ -49,7 +49,7 @@ def open_display() -> ModuleType:
     """Return pygame with an initialised display.
 
     Raises:
-        NoWindowError: There is no display, or pygame is not installed.
+        NoWindowError: there is no display, or pygame is not installed.
     """
     if not any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')):
         raise NoWindowError('there is no display')
@@ -76,7 +76,7 @@ class ViewerNode(node_base.LiquidNode):
         """Open the display and subscribe.
 
         Raises:
-            NoWindowError: There is no display.
+            NoWindowError: there is no display.
         """
         super().__init__('viewer')
         self._pygame = open_display()
@@ -141,7 +141,7 @@ class ViewerNode(node_base.LiquidNode):
         """Draw the window.
 
         Raises:
-            WindowClosedError: The user has closed the window.
+            WindowClosedError: the user has closed the window.
         """
         pygame = self._pygame
         width = self.settings.current.width

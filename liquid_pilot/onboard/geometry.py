@@ -17,7 +17,14 @@ Quaternion = tuple[float, float, float, float]
 
 
 def rotation_rows(w: float, x: float, y: float, z: float) -> tuple[Vector, Vector, Vector]:
-    """Return the rows of the rotation matrix of a unit quaternion."""
+    """Return the rows of the rotation matrix of a unit quaternion.
+
+    Args:
+        w: scalar part of the quaternion.
+        x: x of its vector part.
+        y: y of its vector part.
+        z: z of its vector part.
+    """
     return (
         (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
         (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),

@@ -1,4 +1,4 @@
-"""A trained pilot on disk: load it, save it, and what is in it.
+"""A trained pilot on disk: loading, saving and describing it.
 
     pilot = pilot_file.load(pilot_file.resolve('forest-ltc'))
 

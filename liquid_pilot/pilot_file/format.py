@@ -60,7 +60,7 @@ class PilotFile:
     path: Path
     """Folder of the pilot."""
     specification: PilotSpecification
-    """What the pilot is, from `pilot.json`."""
+    """Specification of the pilot, from `pilot.json`."""
     wiring: Wiring | None
     """Wiring of a liquid core; None for a core that is a graph."""
     parameters: LtcParameters | None
@@ -68,7 +68,7 @@ class PilotFile:
     encoder: bytes
     """Encoder as ONNX: 'image' float32 (1, 3, H, W), RGB in [0, 1] -> 'features' float32 (1, F)."""
     digest: str
-    """sha256 of pilot.json, which holds those of the other files: it identifies all content."""
+    """SHA-256 of pilot.json, which holds those of the other files. It identifies all content."""
     core_graph: bytes | None = None
     """Core as ONNX, float32: 'state' (1, N), 'inputs' (1, F + 6), 'dt' (1, 1) in seconds ->
     'state_after' (1, N), 'output' (1, 4); None for a liquid core."""
@@ -79,7 +79,7 @@ class PilotFile:
         """Return the training statistics.
 
         Raises:
-            LiquidPilotError: when the pilot has none; says what to do.
+            LiquidPilotError: when the pilot has none; the message says what to do.
         """
         if self.training_statistics is None:
             raise LiquidPilotError(
@@ -175,12 +175,12 @@ def save(
 
     Args:
         path: the folder.
-        specification: what the pilot is; `core['wiring']` must be the recipe of `wiring`.
+        specification: specification of the pilot; `core['wiring']` must be the recipe of `wiring`.
         wiring: wiring of a liquid core; None for another one.
         parameters: parameters of a liquid core; None for another one.
         encoder: the encoder as ONNX.
         core_graph: a core that is not liquid, as ONNX; None for a liquid one.
-        training_statistics: None for a pilot that cannot adapt.
+        training_statistics: statistics of its training; None for a pilot that cannot adapt.
 
     Returns:
         The pilot, loaded from the folder.

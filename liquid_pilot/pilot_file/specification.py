@@ -1,4 +1,4 @@
-"""The content of `pilot.json` besides the hashes: what a pilot is, and how it is checked."""
+"""The content of `pilot.json` besides the hashes, and its checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COMMAND_VALUES = 4
 
 @dataclass(frozen=True)
 class PilotSpecification:
-    """What a pilot is, apart from its trained weights."""
+    """The specification of a pilot: everything apart from its trained weights."""
 
     name: str
     """Name of the pilot: letters, digits, '.', '_' and '-'."""

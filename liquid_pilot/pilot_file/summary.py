@@ -88,7 +88,7 @@ def _network(pilot: PilotFile) -> tuple[dict[str, Any], int]:
 
 
 def _adaptation(statistics: TrainingStatistics) -> dict[str, Any]:
-    """Return what a pilot adapts by, as plain values."""
+    """Return a summary of the training statistics as plain values."""
     tau_s = statistics.filter_tau_s
     return {
         'filter_blocks': list(tau_s.shape),

@@ -1,4 +1,4 @@
-"""Training statistics: what adaptation compares a flight with.
+"""The training statistics, with which adaptation compares a flight.
 
 They are part of the pilot file, as `adaptation.safetensors`, and optional: a pilot without them
 flies as trained and cannot adapt.
@@ -38,7 +38,7 @@ class TrainingStatistics:
     filter_error: Float32Array
     """(R, C) mean square of the frame-prediction error of each block, with images in [0, 1]."""
     filter_gradient_range: Float32Array
-    """(2,) lowest and highest mean of the normalised gradient in training,
+    """(2,) lowest and highest mean of the normalised gradient in training; see
     `onboard.adaptation.learner`."""
     luminance: Float32Array
     """(2, 2) the mean, then the standard deviation over training, of the mean luminance and of the
@@ -62,7 +62,7 @@ class TrainingStatistics:
     """(F + 6, N + 1) linear map from a liquid core's state, with a one appended, to the next
     inputs; (F + 6, 0) for another core."""
     predictor_residual: Float32Array
-    """(F + 6,) root mean square of the predictor's error in training; one without a predictor."""
+    """(F + 6,) root mean square of the predictor's error in training; 1 without a predictor."""
 
     @property
     def has_predictor(self) -> bool:
@@ -82,8 +82,8 @@ class TrainingStatistics:
 
         Args:
             tensors: arrays by their name in the file.
-            features: F of the pilot.
-            neurons: N of a liquid core, 0 of another one.
+            features: number of features F of the pilot.
+            neurons: number of neurons N of a liquid core; 0 for another core.
 
         Raises:
             LiquidPilotError: a tensor is missing, unknown, of the wrong type or shape, or out of

@@ -32,7 +32,7 @@ from liquid_pilot.simulation.simulator import Simulation
 
 
 class MissionPilot(Protocol):
-    """What `fly_mission` needs of a pilot."""
+    """The interface of a pilot that `fly_mission` needs."""
 
     command: Command | None
     """The last command that left the guard; None before the first one."""
@@ -129,7 +129,7 @@ class InProcessPilot:
         return cast('Command | AttitudeThrust', setpoint)
 
     def learner_input(self, tick: Tick) -> LearnerInput:
-        """Return what the learner takes from the last tick; a subclass may add to it."""
+        """Return the input of the learner from the last tick; a subclass may add to it."""
         return learner_input_of(tick, self._sequence)
 
 
@@ -156,9 +156,9 @@ def fly_mission(
         simulation: the simulation; it is reset first.
         pilot: the pilot; it is reset after the simulation.
         rules: the rules of success and failure; None: those of the vehicle's task.
-        on_packet: called with each packet before the pilot answers it.
+        on_packet: callback, called with each packet before the pilot answers it.
         conditions: the conditions of this mission; None: those of the simulation's settings.
-        on_command: called with each command as it left the guard.
+        on_command: callback, called with each command as it left the guard.
 
     >>> from liquid_pilot.pilot_file import load, resolve
     >>> with Simulation() as simulation:

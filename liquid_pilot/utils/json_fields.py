@@ -45,7 +45,7 @@ class JsonFields:
 
     Args:
         content: the object.
-        prefix: what the name of a field is preceded by in errors.
+        prefix: text before the name of a field in errors.
         version: version of the file's format, for errors.
     """
 
@@ -92,18 +92,37 @@ class JsonFields:
         return value
 
     def integer(self, name: str, low: int, high: int = 1 << 31) -> int:
-        """Return an integer in [low, high]."""
+        """Return an integer in [low, high].
+
+        Args:
+            name: name of the field.
+            low: smallest value that is allowed.
+            high: largest value that is allowed.
+        """
         value: int = self.take(name, int, 'an integer')
         if not low <= value <= high:
             raise self.error(name, f'must lie in [{low}, {high}], not {_abbreviate(value)}')
         return value
 
     def number(self, name: str, low: float, high: float) -> float:
-        """Return a finite number in [low, high]."""
+        """Return a finite number in [low, high].
+
+        Args:
+            name: name of the field.
+            low: smallest value that is allowed.
+            high: largest value that is allowed.
+        """
         return self._bounded(name, self.take(name, (int, float), 'a number'), low, high)
 
     def numbers(self, name: str, count: int, low: float, high: float) -> tuple[float, ...]:
-        """Return a list of `count` finite numbers in [low, high]."""
+        """Return a list of `count` finite numbers in [low, high].
+
+        Args:
+            name: name of the field.
+            count: number of entries.
+            low: smallest value that is allowed.
+            high: largest value that is allowed.
+        """
         values = self.take(name, list, f'a list of {count} numbers')
         if len(values) != count:
             raise self.error(name, f'must have {count} entries, not {len(values)}')

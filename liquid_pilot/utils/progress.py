@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 ProgressCallback = Callable[[str, int, int, float], None]
-"""Receives (stage, steps done, steps in all, loss or NaN) after every step."""
+"""Callback that receives (stage, steps done, steps in all, loss or NaN) after every step."""
 
 
 class _NoteColumn(ProgressColumn):
@@ -71,9 +71,9 @@ def progress_display(
     """Draw a bar for each stage that is reported, until the context ends.
 
     Args:
-        console: see `make_progress`, as for the other arguments.
-        percent: see there.
-        transient: see there.
+        console: see `make_progress`.
+        percent: see `make_progress`.
+        transient: see `make_progress`.
 
     Yields:
         The callback that takes the progress.

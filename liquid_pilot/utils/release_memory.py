@@ -16,7 +16,7 @@ def release_code_pages(library: str) -> int:
     unchanged are released. Nothing happens where the library is not loaded, or off Linux.
 
     Args:
-        library: what the name of the library's file begins with.
+        library: beginning of the name of the library's file.
 
     Returns:
         The number of bytes that were resident.

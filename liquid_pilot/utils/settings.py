@@ -190,7 +190,7 @@ def _check_range(declaration: Setting, value: Any, label: str) -> None:
 
 
 def _limit_text(declaration: Setting, value: Number) -> str:
-    """What is required of a number that is out of range."""
+    """Return the requirement that a number out of range does not meet."""
     low, high = declaration.low, declaration.high
     if declaration.kind is int and low is not None and value < low:
         return f'be at least {low}'

@@ -53,7 +53,14 @@ _FILTER_ONLY = FrontendSettings(
 
 
 def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> MissionPilot:
-    """Make a pilot of a mode of the package or of this study; see `workers.make_pilot`."""
+    """Make a pilot of a mode of the package or of this study; see `workers.make_pilot`.
+
+    Args:
+        file: the pilot file.
+        simulation: the simulation.
+        adapter: name of the vehicle adapter.
+        mode: adaptation mode of the package, or 'study:NAME'.
+    """
     if not mode.startswith(MODE_PREFIX):
         return workers.make_pilot(file, simulation, adapter, mode)
     name, _, rest = mode.removeprefix(MODE_PREFIX).partition(':')

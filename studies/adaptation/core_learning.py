@@ -4,7 +4,7 @@ The package does not ship it, since it brought at most 6 percentage points
 (docs/explanation/evidence.md).
 
 A linear read-out of the core's state, fitted to training, predicts the inputs of the next tick:
-encoder features and normalised IMU. Once these are there, half the mean square of the error, in
+encoder features and normalised IMU. Once these have arrived, half the mean square of the error, in
 units of training's own residuals, has exact gradients with respect to log(cm) and log(gleak) of
 every neuron, by the sensitivities that the core carries (`liquid.sensitivity`). `PredictiveCore`
 carries them; it replaces the core of the engine. `CoreLearner` divides each gradient by its own
@@ -143,7 +143,7 @@ class PredictiveCore:
     def time_constants(
         self, state: PredictiveState, inputs: np.ndarray, scales: CoreScales | None = None
     ) -> np.ndarray:
-        """Return the time constants (N,) at a state and inputs, s."""
+        """Return the time constants (N,), s; see `Core.time_constants`."""
         return self._dynamics.time_constants(
             state.sensitivities.v, inputs, *(scales or (None, None))
         )
@@ -154,7 +154,7 @@ class PredictiveCore:
 
 
 def predictive_stages(pilot: PilotFile) -> Callable[[Stages], Stages]:
-    """Return what replaces the core of a pilot's engine by a `PredictiveCore`.
+    """Return the function that replaces the core of a pilot's engine by a `PredictiveCore`.
 
     Raises:
         LiquidPilotError: the pilot has no liquid core, or no predictor.
@@ -170,7 +170,7 @@ def predictive_stages(pilot: PilotFile) -> Callable[[Stages], Stages]:
 
 @dataclass(frozen=True, eq=False)
 class CoreLearnerInput(LearnerInput):
-    """What one tick of a pilot with a `PredictiveCore` shows to a learner."""
+    """The data of one tick of a pilot with a `PredictiveCore`, for a learner."""
 
     core_gradient: np.ndarray
     """(2, N) gradient of the prediction loss with respect to log(cm) and log(gleak); or empty."""
@@ -192,7 +192,7 @@ class CoreLearnerInput(LearnerInput):
 
 
 def core_learner_input(tick: Tick, sequence: int) -> CoreLearnerInput:
-    """Return what a `CoreLearner` takes from a tick; see `learner_input_of`."""
+    """Return the input of a `CoreLearner` from a tick; see `learner_input_of`."""
     loss = tick.state.core.loss
     return CoreLearnerInput(
         **vars(learner_input_of(tick, sequence)),
@@ -205,7 +205,7 @@ class CoreLearningSettings:
     """Settings of the part that learns the core."""
 
     learn_core: str = 'off'
-    """What is learned; one of CORE_LEARNING_MODES."""
+    """Parts of the core that are learned; one of CORE_LEARNING_MODES."""
     core_learning_rate: float = 0.02
     """Change of log(cm) and log(gleak) per second, at a gradient of its own RMS, 1/s."""
 
@@ -223,7 +223,7 @@ class CoreLearner(TimeScaleLearner):
 
     Args:
         statistics: training statistics of the pilot.
-        neurons: N of the liquid core.
+        neurons: number of neurons N of the liquid core.
         settings: settings of the shipped learner; None for the defaults.
         core_settings: settings of the part that learns the core; None for the defaults.
     """
@@ -269,7 +269,7 @@ class CoreLearner(TimeScaleLearner):
 
     @property
     def time_scale_update(self) -> TimeScaleUpdate:
-        """The answer to the last tick that was learned from."""
+        """The time scales that answer the last tick that was learned from."""
         log_cm, log_gleak = self._core_log_scale.astype(np.float32)
         return super().time_scale_update._replace(log_cm=log_cm, log_gleak=log_gleak)
 
@@ -299,7 +299,7 @@ class CoreLearningPilot(InProcessPilot):
     """A pilot whose core carries its sensitivities, and whose learner tunes it by them."""
 
     def learner_input(self, tick: Tick) -> LearnerInput:
-        """Return what the learner takes from the last tick, with the gradient of the core."""
+        """Return the input of the learner from the last tick, with the gradient of the core."""
         return CoreLearnerInput(
             **vars(super().learner_input(tick)), core_gradient=tick.state.core.loss.gradient
         )
@@ -314,7 +314,7 @@ def make_pilot(
         file: the pilot file.
         simulation: the simulation.
         adapter: name of the vehicle adapter.
-        parts: what is learned of the core; one of CORE_LEARNING_MODES.
+        parts: parts of the core that are learned; one of CORE_LEARNING_MODES.
         settings: the other settings of adaptation, 'NAME=VALUE,...'.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Do memory and time constants matter on the memory courses? Held-out courses, flown offline.
+"""Scores memory pilots on held-out courses, offline, with trained and scaled time constants.
 
 At the moment of decision (the gate, or the hand-over) the expert turns to the side that was shown
 at the start. A pilot decides well when its yaw rate has the same sign there. A pilot without memory

@@ -83,7 +83,7 @@ class PilotTrainer:
         return self._robustness.pilot(arm, seed)
 
     def _core(self, kind: str) -> dict[str, Any]:
-        """Return the settings that the name of a kind stands for."""
+        """Return the settings of the core for a kind of pilot."""
         core = kind.removesuffix('_irregular')
         return {'core': core, **(self._study.plan['elapsed'] if core != kind else {})}
 
@@ -139,7 +139,14 @@ class PilotTrainer:
 
 
 def train_missing(study: Study, workers: int, display: Display, only: str | None = None) -> None:
-    """Train the pilots that do not exist: of one kind, or of all."""
+    """Train the pilots that do not exist: of one kind, or of all.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+        only: kind of the pilots to train; None: all kinds.
+    """
     trainer = PilotTrainer(study, workers, display)
     for kind in study.plan['pilots']:
         for seed in study.seeds:
@@ -150,6 +157,12 @@ def train_missing(study: Study, workers: int, display: Display, only: str | None
 def held_out_courses(
     study: Study, workers: int, display: Display
 ) -> tuple[list[Path], tuple[str, ...]]:
-    """Return episodes that no pilot learns from, and the conditions of the episodes, in turn."""
+    """Return episodes that no pilot learns from, and the conditions of the episodes, in turn.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     data = PilotTrainer(study, workers, display).collect_demonstrations('judged')
     return sorted([*data.training, *data.validation]), data.conditions

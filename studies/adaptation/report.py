@@ -186,7 +186,13 @@ def _close_gaps(row: dict[str, Any], first: str) -> None:
 def mean_gain(
     study: Study, found: dict[tuple[str, str, str], MissionOutcomes], name: str
 ) -> dict[str, Any]:
-    """Return the mean of `all` minus `frozen` over the conditions of a part, with intervals."""
+    """Return the mean of `all` minus `frozen` over the conditions of a part, with intervals.
+
+    Args:
+        study: the study.
+        found: the missions, as `collect_outcomes` returns them.
+        name: name of the part.
+    """
     part = next((part for part in study.plan['flights'] if part['name'] == name), None)
     gains: dict[int, list[float]] = {}
     for condition in study.conditions(part) if part else []:

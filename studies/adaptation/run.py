@@ -39,7 +39,13 @@ STEPS = ('train', 'fixed', 'grid', 'fly', 'schedule', 'report')
 
 
 def choose_fixed_filter(study: Study, workers: int, display: Display) -> dict[str, Any]:
-    """Choose the best fixed low-pass filter of the plan; the figures are kept in fixed.json."""
+    """Choose the best fixed low-pass filter of the plan; the figures are kept in fixed.json.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     plan = study.plan['fixed']
     modes = [
         f'{arms.FIXED_FILTER}:{gain:g},{str(rotation).lower()}'
@@ -64,7 +70,13 @@ def choose_fixed_filter(study: Study, workers: int, display: Display) -> dict[st
 
 
 def score_memory_pilots(study: Study, workers: int, display: Display) -> None:
-    """Score memory pilots of the first training seed on held-out courses; kept in grid.json."""
+    """Score memory pilots of the first training seed on held-out courses; kept in grid.json.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     from studies.adaptation import grid, pilots
 
     paths, conditions = pilots.held_out_courses(study, workers, display)
@@ -81,7 +93,14 @@ def score_memory_pilots(study: Study, workers: int, display: Display) -> None:
 
 
 def fly(study: Study, workers: int, display: Display, only: str | None) -> dict[str, float]:
-    """Fly the missing missions, part by part; returns the throughput."""
+    """Fly the missing missions, part by part; returns the throughput.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+        only: part of the missions to fly; None: all parts.
+    """
     throughput: dict[str, float] = {}
     for part in study.plan['flights']:
         if only not in (None, part['name']):

@@ -1,4 +1,4 @@
-"""A-B-A-C-A and an hour of A: one learner that is never reset, over many missions.
+"""The schedule A-B-A-C-A and an hour of A: one learner, never reset, over many missions.
 
 Every mission begins with a network without a past, as after a landing, but the learner keeps what
 it has learned. Each training seed flies its schedule, and its hour, in a process of its own.
@@ -54,7 +54,7 @@ class PersistentPilot:
         self._pilot.warm_up()
 
     def fly(self, forest: int, condition: str) -> dict[str, Any]:
-        """Fly one mission; returns its outcome and what the learner did."""
+        """Fly one mission and return its outcome and the figures of the learner."""
         largest, total, ticks = 0.0, 0.0, 0
 
         def on_command(command: object) -> None:
@@ -125,7 +125,13 @@ def fly_hour(path: str, condition: str, first_forest: int, seconds: float) -> di
 
 
 def fly(study: Study, workers: int, display: Display) -> None:
-    """Fly the schedules and hours that are missing."""
+    """Fly the schedules and hours that are missing.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     plan = study.plan['schedule']
     waiting = [
         (path, seed)
@@ -162,7 +168,13 @@ def _start_worker(root: str) -> None:
 
 
 def fly_frozen_baseline(study: Study, workers: int, display: Display) -> None:
-    """Fly the missions of the schedule with the pilots as trained, for the pairs."""
+    """Fly the missions of the schedule with the pilots as trained, for the pairs.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     phases = study.plan['schedule']['phases']
     planned = len(study.seeds) * len(phases) * study.plan['schedule']['flights']
     missions = Missions(display, 'schedules as trained', planned)
@@ -173,5 +185,11 @@ def fly_frozen_baseline(study: Study, workers: int, display: Display) -> None:
 
 
 def phase_of(study: Study, seed: int, forest: int) -> int:
-    """Return the phase of the schedule that a forest belongs to, if it is one of its forests."""
+    """Return the phase of the schedule that a forest belongs to, if it is one of its forests.
+
+    Args:
+        study: the study.
+        seed: the training seed.
+        forest: seed of the forest.
+    """
     return (forest - study.first_forest(seed) - SCHEDULE_OFFSET) // PHASE_STRIDE

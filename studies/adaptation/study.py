@@ -38,7 +38,7 @@ class Study:
 
     @property
     def seeds(self) -> list[int]:
-        """Training seeds."""
+        """Seeds of the trainings."""
         return self.plan['training_seeds']
 
     def pilot(self, kind: str, seed: int) -> Path:

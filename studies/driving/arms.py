@@ -22,7 +22,14 @@ LEAKY = 'study:leaky:'
 
 
 def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str) -> MissionPilot:
-    """Make a pilot of a mode of the package or of this study; see `workers.make_pilot`."""
+    """Make a pilot of a mode of the package or of this study; see `workers.make_pilot`.
+
+    Args:
+        file: the pilot file.
+        simulation: the simulation.
+        adapter: name of the vehicle adapter.
+        mode: adaptation mode of the package, or 'study:NAME'.
+    """
     if mode.startswith(SCALED_FILTER):
         factor = float(mode.removeprefix(SCALED_FILTER))
         return _pilot_with_scaled_filter(file, simulation, adapter, factor)

@@ -43,7 +43,7 @@ class LeakyCoreScales:
 
     Args:
         base: the stage whose log-scales it adds to.
-        neurons: N of the liquid core.
+        neurons: number of neurons N of the liquid core.
         exponent: the leak conductances are multiplied by friction ratio ** -exponent, to at most
             the bound of the trust region.
     """
@@ -57,7 +57,7 @@ class LeakyCoreScales:
         frontend: FrontendOutput,
         friction: FrictionState | None,
     ) -> CoreScales | None:
-        """Return the log-scales of the base, with the leak added to those of gleak."""
+        """Return the log-scales of the base, with the leak added; see `CoreScalesStage.combine`."""
         combined = self._base.combine(scales, frontend, friction)
         if friction is None:
             return combined
@@ -71,7 +71,7 @@ class LeakyCoreScales:
 
 
 def leaky_stages(pilot: PilotFile, exponent: float) -> Callable[[Stages], Stages]:
-    """Return what replaces the stages of a pilot's engine by those of a leaky core.
+    """Return the function that replaces the stages of an engine by those of a leaky core.
 
     Args:
         pilot: the pilot file of a car with a liquid core.

@@ -14,7 +14,13 @@ SLIPPERY = 'friction=0.5'
 
 
 def train_missing(study: Study, workers: int, display: Display) -> None:
-    """Train all pilots that do not exist."""
+    """Train all pilots that do not exist.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     for network in (*study.plan['networks'], ORACLE):
         if not study.pilot(network).is_dir():
             _train(study, network, workers, display)

@@ -30,6 +30,12 @@ def collect_metrics(
 ) -> tuple[dict[tuple[str, str], Drives], set[str]]:
     """Read the missions of some arms.
 
+    Args:
+        study: the study.
+        folder: folder of the missions: 'drives', or 'search'.
+        arm_pilots: the arms, with mode and pilot.
+        roads: seeds of the roads.
+
     Returns:
         (arm, condition) to its missions, and the flight versions that drove them.
     """
@@ -83,7 +89,7 @@ def bootstrap(
     """Return the 95 % interval of a figure by bootstrap over the roads.
 
     Args:
-        figure: computes the figure of some missions.
+        figure: function that computes the figure of some missions.
         drives: the missions.
         minus: missions on the same roads; the interval is then that of the difference.
     """

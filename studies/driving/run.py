@@ -35,7 +35,13 @@ STEPS = ('train', 'search', 'drive', 'report')
 
 
 def drive(study: Study, workers: int, display: Display) -> dict[str, float]:
-    """Drive the missing missions of all arms; returns the throughput."""
+    """Drive the missing missions of all arms; returns the throughput.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     parts = study.plan['drives']
     planned = sum(len(part['arms']) * len(part['conditions']) for part in parts)
     missions = Missions(display, 'missions', planned * len(study.roads))
@@ -47,7 +53,13 @@ def drive(study: Study, workers: int, display: Display) -> dict[str, float]:
 
 
 def search(study: Study, workers: int, display: Display) -> None:
-    """Drive the missing missions of the search, with scaled time constants."""
+    """Drive the missing missions of the search, with scaled time constants.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     arm_pilots, condition = study.scaled_pilots(), study.plan['search']['condition']
     missions = Missions(display, 'search', len(arm_pilots) * len(study.search_roads))
     _evaluate(study, missions, arm_pilots, condition, study.search_roads, 'search', workers)

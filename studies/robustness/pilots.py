@@ -10,7 +10,13 @@ from studies.training import collect_demonstrations, train_pilot
 
 
 def train_missing(study: Study, workers: int, display: Display) -> None:
-    """Train all pilots that do not exist."""
+    """Train all pilots that do not exist.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     for seed in study.seeds:
         for arm in study.arms:
             train_missing_pilot(study, arm, seed, workers, display)
@@ -20,6 +26,13 @@ def train_missing_pilot(study: Study, arm: str, seed: int, workers: int, display
     """Train one pilot, unless it exists.
 
     The first core of a training brings the encoder of all the others, and is trained first.
+
+    Args:
+        study: the study.
+        arm: name of the arm.
+        seed: the training seed.
+        workers: number of processes.
+        display: the display of the progress.
     """
     if study.pilot(arm, seed).is_dir():
         return
@@ -57,7 +70,13 @@ def train_missing_pilot(study: Study, arm: str, seed: int, workers: int, display
 
 
 def demonstrations(study: Study, workers: int, display: Display) -> DataSource:
-    """Collect the demonstrations that are missing, and return all of them."""
+    """Collect the demonstrations that are missing, and return all of them.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     return collect_demonstrations(
         'demonstrations',
         study.plan['demonstrations'],

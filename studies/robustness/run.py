@@ -34,7 +34,13 @@ STEPS = ('train', 'fly', 'report')
 
 
 def fly(study: Study, workers: int, display: Display) -> dict[str, float]:
-    """Fly the missing missions of the pilots that exist; returns the throughput."""
+    """Fly the missing missions of the pilots that exist; returns the throughput.
+
+    Args:
+        study: the study.
+        workers: number of processes.
+        display: the display of the progress.
+    """
     trained = {seed: list(study.trained(seed).values()) for seed in study.seeds}
     planned = sum(len(trained[seed]) * len(study.forests(seed)) for seed in study.seeds)
     missions = Missions(display, 'missions', planned * len(study.conditions))

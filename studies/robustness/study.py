@@ -27,7 +27,7 @@ class Study:
 
     @property
     def seeds(self) -> list[int]:
-        """Training seeds."""
+        """Seeds of the trainings."""
         return self.plan['training_seeds']
 
     @property

@@ -9,14 +9,19 @@ from study_runs import ROOT, run_script
 
 def test_calibration_flies(tmp_path):
     closing = run_script(
-        'benchmarks/calibrate_conditions.py', '--quick', '--workers', '1', '--out', tmp_path
+        'benchmarks/conditions/calibrate_conditions.py',
+        '--quick',
+        '--workers',
+        '1',
+        '--out',
+        tmp_path,
     )
     assert set(closing['noise']) == {'0.1', '0.8'}
 
 
 @pytest.fixture(scope='module')
 def calibration():
-    path = ROOT / 'benchmarks' / 'calibrate_conditions.py'
+    path = ROOT / 'benchmarks' / 'conditions' / 'calibrate_conditions.py'
     spec = importlib.util.spec_from_file_location('calibrate_conditions', path)
     module = importlib.util.module_from_spec(spec)
     # Where its dataclasses look for it.

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_ros_and_one_process_agree_on_a_mission_each_way(tmp_path):
+def test_ros_and_one_process_agree_on_a_mission(tmp_path):
     environment = {
         **os.environ,
         'PYTHONPATH': str(ROOT),

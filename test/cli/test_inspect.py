@@ -51,6 +51,6 @@ def test_what_a_pilot_adapts_by(pilot, adaptive_pilot, capsys):
         assert words in capsys.readouterr().out
 
 
-def test_a_broken_encoder_is_told():
+def test_a_broken_encoder_is_reported():
     with pytest.raises(LiquidPilotError, match='not a readable ONNX file'):
         count_onnx_parameters(b'\x3a\xff\x01abc')

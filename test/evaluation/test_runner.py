@@ -184,7 +184,7 @@ def test_missions_of_another_version_are_flown_again_and_left_as_they_are(
     assert results_store.read_results(tmp_path) == {}
 
 
-def test_a_pilot_is_named_once_and_told_apart(pilot, twin, tmp_path):
+def test_a_pilot_is_named_once_and_distinguished_by_its_digest(pilot, twin, tmp_path):
     with pytest.raises(LiquidPilotError, match='named twice'):
         runner.unique_names([pilot, pilot], ['', ''])
     with pytest.raises(LiquidPilotError, match='at least one'):
@@ -199,7 +199,7 @@ def test_a_pilot_is_named_once_and_told_apart(pilot, twin, tmp_path):
 
 
 def test_a_pilot_flies_as_trained_and_adapting_side_by_side(pilot, tmp_path):
-    """Each mode is a cell of its own, kept and compared apart; as trained is what it was."""
+    """Each mode is a run of its own, and the run without adaptation is unchanged."""
     modes = [
         '',
         'adapt',

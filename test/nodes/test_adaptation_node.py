@@ -1,34 +1,20 @@
-"""Adaptation over ROS: the node, and a whole flight with both sides."""
+"""The adaptation node: it answers traces, refuses garbage, and keeps what it has learned."""
 
-import importlib.util
 import json
 import math
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
-import yaml
 from adaptation_rig import BLOCKS, STEP_NS, Rig
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
-from liquid_pilot import pilot_file
-from liquid_pilot.nodes.common import adaptation_client as adapting
 from liquid_pilot.nodes.common import qos, trace_messages
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings, TimeScaleLearner
-from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
-from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
-from liquid_pilot.simulation.base.condition import parse
-from liquid_pilot.simulation.base.settings import SimulationSettings
-from liquid_pilot.simulation.base.task import MissionRules
-from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
-from liquid_pilot.simulation.simulator import Simulation
-from liquid_pilot.simulation.tasks.registry import task_of
 
 
 class Source(Rig):
-    """A pilot's traces, and what is proposed to it."""
+    """Publishes the traces of a pilot and records the proposals that it gets."""
 
     def __init__(self, namespace, eventually, pilot):
         super().__init__(namespace, eventually)
@@ -64,7 +50,7 @@ class Source(Rig):
         self.until(lambda: self.proposals[-1][0] == last)
 
     def trace(self, elapsed_s=0.05, **changes):
-        """Of a tick that saw flicker."""
+        """Return the trace of a tick that saw flicker."""
         error = 9.0 * self.pilot.training_statistics.filter_error
         zeros = np.zeros(self.pilot.wiring.neurons)
         return trace_messages.Trace(
@@ -85,14 +71,14 @@ class Source(Rig):
         )._replace(**changes)
 
     def send(self, **changes):
-        """The next trace."""
+        """Send the next trace."""
         self.sequence += 1
         trace = self.trace(**changes)
         self.traces.publish(trace_messages.pack_trace(trace))
         return trace
 
     def ask(self):
-        """The proposal that answers the next trace, and the one that the learner here makes."""
+        """Return the answer to the next trace, and that of the learner here."""
         count = len(self.proposals)
         trace = self.send()
         self.until(lambda: len(self.proposals) > count)
@@ -101,7 +87,7 @@ class Source(Rig):
         return proposal, self.learner.update(trace_messages.learner_input_from(trace))
 
     def learn(self, ticks):
-        """So many traces, each of them answered as the learner here does."""
+        """Send a number of traces; each must be answered as the learner here answers it."""
         for _ in range(ticks):
             proposal, expected = self.ask()
             assert np.array_equal(proposal.temporal_filter, expected.temporal_filter.ravel())
@@ -134,7 +120,7 @@ def learning(ros, start_node, adaptive_pilot, eventually, tmp_path_factory):
 
 @pytest.fixture
 def source(learning):
-    """A node that learned nothing yet, and a flight of its own."""
+    """A node that has learned nothing yet, in a flight of its own."""
     if learning.process.popen.poll() is not None:
         learning.start()
     assert learning.call('adaptation/reset').success
@@ -195,10 +181,10 @@ def test_a_late_trace_of_a_flight_that_has_ended_is_ignored(source):
     assert [flight for flight, _ in source.proposals[count:]] == ['another'] * 2
 
 
-def test_it_forgets_at_the_start_of_a_flight_when_told_to(source):
+def test_it_resets_at_the_start_of_a_flight_when_configured_to(source):
     source.learn(5)
     assert source.set('adaptation', keep_on_pilot_reset=False) == [(True, '')]
-    source.flight, source.sequence = 'anew', 0
+    source.flight, source.sequence = 'next', 0
     source.learner.reset()
     source.learn(2)
     assert source.set('adaptation', keep_on_pilot_reset=True) == [(True, '')]
@@ -305,122 +291,3 @@ def test_killed_and_started_again_it_proposes_what_it_had(source):
     source.learner = TimeScaleLearner(source.pilot.training_statistics, source.pilot.wiring.neurons)
     source.learner.restore(text, source.pilot.digest)
     assert source.learn(1) > learned
-
-
-def test_two_pilots_with_the_same_process_id_fly_different_flights():
-    """In containers the ids of processes are the same after every start."""
-    names = []
-    for _ in range(2):
-        spec = importlib.util.find_spec(adapting.__name__)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        names.append(module.new_flight_id())
-    assert names[0] != names[1]
-
-
-def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_cli, tmp_path):
-    limit_s, seeds = 2.5, (11, 12)
-    parameters = tmp_path / 'parameters.yaml'
-    parameters.write_text(
-        yaml.safe_dump(
-            {
-                f'/**/{node}': {'ros__parameters': values}
-                for node, values in {
-                    'simulator': {'time_limit_s': limit_s},
-                    'pilot': {'max_rejection_s': 0.3, 'adaptation_timeout_s': 5.0},
-                }.items()
-            }
-        )
-    )
-    process = run_cli(
-        'fly',
-        '--adapt',
-        '--pilot',
-        adaptive_pilot.path,
-        '--missions',
-        2,
-        '--seed',
-        seeds[0],
-        '--headless',
-        '--condition',
-        'noise:5',
-        '--out',
-        tmp_path / 'run',
-        '--params-file',
-        parameters,
-    )
-    adapting = AdaptationSettings(FrontendSettings(gate=NoveltyGateSettings(max_rejection_s=0.3)))
-    rules = MissionRules(time_limit_s=limit_s)
-    with Simulation(SimulationSettings(conditions=parse('noise:5'))) as simulation:
-        flier = InProcessPilot(adaptive_pilot, simulation, adapting=adapting)
-        results = [fly_mission(seed, simulation, flier, rules) for seed in seeds]
-        proposal = flier.learner.time_scale_update
-        trained = InProcessPilot(adaptive_pilot, simulation)
-        plain = fly_mission(seeds[0], simulation, trained, rules)
-    out, err = process.communicate(timeout=180)
-    assert process.returncode == 0, out + err
-    flown = np.load(tmp_path / 'run' / 'paths.npz')
-    for result in results:
-        assert np.array_equal(flown[f'seed_{result.seed}'][:, 1:], np.array(result.path)[:, 1:])
-    report = json.loads((tmp_path / 'run' / 'report.json').read_text())
-    assert report['missions'] == [result.to_json() for result in results]
-    # Adaptation took part.
-    tau_s = np.load(tmp_path / 'run' / 'adaptation.npz')['seed_11/receptor_tau_s'][:, 1]
-    assert tau_s[0] == pytest.approx(0.0125) and tau_s[-1] > 1.1 * 0.0125
-    assert proposal.temporal_filter.min() > 0.1
-    assert not np.array_equal(np.array(plain.path)[-1], np.array(results[0].path)[-1])
-
-
-def test_the_shipped_rover_is_governed_through_ros_as_in_one_process(run_cli, tmp_path):
-    limit_s, seed, condition = 7.0, 21, 'friction=0.7@2s'
-    parameters = tmp_path / 'parameters.yaml'
-    parameters.write_text(
-        yaml.safe_dump(
-            {
-                f'/**/{node}': {'ros__parameters': values}
-                for node, values in {
-                    'simulator': {'time_limit_s': limit_s},
-                    'pilot': {'adaptation_timeout_s': 5.0},
-                }.items()
-            }
-        )
-    )
-    process = run_cli(
-        'fly',
-        '--vehicle',
-        'rover',
-        '--adapt',
-        '--missions',
-        1,
-        '--seed',
-        seed,
-        '--headless',
-        '--condition',
-        condition,
-        '--out',
-        tmp_path / 'run',
-        '--params-file',
-        parameters,
-    )
-    pilot = pilot_file.load(pilot_file.resolve('road-ltc'))
-    rules = replace(task_of('rover').rules, time_limit_s=limit_s)
-    with Simulation(SimulationSettings(vehicle='rover', conditions=parse(condition))) as simulation:
-        driver = InProcessPilot(pilot, simulation, adapting=AdaptationSettings())
-        result = fly_mission(seed, simulation, driver, rules)
-        friction_ratio = driver.tick.state.friction.friction_ratio
-        free = InProcessPilot(
-            pilot, simulation, adapting=AdaptationSettings(friction_speed_governor=False)
-        )
-        ungoverned = fly_mission(seed, simulation, free, rules)
-    out, err = process.communicate(timeout=180)
-    assert process.returncode == 0, out + err
-    path = np.load(tmp_path / 'run' / 'paths.npz')[f'seed_{seed}']
-    assert np.array_equal(path[:, 1:], np.array(result.path)[:, 1:])
-    # The governor took part, and the run's numbers and picture show it.
-    assert friction_ratio < 0.6
-    told = np.load(tmp_path / 'run' / 'adaptation.npz')[f'seed_{seed}/grip']
-    assert told[0] > 0.9 and told[-1] == pytest.approx(friction_ratio, abs=0.05)
-    assert (
-        ungoverned.distance_flown_m / ungoverned.duration_s
-        > 1.05 * result.distance_flown_m / result.duration_s
-    )

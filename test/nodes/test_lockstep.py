@@ -66,7 +66,7 @@ class Simulator:
         for sample in imu(stamp_ns):
             self.imus.publish(messages.pack_imu(sample))
 
-    def start_anew(self):
+    def restart(self):
         assert service_calls.call(self.executor, self.reset, Trigger.Request()).success
         self.spin(0.1)
         self.commands.clear()
@@ -90,7 +90,7 @@ def other_side(ros, start_node, pilot, tmp_path_factory):
     made = Simulator()
     end_s = time.monotonic() + 60.0
     # The graph knows of a publisher before that publisher knows who listens, and what it sends till
-    # then is lost: frames are flown until both answers come, and then the pilot starts anew.
+    # then is lost: frames are flown until both answers come, and then the pilot starts again.
     stamp_ns = 0
     while not (made.commands and made.traces):
         assert time.monotonic() < end_s, process.output
@@ -100,7 +100,7 @@ def other_side(ros, start_node, pilot, tmp_path_factory):
         made.send_frame(stamp_ns, 0)
         made.spin(0.05)
     made.spin(0.3)
-    made.start_anew()
+    made.restart()
     yield made
     made.executor.shutdown()
     made.node.destroy_node()

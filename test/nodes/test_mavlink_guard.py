@@ -50,7 +50,7 @@ class Field:
         self.mode, self.armed, self.alive = PX4_POSCTL, True, True
 
     def run(self, seconds, commands=True):
-        """That long, at 20 Hz; returns what the autopilot was told meanwhile."""
+        """Run for a time, at 20 Hz, and return the setpoints that the autopilot received."""
         self.received.clear()
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:

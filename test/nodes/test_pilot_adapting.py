@@ -49,7 +49,7 @@ class Cockpit(Rig):
         self.commands[command.stamp_ns] = command
 
     def connected(self, pilot, adapting):
-        """Wait until all topics are; the network then has to start anew."""
+        """Wait until all topics are; the network then has to start again."""
 
         def look():
             assert pilot.popen.poll() is None, pilot.output
@@ -265,8 +265,8 @@ def test_huge_time_constants_are_flown_within_the_trust_region(cockpit, adaptive
         (FILTER_LOG_SCALE_RANGE[1], *CORE_LOG_SCALE_RANGE[::-1]),
         (FILTER_LOG_SCALE_RANGE[0], *CORE_LOG_SCALE_RANGE),
     )
-    for step, (told, bound) in enumerate(zip(ends, bounds, strict=True), 1):
-        cockpit.propose(*told)
+    for step, (proposed, bound) in enumerate(zip(ends, bounds, strict=True), 1):
+        cockpit.propose(*proposed)
         command, trace = cockpit.fly(walk(step))
         limit = scales(adaptive_pilot, *bound)
         assert command != mirror.look(cockpit, walk(step)).command
@@ -276,7 +276,7 @@ def test_huge_time_constants_are_flown_within_the_trust_region(cockpit, adaptive
 
 
 @pytest.mark.parametrize(
-    ('switch', 'light', 'surprise'),
+    ('switch', 'light', 'novel'),
     [
         ('temporal_filter', 1.0, False),
         ('compensate_rotation', 1.0, False),
@@ -286,17 +286,17 @@ def test_huge_time_constants_are_flown_within_the_trust_region(cockpit, adaptive
     ],
 )
 def test_a_part_switched_off_in_flight_acts_no_more(
-    switch, light, surprise, cockpit, adaptive_pilot, walk
+    switch, light, novel, cockpit, adaptive_pilot, walk
 ):
     mirror = Mirror(adaptive_pilot)
     for step in range(3):
         pixels = walk(step, light)
         assert cockpit.fly(pixels)[0] == mirror.fly(cockpit, pixels).command
     assert cockpit.set('pilot', **{switch: False}) == [(True, '')]
-    pixels = strange(1) if surprise else walk(3, light)
+    pixels = strange(1) if novel else walk(3, light)
     command, _ = cockpit.fly(pixels)
     before = mirror.look(cockpit, pixels)
-    assert before.frontend_output.novel == surprise
+    assert before.frontend_output.novel == novel
     mirror.engine.configure(AdaptationSettings(FrontendSettings(**{switch: False})))
     assert command == mirror.fly(cockpit, pixels).command != before.command
     # And on again.

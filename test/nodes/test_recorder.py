@@ -140,7 +140,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(ros, start_node, tmp
     assert bag.unclosed
 
 
-def test_the_verb_records_other_names_and_types_and_warns_of_silence(
+def test_the_command_records_other_names_and_types_and_warns_of_silence(
     ros, run_cli, tmp_path, eventually
 ):
     path = tmp_path / 'bag'
@@ -154,7 +154,7 @@ def test_the_verb_records_other_names_and_types_and_warns_of_silence(
     for _ in range(50):
         publisher.publish(Twist())
         time.sleep(0.01)
-    # A topic that stays silent is told of after three seconds.
+    # A topic that stays silent is reported after three seconds.
     time.sleep(3.0)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=180)

@@ -183,7 +183,7 @@ FAULTS = {
 def test_a_fault_stops_the_pilot_says_why_and_ends_with_the_safe_command(flying, fault):
     inputs, words = FAULTS[fault]
     flying.fly(1.0, **inputs)
-    # One command may have been under way when the fault began, and the last IMU sample serves a
+    # One command may have been sent already when the fault began, and the last IMU sample serves a
     # little longer.
     held_s = IMU_TIMEOUT_S if fault == 'IMU stops' else PERIOD_S
     assert flying.last_live() < held_s + PERIOD_S

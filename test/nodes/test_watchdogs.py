@@ -163,7 +163,7 @@ def test_a_frozen_pilot(run):
 def test_a_frozen_guard_leaves_it_to_the_vehicle(run):
     run.strike('guard', signal.SIGSTOP, 3.0)
     run.processes['guard'].popen.send_signal(signal.SIGCONT)
-    assert not run.after(run.outputs, LATE_S), 'somebody repeats the commands of a frozen guard'
+    assert not run.after(run.outputs, LATE_S), 'a node repeats the commands of a frozen guard'
     assert run.after(run.commands, LATE_S)
     check_vehicle_stopped(run)
     run.fly()

@@ -1,70 +1,31 @@
+"""The content of a pilot file: what is saved is loaded, and wrong content is refused by name."""
+
 from __future__ import annotations
 
 import copy
 import dataclasses
 import hashlib
 import json
-import os
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
-
-from liquid_pilot import pilot_file
-from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError, VehicleLimits
-from liquid_pilot.liquid import wiring
-from liquid_pilot.pilot_file import PilotFile, PilotSpecification
-
-NET = wiring.ncp(14, 6, 5, 4, 3, 2, 4, 2, seed=11)
-ENCODER = b'\x08\x0a\x3a\x06\x12\x04none'  # an ONNX model with a graph named 'none', of no nodes
-OTHER_ENCODER = ENCODER.replace(b'none', b'mine')
-SPECIFICATION = PilotSpecification(
-    name='test-ltc',
-    vehicle='quadrotor',
-    rate_hz=20.0,
-    dt_min_s=0.005,
-    dt_max_s=0.5,
-    camera=CameraGeometry.from_vertical_fov(128, 72, 1.0),
-    core={'type': 'ltc', 'unfolds': 6, 'wiring': NET.to_dict()},
-    features=8,
-    imu_mean=(0.0, 0.1, 0.0, 0.0, 0.0, 9.8),
-    imu_scale=(1.0, 1.0, 1.0, 2.0, 2.0, 2.0),
-    command_scale=(2.5, 1.5, 1.0, 1.5),
-    limits=VehicleLimits((2.5, 1.5, 1.0, 1.5), (8.0, 8.0, 8.0, 10.0)),
-    card={'seeds': [1, 2], 'command': 'liquid-pilot train', 'note': 'überall'},
+from saved_pilots import (
+    ENCODER,
+    NET,
+    OTHER_ENCODER,
+    SPECIFICATION,
+    assert_load_refused,
+    edit_json,
+    put_file,
 )
 
-
-@pytest.fixture
-def saved(tmp_path, parameters_for) -> PilotFile:
-    return pilot_file.save(tmp_path / 'pilot', SPECIFICATION, NET, parameters_for(NET), ENCODER)
-
-
-def _edit(folder: Path, change) -> None:
-    file = folder / 'pilot.json'
-    content = json.loads(file.read_text())
-    change(content)
-    file.write_text(json.dumps(content))
-
-
-def _put(folder: Path, name: str, data: bytes) -> None:
-    """Replace a file and its hash, so that only the content is wrong."""
-    (folder / name).write_bytes(data)
-    _edit(
-        folder, lambda content: content['sha256'].update({name: hashlib.sha256(data).hexdigest()})
-    )
-
-
-def _refused(folder: Path, *parts: str) -> None:
-    with pytest.raises(LiquidPilotError) as caught:
-        pilot_file.load(folder)
-    message = str(caught.value)
-    assert '\n' not in message
-    for part in parts:
-        assert part in message, message
+from liquid_pilot import pilot_file
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid import wiring
+from liquid_pilot.pilot_file import PilotFile
 
 
 def test_what_is_saved_is_what_is_loaded(saved, parameters_for):
@@ -86,9 +47,9 @@ def test_what_is_saved_is_what_is_loaded(saved, parameters_for):
 
 def test_a_pilot_without_a_word_on_lenses_asks_for_rectified_images(saved):
     assert saved.specification.rectify
-    _edit(saved.path, lambda content: content.pop('rectify'))
+    edit_json(saved.path, lambda content: content.pop('rectify'))
     assert pilot_file.load(saved.path).specification.rectify
-    _edit(saved.path, _at('rectify', False))
+    edit_json(saved.path, _at('rectify', False))
     assert not pilot_file.load(saved.path).specification.rectify
 
 
@@ -102,125 +63,11 @@ def test_the_digest_follows_every_part(saved, parameters_for, tmp_path):
     assert same.digest == saved.digest
 
 
-def test_saving_again_replaces_the_pilot_and_keeps_other_files(saved, parameters_for):
-    (saved.path / 'README.md').write_text('mine')
-    (saved.path / 'figures').mkdir()
-    (saved.path / 'figures' / 'paths.png').write_bytes(b'png')
-    again = pilot_file.save(saved.path, SPECIFICATION, NET, parameters_for(NET, 1), OTHER_ENCODER)
-    assert again.encoder == pilot_file.load(saved.path).encoder == OTHER_ENCODER
-    assert (saved.path / 'README.md').read_text() == 'mine'
-    assert (saved.path / 'figures' / 'paths.png').read_bytes() == b'png'
-    assert [path.name for path in saved.path.parent.iterdir()] == ['pilot']
-
-
-def test_a_failed_save_leaves_the_old_pilot(saved, parameters_for):
-    bad = parameters_for(NET)
-    bad.cm[0] = -1.0
-    with pytest.raises(LiquidPilotError, match=r"pilot/core\.safetensors: tensor 'cm'"):
-        pilot_file.save(saved.path, SPECIFICATION, NET, bad, ENCODER)
-    assert pilot_file.load(saved.path).digest == saved.digest
-    assert [path.name for path in saved.path.parent.iterdir()] == ['pilot']
-
-
-def test_saving_over_something_else_is_refused(tmp_path, parameters_for):
-    (tmp_path / 'work').mkdir()
-    (tmp_path / 'work' / 'thesis.tex').write_text('precious')
-    (tmp_path / 'file').write_text('precious')
-    for name in ('work', 'file'):
-        with pytest.raises(LiquidPilotError, match=name):
-            pilot_file.save(tmp_path / name, SPECIFICATION, NET, parameters_for(NET), ENCODER)
-    assert (tmp_path / 'work' / 'thesis.tex').read_text() == 'precious'
-
-
 def test_saving_with_another_wiring_is_refused(tmp_path, parameters_for):
     other = wiring.dense(14, 15, 4, seed=0)
     with pytest.raises(LiquidPilotError, match=r'core\.wiring'):
         pilot_file.save(tmp_path / 'p', SPECIFICATION, other, parameters_for(other), ENCODER)
     assert not (tmp_path / 'p').exists()
-
-
-def test_a_path_that_is_no_folder_is_refused(tmp_path):
-    _refused(tmp_path / 'nothing', 'nothing is not a folder')
-
-
-@pytest.mark.parametrize('name', ['pilot.json', 'core.safetensors', 'encoder.onnx'])
-def test_a_missing_file_is_named(saved, name):
-    (saved.path / name).unlink()
-    _refused(saved.path, f'pilot/{name}: is missing')
-
-
-@pytest.mark.parametrize('name', ['core.safetensors', 'encoder.onnx'])
-def test_truncated_and_exchanged_files_are_caught_by_their_hash(saved, name):
-    data = (saved.path / name).read_bytes()
-    for spoiled in (data[:-1], b'', data[:-1] + bytes([data[-1] ^ 1])):
-        (saved.path / name).write_bytes(spoiled)
-        _refused(saved.path, f'pilot/{name}:', f'sha256.{name}')
-
-
-def test_a_truncated_pilot_json_is_not_json(saved):
-    text = (saved.path / 'pilot.json').read_bytes()
-    (saved.path / 'pilot.json').write_bytes(text[: len(text) // 2])
-    _refused(saved.path, 'pilot/pilot.json: not valid JSON')
-
-
-@pytest.mark.parametrize(
-    'text',
-    [b'', b'\xff\xfe', b'[' * 100_000, b'{"format": NaN}', b'9' * 10_000, pickle.dumps({'a': 1})],
-)
-def test_what_is_not_json_is_refused(saved, text):
-    (saved.path / 'pilot.json').write_bytes(text)
-    _refused(saved.path, 'pilot/pilot.json: not valid JSON')
-
-
-def test_json_that_is_no_object_is_refused(saved):
-    (saved.path / 'pilot.json').write_text('[1, 2]')
-    _refused(saved.path, 'pilot/pilot.json: must hold a JSON object')
-
-
-@pytest.mark.parametrize('name', ['pilot.json', 'core.safetensors', 'encoder.onnx'])
-def test_links_out_of_the_folder_are_refused(saved, tmp_path, name):
-    outside = tmp_path / 'outside'
-    (saved.path / name).rename(outside)
-    (saved.path / name).symlink_to(outside)
-    _refused(saved.path, f'pilot/{name}: is a link out of the folder')
-
-
-def test_links_that_are_no_file_are_refused_and_links_within_are_read(saved):
-    encoder = saved.path / 'encoder.onnx'
-    encoder.rename(saved.path / 'graph.onnx')
-    encoder.symlink_to('graph.onnx')
-    assert pilot_file.load(saved.path).encoder == ENCODER
-    encoder.unlink()
-    encoder.symlink_to('encoder.onnx')
-    _refused(saved.path, 'pilot/encoder.onnx: cannot be read')
-    encoder.unlink()
-    encoder.mkdir()
-    _refused(saved.path, 'pilot/encoder.onnx: is not a regular file')
-    encoder.rmdir()
-    os.mkfifo(encoder)
-    _refused(saved.path, 'pilot/encoder.onnx: is not a regular file')
-
-
-def test_a_folder_that_is_a_link_is_read(saved, tmp_path):
-    (tmp_path / 'link').symlink_to(saved.path)
-    assert pilot_file.load(tmp_path / 'link').digest == saved.digest
-
-
-@pytest.mark.parametrize('name', ['pilot.json', 'core.safetensors', 'encoder.onnx'])
-def test_files_beyond_the_size_limit_are_refused_unread(saved, name):
-    os.truncate(saved.path / name, (64 << 20) + 1)
-    _refused(saved.path, f'pilot/{name}: is larger than')
-
-
-def test_an_empty_encoder_is_refused(saved):
-    _put(saved.path, 'encoder.onnx', b'')
-    _refused(saved.path, 'pilot/encoder.onnx: is empty')
-
-
-@pytest.mark.parametrize('data', [b'', b'\x00' * 8, b'\xff' * 64, pickle.dumps([1, 2, 3])])
-def test_what_is_not_safetensors_is_refused(saved, data):
-    _put(saved.path, 'core.safetensors', data)
-    _refused(saved.path, 'pilot/core.safetensors: not a readable safetensors file')
 
 
 def _replace(name, change):
@@ -259,8 +106,8 @@ def test_wrong_tensors_are_refused_by_name(saved, change, message):
     tensors = tensors_from_bytes((saved.path / 'core.safetensors').read_bytes())
     change(tensors)
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    _put(saved.path, 'core.safetensors', tensors_to_bytes(tensors))
-    _refused(saved.path, 'pilot/core.safetensors: ', message)
+    put_file(saved.path, 'core.safetensors', tensors_to_bytes(tensors))
+    assert_load_refused(saved.path, 'pilot/core.safetensors: ', message)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +163,7 @@ def test_every_field_is_needed_and_typed(saved, field):
         text = json.dumps(changed).replace('"@huge@"', '1e400')
         (saved.path / 'pilot.json').write_text(text)
         # A hash that is only wrong is reported with the file it is of.
-        _refused(saved.path, 'pilot/' if wrong == 'text' else 'pilot/pilot.json', field)
+        assert_load_refused(saved.path, 'pilot/' if wrong == 'text' else 'pilot/pilot.json', field)
 
 
 def _at(*keys_and_value):
@@ -360,8 +207,8 @@ def _at(*keys_and_value):
     ],
 )
 def test_wrong_values_are_refused_by_field(saved, change, message):
-    _edit(saved.path, change)
-    _refused(saved.path, 'pilot/pilot.json: ', message)
+    edit_json(saved.path, change)
+    assert_load_refused(saved.path, 'pilot/pilot.json: ', message)
 
 
 def test_a_card_that_json_cannot_hold_is_refused(tmp_path, parameters_for):
@@ -369,32 +216,6 @@ def test_a_card_that_json_cannot_hold_is_refused(tmp_path, parameters_for):
         specification = dataclasses.replace(SPECIFICATION, card={'value': value})
         with pytest.raises(LiquidPilotError, match=r'pilot\.json cannot be written'):
             pilot_file.save(tmp_path / 'p', specification, NET, parameters_for(NET), ENCODER)
-
-
-def test_names_find_shipped_pilots_and_paths_find_folders(
-    saved, tmp_path, parameters_for, monkeypatch
-):
-    share = tmp_path / 'prefix' / 'share' / 'liquid_pilot' / 'pilots' / 'shipped-one'
-    pilot_file.save(share, SPECIFICATION, NET, parameters_for(NET), ENCODER)
-    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'prefix'))
-    monkeypatch.chdir(tmp_path)
-    assert pilot_file.resolve('shipped-one') == share
-    assert pilot_file.resolve('pilot') == Path('pilot')
-    assert pilot_file.resolve(saved.path) == saved.path
-    with pytest.raises(LiquidPilotError, match=r"no pilot 'shipped-two'.*shipped-one"):
-        pilot_file.resolve('shipped-two')
-
-
-def test_a_shipped_pilot_installed_as_links_is_found_where_its_files_are(
-    saved, tmp_path, monkeypatch
-):
-    # So does `colcon build --symlink-install`.
-    share = tmp_path / 'prefix' / 'share' / 'liquid_pilot' / 'pilots' / 'linked'
-    share.mkdir(parents=True)
-    for file in saved.path.iterdir():
-        (share / file.name).symlink_to(file)
-    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'prefix'))
-    assert pilot_file.load(pilot_file.resolve('linked')).digest == saved.digest
 
 
 def _graph_pilot(path: Path, **core) -> PilotFile:
@@ -410,9 +231,9 @@ def test_a_core_that_is_a_graph_is_saved_and_loaded(tmp_path, parameters_for):
     assert saved.wiring is None and saved.parameters is None
     assert saved.specification.core == {'type': 'gru', 'state_size': 12}
     (saved.path / 'core.onnx').write_bytes(ENCODER)
-    _refused(saved.path, 'p/core.onnx:', 'sha256.core.onnx')
-    _put(saved.path, 'core.onnx', b'no graph')
-    _refused(saved.path, 'p/core.onnx: is not a readable ONNX file')
+    assert_load_refused(saved.path, 'p/core.onnx:', 'sha256.core.onnx')
+    put_file(saved.path, 'core.onnx', b'no graph')
+    assert_load_refused(saved.path, 'p/core.onnx: is not a readable ONNX file')
     # A liquid pilot in its place leaves nothing of it.
     pilot_file.save(tmp_path / 'p', SPECIFICATION, NET, parameters_for(NET), ENCODER)
     assert not (tmp_path / 'p' / 'core.onnx').exists()

@@ -166,7 +166,7 @@ def test_a_tensor_of_another_shape_is_refused_by_name(saved, name, shape):
 
 
 @pytest.mark.parametrize('shape', [(), (0, 3), (6,), (33, 32), (1, 1, 1)])
-def test_receptors_are_a_grid_of_a_few_blocks(saved, shape):
+def test_time_constants_of_the_temporal_filter_are_a_grid_of_a_few_blocks(saved, shape):
     grid = np.full(shape, 0.0125, np.float32)
     _refused(
         saved,

@@ -23,7 +23,7 @@ def test_gymnasiums_own_checker_passes():
     assert [str(w.message) for w in caught if not any(c in str(w.message) for c in chosen)] == []
 
 
-def test_the_expert_earns_the_way_and_the_arrival():
+def test_the_reward_of_the_expert_is_its_progress_and_the_arrival():
     env = ForestEnv()
     observation, info = env.reset(seed=12)
     start_m, total, ended = info['target_distance_m'], 0.0, False

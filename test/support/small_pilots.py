@@ -131,7 +131,7 @@ def _walk(step, light=1.0):
 
 @pytest.fixture(scope='session')
 def walk():
-    """Function (step, light) -> picture; familiar to the adaptive pilot at a light of 1."""
+    """Function (step, light) -> picture, as in training of the adaptive pilot at a light of 1."""
     return _walk
 
 
@@ -146,7 +146,7 @@ def _whitening(rows):
 
 def _statistics(encoder, neurons, steps=200):
     """What a walk looks like to the encoder; the predictor is anything."""
-    encode, receptors = (
+    encode, temporal_filter = (
         Encoder(encoder, 36, 64, FEATURES),
         TemporalFilter(np.full(GRID, 0.0125), 36, 64),
     )
@@ -155,7 +155,7 @@ def _statistics(encoder, neurons, steps=200):
         small = cv2.resize(_walk(step), (64, 36), interpolation=cv2.INTER_AREA)
         image = np.ascontiguousarray(small.transpose(2, 0, 1), np.float32) / np.float32(255)
         mean, contrast = _filter_kernels.luminance_stats(image)
-        found = receptors.step(image, state, 0.05)
+        found = temporal_filter.step(image, state, 0.05)
         state = found.state
         lights.append((mean, math.log(contrast)))
         textures.append(log_texture(found.texture))
@@ -170,7 +170,7 @@ def _statistics(encoder, neurons, steps=200):
     ]
     rng = np.random.default_rng(8)
     statistics = {
-        'receptor_tau_s': receptors.tau_s,
+        'receptor_tau_s': temporal_filter.tau_s,
         'receptor_error': np.mean(errors, axis=0),
         'receptor_pull': (-1.0, 0.1),
         'light': (np.mean(lights, axis=0), np.std(lights, axis=0)),

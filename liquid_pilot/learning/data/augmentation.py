@@ -19,7 +19,7 @@ from liquid_pilot.learning.config import TrainingSettings
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The strength of each part; `TrainingSettings` tells what each strength means."""
+    """The strength of each part; `TrainingSettings` describes each strength."""
 
     brightness: float = 0.0
     contrast: float = 0.0
@@ -169,7 +169,7 @@ PRESETS = {
         irregular_dt=0.2,
     ),
 }
-"""Strengths by the name that the setting `augmentation` gives."""
+"""Strengths of each preset, by the value of the setting `augmentation`."""
 
 
 def reduce_between_kept(values: np.ndarray, kept: np.ndarray, total: bool) -> np.ndarray:

@@ -48,7 +48,7 @@ class DataSource:
     name: str
     """Name of the episodes for messages; the last part of it goes into the pilot's card."""
     simulated: bool
-    """Whether the simulator can fly more of them, for DAgger."""
+    """Whether the simulator can fly more such episodes, for DAgger."""
     conditions: tuple[str, ...] = ()
     """Conditions that simulated demonstrations were flown in, in turn."""
     rectify: bool = True

@@ -1,4 +1,4 @@
-"""Demonstrations: what the expert would do at every frame of flights that deviate from its own.
+"""Demonstrations: the commands of the expert at every frame of flights that deviate from its own.
 
 The expert labels every frame. The flight is steered by the expert with noise added to its commands
 (DART, Laskey et al. 2017), so that the pilot learns to recover, or by a pilot (DAgger, Ross et al.
@@ -42,12 +42,12 @@ from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.utils.process_pool import spawned_pool
 
 _MIXING_PERIOD_TICKS = 20
-"""Ticks after which DAgger draws again who steers: one second."""
+"""Period in ticks at which DAgger draws whether expert or pilot steers: one second."""
 
 
 @dataclass(frozen=True)
 class CollectionSettings:
-    """What a folder of demonstrations is made with, as its `dataset.json` tells."""
+    """The settings of a folder of demonstrations, which its `dataset.json` records."""
 
     image_width: int = 128
     """Columns of the stored images."""
@@ -157,9 +157,9 @@ class ExpertCollector:
         return np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8)
 
 
-def _bearing(packet: SensorPacket, way: RouteProgress) -> tuple[float, float]:
+def _bearing(packet: SensorPacket, progress: RouteProgress) -> tuple[float, float]:
     """Return cosine and sine of the direction to the target, to the left of the nose."""
-    angle = way.bearing_rad(packet.state)
+    angle = progress.bearing_rad(packet.state)
     return math.cos(angle), math.sin(angle)
 
 
@@ -191,8 +191,8 @@ def collect(
         directory: folder of the episodes, created when missing; files are named by their seed.
         settings: settings of all episodes.
         workers: processes.
-        on_episode: called with the outcome, the frames, and the numbers of episodes done and in
-            all, as each episode is done.
+        on_episode: callback, called with the outcome, the frames, and the numbers of episodes done
+            and in all, as each episode is done.
 
     Returns:
         The paths of all episodes, in the order of the seeds.
@@ -202,7 +202,7 @@ def collect(
             written.
     """
     simulation, made_with = SimulationSettings(), asdict(settings)
-    del made_with['vehicle']  # An entry of its own in the index.
+    del made_with['vehicle']  # The index has a separate entry for it.
     if not settings.conditions:
         # Folders that were begun before demonstrations had conditions can thus be continued.
         del made_with['conditions']

@@ -1,4 +1,4 @@
-"""What the core learns from: the encoder's features of every frame, computed once and cached."""
+"""Inputs of the core: the encoder's features of every frame, computed once and cached."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def encode(
         mirrored: whether to encode mirror images.
         augmentation: change of the images; None leaves them as they are.
         seed: seed of the augmentation.
-        report_progress: called after each batch.
+        report_progress: callback, called after each batch.
     """
     features = np.empty((len(frames), encoder.features), np.float32)
     for start in range(0, len(frames), _BATCH):
@@ -160,7 +160,7 @@ def load_or_encode(
         augmentation: change of the augmented copies.
         mirror: whether to add mirror images.
         seed: seed of the augmentation.
-        report_progress: called after each batch.
+        report_progress: callback, called after each batch.
         borrowed: the cache of another training, which is used in the same way.
 
     Raises:

@@ -52,12 +52,12 @@ class Frames:
         action_scaling: ActionScaling,
         on_episode: Callable[[int, int], None] | None = None,
     ) -> Frames:
-        """Read episodes.
+        """Read episodes and concatenate their frames.
 
         Args:
             paths: files of the episodes.
             action_scaling: scaling of the vehicle's commands.
-            on_episode: called with the numbers of episodes read and in all.
+            on_episode: callback, called with the numbers of episodes read and in all.
 
         Raises:
             LiquidPilotError: a file is broken, or the episodes have images of different sizes.
@@ -91,7 +91,7 @@ class Frames:
 
     @property
     def has_bearing(self) -> bool:
-        """Whether every episode knows the direction of the target."""
+        """Whether every episode holds the direction of the target."""
         return self.bearing is not None
 
     def __len__(self) -> int:

@@ -28,10 +28,10 @@ class Baseline(nn.Module):
     A subclass sets `kind` and implements `advance`.
 
     Args:
-        inputs: I.
-        state_size: N.
-        hidden: H, inputs of the linear read-out.
-        motors: M.
+        inputs: number of inputs I.
+        state_size: number of values of the state, N.
+        hidden: number of inputs of the linear read-out, H.
+        motors: number of motor outputs M.
     """
 
     kind: str
@@ -62,7 +62,16 @@ class Baseline(nn.Module):
     def step(
         self, state: torch.Tensor, inputs: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute one step from raw inputs (B, I) to the state after (B, N) and outputs (B, M)."""
+        """Compute one step from raw inputs.
+
+        Args:
+            state: (B, N) state before.
+            inputs: (B, I) inputs.
+            dt_s: (B, 1) elapsed time, s.
+
+        Returns:
+            The state after (B, N) and the outputs (B, M).
+        """
         after, hidden = self.advance(state, inputs * self.input_w + self.input_b, dt_s)
         return after, self.fc(hidden)
 
@@ -126,9 +135,9 @@ class Cfc(Baseline):
     A - A exp(-dt (|w_tau| + |f|)) f. Parameters have the names of ncps.
 
     Args:
-        inputs: I.
-        neurons: N.
-        motors: M.
+        inputs: number of inputs I.
+        neurons: number of neurons N.
+        motors: number of motor outputs M.
         mode: one of CFC_MODES.
         backbone_units: width of the backbone's layers.
         backbone_layers: number of the backbone's layers; 0 leaves the backbone out.
@@ -212,10 +221,10 @@ class _TimeAwareCore(Baseline):
     """A core that takes elapsed time as one more input, log(dt * rate_hz), or not at all.
 
     Args:
-        inputs: I.
-        state_size: N.
-        hidden: H.
-        motors: M.
+        inputs: number of inputs I.
+        state_size: number of values of the state, N.
+        hidden: number of inputs of the linear read-out, H.
+        motors: number of motor outputs M.
         rate_hz: rate at which that input is 0; None leaves elapsed time out.
     """
 

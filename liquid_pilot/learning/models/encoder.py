@@ -20,9 +20,9 @@ class Encoder(nn.Module):
     """Maps RGB images (B, 3, H, W), float in [0, 1], to features (B, F).
 
     Args:
-        height: H, image rows.
-        width: W, image columns.
-        features: F, size of the feature vector.
+        height: image rows H.
+        width: image columns W.
+        features: size F of the feature vector.
     """
 
     positions: torch.Tensor

@@ -1,7 +1,7 @@
 """Imports the weights of an ncps LTC as the core of a pilot, for `liquid-pilot import-ncps`.
 
-A state dict does not tell how ncps was called. The number of unfolds, the parameter constraints and
-the unit of the elapsed time are therefore options. What a state dict does tell is checked.
+A state dict does not record how ncps was called. The number of unfolds, the parameter constraints
+and the unit of the elapsed time are therefore options. Everything that it does record is checked.
 """
 
 from __future__ import annotations

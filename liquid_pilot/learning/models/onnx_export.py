@@ -19,7 +19,7 @@ def export(
     are removed.
 
     Args:
-        module: what is exported.
+        module: the module to export.
         examples: inputs to trace it on, of the shapes that the graph will take.
         inputs: names of the graph's inputs.
         outputs: names of the graph's outputs.

@@ -1,8 +1,8 @@
 """Loads trainable networks from a pilot file, so that training can continue from its weights.
 
 A pilot holds the core's effective parameters and the encoder as an ONNX graph. The graph that
-`Encoder.to_onnx` writes names its weights as the module does, so that they can be read back. That
-the module then computes what the graph computes is verified on random images.
+`Encoder.to_onnx` writes names its weights as the module does, so that they can be read back. Random
+images verify that the module computes the same features as the graph.
 """
 
 from __future__ import annotations

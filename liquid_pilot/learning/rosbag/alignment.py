@@ -1,7 +1,7 @@
 """Aligns the frames, IMU samples and commands of one bag by their stamps.
 
-Works on plain arrays; stamps are integer nanoseconds and need not be sorted. A frame is given what
-the network would be given in flight: the mean of the IMU samples since the frame before
+Works on plain arrays; stamps are integer nanoseconds and need not be sorted. A frame gets the
+values that the network would get in flight: the mean of the IMU samples since the frame before
 (onboard.perception.imu.mean_imu) and the real time since that frame.
 """
 
@@ -104,7 +104,7 @@ class _AlignedFrame(NamedTuple):
     imu: np.ndarray
     """(6,) mean IMU since the frame before."""
     command: np.ndarray
-    """(4,) command."""
+    """(4,) command: forward, left and up in m/s, yaw rate in rad/s."""
 
 
 class _FrameAligner:

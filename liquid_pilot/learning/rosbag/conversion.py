@@ -30,16 +30,18 @@ CONVERSION_VERSION = 1
 Raise it in the same commit as any change by which a bag gives other arrays: in alignment, streams
 or topic_mapping here, or in imu, image_preprocessing, field_of_view or rectification of
 onboard.perception. Renames, comments and new messages leave it as it is. A test converts a small
-bag, compares the arrays with a recorded digest of this version, and fails when it was forgotten."""
+bag, compares the arrays with a recorded digest of this version, and fails when they differ and the
+version was not raised."""
 BagProgressCallback = Callable[[str, int, int], None]
-"""Receives (bag, share of its bytes that was read in thousandths, 1000) from time to time."""
+"""Callback that receives (bag, share of its bytes that was read in thousandths, 1000) from time to
+time."""
 _DEFAULT_WIDTH = 128
 _PROGRESS_INTERVAL_FRAMES = 20
 
 
 @dataclass
 class _Conversion:
-    """What the conversion of all bags has given so far."""
+    """The results of the conversion of all bags so far."""
 
     target: CameraGeometry | None = None
     """Geometry of the stored images, which the first bag decides."""
@@ -71,7 +73,7 @@ def convert_bags(
         on_progress: see BagProgressCallback.
 
     Returns:
-        What the index says of the episodes, as plain values.
+        The entries of the index about the episodes, as plain values.
 
     Raises:
         LiquidPilotError: a bag or a topic cannot be used; the message names it and the reason.
@@ -110,7 +112,7 @@ def _convert_bag(
     done: _Conversion,
     on_progress: BagProgressCallback | None,
 ) -> None:
-    """Write the episodes of one bag, and add them to what is done."""
+    """Write the episodes of one bag, and add them to the results."""
     source = find_camera(bag, settings, decode)
     preprocess, target = _make_preprocessor(bag, settings, source, done.target, image_size)
     done.target = target
@@ -139,7 +141,7 @@ def _convert_bag(
     raw.unlink()
     done.reports.append(_bag_report(bag, settings, source, segments, topics, dropped))
     if not segments:
-        raise LiquidPilotError(f'{bag.path}: no episode comes of it; {_dropped_text(dropped)}')
+        raise LiquidPilotError(f'{bag.path}: it gives no episode; {_dropped_text(dropped)}')
     if on_progress:
         on_progress(bag.path.name, 1000, 1000)
 
@@ -174,7 +176,7 @@ def _bag_report(
     topics: dict[str, TopicReport],
     dropped: Counter[str],
 ) -> dict[str, Any]:
-    """Return what one bag held, as plain values."""
+    """Return the contents of one bag as plain values."""
     return {
         'path': str(bag.path),
         'unclosed': bag.unclosed,

@@ -96,12 +96,12 @@ def prepare(
     """Convert bags to episodes, or return the cached ones where nothing has changed.
 
     Args:
-        mapping: YAML file, such as config/dataset.yaml.
+        mapping: path of the mapping file (YAML), such as config/dataset.yaml.
         bags: rosbag2 folders, .mcap or .db3 files, in any order.
         cache: folder for the episodes; created when missing, refused when it holds something else.
         image_size: (width, height) of the stored images; None for 128 pixels of width and the
             aspect of the camera.
-        on_progress: see BagProgressCallback.
+        on_progress: callback; see `BagProgressCallback`.
 
     Raises:
         LiquidPilotError: a bag or a topic cannot be used; the message names it and the reason.
@@ -144,6 +144,11 @@ def cache_key(
 
     The mapping counts by its values, not by the names of its keys, and the code by its declared
     version, so that renames invalidate nothing.
+
+    Args:
+        settings: the mapping.
+        bags: the bags, in order.
+        image_size: (width, height) of the stored images; None for the default.
     """
     files = [
         (str(file), file.stat().st_size, file.stat().st_mtime_ns)
@@ -195,11 +200,11 @@ def prepare_source(
     """Convert recorded flights into a source of a training.
 
     Args:
-        mapping: YAML file of the topics.
+        mapping: path of the mapping file (YAML).
         bags: rosbag2 folders, .mcap or .db3 files.
         cache: folder for the episodes.
         image_size: (width, height) of the stored images.
-        report_progress: called while bags are read.
+        report_progress: callback, called while bags are read.
 
     Raises:
         LiquidPilotError: there is no mapping or no bag, or `prepare` refuses one.

@@ -50,8 +50,7 @@ class Bag:
     path: Path
     """The folder or file."""
     unclosed: bool = False
-    """Whether the bag turned out, when it was read, to have no end: the recorder never closed
-    it."""
+    """Whether reading has shown that the bag has no end: its recorder never closed it."""
     position: int = 0
     """Number of bytes of an MCAP bag that have been read, for a display of progress."""
     types: dict[str, str] = field(default_factory=dict)
@@ -63,7 +62,7 @@ class Bag:
 
     @property
     def files(self) -> list[Path]:
-        """All files of the bag; it is another bag when any of them changes."""
+        """All files of the bag. A change of any of them makes it another bag."""
         if self.path.is_dir():
             return sorted(file for file in self.path.iterdir() if file.is_file())
         return [self.path]
@@ -91,7 +90,7 @@ class Bag:
                 closed = _has_end_magic(stream)
                 try:
                     for record in StreamReader(
-                        # The reader calls nothing but `read`, which its annotation does not tell.
+                        # The reader calls nothing but `read`, which its annotation does not say.
                         cast(IO[bytes], _ExactReader(stream)),
                         validate_crcs=True,
                         record_size_limit=_MAX_RECORD_BYTES,

@@ -75,6 +75,11 @@ class TopicReport:
 def find_camera(bag: Bag, mapping: BagMapping, decode: Decoder) -> CameraGeometry:
     """Return the intrinsics of the mapping, or else those of the bag's first camera_info.
 
+    Args:
+        bag: the bag.
+        mapping: the mapping.
+        decode: decoder of the messages.
+
     Raises:
         LiquidPilotError: neither exists.
     """
@@ -106,7 +111,7 @@ def read_streams(
         decode: decoder of the messages.
         preprocess: preprocessing that the pilot applies to its images.
         images: file that the images are written to one after the other, (H, W, 3) uint8 RGB.
-        on_frame: called after each image.
+        on_frame: callback, called after each image.
 
     Returns:
         The messages, and the reports by topic.
@@ -302,7 +307,7 @@ def command_values(content: Any, mapping: CommandMapping) -> tuple[float, ...]:
     """Return the command of a message: forward, left and up in m/s, yaw rate in rad/s.
 
     Args:
-        content: a Twist, a TwistStamped or an AckermannDriveStamped, as the mapping tells.
+        content: a Twist, a TwistStamped or an AckermannDriveStamped, as the mapping says.
         mapping: type, fields and scales.
     """
     values: tuple[float, ...]

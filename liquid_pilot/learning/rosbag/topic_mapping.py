@@ -36,7 +36,7 @@ def _one_of(*choices: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ImageMapping:
-    """The images."""
+    """The section `image`: topic and type of the camera images."""
 
     topic: str = '/camera/image_raw'
     """Topic of the images."""
@@ -45,7 +45,7 @@ class ImageMapping:
 
 @dataclass(frozen=True)
 class ImuMapping:
-    """The IMU."""
+    """The section `imu`: topic, orientation and maximum age of the IMU samples."""
 
     topic: str = '/imu/data'
     """Topic of the IMU."""
@@ -57,7 +57,7 @@ class ImuMapping:
 
 @dataclass(frozen=True)
 class CommandMapping:
-    """The commands to learn."""
+    """The section `command`: topic, type and units of the commands to learn."""
 
     topic: str = '/pilot/command'
     """Topic of the commands."""
@@ -87,7 +87,7 @@ class CommandMapping:
 
 @dataclass(frozen=True)
 class CameraMapping:
-    """The camera's intrinsics: from a topic, or as given here."""
+    """The section `camera`: the intrinsics, from a topic or as given here."""
 
     topic: str = '/camera/camera_info'
     """Topic of the camera_info; '' when there is none, and the six numbers must be given."""
@@ -116,7 +116,7 @@ class CameraMapping:
 
 @dataclass(frozen=True)
 class OdometryMapping:
-    """The odometry, which is optional and only reported, never learned from."""
+    """The section `odometry`: optional and only reported, never learned from."""
 
     topic: str = ''
     """Topic of the odometry; '' for none."""
@@ -124,10 +124,11 @@ class OdometryMapping:
 
 @dataclass(frozen=True)
 class EpisodeMapping:
-    """Where one episode ends and the next begins."""
+    """The section `episodes`: the division of a bag into episodes."""
 
     split_by: str = field(default='gaps', metadata=_one_of('gaps', 'topic', 'bag'))
-    """What separates episodes: gaps between frames, messages on `topic`, or nothing but bags."""
+    """Boundary of episodes: a gap between frames, a message on `topic`, or only the end of a
+    bag."""
     topic: str = '/mission'
     """Topic of std_msgs/Header (its stamp and frame_id) or std_msgs/String (log time). Each message
     starts an episode of that name; an empty one, or one that starts with 'end', ends it."""
@@ -155,7 +156,7 @@ class BagMapping:
     """Source of the stamps: 'header' for those in the messages, and log time where a message has
     none; 'log' for log time."""
     rate_hz: float = 0.0
-    """Rate to which frames are thinned out, Hz; 0 keeps all of them."""
+    """Rate to which the frames are reduced, Hz; 0 keeps all of them."""
     validation_share: float = 0.1
     """Share of the episodes that is held out, at least one episode."""
     seed: int = 1

@@ -1,7 +1,7 @@
 """Fits the training statistics of a pilot, by which it adapts.
 
 Episodes are replayed through the pilot's own temporal filter and encoder, without adaptation, so
-that what a flight is later compared with was computed by the same code.
+that the same code computes these statistics and the figures of a later flight.
 
 Shapes: T frames of an episode, F features, N neurons, an (R, C) grid of image blocks.
 """
@@ -49,7 +49,7 @@ _MIN_RESIDUAL = 1e-4
 
 @dataclass
 class _Replay:
-    """What the replay of one episode of T frames yields."""
+    """The results of the replay of one episode of T frames."""
 
     features: np.ndarray
     """(T, F) features of the encoder."""
@@ -71,7 +71,7 @@ def fit_statistics(
     Args:
         pilot: the trained pilot.
         episodes: files of its training episodes; those that are replayed are evenly spread.
-        report_progress: called after each episode.
+        report_progress: callback, called after each episode.
 
     Raises:
         LiquidPilotError: an episode is broken or has images of another size than the pilot's.
@@ -102,7 +102,7 @@ def fit_statistics(
         for rows, whitening in zip(deviations, whitenings, strict=True)
     ]
     error = np.mean([error for replay in replays for error, _, _ in replay.filter_steps], axis=0)
-    # The names of the tensors are those of the file.
+    # The keys are the names of the tensors in the file.
     tensors = {
         'receptor_tau_s': tau_s,
         'receptor_error': error,

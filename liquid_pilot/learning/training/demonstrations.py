@@ -16,7 +16,8 @@ from liquid_pilot.utils.progress import ProgressCallback
 _DAGGER_SEED_STRIDE = 100_000
 """Distance of the first seeds of two rounds, larger than any sensible number of flights."""
 _DAGGER_NOISE_SHARE = 0.5
-"""Action noise of DAgger flights as a share of that of demonstrations: the pilot errs itself."""
+"""Action noise of DAgger flights as a share of that of demonstrations. It is smaller, because the
+pilot makes errors of its own."""
 
 
 def collect_demonstrations(
@@ -28,7 +29,7 @@ def collect_demonstrations(
         settings: vehicle, seeds, numbers of episodes, action noise and image size.
         out: folder of the training; flights go to `demonstrations` and `validation` in it.
         workers: processes.
-        report_progress: called after each flight.
+        report_progress: callback, called after each flight.
 
     Returns:
         The episodes to learn from and those to validate on.
@@ -69,9 +70,9 @@ def collect_dagger_flights(
         data: the episodes so far, whose vehicle, image size and conditions are flown again.
         pilot: folder of the pilot that steers.
         out: folder of the training; flights go to `dagger_K` in it.
-        round_index: K, from 1.
+        round_index: number K of the round, from 1.
         workers: processes.
-        report_progress: called after each flight.
+        report_progress: callback, called after each flight.
 
     Returns:
         The files of the episodes.

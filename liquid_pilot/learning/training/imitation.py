@@ -85,9 +85,9 @@ class StageFactory:
 
     settings: TrainingSettings
     training: Callable[[], Frames]
-    """Returns the frames to learn from."""
+    """Function that returns the frames to learn from."""
     held_out: Callable[[], Frames]
-    """Returns the frames to validate on."""
+    """Function that returns the frames to validate on."""
     device: str
     """Torch device of all tensors."""
     learning_rate_scale: float = 1.0
@@ -396,9 +396,10 @@ def _masked_loss(outputs: torch.Tensor, targets: torch.Tensor, valid: torch.Tens
 
 
 def _known(bearing: np.ndarray | None) -> np.ndarray:
-    """Return the bearing; LiquidPilotError for episodes that do not know it."""
+    """Return the bearing; LiquidPilotError for episodes that do not hold it."""
     if bearing is None:
         raise LiquidPilotError(
-            'the episodes do not know where the target is, which recall needs; demonstrate again'
+            'the episodes do not hold the direction of the target, which recall needs; collect the '
+            'demonstrations again'
         )
     return bearing

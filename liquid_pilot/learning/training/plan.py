@@ -1,8 +1,8 @@
 """The plan of a training: everything that its outcome depends on, resolved and checked once.
 
 `make_plan` decides the vehicle, the episodes, the initial weights and the device. `plan_round`
-adds the episodes of one round and the keys that tell its checkpoints from those of other
-trainings. What follows is only handed the plan: no function below decides any of this again.
+adds the episodes of one round and the keys that distinguish its checkpoints from those of other
+trainings. Later steps only receive the plan: none of them decides any of this again.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class BorrowedEncoder:
     source: Path
     """Folder that the user named."""
     identity: str
-    """Digest of the pilot, or key of the encoder stage, that tells it from every other encoder."""
+    """Digest of the pilot, or key of the encoder stage, that distinguishes it from every other
+    encoder."""
     pilot: PilotFile | None = None
     """The pilot that holds it; None where it comes from a checkpoint."""
     checkpoint: Path | None = None
@@ -132,7 +133,7 @@ class TrainingPlan:
 
     @property
     def stage_options(self) -> StageOptions:
-        """How the stages are run."""
+        """The options with which the stages are run."""
         s = self.settings
         return StageOptions(s.patience, s.checkpoint_s, s.checkpoint_steps)
 
@@ -203,7 +204,7 @@ def make_plan(
     Args:
         settings: values of the training.
         out: folder of the training.
-        report_progress: called while demonstrations are flown.
+        report_progress: callback, called while demonstrations are flown.
         workers: processes that fly demonstrations.
         data: episodes to learn from; None flies demonstrations into `out` first.
         initialisation: weights to start from; None starts from random ones.

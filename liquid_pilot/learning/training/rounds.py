@@ -31,7 +31,7 @@ _MAX_DT_PERIODS = 20
 
 
 def load_finished_round(plan: RoundPlan) -> PilotFile | None:
-    """Return the pilot of a round that was finished before; None where there is none.
+    """Return the pilot of a round that is already finished; None where there is none.
 
     Raises:
         LiquidPilotError: the pilot there is of another training.
@@ -54,7 +54,7 @@ def run_round(
     Args:
         plan: the round.
         curves: histories by stage; those of this round are added.
-        report_progress: called at every step.
+        report_progress: callback, called at every step.
 
     Returns:
         The pilot, without the statistics that it adapts by.
@@ -83,8 +83,8 @@ class _Round:
         s, plan, training = self._settings, self._plan, self._training
         if s.recall and not (self._frames().has_bearing and self._held_out_frames().has_bearing):
             raise LiquidPilotError(
-                f'{plan.data.name}: its episodes do not know where the target '
-                'is, which recall needs; demonstrate again'
+                f'{plan.data.name}: its episodes do not hold the direction of the target, which '
+                'recall needs; collect the demonstrations again'
             )
         encoder = self._encoder()
         borrowed = training.borrowed_encoder
@@ -196,7 +196,7 @@ class _Round:
         return pilot_file.save(self._plan.folder, specification, None, None, graph, core.to_onnx())
 
     def _card(self, encoder: Encoder, core: TrainableCore, loss: float) -> dict[str, Any]:
-        """Return what the pilot file tells about the training."""
+        """Return the notes about the training for the pilot file."""
         s, training, frames = self._settings, self._training, self._frames()
         sizes = {
             'encoder': sum(parameter.numel() for parameter in encoder.parameters()),

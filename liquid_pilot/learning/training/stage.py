@@ -33,7 +33,7 @@ _MAX_GRADIENT_NORM = 1.0
 
 @dataclass(frozen=True)
 class Stage:
-    """An optimisation: what is trained, by which loss, for how long, and how it is validated."""
+    """One optimisation: its modules, its loss, its length and its validation."""
 
     name: str
     modules: dict[str, nn.Module]
@@ -54,7 +54,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class StageOptions:
-    """How stages are run; of these only `patience` affects their outcome."""
+    """Options of running stages; only `patience` affects their outcome."""
 
     patience: int = 15
     """Validations without a better loss after which a stage stops."""
@@ -96,10 +96,10 @@ def run_stage(
     """Run a stage to its end, from its checkpoint where there is one, and load the best weights.
 
     Args:
-        stage: what is trained; its modules hold the best weights afterwards.
+        stage: the stage; its modules hold the best weights afterwards.
         checkpoint: file to resume from and to write to.
         options: patience and intervals of the checkpoints.
-        report_progress: called after every step.
+        report_progress: callback, called after every step.
 
     Returns:
         The losses of all steps, those before an interruption included.

@@ -1,4 +1,4 @@
-"""From episodes to a pilot file: learn in rounds of stages, measure the statistics, save."""
+"""Trains a pilot: runs rounds of stages, fits the statistics and saves the pilot file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def train(
     Args:
         settings: values of the training.
         out: folder for checkpoints, features, rounds, curves and the pilot.
-        report_progress: called often, for a display.
+        report_progress: callback, called often, for a display.
         workers: processes that fly demonstrations.
         threads: threads of the optimiser; None for one per core.
         data: episodes to learn from; None flies demonstrations into `out` first.
@@ -72,7 +72,7 @@ def run_plan(plan: TrainingPlan, report_progress: ProgressCallback) -> PilotFile
 
     Args:
         plan: the training.
-        report_progress: called often, for a display.
+        report_progress: callback, called often, for a display.
 
     Returns:
         The pilot of the last round, with the statistics that it adapts by.

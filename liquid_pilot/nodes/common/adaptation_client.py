@@ -23,10 +23,10 @@ class AdaptationClient:
         """Start with the trained time constants.
 
         Args:
-            engine: The engine of an adapting pilot.
+            engine: the engine of an adapting pilot.
 
         Raises:
-            LiquidPilotError: The pilot file holds no training statistics.
+            LiquidPilotError: the pilot file holds no training statistics.
         """
         self._digest = engine.pilot.digest
         self._time_scale_store = TimeScaleStore(
@@ -38,7 +38,7 @@ class AdaptationClient:
         """Follow a new flight, from the trained time constants.
 
         Args:
-            flight: Identifier of the flight.
+            flight: identifier of the flight.
         """
         self._flight = flight
         self._time_scale_store.reset()
@@ -52,10 +52,10 @@ class AdaptationClient:
         """Accept time scales and return whether they are for this flight.
 
         Args:
-            message: Message of the adaptation node.
+            message: message of the adaptation node.
 
         Raises:
-            LiquidPilotError: The message is malformed, or of another pilot or version.
+            LiquidPilotError: the message is malformed, or of another pilot or version.
         """
         flight, proposal = trace_messages.unpack_time_scales(message, self._digest)
         if flight != self._flight:
@@ -66,11 +66,11 @@ class AdaptationClient:
         return True
 
     def on_tick(self, tick: Tick, now_s: float) -> None:
-        """Note that a tick was made and that its trace is to be answered.
+        """Record a tick whose trace the adaptation node has to answer.
 
         Args:
-            tick: The tick.
-            now_s: Steady time in seconds.
+            tick: the tick.
+            now_s: steady time in seconds.
         """
         self._sequence += 1
         self._last_dt_s = tick.dt_s

@@ -36,7 +36,7 @@ class OfferedQos:
         """Return the profile as rosbag2 writes it.
 
         Args:
-            words: Policies as words, as since Jazzy (else as numbers of rmw, as before).
+            words: policies as words, as since Jazzy (else as numbers of rmw, as before).
         """
         unset = {'sec': 0, 'nsec': 0}
         return {
@@ -108,11 +108,11 @@ class BagWriter:
         """Create the folder and begin the file.
 
         Args:
-            folder: The folder to write; it must be empty or missing.
-            chunk_size: Size of a chunk in bytes.
+            folder: the folder to write; it must be empty or missing.
+            chunk_size: size of a chunk in bytes.
 
         Raises:
-            LiquidPilotError: The folder exists and is not empty, or cannot be written.
+            LiquidPilotError: the folder exists and is not empty, or cannot be written.
         """
         self.folder = folder
         self.path = folder / f'{folder.name}_0.mcap'
@@ -137,10 +137,10 @@ class BagWriter:
         """Add a topic and return the number of its channel.
 
         Args:
-            topic: Full name of the topic.
-            kind: Message type, 'package/msg/Name'.
-            definition: Text of the type in the format ros2msg.
-            offer: Quality of service that its publishers offer.
+            topic: full name of the topic.
+            kind: message type, 'package/msg/Name'.
+            definition: text of the type in the format ros2msg.
+            offer: quality of service that its publishers offer.
         """
         if kind not in self._schemas:
             self._schemas[kind] = self._writer.register_schema(kind, 'ros2msg', definition.encode())
@@ -155,12 +155,12 @@ class BagWriter:
         """Write one serialised message.
 
         Args:
-            channel: Number that `open_channel` returned.
-            now_ns: Time of arrival in ns.
-            data: The serialised message (CDR).
+            channel: number that `open_channel` returned.
+            now_ns: time of arrival in ns.
+            data: the serialised message (CDR).
 
         Raises:
-            LiquidPilotError: The file cannot be written.
+            LiquidPilotError: the file cannot be written.
         """
         entry = self._channels[channel]
         self._checked_write(self._writer.add_message, channel, now_ns, data, now_ns, entry.count)

@@ -12,7 +12,7 @@ _LIBC = ctypes.CDLL(None)
 
 
 def child_setup(death_signal: int, ignored: tuple[int, ...] = ()) -> Callable[[], None]:
-    """Return what a child does before its program starts: `preexec_fn` of subprocess.Popen.
+    """Return the function that a child runs before its program: `preexec_fn` of subprocess.Popen.
 
     Args:
         death_signal: signal that the child gets when its parent ends.

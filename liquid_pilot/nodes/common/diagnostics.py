@@ -29,9 +29,10 @@ class DiagnosticsReporter:
         """Start to publish.
 
         Args:
-            node: The node.
-            state: Returns the state of the node in a word, and further values by their keys.
-            period_s: Period of the status in seconds.
+            node: the node.
+            state: function that returns the state of the node in a word, and further values by
+                their keys.
+            period_s: period of the status in seconds.
         """
         self.health = HealthMonitor()
         """Ticks and problems of the node."""
@@ -44,9 +45,9 @@ class DiagnosticsReporter:
         """Report a problem, which stays in /diagnostics until it is resolved.
 
         Args:
-            kind: Identifies the problem.
-            message: What happened, then what to do.
-            level: WARNING or ERROR.
+            kind: identifier of the problem.
+            message: the event, then the advice to the user.
+            level: severity, WARNING or ERROR.
         """
         new = not self.health.has(kind)
         due = self.health.problem(kind, message, self._node.steady_s(), level)

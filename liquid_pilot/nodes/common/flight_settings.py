@@ -33,7 +33,7 @@ class FlightSettings:
     condition: str = setting(
         'clear',
         "weather and faults, such as 'snow:4@3s+wind:2': snow of severity 4 from 3 s on, and wind "
-        'of severity 2 (docs/conditions.md)',
+        'of severity 2 (docs/reference/conditions.md)',
     )
     realtime: bool = setting(
         False,

@@ -1,4 +1,4 @@
-"""What a node measures of itself: rate, latency, age, and the problems that there are.
+"""Measurements of a node: rate, latency, age, and its present problems.
 
 This is plain arithmetic on the times that it is given, without ROS.
 """
@@ -23,7 +23,7 @@ class HealthMonitor:
         """Start without ticks and problems.
 
         Args:
-            window: Number of ticks that rates and latencies are computed from.
+            window: number of ticks that rates and latencies are computed from.
         """
         self._times: deque[float] = deque(maxlen=window)
         self._latencies: deque[float] = deque(maxlen=window)
@@ -36,15 +36,22 @@ class HealthMonitor:
         """Record one output and its latency.
 
         Args:
-            now_s: Time of the output.
-            latency_s: Time from the input to the output.
+            now_s: time of the output.
+            latency_s: time from the input to the output.
         """
         self._times.append(now_s)
         self._latencies.append(latency_s)
         self.ticks += 1
 
     def problem(self, kind: str, message: str, now_s: float, level: int = ERROR) -> bool:
-        """Record a problem and return whether to log it now (once every REPEAT_PERIOD_S)."""
+        """Record a problem and return whether to log it now (once every REPEAT_PERIOD_S).
+
+        Args:
+            kind: identifier of the problem.
+            message: the event, then the advice to the user.
+            now_s: the time, s.
+            level: severity, WARNING or ERROR.
+        """
         self._problems[kind] = (level, message)
         if now_s - self._last_reported_s.get(kind, -math.inf) < REPEAT_PERIOD_S:
             return False
@@ -59,7 +66,7 @@ class HealthMonitor:
         """Remove the problems of these kinds and return those that existed.
 
         Args:
-            kinds: Kinds of problems; none: all.
+            kinds: kinds of problems; none: all.
         """
         gone = [kind for kind in (kinds or tuple(self._problems)) if kind in self._problems]
         for kind in gone:
@@ -87,8 +94,8 @@ class HealthMonitor:
         """Return a quantile of the latencies in ms; NaN before the first tick.
 
         Args:
-            quantile: Between 0 and 1.
-            newest: Number of newest ticks to use; None: the whole window.
+            quantile: the quantile, between 0 and 1.
+            newest: number of newest ticks to use; None: the whole window.
         """
         if not self._latencies:
             return math.nan

@@ -36,10 +36,10 @@ def import_message_type(name: str) -> type[Any]:
     """Return the class of a message type.
 
     Args:
-        name: The type, 'package/msg/Name'.
+        name: the type, 'package/msg/Name'.
 
     Raises:
-        LiquidPilotError: The package is not installed, or has no such type.
+        LiquidPilotError: the package is not installed, or has no such type.
     """
     package, _, short = name.split('/')
     try:
@@ -64,8 +64,8 @@ def message_definition(name: str, find: Callable[[str, str], str]) -> str:
     It consists of the .msg file of the type and of those that it uses, each once.
 
     Args:
-        name: The type, 'package/msg/Name'.
-        find: Returns the text of the .msg file of a package and a name.
+        name: the type, 'package/msg/Name'.
+        find: function that returns the text of the .msg file of a package and a name.
     """
     package, _, short = name.split('/')
     text = find(package, short)
@@ -97,11 +97,11 @@ def find_message(package: str, name: str) -> str:
     """Return the text of an installed .msg file.
 
     Args:
-        package: Name of the ROS package.
-        name: Name of the message type in it.
+        package: name of the ROS package.
+        name: name of the message type in it.
 
     Raises:
-        LiquidPilotError: The package is not installed.
+        LiquidPilotError: the package is not installed.
     """
     path = find_installed(package, 'share', f'msg/{name}.msg')
     if path is not None:

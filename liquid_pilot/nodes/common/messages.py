@@ -144,7 +144,7 @@ def unpack_imu(message: Imu) -> ImuSample:
     """Convert sensor_msgs/Imu to an ImuSample.
 
     Raises:
-        ObservationError: The message declares that it holds no angular velocity or acceleration.
+        ObservationError: the message declares that it holds no angular velocity or acceleration.
     """
     for name in ('angular_velocity', 'linear_acceleration'):
         if getattr(message, f'{name}_covariance')[0] == -1.0:
@@ -207,9 +207,9 @@ def pack_world_twist(
     """Convert a velocity in the world and a yaw rate to geometry_msgs/TwistStamped in `map`.
 
     Args:
-        stamp_ns: Stamp of the message.
-        velocity_enu_m_s: Velocity (east, north, up) in m/s.
-        yaw_rate_rad_s: Yaw rate about the upward axis in rad/s.
+        stamp_ns: stamp of the message.
+        velocity_enu_m_s: velocity (east, north, up) in m/s.
+        yaw_rate_rad_s: yaw rate about the upward axis in rad/s.
     """
     east, north, up = map(float, velocity_enu_m_s)
     message = TwistStamped(
@@ -253,7 +253,7 @@ def unpack_attitude_thrust(message: MultiDOFJointTrajectory) -> AttitudeThrust:
     """Convert trajectory_msgs/MultiDOFJointTrajectory to an AttitudeThrust.
 
     Raises:
-        LiquidPilotError: The message has no point with a transform, a velocity and an acceleration.
+        LiquidPilotError: the message has no point with a transform, a velocity and an acceleration.
     """
     point = message.points[0] if message.points else None
     if point is None or not (point.transforms and point.velocities and point.accelerations):

@@ -39,10 +39,10 @@ class LiquidNode(Node):
         """Declare the parameters.
 
         Args:
-            name: Default name of the node.
+            name: default name of the node.
 
         Raises:
-            LiquidPilotError: A parameter is unknown or has a wrong value.
+            LiquidPilotError: a parameter is unknown or has a wrong value.
         """
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
         self.settings: Settings[Any] = declare(self, self.parameters)
@@ -57,7 +57,7 @@ class LiquidNode(Node):
         return self.create_timer(period_s, callback, clock=self.steady)
 
     def close(self) -> None:
-        """Do what must be done before the node is destroyed; `run` calls it in every case."""
+        """Release resources before the node is destroyed; `run` calls it in every case."""
 
 
 NodeT = TypeVar('NodeT', bound=LiquidNode)
@@ -99,7 +99,7 @@ class Spinner:
         `spin()` of the events executor would use a whole core; this call does not.
 
         Args:
-            seconds: Maximum duration.
+            seconds: maximum duration.
         """
         if not self.stopping:
             self._spin(seconds)
@@ -147,10 +147,10 @@ def run(
     """Make a node and run it until a signal arrives or its work is done.
 
     Args:
-        name: Prefix of an error that prevents the node from being made.
-        make: The class of the node.
-        work: Runs the node and returns the exit code; None: the node is spun.
-        args: Command line; None: that of this process.
+        name: prefix of an error that prevents the node from being made.
+        make: the class of the node.
+        work: function that runs the node and returns the exit code; None: the node is spun.
+        args: command line; None: that of this process.
 
     Returns:
         The exit code of the process.

@@ -137,5 +137,5 @@ def declare(node: Node, owner: type[T]) -> Settings[T]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as ROS has it: a list for a tuple."""
+    """Return a value as ROS has it: a list for a tuple."""
     return list(value) if isinstance(value, tuple) else value

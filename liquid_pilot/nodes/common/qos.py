@@ -52,7 +52,7 @@ def recording(reliable: bool, latched: bool) -> QoSProfile:
     """Return the profile of a subscription that requests all that a publisher offers.
 
     Args:
-        reliable: Whether the publisher is reliable (else best effort).
-        latched: Whether the publisher keeps messages for late subscribers (transient local).
+        reliable: whether the publisher is reliable (else best effort).
+        latched: whether the publisher keeps messages for late subscribers (transient local).
     """
     return _profile(reliable, 400, latched)

@@ -46,10 +46,10 @@ class SensorMonitor:
         """Return the report that the guard checks before it engages.
 
         Args:
-            state: State of the pilot, in a word.
-            trained_rate_hz: Frame rate of the pilot's training.
-            use_camera_info: Whether the camera's geometry is checked.
-            now_s: Steady time in seconds.
+            state: state of the pilot, in a word.
+            trained_rate_hz: frame rate of the pilot's training.
+            use_camera_info: whether the camera's geometry is checked.
+            now_s: steady time in seconds.
         """
         return Readiness(
             state,
@@ -73,17 +73,17 @@ class FrameStampCheck:
         """Check the stamp of a frame.
 
         Args:
-            stamp_ns: Stamp of the frame.
-            last_ns: Stamp of the last frame that was flown on; None before the first.
-            now_s: Steady time in seconds.
-            time_jump_s: Time for which frames must have old stamps before a jump is assumed.
+            stamp_ns: stamp of the frame.
+            last_ns: stamp of the last frame that was flown on; None before the first.
+            now_s: steady time in seconds.
+            time_jump_s: time for which frames must have old stamps before a jump is assumed.
 
         Returns:
             0.0 for a newer frame. Otherwise time has jumped back by this many seconds for good, and
             the network must be reset.
 
         Raises:
-            ObservationError: The frame must not be flown on.
+            ObservationError: the frame must not be flown on.
         """
         if stamp_ns <= 0:
             raise ObservationError(

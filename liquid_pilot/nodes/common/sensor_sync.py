@@ -24,10 +24,10 @@ class CameraImuSync:
     """Collects IMU samples and the newest frame; `now_s` is the steady time of arrival, s."""
 
     def __init__(self, lockstep: bool) -> None:
-        """Start empty.
+        """Start without frames and samples.
 
         Args:
-            lockstep: Whether frames and samples are paired by their stamps (else by arrival).
+            lockstep: whether frames and samples are paired by their stamps (else by arrival).
         """
         self.lockstep = lockstep
         self.reset()
@@ -61,14 +61,14 @@ class CameraImuSync:
         """Return the frame with its samples and forget the frame.
 
         Args:
-            now_s: Steady time in seconds.
-            imu_timeout_s: Maximum age of a sample, by its arrival, when not in lock-step.
+            now_s: steady time in seconds.
+            imu_timeout_s: maximum age of a sample, by its arrival, when not in lock-step.
 
         Returns:
             The observation, or None when there is no frame or it has to wait for its samples.
 
         Raises:
-            ImuTimeoutError: No sample is young enough; the frame is dropped.
+            ImuTimeoutError: no sample is young enough; the frame is dropped.
         """
         if self._frame is None:
             return None
@@ -101,7 +101,7 @@ class CameraImuSync:
         a tick has succeeded.
 
         Args:
-            stamp_ns: Stamp of the frame.
+            stamp_ns: stamp of the frame.
         """
         if self.lockstep:
             while self._samples and self._samples[0][1].stamp_ns <= stamp_ns:

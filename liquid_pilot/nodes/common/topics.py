@@ -1,8 +1,8 @@
 """Names and types of the topics and services of the package.
 
 This is the only list of them: nodes take their names from here, and the tables of
-`docs/ros_interface.md` are compared with it. Names are relative, except those that begin with `/`.
-The topics that an autopilot prescribes are in `nodes.outputs`.
+`docs/reference/ros_interface.md` are compared with it. Names are relative, except those that begin
+with `/`. The topics that an autopilot prescribes are in `nodes.outputs`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TOPICS: Mapping[str, str] = {
     CLOCK: 'rosgraph_msgs/msg/Clock',
     DIAGNOSTICS: 'diagnostic_msgs/msg/DiagnosticArray',
 }
-"""Type of each topic, in the order of `docs/ros_interface.md`."""
+"""Type of each topic, in the order of `docs/reference/ros_interface.md`."""
 
 RECORDED_TOPICS = (
     CAMERA_INFO,
@@ -88,4 +88,4 @@ SERVICES: Mapping[str, str] = {
     ADAPTATION_SNAPSHOT: 'std_srvs/srv/Trigger',
     ADAPTATION_RESTORE: 'std_srvs/srv/Trigger',
 }
-"""Type of each service, in the order of `docs/ros_interface.md`."""
+"""Type of each service, in the order of `docs/reference/ros_interface.md`."""

@@ -32,7 +32,7 @@ TRACE_SCHEMA = ('liquid_pilot/trace', 3)
 TIME_SCALES_SCHEMA = ('liquid_pilot/time_scales', 1)
 """Name and version of the content of `adaptation/time_scales`."""
 _SEQUENCE_RADIX = 1 << 20
-"""float32 counts exactly up to 2^24 only, so a sequence is sent as two numbers to this base."""
+"""Base of the two numbers that a sequence is sent as; float32 counts exactly up to 2^24 only."""
 
 
 class Trace(NamedTuple):
@@ -98,11 +98,11 @@ def make_trace(
     """Return the trace of a tick.
 
     Args:
-        engine: The engine that made the tick.
-        tick: The tick.
-        flight: Identifier of the flight.
-        sequence: Number of the tick in the flight, from 1.
-        scales: Time scales of the tick; None: as trained.
+        engine: the engine that made the tick.
+        tick: the tick.
+        flight: identifier of the flight.
+        sequence: number of the tick in the flight, from 1.
+        scales: time scales of the tick; None: as trained.
     """
     trace = Trace(
         engine.pilot.digest,
@@ -147,12 +147,12 @@ def unpack_trace(message: Float64MultiArray, digest: str | None = None) -> Trace
     """Convert std_msgs/Float64MultiArray to a Trace.
 
     Args:
-        message: The message.
+        message: the message.
         digest: SHA-256 of the pilot file that it must come from; None: any.
 
     Raises:
-        LiquidPilotError: It is not a trace of this version, is truncated, lacks a section, or
-            comes from another pilot.
+        LiquidPilotError: it is not a trace of this version, is truncated, lacks a section, or comes
+            from another pilot.
     """
     source, flight, sections = _unpack(message, TRACE_SCHEMA, digest, np.float64)
     _require('trace', sections, _SCALARS, _REQUIRED_SECTIONS)
@@ -173,7 +173,7 @@ def learner_input_from(trace: Trace) -> LearnerInput:
     """Return the input of the learner from a trace.
 
     Raises:
-        LiquidPilotError: The trace is of a pilot that does not adapt.
+        LiquidPilotError: the trace is of a pilot that does not adapt.
     """
     if not trace.gate.size:
         raise LiquidPilotError(
@@ -192,9 +192,9 @@ def pack_time_scales(proposal: TimeScaleUpdate, digest: str, flight: str) -> Flo
     """Convert time scales to std_msgs/Float32MultiArray.
 
     Args:
-        proposal: The time scales.
+        proposal: the time scales.
         digest: SHA-256 of the pilot file.
-        flight: Identifier of the flight that they are for.
+        flight: identifier of the flight that they are for.
     """
     message = Float32MultiArray()
     sequence = divmod(max(proposal.sequence, 0), _SEQUENCE_RADIX)
@@ -220,7 +220,7 @@ def unpack_time_scales(message: Float32MultiArray, digest: str) -> tuple[str, Ti
     The values are not checked here; `TimeScaleStore.accept` does that.
 
     Raises:
-        LiquidPilotError: The message is of another version or pilot, is truncated, or lacks a
+        LiquidPilotError: the message is of another version or pilot, is truncated, or lacks a
             section.
     """
     _, flight, sections = _unpack(message, TIME_SCALES_SCHEMA, digest, np.float32)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True)
 class CameraRequest:
-    """What is asked of a driver."""
+    """The settings that a camera driver is started with."""
 
     device: str
     """Device, name or serial number of the camera; empty: the driver's first."""
@@ -22,7 +22,7 @@ class CameraRequest:
     height: int
     """Height of the image, pixels."""
     rate_hz: float
-    """Frame rate."""
+    """Frame rate, Hz."""
     frame: str
     """Frame of the images."""
     info_url: str
@@ -37,11 +37,11 @@ class CameraDriver(NamedTuple):
     executable: str
     """Executable in that package."""
     parameters: Callable[[CameraRequest], dict[str, Any]]
-    """Returns the driver's own parameters for a request."""
+    """Function that returns the driver's own parameters for a request."""
     image: str = 'image_raw'
     """Image topic of the driver, relative to the node."""
     info: str = 'camera_info'
-    """camera_info topic of the driver, relative to the node."""
+    """Topic of the driver's camera_info, relative to the node."""
 
 
 def _v4l2(request: CameraRequest) -> dict[str, Any]:

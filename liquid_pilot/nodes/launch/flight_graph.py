@@ -207,7 +207,7 @@ def _adapter(options: FlyOptions) -> dict[str, Any]:
 
 
 def _changed(options: FlyOptions, *names: str) -> dict[str, Any]:
-    """The options that differ from their defaults; the parameter file decides on the others."""
+    """Return the options that differ from their defaults; the parameter file decides the others."""
     return {
         name: getattr(options, name)
         for name in names
@@ -216,7 +216,7 @@ def _changed(options: FlyOptions, *names: str) -> dict[str, Any]:
 
 
 def startup_notice(options: FlyOptions) -> str:
-    """Return what a user should know before the flight; empty: nothing."""
+    """Return the notice for the user before the flight; empty: there is none."""
     if not options.adapt or options.demonstrate or has_statistics(options.pilot_name) is not False:
         return ''
     return (
@@ -226,7 +226,7 @@ def startup_notice(options: FlyOptions) -> str:
 
 
 def environment(options: FlyOptions, present: Mapping[str, str]) -> dict[str, str]:
-    """Return what to add to the environment of the nodes.
+    """Return the variables to add to the environment of the nodes.
 
     Args:
         options: the options of the flight.

@@ -1,4 +1,4 @@
-"""The arguments of a flight: what a user may choose, and which choices go together.
+"""The arguments of a flight, and the check of which choices go together.
 
 `launch/fly.launch.py` and `liquid-pilot fly` take their arguments from the fields of `FlyOptions`.
 Nothing heavy is imported here, so that `--help` is quick.
@@ -43,7 +43,7 @@ class RunOptions:
         True,
         'adapt online if the pilot file contains adaptation statistics: photometric match, '
         'temporal filter, novelty gate, and the adaptation node; false: fly exactly as trained '
-        '(docs/adaptation.md)',
+        '(docs/explanation/adaptation.md)',
     )
     record: bool = setting(False, 'record the topics as a rosbag2 folder in the run folder')
     out: str = setting_from(
@@ -68,14 +68,14 @@ class FlyOptions(RunOptions):
     simulator: str = setting(
         MUJOCO,
         'mujoco: the embedded simulator; gazebo: Gazebo, where ros_gz is installed '
-        '(docs/gazebo.md); none: camera, IMU and vehicle are elsewhere',
+        '(docs/how_to/gazebo.md); none: camera, IMU and vehicle are elsewhere',
         choices=(MUJOCO, GAZEBO, 'none'),
     )
     adapter: str = setting(
         'auto',
         'setpoint that the guard sends: cmd_vel (body velocity), or attitude_thrust, which needs '
-        'odometry; without a simulator also that of an autopilot (docs/autopilots.md); auto: '
-        'gazebo in Gazebo, else cmd_vel',
+        'odometry; without a simulator also that of an autopilot (docs/how_to/autopilots.md); '
+        'auto: gazebo in Gazebo, else cmd_vel',
         choices=('auto', *ADAPTERS),
     )
     missions: int = setting_from(FlightSettings, 'missions')
@@ -113,7 +113,7 @@ class FlyOptions(RunOptions):
     )
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be flown, before anything starts.
+        """Refuse options that cannot be flown, before anything starts.
 
         Raises:
             LiquidPilotError: names the option that is wrong, or the two that exclude each other.
@@ -146,7 +146,7 @@ class FlyOptions(RunOptions):
         if self.pilot == 'auto' and not vehicle.default_pilot and not self.demonstrate:
             raise LiquidPilotError(
                 f'no pilot for a {self.vehicle} is shipped yet: train one '
-                '(docs/training.md) and name it with pilot'
+                '(docs/tutorials/training.md) and name it with pilot'
             )
 
     def _check_demonstration(self) -> None:
@@ -212,7 +212,7 @@ class FlyOptions(RunOptions):
 
     @property
     def image_remapping(self) -> tuple[tuple[str, str], ...]:
-        """The remapping of the image topic: one pair, or none when it has its usual name."""
+        """The remapping of the image topic: one pair, or none when it has its default name."""
         return () if self.camera_topic == topics.IMAGE else ((topics.IMAGE, self.camera_topic),)
 
     @property

@@ -1,7 +1,7 @@
 """The processes of a real vehicle, as data: camera driver, static transforms, and the flight graph.
 
-`launch/hardware.launch.py` only translates it. `checklist` is what a person goes through before the
-propellers turn.
+`launch/hardware.launch.py` only translates it. `checklist` lists the checks that a person makes
+before the propellers turn.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 from liquid_pilot.nodes.launch.hardware_options import AUTOPILOTS, HardwareOptions, parse_pose
 
 Quaternion = tuple[float, float, float, float]
-"""Of x, y, z, w, as tf2 has them."""
+"""Quaternion x, y, z, w, in the order of tf2."""
 _OPTICAL: Quaternion = (-0.5, 0.5, -0.5, 0.5)
-"""From FLU to an optical frame, which looks along z: -90 degrees about x after -90 about z."""
+"""Rotation from FLU to an optical frame (z forward): -90 degrees about x after -90 about z."""
 _IDENTITY: Quaternion = (0.0, 0.0, 0.0, 1.0)
 _AUTOPILOTS_WITH_MODE = ('mavlink', 'mavros', 'px4', 'ardupilot')
 """Autopilots whose mode the guard watches."""
@@ -148,12 +148,12 @@ def _quaternion_product(one: Quaternion, other: Quaternion) -> Quaternion:
 
 
 def environment(options: HardwareOptions, present: Mapping[str, str]) -> dict[str, str]:
-    """Return what to add to the environment `present` of the nodes."""
+    """Return the variables to add to the environment `present` of the nodes."""
     return flight_graph.environment(options.flight_options(), present)
 
 
 def checklist(options: HardwareOptions) -> str:
-    """Return what a person goes through before the propellers turn, for these options."""
+    """Return the checklist for a person before the propellers turn, for these options."""
     autopilot, flight = AUTOPILOTS[options.autopilot], options.flight_options()
     lines = [
         'first run without propellers; after that a free field, and a hand on the switch',

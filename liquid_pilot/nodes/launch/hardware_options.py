@@ -27,7 +27,7 @@ class Autopilot(NamedTuple):
     odometry: str = ''
     """Odometry topic of the autopilot; empty: odometry of your own, or none."""
     start_hint: str = 'start your vehicle base'
-    """What to start beside the nodes of this package."""
+    """Advice on what to start beside the nodes of this package."""
 
 
 AUTOPILOTS: dict[str, Autopilot] = {
@@ -56,7 +56,7 @@ class HardwareOptions(RunOptions):
 
     autopilot: str = setting(
         'none',
-        'autopilot that the guard commands (docs/autopilots.md); none: cmd_vel',
+        'autopilot that the guard commands (docs/how_to/autopilots.md); none: cmd_vel',
         choices=tuple(AUTOPILOTS),
     )
     attitude: bool = setting(
@@ -99,7 +99,7 @@ class HardwareOptions(RunOptions):
     imu_frame: str = setting('imu_link', 'frame of the IMU')
     camera_pose: str = setting(
         '',
-        'pose of the lens in base_frame, "x y z roll pitch yaw", which looks ahead at zero angles; '
+        'pose of the camera in base_frame, "x y z roll pitch yaw", forward at zero angles; '
         'empty: no static transform is published',
         'm, rad',
     )
@@ -112,7 +112,7 @@ class HardwareOptions(RunOptions):
     log_level: str = setting_from(FlightSettings, 'log_level', default='info')
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be, before anything starts.
+        """Refuse options that contradict each other, before anything starts.
 
         Raises:
             LiquidPilotError: names the argument that is wrong.
@@ -143,7 +143,7 @@ class HardwareOptions(RunOptions):
         )
 
     def camera_request(self) -> CameraRequest:
-        """Return what is asked of the camera driver."""
+        """Return the settings that the camera driver is started with."""
         return CameraRequest(
             self.camera_device,
             self.camera_width,

@@ -38,9 +38,10 @@ def make_launch_description(
 
     Args:
         kind: the dataclass.
-        nodes: returns the processes to start.
-        environment: returns what to add to the environment, which it gets too.
-        text: returns what is printed first; empty: nothing.
+        nodes: function that returns the processes to start.
+        environment: function that returns the variables to add to the environment, which is its
+            other argument.
+        text: function that returns the text to print first; empty: nothing is printed.
     """
 
     def start(context: LaunchContext) -> list[Any]:
@@ -98,7 +99,10 @@ def _node(spec: NodeSpec) -> Node:
 
 
 def _on_process_exit(spec: NodeSpec) -> Callable[[Any, LaunchContext], list[EmitEvent] | None]:
-    """Return what to do when a process ends; `ros2 launch` alone would go on, and exit with 0."""
+    """Return the handler of the end of a process.
+
+    `ros2 launch` alone would go on, and exit with 0.
+    """
 
     def handle(event: Any, context: LaunchContext) -> list[EmitEvent] | None:
         if context.is_shutdown:

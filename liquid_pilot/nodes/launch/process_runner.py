@@ -89,7 +89,7 @@ def run(
     Args:
         specs: the processes, in the order in which they are started and ended.
         added: variables for the environment of the nodes.
-        print_line: takes lines for the user.
+        print_line: function that takes lines for the user.
 
     Returns:
         The exit code of the run: that of the node that ends it, 130 after Ctrl-C, or 1 when a

@@ -47,8 +47,8 @@ class GazeboMissions(MissionRun):
         """Find Gazebo and check the conditions.
 
         Args:
-            node: The node `gazebo`.
-            out: The run folder; None: nothing is written.
+            node: the node `gazebo`.
+            out: the run folder; None: nothing is written.
 
         Raises:
             LiquidPilotError: Gazebo is not installed, or does not support a condition.
@@ -145,18 +145,18 @@ class GazeboMissions(MissionRun):
             self._wait_for_odometry(
                 server,
                 'no /clock: Gazebo does not load the world, or the bridge does not '
-                'find Gazebo, which said last',
+                'find Gazebo; last output of Gazebo',
             )
 
     def _wait_for_odometry(self, server: GazeboServer, problem: str) -> list[VehicleState]:
         """Return the odometry of the next poll period.
 
         Args:
-            server: The running Gazebo.
-            problem: Begin of the error after a long silence.
+            server: the running Gazebo.
+            problem: first part of the error after a long silence.
 
         Raises:
-            NoResponseError: No odometry has arrived for `gazebo_timeout_s`.
+            NoResponseError: no odometry has arrived for `gazebo_timeout_s`.
         """
         node, timeout_s = self._node, self._settings.gazebo_timeout_s
         node.wait(_POLL_PERIOD_S)
@@ -177,7 +177,7 @@ class GazeboMissions(MissionRun):
         until_s = node.steady_s() + timeout_s
         engage_s, problem = 0.0, 'the vehicle does not come to rest at its start'
         while not node.forwarding:
-            for state in self._wait_for_odometry(server, 'no odometry; Gazebo said last'):
+            for state in self._wait_for_odometry(server, 'no odometry; last output of Gazebo'):
                 node.hold_command = self._gazebo_task.steer_to_start(state, layout)
                 now_s = node.steady_s()
                 if (
@@ -196,15 +196,15 @@ class GazeboMissions(MissionRun):
     def _fly_engaged(self, server: GazeboServer, mission: Mission) -> None:
         """Forward the commands of the guard and score every odometry."""
         node = self._node
-        way = task_of(self._settings.vehicle).route_progress(mission.layout)
+        route_progress = task_of(self._settings.vehicle).route_progress(mission.layout)
         began_s = node.steady_s()
         first_ns: int | None = None
         node.pop_states()
         outcome = None
         while outcome is None:
-            for state in self._wait_for_odometry(server, 'no odometry; Gazebo said last'):
+            for state in self._wait_for_odometry(server, 'no odometry; last output of Gazebo'):
                 first_ns = first_ns or state.stamp_ns
-                way.update(state.position_enu_m)
+                route_progress.update(state.position_enu_m)
                 frame, observation = node.pop_frame(), None
                 if frame is not None:
                     self._images += 1
@@ -216,8 +216,8 @@ class GazeboMissions(MissionRun):
                         observation,
                         (),
                         state,
-                        float(way.remaining_m(state.position_enu_m)),
-                        'something solid' if node.contact else way.violation(state),
+                        float(route_progress.remaining_m(state.position_enu_m)),
+                        'something solid' if node.contact else route_progress.violation(state),
                     ),
                 )
                 if outcome is not None:

@@ -157,8 +157,8 @@ class GazeboNode(MissionNode):
         """Wait until the Gazebo that has just ended is silent, and discard what it sent.
 
         Raises:
-            LiquidPilotError: A Gazebo is still running; it belongs to another run.
-            StopRequestedError: The user asked to stop.
+            LiquidPilotError: a Gazebo is still running; it belongs to another run.
+            StopRequestedError: the user asked to stop.
         """
         until_s = self.steady_s() + _MAX_SILENCE_WAIT_S
         while True:

@@ -32,7 +32,7 @@ def find_gazebo() -> str:
     if found is None:
         raise LiquidPilotError(
             f'Gazebo is not installed: there is no program {PROGRAM!r}. With ROS 2 Jazzy: sudo apt '
-            'install ros-jazzy-ros-gz (docs/gazebo.md)'
+            'install ros-jazzy-ros-gz (docs/how_to/gazebo.md)'
         )
     return found
 
@@ -43,12 +43,12 @@ def command_line(
     """Return the command line that starts Gazebo, paused.
 
     Args:
-        program: Path of the program.
-        world: The world file.
+        program: path of the program.
+        world: the world file.
         render_engine: `ogre2` or `ogre`.
-        gui: Whether Gazebo opens its window.
-        initial_time_s: Simulated time at the start.
-        seed: Seed of the sensor noise.
+        gui: whether Gazebo opens its window.
+        initial_time_s: simulated time at the start.
+        seed: seed of the sensor noise.
     """
     line = [
         program,
@@ -72,11 +72,11 @@ class GazeboServer:
     """A running Gazebo. `end` must be called; if this process is killed, Gazebo gets SIGINT."""
 
     def __init__(self, line: list[str], log: Path) -> None:
-        """Start Gazebo.
+        """Start Gazebo as a child process.
 
         Args:
-            line: The command line.
-            log: File to which its output is appended.
+            line: the command line.
+            log: file to which its output is appended.
         """
         self._program, self._log = line[0], log
         with log.open('ab') as sink:
@@ -106,8 +106,8 @@ class GazeboServer:
         """Start the clock of a world.
 
         Args:
-            world: Name of the world.
-            wait: Waits for some seconds while the request is in progress.
+            world: name of the world.
+            wait: function that waits for some seconds while the request is in progress.
 
         Raises:
             LiquidPilotError: Gazebo does not start its clock.

@@ -81,7 +81,7 @@ class MissionNode(node_base.LiquidNode):
         """Create publishers, subscriptions and clients.
 
         Args:
-            name: Default name of the node.
+            name: default name of the node.
         """
         super().__init__(name)
         self.state = 'starting'
@@ -89,7 +89,8 @@ class MissionNode(node_base.LiquidNode):
         self.status_values: dict[str, str] = {}
         """Further values for /diagnostics."""
         self.conflict = ''
-        """What disturbs this run; the current flight is then not valid. Empty: nothing."""
+        """Conflict with another run, which makes the current flight invalid; empty: there is
+        none."""
         self._problems: dict[str, str] = {}
         self._reporter = DiagnosticsReporter(
             self, lambda: (self.state, self.status_values), period_s=0.2
@@ -112,8 +113,8 @@ class MissionNode(node_base.LiquidNode):
         """Publish on `mission` that a mission begins or ends.
 
         Args:
-            stamp_ns: Stamp of the frame.
-            text: 'seed 7' at the begin, 'end success' at the end.
+            stamp_ns: stamp of the frame.
+            text: 'seed 7' at the beginning, 'end success' at the end.
         """
         self._missions.publish(messages.pack_header(stamp_ns, text))
 
@@ -148,10 +149,10 @@ class MissionNode(node_base.LiquidNode):
         """Run callbacks until something wakes the spinner or the time has passed.
 
         Args:
-            seconds: Maximum duration.
+            seconds: maximum duration.
 
         Raises:
-            StopRequestedError: The user asked to stop.
+            StopRequestedError: the user asked to stop.
         """
         self.spinner.wait(max(0.0, seconds))
         if self.spinner.stopping:
@@ -164,16 +165,16 @@ class MissionNode(node_base.LiquidNode):
         repeated. Requests are served in their order, so after an answer no older one is pending.
 
         Args:
-            client: Client of the service.
-            request: The request.
-            timeout_s: Maximum time to wait.
+            client: client of the service.
+            request: the request.
+            timeout_s: maximum time to wait.
 
         Returns:
             Whether the service succeeded, and its message.
 
         Raises:
-            NoResponseError: The service does not answer.
-            StopRequestedError: The user asked to stop.
+            NoResponseError: the service does not answer.
+            StopRequestedError: the user asked to stop.
         """
         until_s = self.steady_s() + timeout_s
         while (left_s := until_s - self.steady_s()) > 0.0:
@@ -196,8 +197,8 @@ class MissionNode(node_base.LiquidNode):
         """Engage or disengage the guard.
 
         Args:
-            on: Engage (else disengage).
-            timeout_s: Maximum time to wait for the answer.
+            on: engage (else disengage).
+            timeout_s: maximum time to wait for the answer.
 
         Returns:
             Whether it succeeded, and the message of the guard.
@@ -260,11 +261,11 @@ class MissionNode(node_base.LiquidNode):
         """Wait until the graph is complete.
 
         Args:
-            timeout_s: Maximum time to wait.
+            timeout_s: maximum time to wait.
 
         Raises:
-            LiquidPilotError: A node is missing, or there are two of a kind.
-            StopRequestedError: The user asked to stop.
+            LiquidPilotError: a node is missing, or there are two of a kind.
+            StopRequestedError: the user asked to stop.
         """
         until_s = self.steady_s() + timeout_s
         while missing := self.missing_text():
@@ -279,7 +280,7 @@ class MissionNode(node_base.LiquidNode):
         self.create_steady_timer(_DUPLICATE_CHECK_PERIOD_S, self._check_duplicates)
 
     def _check_duplicates(self) -> None:
-        """Detect a second guard or pilot, whose answers to our frames look like our own's."""
+        """Detect a second guard or pilot: its answers to our frames look like those of our own."""
         for topic in (self.setpoint_topic, *self.exclusive_topics):
             if self.count_publishers(topic) > 1:
                 self.conflict = (

@@ -55,10 +55,10 @@ class MissionRun(ABC):
         """Prepare a run.
 
         Args:
-            node: The node of the simulator.
-            out: The run folder; None: nothing is written.
-            first_ns: Stamp of the first packet in ns.
-            period_ns: Time between two packets in ns.
+            node: the node of the simulator.
+            out: the run folder; None: nothing is written.
+            first_ns: stamp of the first packet in ns.
+            period_ns: time between two packets in ns.
         """
         self._node = node
         self._settings = settings = node.settings.current
@@ -82,8 +82,8 @@ class MissionRun(ABC):
         """Fly a mission to its outcome and hand every packet to `_on_packet`.
 
         Raises:
-            NoResponseError: The graph does not answer.
-            StopRequestedError: The user asked to stop.
+            NoResponseError: the graph does not answer.
+            StopRequestedError: the user asked to stop.
         """
 
     @abstractmethod
@@ -101,7 +101,7 @@ class MissionRun(ABC):
             The exit code: 0, 1 (a mission was aborted), 130 (Ctrl-C) or 143 (SIGTERM).
 
         Raises:
-            LiquidPilotError: The run folder holds a run already, or the graph is not complete.
+            LiquidPilotError: the run folder holds a run already, or the graph is not complete.
         """
         if self._out is not None and (self._out / 'report.json').exists():
             raise LiquidPilotError(f'{self._out} holds a run already; choose another folder')
@@ -245,8 +245,8 @@ def sample_from_trace(trace: Trace, first_ns: int) -> AdaptationSample | None:
     """Return the adaptation sample of a trace.
 
     Args:
-        trace: The trace.
-        first_ns: Stamp of the first frame of the flight.
+        trace: the trace.
+        first_ns: stamp of the first frame of the flight.
 
     Returns:
         The sample, or None for a pilot that does not adapt.

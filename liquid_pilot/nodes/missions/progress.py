@@ -33,8 +33,8 @@ class MissionProgress:
         """Prepare the display.
 
         Args:
-            missions: Number of missions.
-            console: The console; None: standard output.
+            missions: number of missions.
+            console: the console; None: standard output.
         """
         # Without a terminal rich would cut lines at 80 columns.
         self._console = console or Console(highlight=False, soft_wrap=True)
@@ -76,8 +76,8 @@ class MissionProgress:
         """Show that a mission begins.
 
         Args:
-            index: Number of the mission, from 0.
-            seed: Seed of the mission.
+            index: number of the mission, from 0.
+            seed: seed of the mission.
         """
         self._name = f'mission {index + 1}/{self._missions}  seed {seed}'
         self._ticks, self._rate, self._shown_s = 0, '', 0.0
@@ -87,9 +87,9 @@ class MissionProgress:
         """Show one tick; the line is redrawn at most a few times per second.
 
         Args:
-            flight_s: Time since the start of the mission.
-            distance_m: Distance to the target.
-            problem: Problems that nodes report; empty: none.
+            flight_s: time since the start of the mission.
+            distance_m: distance to the target.
+            problem: problems that nodes report; empty: none.
         """
         self._ticks += 1
         now_s = time.monotonic()
@@ -141,8 +141,8 @@ class MissionProgress:
         """Print all results, the success rate, and the files of the report.
 
         Args:
-            results: Results of all missions.
-            files: Files of the report; empty: none were written.
+            results: results of all missions.
+            files: files of the report; empty: none were written.
         """
         table = terminal_table(
             ('seed', 'outcome', 'duration', 'flown', 'to target', 'reason'),

@@ -35,8 +35,8 @@ class SimulatorMissions(MissionRun):
         """Create the simulation.
 
         Args:
-            node: The simulator node.
-            out: The run folder; None: nothing is written.
+            node: the simulator node.
+            out: the run folder; None: nothing is written.
         """
         settings = node.settings.current
         self._simulation = Simulation(
@@ -93,7 +93,7 @@ class SimulatorMissions(MissionRun):
             packet = simulation.advance(setpoint)
 
     def _expert_steering(self, seed: int) -> Callable[[SensorPacket], None] | None:
-        """Return what commands in place of a pilot in a demonstration, else None.
+        """Return the function that commands in place of a pilot in a demonstration, else None.
 
         It publishes the expert's command and the same command with the action noise of training.
         """

@@ -134,16 +134,16 @@ class SimulatorNode(MissionNode):
         self._infos.publish(messages.pack_camera_info(camera, frame.stamp_ns))
         self._images.publish(messages.pack_image(frame.image, frame.stamp_ns))
 
-    def publish_expert(self, label: Command, disturbed: Command) -> None:
+    def publish_expert(self, label: Command, executed: Command) -> None:
         """Publish the commands of a demonstration.
 
         Args:
-            label: The expert's command, for the recorder.
-            disturbed: The command to fly, for the guard.
+            label: the expert's command, for the recorder.
+            executed: the command to fly, for the guard.
         """
         assert self._expert is not None
         self._expert.labels.publish(messages.pack_command(label))
-        self._expert.commands.publish(messages.pack_command(disturbed))
+        self._expert.commands.publish(messages.pack_command(executed))
 
     # Waiting. All of these raise StopRequestedError when the user asks to stop.
 
@@ -160,18 +160,19 @@ class SimulatorNode(MissionNode):
         Only the frame is sent again when no answer arrives, since nothing else may be lost.
 
         Args:
-            packet: The packet.
-            camera: Geometry of the camera.
-            timeout_s: Maximum time to wait.
-            on_stall: Called with the known reason each time the frame is sent again.
-            steer: Called after the frame has been published, to command in place of a pilot.
+            packet: the packet.
+            camera: geometry of the camera.
+            timeout_s: maximum time to wait.
+            on_stall: callback, called with the known reason each time the frame is sent again.
+            steer: callback, called after the frame has been published, to command in place of a
+                pilot.
 
         Returns:
             The setpoint, or None for a packet without a frame.
 
         Raises:
-            NoResponseError: No setpoint has arrived in time.
-            StopRequestedError: The user asked to stop.
+            NoResponseError: no setpoint has arrived in time.
+            StopRequestedError: the user asked to stop.
         """
         started_s = self.steady_s()
         frame = packet.observation

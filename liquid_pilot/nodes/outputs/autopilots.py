@@ -2,7 +2,8 @@
 
 The message packages are optional. Each is imported when its adapter starts, with an error that says
 what to install. Topics are relative to the namespace of the guard and are those that the autopilots
-prescribe (docs/autopilots.md). `onboard.setpoints` defines content and frames of the setpoints.
+prescribe (docs/how_to/autopilots.md). `onboard.setpoints` defines content and frames of the
+setpoints.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ class StatusSubscription:
         read: Callable[[Any], VehicleStatus],
         latched: bool = False,
     ) -> None:
-        """Subscribe.
+        """Subscribe to the status topic.
 
         Args:
-            node: The guard node.
-            kind: Class of the message.
-            topic: Name of the topic.
-            read: Converts a message to a status.
-            latched: Whether the newest message is delivered to late subscribers.
+            node: the guard node.
+            kind: class of the message.
+            topic: name of the topic.
+            read: function that converts a message to a status.
+            latched: whether the newest message is delivered to late subscribers.
         """
         self._node, self._read = node, read
         self.newest: VehicleStatus | None = None
@@ -81,11 +82,11 @@ def subscribe_status(
     """Subscribe to a status, or log a warning where its message type is not installed.
 
     Args:
-        node: The guard node.
-        name: Message type, 'package/msg/Name'.
-        topic: Name of the topic.
-        read: Converts a message to a status.
-        latched: Whether the newest message is delivered to late subscribers.
+        node: the guard node.
+        name: message type, 'package/msg/Name'.
+        topic: name of the topic.
+        read: function that converts a message to a status.
+        latched: whether the newest message is delivered to late subscribers.
     """
     try:
         return StatusSubscription(node, import_message_type(name), topic, read, latched)
@@ -104,8 +105,8 @@ class MavrosOutput(PublisherOutput):
         """Create the publisher and subscribe to the status.
 
         Args:
-            node: The guard node.
-            attitude: Attitude and thrust (else velocities).
+            node: the guard node.
+            attitude: attitude and thrust (else velocities).
 
         Raises:
             LiquidPilotError: mavros_msgs is needed and not installed.
@@ -157,6 +158,11 @@ def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget, ardupilot: bool) -
     """Convert an AttitudeTarget (FLU to ENU) to mavros_msgs/AttitudeTarget.
 
     MAVROS rotates the attitude into the frames of the autopilot and scales the thrust.
+
+    Args:
+        kind: class of the message.
+        setpoint: the setpoint.
+        ardupilot: whether the autopilot is ArduPilot.
     """
     message = kind(
         type_mask=attitude_mask(ardupilot),
@@ -181,8 +187,8 @@ class ArduPilotOutput(PublisherOutput):
         """Create the publishers and subscriptions.
 
         Args:
-            node: The guard node.
-            prefix: Prefix of ArduPilot's topics.
+            node: the guard node.
+            prefix: prefix of ArduPilot's topics.
         """
         self._node = node
         prefix = prefix.rstrip('/')
@@ -250,9 +256,9 @@ def ardupilot_state(pose: PoseStamped, twist: TwistStamped, stamp_ns: int) -> Ve
     """Return the state from ArduPilot's pose and twist.
 
     Args:
-        pose: Pose of the body (FLU) in the world (ENU).
-        twist: Linear velocity in the world (ENU), angular velocity in the body (FLU).
-        stamp_ns: Stamp of the state.
+        pose: pose of the body (FLU) in the world (ENU).
+        twist: linear velocity in the world (ENU), angular velocity in the body (FLU).
+        stamp_ns: stamp of the state.
     """
     q, p = pose.pose.orientation, pose.pose.position
     linear, angular = twist.twist.linear, twist.twist.angular
@@ -310,8 +316,8 @@ class HoverOutput(PublisherOutput):
         """Create the publisher.
 
         Args:
-            node: The guard node.
-            clockwise: Whether a positive yaw rate turns the vehicle right.
+            node: the guard node.
+            clockwise: whether a positive yaw rate turns the vehicle right.
 
         Raises:
             LiquidPilotError: crazyflie_interfaces is not installed.
@@ -329,6 +335,11 @@ def pack_hover(kind: Any, setpoint: HoverSetpoint, clockwise: bool) -> Any:
     """Convert a HoverSetpoint to crazyflie_interfaces/Hover.
 
     Units are those of ROS; crazyswarm2 converts radians to degrees.
+
+    Args:
+        kind: class of the message.
+        setpoint: the setpoint.
+        clockwise: whether a positive yaw rate turns the vehicle right.
     """
     message = kind(
         vx=float(setpoint.forward_m_s),

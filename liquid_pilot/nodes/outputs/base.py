@@ -29,7 +29,7 @@ class Output(Protocol[SetpointT]):
 
     @property
     def status(self) -> VehicleStatus | None:
-        """What the vehicle reports about itself; None where it reports nothing."""
+        """The status that the vehicle reports; None where it reports nothing."""
         ...
 
     def send(self, setpoint: SetpointT) -> None:
@@ -37,7 +37,7 @@ class Output(Protocol[SetpointT]):
         ...
 
     def on_decision(self) -> None:
-        """Note that the watchdog of the guard has decided: a heartbeat may be sent."""
+        """Send a heartbeat where the vehicle needs one: the watchdog of the guard has decided."""
         ...
 
     def flush(self, timeout_ns: int) -> None:
@@ -52,7 +52,7 @@ class PublisherOutput:
 
     @property
     def status(self) -> VehicleStatus | None:
-        """None: the vehicle reports nothing about itself."""
+        """Always None: the vehicle reports nothing about itself."""
         return None
 
     def on_decision(self) -> None:
@@ -70,8 +70,8 @@ class TwistOutput(PublisherOutput):
         """Create the publisher.
 
         Args:
-            node: The guard node.
-            stamped: TwistStamped (else Twist).
+            node: the guard node.
+            stamped: whether the type is TwistStamped (else Twist).
         """
         self._pack = messages.pack_command if stamped else messages.pack_twist
         self._publisher = node.create_publisher(

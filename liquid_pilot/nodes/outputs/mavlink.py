@@ -28,9 +28,9 @@ class MavlinkOutput:
         """Open the connection.
 
         Args:
-            node: The guard node.
-            url: Serial port or address of the autopilot, as pymavlink takes it.
-            baud: Baud rate of a serial port.
+            node: the guard node.
+            url: serial port or address of the autopilot, as pymavlink takes it.
+            baud: baud rate of a serial port.
 
         Raises:
             LiquidPilotError: pymavlink is not installed, or the port cannot be opened.
@@ -44,7 +44,7 @@ class MavlinkOutput:
 
     @property
     def status(self) -> VehicleStatus | None:
-        """What the autopilot reports about itself."""
+        """The status that the autopilot reports."""
         return self._link.status(self._node.steady_s())
 
     def send(self, setpoint: VelocityNed | AttitudeTarget) -> None:

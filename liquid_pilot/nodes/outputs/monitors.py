@@ -23,12 +23,12 @@ class OdometrySubscription:
     def __init__(
         self, node: node_base.LiquidNode, lockstep: bool, on_state: Callable[[], None]
     ) -> None:
-        """Subscribe.
+        """Subscribe to the odometry.
 
         Args:
-            node: The guard node.
-            lockstep: Whether no message may be lost (reliable quality of service).
-            on_state: Called after each message.
+            node: the guard node.
+            lockstep: whether no message may be lost (reliable quality of service).
+            on_state: callback, called after each message.
         """
         self._node, self._on_state = node, on_state
         self.newest: VehicleState | None = None
@@ -52,11 +52,11 @@ class GuardMonitors:
     """Monitors the pilot's readiness, duplicate publishers, and the override by a human."""
 
     def __init__(self, node: node_base.LiquidNode, on_override: Callable[[str], None]) -> None:
-        """Subscribe.
+        """Subscribe to diagnostics and override.
 
         Args:
-            node: The guard node.
-            on_override: Called with the reason of an override, and with '' when it ends.
+            node: the guard node.
+            on_override: callback, called with the reason of an override, and with '' when it ends.
         """
         self._node, self._on_override = node, on_override
         self._pilot = node.resolve_topic_name('pilot')
@@ -100,7 +100,7 @@ class GuardMonitors:
 
     @property
     def possible_duplicates(self) -> str:
-        """The same, before engaging: several may be alive."""
+        """The publishers of `pilot/command` before engaging, in words, if several may be alive."""
         return self._duplicates_text(
             self._duplicate_detector.recent_count(self._node.steady_s()) > 1
         )

@@ -35,8 +35,8 @@ def versioned(topic: str, kind: Any) -> str:
     """Return the name of a topic, to which PX4 1.16 and later append the version of its type.
 
     Args:
-        topic: Name without a version.
-        kind: Class of the message. Version 0 is not appended.
+        topic: name without a version.
+        kind: class of the message. Version 0 is not appended.
     """
     version = getattr(kind, 'MESSAGE_VERSION', 0)
     return f'{topic}_v{version}' if version else topic
@@ -166,7 +166,13 @@ def px4_state(message: Any, stamp_ns: int) -> VehicleState | None:
 
 
 def pack_velocity(kind: Any, setpoint: VelocityNed, now_us: int) -> Any:
-    """Convert a VelocityNed to px4_msgs/TrajectorySetpoint, where NaN means 'not controlled'."""
+    """Convert a VelocityNed to px4_msgs/TrajectorySetpoint, where NaN means 'not controlled'.
+
+    Args:
+        kind: class of the message.
+        setpoint: the setpoint.
+        now_us: stamp of the message, µs.
+    """
     not_controlled = [math.nan] * 3
     return kind(
         timestamp=now_us,
@@ -183,6 +189,11 @@ def pack_attitude(kind: Any, setpoint: AttitudeTarget, now_us: int) -> Any:
     """Convert an AttitudeTarget to px4_msgs/VehicleAttitudeSetpoint.
 
     The thrust is along body z, which points down.
+
+    Args:
+        kind: class of the message.
+        setpoint: the setpoint.
+        now_us: stamp of the message, µs.
     """
     return kind(
         timestamp=now_us,

@@ -41,7 +41,13 @@ def luminance_stats(image: Float32Array) -> tuple[float, float]:
 
 @compiled(fastmath=_FASTMATH_FLAGS)
 def apply_gain_offset(image: Float32Array, gain: float, offset: float) -> None:
-    """Replace an image (3, H, W) float32 by gain * image + offset, clipped to [0, 1]."""
+    """Replace an image by gain * image + offset, clipped to [0, 1].
+
+    Args:
+        image: (3, H, W) float32, which is changed in place.
+        gain: the gain.
+        offset: the offset.
+    """
     a, b = np.float32(gain), np.float32(offset)
     flat = image.reshape(-1)
     for i in range(flat.size):

@@ -47,7 +47,7 @@ _MAX_ELAPSED_S = 10.0
 
 @dataclass(frozen=True)
 class FrontendSettings:
-    """Which parts of the adaptive frontend act; each may change between two ticks."""
+    """Settings of the adaptive frontend; each may change between two ticks."""
 
     photometric: bool = setting(
         True, 'bring the luminance of the image back to that of training', live=True
@@ -98,17 +98,17 @@ class FrontendState(NamedTuple):
 
 
 class FrontendOutput(NamedTuple):
-    """What the frontend makes of a frame."""
+    """The output of the frontend for one frame."""
 
     features: npt.NDArray[np.float32]
     """(F,) features for the core."""
     state: FrontendState
     """The state after the frame."""
     error: FloatArray
-    """(R, C) frame-prediction error, `temporal_filter`; zero for a rejected frame; (0, 0) of a
-    frontend without a temporal filter."""
+    """(R, C) frame-prediction error (see `temporal_filter`); zero for a rejected frame, and of
+    shape (0, 0) without a temporal filter."""
     gradient: FloatArray
-    """(R, C) gradient of half the error with respect to log(tau), likewise."""
+    """(R, C) gradient of half the error with respect to log(tau); zero or empty as `error`."""
     elapsed_s: float
     """Time since the last accepted frame, by which filter and match were stepped, s."""
     novel: bool = False
@@ -182,7 +182,7 @@ class PassThroughFrontend:
         rates_flu_rad_s: npt.NDArray[np.float64],
         log_scale: FloatArray | None = None,
     ) -> FrontendOutput:
-        """Return the encoder's features of one frame (1, 3, H, W)."""
+        """Return the encoder's features of one frame; see `AdaptiveFrontend.process`."""
         return FrontendOutput(self._encode(image), state, self._no_blocks, self._no_blocks, dt_s)
 
     def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
@@ -190,7 +190,7 @@ class PassThroughFrontend:
         return self._no_blocks
 
     def warm_up(self) -> None:
-        """Do nothing."""
+        """Do nothing: there is no kernel to compile."""
 
 
 class AdaptiveFrontend:
@@ -201,7 +201,7 @@ class AdaptiveFrontend:
         encode: the encoder.
         camera: the camera that the pilot was trained with; it looks along the vehicle's x axis.
         period_s: frame period of training, s.
-        settings: None for the defaults.
+        settings: settings of the frontend; None for the defaults.
     """
 
     def __init__(
@@ -265,8 +265,8 @@ class AdaptiveFrontend:
             state: the state after the last frame.
             dt_s: elapsed time since the last frame, s.
             rates_flu_rad_s: (3,) mean angular velocity since the last frame, rad/s, body FLU.
-            log_scale: (R, C) added to the log time constants of the temporal filter; None: as
-                trained.
+            log_scale: (R, C) values added to the logarithms of the time constants of the temporal
+                filter; None: as trained.
         """
         settings = self.settings
         rejected_s = (
@@ -290,7 +290,7 @@ class AdaptiveFrontend:
         filtered: TemporalFilterState | None = step.state
         error, gradient = step.error, step.gradient
         if novel and settings.reject_novel_frames and gate is not None:
-            # Luminance and filter stay as if the frame had not been.
+            # Luminance and filter stay as if the frame had not arrived.
             features, error, gradient = gate.last_accepted, self._zero_grid, self._zero_grid
             luminance = state.luminance if settings.photometric else None
             filtered = state.temporal_filter and state.temporal_filter.shifted(shift_px)

@@ -44,7 +44,7 @@ SNAPSHOT_FORMAT = 'liquid_pilot.adaptation'
 class Learner(Protocol):
     """A rule that adapts the time scales of one pilot, tick by tick.
 
-    What it answers is checked and bounded by `time_scales.TimeScaleStore` before the pilot uses it.
+    Its answers are checked and bounded by `time_scales.TimeScaleStore` before the pilot uses them.
     """
 
     def reset(self) -> None:
@@ -55,7 +55,7 @@ class Learner(Protocol):
         """Learn from one tick and return the time scales that answer it.
 
         Args:
-            learner_input: what one tick shows.
+            learner_input: data of one tick.
 
         Returns:
             The update, with the sequence of `learner_input`.
@@ -171,8 +171,8 @@ class TimeScaleLearner:
 
     Args:
         statistics: training statistics of the pilot.
-        neurons: N of a liquid core, 0 of another one.
-        settings: None for the defaults.
+        neurons: number of neurons N of a liquid core; 0 for another core.
+        settings: settings of the learner; None for the defaults.
     """
 
     NON_NEGATIVE_PARTS: tuple[str, ...] = ('error',)
@@ -197,7 +197,7 @@ class TimeScaleLearner:
         self._gradient = NormalisedGradient(tau_s, error)
         self._filter_log_scale: FloatArray = np.zeros(tau_s.shape)
         self.normalised_gradient: FloatArray = np.zeros(tau_s.shape)
-        """(R, C), smoothed."""
+        """Normalised gradient of each block, (R, C)."""
         self.sequence = -1
 
     @property
@@ -226,7 +226,7 @@ class TimeScaleLearner:
 
     @property
     def time_scale_update(self) -> TimeScaleUpdate:
-        """The answer to the last tick that was learned from."""
+        """The time scales that answer the last tick that was learned from."""
         log_cm, log_gleak = np.zeros((2, self._neurons), np.float32)
         return TimeScaleUpdate(
             self.sequence, self._filter_log_scale.astype(np.float32), log_cm, log_gleak
@@ -279,7 +279,7 @@ def restore_parts(
     """Fill arrays from a snapshot, all of them or none.
 
     Args:
-        text: JSON with the keys format, version, pilot, and one for each array.
+        text: the snapshot as JSON with the keys format, version, pilot, and one for each array.
         digest: digest of the pilot file that the snapshot must be of.
         parts: the arrays by name, which are written in place.
         non_negative: names of arrays without negative values.
@@ -293,14 +293,14 @@ def restore_parts(
             raise ValueError('another format')
         if content['pilot'] != digest:
             raise LiquidPilotError(
-                f'snapshot: of the pilot {content["pilot"]:.12}, not of {digest[:12]}'
+                f'snapshot: it is of the pilot {content["pilot"]:.12}, not of {digest[:12]}'
             )
         values = {name: np.array(content[name], float) for name in parts}
         for name, part in parts.items():
             if values[name].shape != part.shape or not (np.abs(values[name]) < 1e12).all():
                 raise ValueError(f'{name} does not fit')
         if any(values[name].min(initial=0.0) < 0.0 for name in non_negative):
-            raise ValueError('a mean square below zero')
+            raise ValueError('a mean square is below zero')
     except LiquidPilotError:
         raise
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:

@@ -18,14 +18,14 @@ _MAX_ELAPSED_S = 10.0
 
 @dataclass(frozen=True, eq=False)
 class LearnerInput:
-    """What one tick of an adapting pilot shows to a learner."""
+    """The data of one tick of an adapting pilot, for a learner."""
 
     sequence: int
     """The number of the tick, from 1."""
     elapsed_s: float
     """Time since the last accepted frame, by which the temporal filter was stepped, s."""
     error: FloatArray
-    """(R, C) or (R*C,) frame-prediction error of each block, `onboard.adaptation.temporal_filter`.
+    """(R, C) or (R*C,) frame-prediction error of each block (`onboard.adaptation.temporal_filter`).
     Zero for a rejected frame."""
     gradient: FloatArray
     """(R, C) or (R*C,) gradient of half the error with respect to log(tau)."""
@@ -51,9 +51,9 @@ class LearnerInput:
         ):
             raise LiquidPilotError('trace: errors or gradients are not finite, or absurd')
         if parts[0].min() < 0.0:
-            raise LiquidPilotError('trace: a mean square below zero')
+            raise LiquidPilotError('trace: a mean square is below zero')
         if not 0.0 < self.elapsed_s <= _MAX_ELAPSED_S:
-            raise LiquidPilotError(f'trace: an elapsed time of {self.elapsed_s} s')
+            raise LiquidPilotError(f'trace: an elapsed time of {self.elapsed_s} s is not possible')
         return parts[0].reshape(shape), parts[1].reshape(shape)
 
 
@@ -76,7 +76,7 @@ def trained_time_scales(sequence: int, shape: tuple[int, ...], neurons: int) -> 
     Args:
         sequence: the number of the tick that it answers.
         shape: (R, C) of the temporal filter's blocks.
-        neurons: N of a liquid core, 0 of another one.
+        neurons: number of neurons N of a liquid core; 0 for another core.
     """
     log_cm, log_gleak = np.zeros((2, neurons), np.float32)
     return TimeScaleUpdate(sequence, np.zeros(shape, np.float32), log_cm, log_gleak)

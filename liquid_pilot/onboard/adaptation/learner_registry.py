@@ -1,7 +1,8 @@
 """The learners by name: the shipped one, and those that other packages bring.
 
 Another package adds a learner by an entry point of the group `liquid_pilot.learners`. It names a
-`LearnerFactory`, such as a class whose constructor takes the same arguments (docs/adaptation.md).
+`LearnerFactory`, such as a class whose constructor takes the same arguments
+(docs/explanation/adaptation.md).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ENTRY_POINT_GROUP = 'liquid_pilot.learners'
 
 
 class LearnerFactory(Protocol):
-    """What makes a learner for one pilot."""
+    """The type of a function or class that makes a learner for one pilot."""
 
     def __call__(
         self, statistics: TrainingStatistics, neurons: int, settings: LearnerSettings
@@ -33,8 +34,8 @@ class LearnerFactory(Protocol):
 
         Args:
             statistics: training statistics of the pilot.
-            neurons: N of a liquid core, 0 of another one.
-            settings: settings of the shipped learner, of which another one uses what it can.
+            neurons: number of neurons N of a liquid core; 0 for another core.
+            settings: settings of the shipped learner; another learner uses those that it can.
         """
         ...
 
@@ -63,7 +64,7 @@ def make_learner(
     Args:
         name: the name of a learner.
         statistics: training statistics of the pilot.
-        neurons: N of a liquid core, 0 of another one.
+        neurons: number of neurons N of a liquid core; 0 for another core.
         settings: settings of the shipped learner.
 
     Raises:

@@ -43,7 +43,7 @@ class NoveltyGateSettings:
     )
     baseline_threshold_factor: float = setting(
         1.5,
-        'factor on the usual distances of this flight; a frame beyond it may be novel',
+        'factor on the baseline distances of this flight; a frame beyond it may be novel',
         low=1.0,
         high=100.0,
         live=True,
@@ -63,7 +63,7 @@ class NoveltyGateSettings:
         high=10.0,
     )
     baseline_time_constant_s: float = setting(
-        1.0, 'time constant of the usual distances of this flight', 's', low=0.01, high=100.0
+        1.0, 'time constant of the baseline distances of this flight', 's', low=0.01, high=100.0
     )
 
 
@@ -79,7 +79,7 @@ class NoveltyGateState(NamedTuple):
 
 
 class GateVerdict(NamedTuple):
-    """What the novelty gate finds of a frame."""
+    """The verdict of the novelty gate on one frame."""
 
     novel: bool
     """Whether the frame is unlike training."""
@@ -113,7 +113,7 @@ class OpenGate:
         state: NoveltyGateState | None,
         dt_s: float,
     ) -> GateVerdict:
-        """Return that the frame is not novel."""
+        """Report every frame as not novel; see `NoveltyGate.evaluate`."""
         return GateVerdict(False, None, (0.0, 0.0, 0.0))
 
 
@@ -129,7 +129,7 @@ class NoveltyGate:
     Args:
         statistics: training statistics of the pilot.
         period_s: frame period of training, s.
-        settings: None for the defaults.
+        settings: settings of the gate; None for the defaults.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class NoveltyGate:
 
         Args:
             features: (F,) the encoder's output.
-            texture: (R, C) of the image's blocks.
+            texture: (R, C) texture of the image's blocks.
             state: the last state; None for the first frame.
             dt_s: elapsed time since the frame before it, s.
         """

@@ -34,7 +34,7 @@ class LuminanceStats(NamedTuple):
 
 
 class PhotometricStage(Protocol):
-    """The part of the frontend that corrects the luminance; a state of None: not yet known."""
+    """The part of the frontend that corrects the luminance; its first state is None."""
 
     def process(
         self, image: FloatArray, luminance: LuminanceStats | None, dt_s: float
@@ -49,7 +49,7 @@ class NoPhotometricMatch:
     def process(
         self, image: FloatArray, luminance: LuminanceStats | None, dt_s: float
     ) -> tuple[None, float]:
-        """Return no statistics and a gain of 1."""
+        """Leave the image unchanged; return no statistics and a gain of 1."""
         return None, 1.0
 
 

@@ -25,9 +25,9 @@ class AdaptationSettings:
     """Settings of a pilot that adapts."""
 
     frontend: FrontendSettings = field(default_factory=FrontendSettings)
-    """What acts within a tick, before the core."""
+    """Settings of the frontend, which acts within a tick, before the core."""
     learner: LearnerSettings = field(default_factory=LearnerSettings)
-    """What learns over many ticks."""
+    """Settings of the learner, which acts over many ticks."""
     friction_speed_governor: bool = setting(
         True, 'drive a car slower where its estimated friction is low', live=True
     )

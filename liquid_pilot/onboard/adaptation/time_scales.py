@@ -26,18 +26,18 @@ class CoreScales(NamedTuple):
     """Log-scales of the core: natural logarithms of factors on trained values."""
 
     log_cm: npt.NDArray[np.float32]
-    """(N,) of the capacitances."""
+    """(N,) log-scales of the capacitances."""
     log_gleak: npt.NDArray[np.float32]
-    """(N,) of the leak conductances."""
+    """(N,) log-scales of the leak conductances."""
 
 
 class TimeScales(NamedTuple):
     """Log-scales of one tick; None: as trained."""
 
     temporal_filter: npt.NDArray[np.float32] | None = None
-    """(R, C) of the blocks of the temporal filter."""
+    """(R, C) log-scales of the blocks of the temporal filter."""
     core: CoreScales | None = None
-    """Of the core."""
+    """Log-scales of the core."""
 
 
 class TimeScaleStore:
@@ -45,7 +45,7 @@ class TimeScaleStore:
 
     Args:
         grid: rows and columns of the temporal filter's blocks.
-        neurons: N of a liquid core, 0 of another one.
+        neurons: number of neurons N of a liquid core; 0 for another core.
         timeout_ticks: number of ticks without an update after which the scales decay.
         decay_s: time constant of that decay, s.
     """
@@ -77,7 +77,7 @@ class TimeScaleStore:
 
         Raises:
             LiquidPilotError: the update does not fit the pilot, is not finite, is older than one
-                that was accepted, or answers a tick that has not been; nothing has changed.
+                that was accepted, or answers a tick that has not been flown; nothing has changed.
         """
         if not self.last_sequence < update.sequence <= last_tick_sequence:
             raise LiquidPilotError(
@@ -87,13 +87,13 @@ class TimeScaleStore:
         log_scale = np.asarray(update.temporal_filter, np.float32)
         if log_scale.size != self._filter_log_scale.size:
             raise LiquidPilotError(
-                f'time scales: of {log_scale.size} blocks of the temporal filter, the '
+                f'time scales: they are of {log_scale.size} blocks of the temporal filter, the '
                 f'pilot has {self._filter_log_scale.size}'
             )
         core = [np.asarray(part, np.float32).ravel() for part in (update.log_cm, update.log_gleak)]
         if any(part.size not in (0, self._neurons) for part in core):
             raise LiquidPilotError(
-                f'time scales: of {core[0].size} and {core[1].size} neurons, '
+                f'time scales: they are of {core[0].size} and {core[1].size} neurons, '
                 f'the pilot has {self._neurons}'
             )
         if not all(np.isfinite(part).all() for part in (log_scale, *core)):

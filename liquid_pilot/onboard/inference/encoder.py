@@ -15,9 +15,9 @@ class Encoder:
 
     Args:
         model: the bytes of the ONNX file.
-        height: H.
-        width: W.
-        features: F.
+        height: image rows H.
+        width: image columns W.
+        features: number of features F.
         threads: threads of ONNX Runtime.
         where: name of the file in error messages.
 

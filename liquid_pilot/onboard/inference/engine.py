@@ -1,6 +1,6 @@
-"""The engine: one control tick from a frame and the IMU to a command; its state is passed through.
+"""The engine: one control tick from a frame and the IMU to a command.
 
-The stages of a tick are in `onboard.inference.stages`.
+The state of a flight is passed in and out. The stages of a tick are in `onboard.inference.stages`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class EngineState(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """What one tick made; the arrays are its own."""
+    """The result of one tick; the arrays are its own."""
 
     command: Command
     """The command, before the guard."""
@@ -80,7 +80,7 @@ class Tick(NamedTuple):
     dt_s: float
     """Elapsed time that the core was stepped by, s."""
     frontend_output: FrontendOutput
-    """What the frontend made of the frame."""
+    """Output of the frontend for the frame."""
 
 
 class Engine:
@@ -101,8 +101,8 @@ class Engine:
         source_camera: the camera that flies; None: unknown, see `set_camera`.
         threads: threads of the encoder.
         adaptation: settings of a pilot that adapts; None: it flies as trained.
-        replace_stages: takes the stages of the pilot and returns those that are used. Experiments
-            replace the core by it, for example.
+        replace_stages: function that takes the stages of the pilot and returns those that are used.
+            Experiments replace the core by it, for example.
 
     Raises:
         LiquidPilotError: the pilot's parts do not fit together, or it cannot adapt.
@@ -139,7 +139,7 @@ class Engine:
 
     @property
     def core(self) -> Core:
-        """The core."""
+        """The recurrent core."""
         return self._stages.core
 
     @property
@@ -310,7 +310,7 @@ class Engine:
 
 
 def learner_input_of(tick: Tick, sequence: int) -> LearnerInput:
-    """Return what a learner takes from a tick of an adapting pilot.
+    """Return the input of a learner from a tick of an adapting pilot.
 
     Args:
         tick: the tick.

@@ -40,7 +40,7 @@ class Core(Protocol):
     inputs: int
     motors: int
     liquid: bool
-    """Whether it has time constants that can be scaled."""
+    """Whether the core has time constants that can be scaled."""
 
     def initial_state(self) -> Any:
         """Return the state before the first tick."""
@@ -57,7 +57,7 @@ class Core(Protocol):
 
         Args:
             state: the state after the last tick.
-            inputs: (I,).
+            inputs: (I,) inputs.
             dt_s: elapsed time, s.
             scales: log-scales of the time constants; None: as trained.
 
@@ -69,7 +69,16 @@ class Core(Protocol):
     def time_constants(
         self, state: Any, inputs: Float32Array, scales: CoreScales | None = None
     ) -> Float32Array:
-        """Return the time constants (N,) at a state and inputs, s; NaN for a core without any."""
+        """Return the time constants of the core at a state and inputs.
+
+        Args:
+            state: the state.
+            inputs: (I,) inputs.
+            scales: log-scales of the time constants; None: as trained.
+
+        Returns:
+            (N,), s; NaN for a core without time constants.
+        """
         ...
 
     def warm_up(self) -> None:
@@ -115,7 +124,7 @@ class LtcCore:
     def time_constants(
         self, state: Float32Array, inputs: Float32Array, scales: CoreScales | None = None
     ) -> Float32Array:
-        """Return the time constants (N,) at a state and inputs, s."""
+        """Return the time constants (N,), s; see `Core.time_constants`."""
         return self._dynamics.time_constants(state, inputs, *(scales or (None, None)))
 
     def warm_up(self) -> None:
@@ -134,9 +143,9 @@ class OnnxCore:
 
     Args:
         model: the bytes of the ONNX file.
-        inputs: I.
-        neurons: N.
-        motors: M.
+        inputs: number of inputs I.
+        neurons: number of neurons N.
+        motors: number of outputs M.
         where: name of the file in error messages.
 
     Raises:
@@ -192,7 +201,7 @@ class OnnxCore:
     def time_constants(
         self, state: Float32Array, inputs: Float32Array, scales: CoreScales | None = None
     ) -> Float32Array:
-        """Return NaN (N,), since such a core has no time constant per neuron."""
+        """Return NaN (N,): the core has no time constants; see `Core.time_constants`."""
         _refuse_scales(scales)
         return np.full(self.neurons, np.nan, np.float32)
 

@@ -66,7 +66,7 @@ class CoreScalesStage(Protocol):
 
         Args:
             scales: log-scales that the learner proposes; None: as trained.
-            frontend: what the frontend made of the frame.
+            frontend: output of the frontend for the frame.
             friction: the friction estimate; None: there is none.
 
         Returns:
@@ -79,7 +79,8 @@ class NoveltyCoreScales:
     """The shipped stage: the learner's log-scales, and slower neurons for a novel frame.
 
     Args:
-        neurons: N of a liquid core, 0 of another one, whose time constants cannot be scaled.
+        neurons: number of neurons N of a liquid core; 0 for another core, whose time constants
+            cannot be scaled.
     """
 
     def __init__(self, neurons: int) -> None:
@@ -91,7 +92,10 @@ class NoveltyCoreScales:
         frontend: FrontendOutput,
         friction: FrictionState | None,
     ) -> CoreScales | None:
-        """Return the learner's log-scales, with the frontend's added to those of cm."""
+        """Return the learner's log-scales, with the frontend's added to those of cm.
+
+        See `CoreScalesStage.combine`.
+        """
         novelty = frontend.log_core_time_scale
         if not (self._neurons and novelty):
             return scales

@@ -109,6 +109,11 @@ def camera_from_info(info: Any, rectified: bool = False) -> CameraGeometry:
 def checked_image_scale(source: CameraGeometry, width: int, height: int) -> tuple[float, float]:
     """Return the factors by which an image is larger than its camera_info, in width and height.
 
+    Args:
+        source: the camera_info.
+        width: width of the image, pixels.
+        height: height of the image, pixels.
+
     Raises:
         ObservationError: the aspect ratios differ.
     """

@@ -1,1 +1,1 @@
-"""What keeps a flight safe: the guard, the geofence, preflight checks, duplicate publishers."""
+"""The safety of a flight: guard, geofence, preflight checks, detection of duplicate publishers."""

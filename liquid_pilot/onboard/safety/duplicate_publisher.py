@@ -1,8 +1,8 @@
 """Detection of a second live publisher, by the name that each process gives itself.
 
 A process that is restarted has a new name, once. Two live processes take turns: a name that had
-been replaced comes back. That tells a live duplicate from a dead predecessor, which the middleware
-lists for seconds.
+been replaced comes back. This distinguishes a live duplicate from a dead predecessor, which the
+middleware lists for seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class DuplicatePublisherDetector:
     ALTERNATION_WINDOW_S = 4.0
     """Time within which a name must come back to count as alternation, s."""
     LIVE_WINDOW_S = 2.5
-    """Time within which a live process that publishes once a second has been heard, s."""
+    """Time within which a live process that publishes once a second has published, s."""
 
     def __init__(self) -> None:
         self._name: str | None = None
@@ -65,7 +65,7 @@ class DuplicatePublisherDetector:
         )
 
     def recent_count(self, now_s: float) -> int:
-        """Return the number of processes heard within LIVE_WINDOW_S.
+        """Return the number of processes that have published within LIVE_WINDOW_S.
 
         These are the live ones, and one that has just ended.
         """

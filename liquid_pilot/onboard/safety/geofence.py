@@ -48,7 +48,7 @@ class Geofence:
         every = (self.radius_m, self.ceiling_m, self.reaction_s, self.braking_m_s2)
         if not all(map(math.isfinite, every)) or min(every) < 0.0 or self.braking_m_s2 == 0.0:
             raise LiquidPilotError(
-                'fence: radius, ceiling and reaction must be finite and >= 0, '
+                'geofence: radius, ceiling and reaction must be finite and >= 0, '
                 f'braking > 0, not {every}'
             )
 
@@ -94,12 +94,12 @@ class Geofence:
             )
             if speed > allowed:
                 forward, left = forward * allowed / speed, left * allowed / speed
-                reason = f'fence: it is {self.radius_m:g} m from where it was engaged'
+                reason = f'geofence: it is {self.radius_m:g} m from where it was engaged'
         if self.ceiling_m > 0.0:
             allowed = self._max_speed(*(self.ceiling_m - position[2] for position in (here, later)))
             if up > allowed:
                 up = allowed
-                reason = f'fence: it is {self.ceiling_m:g} m above where it was engaged'
+                reason = f'geofence: it is {self.ceiling_m:g} m above where it was engaged'
         return (forward, left, up, yaw_rate), reason
 
     def _distance_to_boundary(

@@ -10,7 +10,7 @@ every time. It is plain Python: the guard must not fail with a numerical library
     any --override--> overridden --override ends--> disengaged             (... or by a human)
     engaged, safe --disengage--> disengaged
 
-`TRANSITIONS` lists all transitions; docs/guard.md draws them.
+`TRANSITIONS` lists all transitions; docs/explanation/guard.md draws them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STOPPED = 'stopped'
 OVERRIDDEN = 'overridden'
 """State in which a human controls the vehicle and nothing is sent."""
 STATES = (DISENGAGED, ENGAGED, SAFE, STOPPED, OVERRIDDEN)
-"""All states."""
+"""All states of the guard."""
 SILENT_STATES = (DISENGAGED, OVERRIDDEN)
 """States in which nothing is sent, as the vehicle may be under other control."""
 
@@ -65,7 +65,7 @@ INITIAL_SLEW_STEP_S = 0.05
 MAX_SLEW_STEP_S = 0.1
 """Maximum elapsed time that the slew limit uses, however far apart two stamps are, s."""
 FUTURE_TOLERANCE_S = 0.1
-"""How far a stamp may be ahead of the clock, as the clocks of two machines differ a little, s."""
+"""Maximum time by which a stamp may be ahead of the clock, as two clocks differ a little, s."""
 _MAX_POSITION_M = 1e7
 """Bound on plausible positions and velocities in odometry, m and m/s."""
 _MAX_STAMP_NS = 2**31 * NANOSECONDS_PER_SECOND
@@ -108,7 +108,7 @@ class Guard:
     """
 
     def __init__(self, limits: VehicleLimits, fence: Geofence | None = None) -> None:
-        """Begin disengaged.
+        """Start in the state DISENGAGED.
 
         Args:
             limits: limits on the vehicle's commands.
@@ -279,7 +279,7 @@ class Guard:
         slowed = ''
         if self._fence:
             if vehicle is None or not _is_usable(vehicle):
-                return self._reject(stamp_ns, 'fence: no usable odometry: safe command')
+                return self._reject(stamp_ns, 'geofence: no usable odometry: safe command')
             if self._home is None:
                 east, north, up = map(float, vehicle.position_enu_m)
                 self._home = east, north, up

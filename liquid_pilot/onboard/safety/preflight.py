@@ -22,7 +22,7 @@ GEOMETRY_MATCHES, GEOMETRY_DIFFERS, GEOMETRY_UNKNOWN, GEOMETRY_UNCHECKED = (
 
 
 class Readiness(NamedTuple):
-    """What the pilot reports about itself; a number that is not known is NaN."""
+    """The report of the pilot about itself; a number that is not known is NaN."""
 
     state: str
     """State of the pilot: 'loading', 'waiting', 'flying' or 'rejecting'."""
@@ -51,7 +51,13 @@ class Readiness(NamedTuple):
 
     @classmethod
     def from_values(cls, state: str, problem: str, values: Mapping[str, str]) -> Readiness:
-        """Build from the values of a /diagnostics status; a missing or wrong number is NaN."""
+        """Build from the values of a /diagnostics status; a missing or wrong number is NaN.
+
+        Args:
+            state: state of the pilot.
+            problem: problems in one line; empty when there are none.
+            values: the values, as text.
+        """
         trained_rate_hz, camera_rate_hz, imu_rate_hz, frame_age_s, imu_age_s = (
             _number(values.get(name, '')) for name in cls._fields[2:-1]
         )
@@ -69,10 +75,10 @@ class Readiness(NamedTuple):
 
 
 class VehicleStatus(NamedTuple):
-    """What the autopilot reports about itself; None where it does not report."""
+    """The report of the autopilot about itself; a field is None where it is not reported."""
 
     connected: bool | None = None
-    """Whether the autopilot is heard."""
+    """Whether messages of the autopilot arrive."""
     armed: bool | None = None
     """Whether the motors are armed."""
     mode: str = ''
@@ -80,7 +86,7 @@ class VehicleStatus(NamedTuple):
     accepts_setpoints: bool | None = None
     """Whether the autopilot is in a mode in which it follows setpoints of a companion."""
     estimator: str | None = None
-    """What is wrong with the estimate of attitude and velocity; empty: nothing."""
+    """Fault of the estimate of attitude and velocity; empty: there is none."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class PreflightRequirements:
     requires_offboard_mode: bool = False
     """Whether the autopilot must be in its offboard mode before setpoints are sent."""
     future_tolerance_s: float = 0.1
-    """How far stamps may be ahead of the clock, s."""
+    """Maximum time by which stamps may be ahead of the clock, s."""
 
 
 def failed_checks(

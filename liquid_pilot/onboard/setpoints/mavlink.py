@@ -57,7 +57,7 @@ class ImuReading(NamedTuple):
 
 
 class MavlinkUpdate(NamedTuple):
-    """What has arrived since the previous call."""
+    """The data that have arrived since the previous call."""
 
     imu: list[ImuReading]
     """IMU readings, in order."""
@@ -66,7 +66,7 @@ class MavlinkUpdate(NamedTuple):
 
 
 class MavlinkLink:
-    """A link to the first autopilot whose heartbeat is heard; any other one is ignored.
+    """A link to the first autopilot whose heartbeat arrives; all others are ignored.
 
     Times are seconds of a steady clock.
 
@@ -217,7 +217,7 @@ class MavlinkLink:
                 )
 
     def status(self, now_s: float) -> VehicleStatus:
-        """Return what the autopilot reports about itself."""
+        """Return the status that the autopilot reports."""
         connected = now_s - self._heartbeat_s <= HEARTBEAT_TIMEOUT_S
         estimator = None
         if self._flags is not None:

@@ -26,7 +26,7 @@ class AdapterEntry(NamedTuple):
     description: str
     """Description for users, in one line."""
     make: Callable[[AdapterSettings], Adapter]
-    """Makes the adapter."""
+    """Function that makes the adapter."""
     requires_offboard_mode: bool = False
     """Whether the autopilot must be in its offboard mode before setpoints are sent. Others (PX4)
     need the setpoints first."""

@@ -1,4 +1,4 @@
-"""Settings of the adapters: what they must know of the vehicle."""
+"""Settings of the adapters: the properties of the vehicle that they need."""
 
 from __future__ import annotations
 

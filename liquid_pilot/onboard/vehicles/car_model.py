@@ -1,4 +1,4 @@
-"""How a car responds to steering and speed commands: its tyres and inner control loops.
+"""The response of a car to steering and speed commands: its tyres and inner control loops.
 
 The model is used in simulation and on board. The side force of a tyre follows the magic formula
 (Pacejka 2012, 'Tire and Vehicle Dynamics', 4.3.2), and shares the friction circle with drive and
@@ -22,7 +22,7 @@ class CarModel:
     """
 
     mass_kg: float
-    """Mass, kg."""
+    """Mass of the car, kg."""
     yaw_inertia_kg_m2: float
     """Moment of inertia about the vertical axis, kg m^2."""
     half_wheelbase_m: float
@@ -65,7 +65,13 @@ class CarModel:
         return min(max(angle, -self.max_steering_angle_rad), self.max_steering_angle_rad)
 
     def step_steering(self, steering_rad: float, target_rad: float, dt_s: float) -> float:
-        """Return the steering angle after `dt_s` seconds of steering to a target, rad."""
+        """Return the steering angle after a step of steering towards a target, rad.
+
+        Args:
+            steering_rad: angle before the step, rad.
+            target_rad: target, rad.
+            dt_s: duration of the step, s.
+        """
         max_change = self.steering_rate_rad_s * dt_s
         return steering_rad + min(max(target_rad - steering_rad, -max_change), max_change)
 

@@ -86,7 +86,7 @@ class FrictionState(NamedTuple):
 
 
 class FrictionStage(Protocol):
-    """The stage of the engine that estimates friction; a state of None: no estimate."""
+    """The stage of the engine that estimates friction; a state of None means no estimate."""
 
     def initial_state(self) -> FrictionState | None:
         """Return the state at rest."""
@@ -95,13 +95,13 @@ class FrictionStage(Protocol):
     def update(
         self, state: FrictionState | None, samples: Sequence[ImuSample]
     ) -> FrictionState | None:
-        """Return the state after the IMU samples since the last command."""
+        """Return the state after the newest IMU samples; see `FrictionEstimator.update`."""
         ...
 
     def with_command(
         self, state: FrictionState | None, values: Sequence[float], dt_s: float
     ) -> FrictionState | None:
-        """Return the state with the command that was sent."""
+        """Return the state with the command that was sent; see `FrictionEstimator.with_command`."""
         ...
 
 
@@ -109,15 +109,15 @@ class NoFrictionEstimate:
     """The stage of a vehicle whose friction is not estimated: its state is None throughout."""
 
     def initial_state(self) -> None:
-        """Return None."""
+        """Return None: there is no state."""
 
     def update(self, state: FrictionState | None, samples: Sequence[ImuSample]) -> None:
-        """Return None."""
+        """Return None: there is no state; see `FrictionEstimator.update`."""
 
     def with_command(
         self, state: FrictionState | None, values: Sequence[float], dt_s: float
     ) -> None:
-        """Return None."""
+        """Return None: there is no state; see `FrictionEstimator.with_command`."""
 
 
 class FrictionEstimator:
@@ -126,7 +126,7 @@ class FrictionEstimator:
     Args:
         car_model: the car on a dry road.
         limits: limits of the guard, within which commands reach the car.
-        settings: None for the defaults.
+        settings: settings of the estimator; None for the defaults.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class FrictionEstimator:
 
         Args:
             state: the last state; None for the initial one.
-            samples: IMU samples. One that is not newer than those before it is ignored.
+            samples: the IMU samples; one that is not newer than those before it is ignored.
         """
         state = state or self.initial_state()
         target_rad = self._car_model.steering_for_curvature_rad(

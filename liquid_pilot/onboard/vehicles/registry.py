@@ -2,7 +2,7 @@
 
 Another package adds a vehicle by an entry point of the group `liquid_pilot.vehicles` that names a
 `VehicleSpec`, and its task in simulation by an entry point of the group `liquid_pilot.tasks`
-(docs/vehicles.md).
+(docs/how_to/vehicles.md).
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class SpeedLimiter:
 
     Args:
         car_model: the car on a dry road.
-        settings: None for the defaults.
+        settings: settings of the limiter; None for the defaults.
     """
 
     def __init__(self, car_model: CarModel, settings: SpeedLimiterSettings | None = None) -> None:

@@ -64,7 +64,7 @@ class UndecidedSteering:
 
         Args:
             command: the expert's command.
-            at_decision_point: True from the decision point on.
+            at_decision_point: whether the decision point has been reached.
             period_s: duration of one control period, s.
         """
         if not at_decision_point or self._remaining_s <= 0.0:

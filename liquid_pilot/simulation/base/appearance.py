@@ -38,7 +38,7 @@ _RECOLOURING_SHARE = 0.6
 
 @dataclass(frozen=True)
 class Appearance:
-    """What a condition may change about a scene. `DEFAULT_APPEARANCE` changes nothing.
+    """The parts of a scene that a condition may change; `DEFAULT_APPEARANCE` changes nothing.
 
     Colours are red, green and blue.
     """

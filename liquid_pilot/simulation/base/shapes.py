@@ -21,7 +21,7 @@ CONE_TIERS = 2
 
 @dataclass(frozen=True)
 class Shape:
-    """One solid."""
+    """One solid body of a scene."""
 
     name: str
     """Name, unique within a scene; may be empty."""
@@ -60,7 +60,7 @@ def round_length(value: float) -> float:
 
 
 def round_position(x: float, y: float, z: float) -> Vec3:
-    """Return a position or three half extents, rounded to a tenth of a millimetre."""
+    """Return (x, y, z), a position or half extents in m, rounded to a tenth of a millimetre."""
     return round_length(x), round_length(y), round_length(z)
 
 

@@ -1,7 +1,7 @@
 """The task of a class of vehicle in simulation, and the protocols of its parts.
 
-A vehicle is added by its spec and its task (docs/vehicles.md). No other code in the simulation
-depends on the vehicle.
+A vehicle is added by its spec and its task (docs/how_to/vehicles.md). No other code in the
+simulation depends on the vehicle.
 """
 
 from __future__ import annotations
@@ -173,12 +173,24 @@ class Vehicle(Protocol[LayoutT_contra]):
     def actuate(
         self, data: mujoco.MjData, setpoint: Command | AttitudeThrust, state: VehicleState
     ) -> None:
-        """Run one physics step of the inner control loops."""
+        """Run one physics step of the inner control loops.
+
+        Args:
+            data: state of the model, which is changed.
+            setpoint: the setpoint, of a kind that the vehicle accepts.
+            state: true state of the vehicle.
+        """
 
     def apply_wind(
         self, data: mujoco.MjData, body_id: int, wind_enu_m_s: tuple[float, float, float]
     ) -> None:
-        """Apply the drag of one physics step, against the moving air."""
+        """Apply the drag of one physics step, against the moving air.
+
+        Args:
+            data: state of the model, which is changed.
+            body_id: index of the body of the vehicle.
+            wind_enu_m_s: wind in the world frame (ENU), m/s.
+        """
 
 
 class GroundVehicle(Vehicle[LayoutT_contra], Protocol[LayoutT_contra]):
@@ -199,12 +211,13 @@ class GazeboTask(NamedTuple, Generic[LayoutT]):
     """The world of a task in Gazebo."""
 
     add_models: Callable[[Element, LayoutT, SimulationSettings, Appearance], dict[str, bytes]]
-    """Adds the scene and the vehicle at its start to an SDF world. Returns the files that the
-    models refer to, by name."""
+    """Function that adds the scene and the vehicle at its start to an SDF world. It returns the
+    files that the models refer to, by name."""
     steer_to_start: Callable[[VehicleState, LayoutT], Command]
-    """Returns the command that brings the vehicle to the start of a mission and holds it there."""
+    """Function that returns the command that brings the vehicle to the start of a mission and holds
+    it there."""
     at_start: Callable[[VehicleState, LayoutT], bool]
-    """Returns whether the vehicle is at rest at the start."""
+    """Function that returns whether the vehicle is at rest at the start."""
     sky_radius_m: float
     """Radius of the sky dome about the origin. It is larger than the area that the vehicle reaches
     and smaller than the range of its camera."""
@@ -216,7 +229,7 @@ class Task(Generic[LayoutT]):
 
     vehicle: Callable[[], Vehicle[LayoutT]]
     layout: Callable[[int, Mapping[str, float]], LayoutT]
-    """Draws a layout from a seed and the strengths of its conditions, by family."""
+    """Function that draws a layout from a seed and the strengths of its conditions, by family."""
     scene: Callable[[LayoutT, Appearance], SceneParts]
     route_progress: Callable[[LayoutT], RouteProgress]
     expert: Callable[[LayoutT], Expert]

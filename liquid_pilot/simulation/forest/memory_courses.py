@@ -1,4 +1,4 @@
-"""Memory courses: the target can be told from a decoy only at the beginning of the flight.
+"""Memory courses: target and decoy can be distinguished only at the start.
 
 Two red chairs stand as mirror images of each other about the first leg. One is the target, the
 other is the decoy, which ends the mission. The three courses are:

@@ -82,7 +82,7 @@ def add_obstacle_model(
         position: position of the model, m.
         yaw_rad: heading of the model.
         parts: solids in the frame of the model.
-        meshes: OBJ file to which the meshes of textured solids are added.
+        meshes: the OBJ file to which the meshes of textured solids are added.
     """
     link = add_static_link(world, f'{OBSTACLE_PREFIX}_{name}', position, yaw_rad)
     for index, shape in enumerate(parts):

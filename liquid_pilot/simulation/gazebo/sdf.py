@@ -21,7 +21,14 @@ def element(tag: str, text: str = '', **attributes: str) -> Element:
 
 
 def add_child(parent: Element, tag: str, text: str = '', **attributes: str) -> Element:
-    """Append a new element to a parent, and return it."""
+    """Append a new element to a parent, and return it.
+
+    Args:
+        parent: the parent.
+        tag: tag of the element.
+        text: text of the element; empty: it has none.
+        **attributes: attributes of the element.
+    """
     child = element(tag, text, **attributes)
     parent.append(child)
     return child

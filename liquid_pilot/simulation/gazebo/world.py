@@ -122,7 +122,7 @@ def write_world(
 
     Args:
         folder: the folder; it is made if it does not exist.
-        task: see `build_sdf`, as for all further arguments.
+        task: models and vehicle (`tasks.registry.gazebo_task_of`).
         layout: positions of everything.
         settings: rates and camera; None: the default ones.
         appearance: colours, and the shape of the target.

@@ -63,7 +63,7 @@ class TerrainWave:
     """One sine wave of the height of the ground."""
 
     height_m: float
-    """Amplitude."""
+    """Amplitude of the wave, m."""
     east_rad_m: float
     """Wave number along east."""
     north_rad_m: float

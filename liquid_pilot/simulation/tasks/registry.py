@@ -84,7 +84,13 @@ def check_conditions(vehicle: str, conditions: tuple[Condition, ...]) -> None:
 
 
 def layout_of(vehicle: str, seed: int, conditions: tuple[Condition, ...]) -> Layout:
-    """Return the layout of a seed in conditions. Those with a later onset do not affect it."""
+    """Return the layout of a seed in conditions. Those with a later onset do not affect it.
+
+    Args:
+        vehicle: name of the vehicle.
+        seed: seed of the layout.
+        conditions: the conditions.
+    """
     check_conditions(vehicle, conditions)
     return task_of(vehicle).layout(
         seed, {c.family: strength(c) for c in conditions if not c.onset_s}

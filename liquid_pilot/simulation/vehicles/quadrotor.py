@@ -145,7 +145,7 @@ class Quadrotor:
     def actuate(
         self, data: mujoco.MjData, setpoint: Command | AttitudeThrust, state: VehicleState
     ) -> None:
-        """Run one physics step of the inner loops: set the thrusts of the rotors, N.
+        """Run one physics step: set the thrusts of the rotors, N; see `task.Vehicle.actuate`.
 
         Raises:
             LiquidPilotError: if the vehicle does not accept the kind of setpoint.
@@ -184,7 +184,10 @@ class Quadrotor:
     def apply_wind(
         self, data: mujoco.MjData, body_id: int, wind_enu_m_s: tuple[float, float, float]
     ) -> None:
-        """Apply the linear drag of rotors and body against the moving air, as a force in ENU."""
+        """Apply the linear drag of rotors and body against the moving air, as a force in ENU.
+
+        See `task.Vehicle.apply_wind`.
+        """
         drag = self.settings.linear_drag_n_s_m
         velocity = data.qvel[:3].tolist()
         for i in range(3):

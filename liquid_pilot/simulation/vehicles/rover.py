@@ -147,7 +147,8 @@ class Rover:
     ) -> None:
         """Run one physics step: steering, drive, brakes, springs and tyres.
 
-        The yaw rate of a command represents a curvature (`onboard.vehicles.action_scaling`).
+        See `task.Vehicle.actuate`. The yaw rate of a command represents a curvature
+        (`onboard.vehicles.action_scaling`).
 
         Raises:
             LiquidPilotError: if the setpoint is not a `Command`.
@@ -248,7 +249,10 @@ class Rover:
     def apply_wind(
         self, data: mujoco.MjData, body_id: int, wind_enu_m_s: tuple[float, float, float]
     ) -> None:
-        """Apply the linear drag of the body against the moving air. Call it after `actuate`."""
+        """Apply the linear drag of the body against the moving air.
+
+        See `task.Vehicle.apply_wind`. Call it after `actuate`.
+        """
         drag = self.settings.air_drag_n_s_m
         velocity = data.qvel[:3].tolist()
         for i in range(3):

@@ -41,7 +41,7 @@ def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, cap
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=180)
     assert child.returncode == 130 and 'Traceback' not in errors, errors
-    assert 'takes up what is in' in ' '.join(errors.split())
+    assert 'run the same command again to resume from' in ' '.join(errors.split())
     left = {path.name for path in (tmp_path / 'd').iterdir()}
     before = sorted(name for name in left if name.endswith('.npz'))
     assert left == {*before, 'dataset.json'} and before

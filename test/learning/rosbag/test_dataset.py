@@ -285,7 +285,7 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path):
             {'command': {'type': 'Twist'}},
             None,
         ),
-        (Robot(seconds=0.15), {}, 'no episode comes of it'),
+        (Robot(seconds=0.15), {}, 'it gives no episode'),
         (Robot(seconds=2.0), {'episodes': {'max_duration_s': 0.0}}, 'there is only one episode'),
     ],
 )

@@ -119,7 +119,7 @@ def test_a_broken_episode_is_named(tmp_path):
         Episode.load(path)
 
 
-def test_the_disturbance_only_touches_what_is_executed(folder, trained):
+def test_action_noise_changes_only_what_is_executed(folder, trained):
     episode = Episode.load(sorted((folder / 'demonstrations').glob('*.npz'))[0])
     assert episode.images.dtype == np.uint8 and episode.images.shape[1:] == (72, 128, 3)
     assert np.abs(episode.commands).max(axis=0) == pytest.approx(

@@ -68,7 +68,7 @@ def test_old_samples_are_not_flown_on():
     assert stamps(sync.pop_observation(5.1, 0.2)) == [2]
 
 
-def test_an_imu_that_never_came_is_told_from_one_that_stopped():
+def test_an_imu_that_never_came_is_distinguished_from_one_that_stopped():
     sync = CameraImuSync(lockstep=False)
     sync.add_frame(100, IMAGE)
     with pytest.raises(ImuTimeoutError, match='ever'):

@@ -42,7 +42,7 @@ def test_every_autopilot_is_an_adapter_of_the_guard(autopilot):
             HardwareOptions(autopilot=autopilot, attitude=True)
 
 
-def test_sensors_are_those_of_the_autopilot_unless_told_otherwise():
+def test_sensors_are_those_of_the_autopilot_unless_configured_otherwise():
     found = specs(autopilot='mavros', record=True)
     assert ('imu/data', 'mavros/imu/data') in found['pilot'].remappings
     assert ('odom', 'mavros/local_position/odom') in found['guard'].remappings

@@ -1,7 +1,7 @@
 """Whole runs of `liquid-pilot fly --simulator gazebo` against a stand-in for Gazebo and its bridge.
 
-The genuine nodes, with the shipped pilot; what stands in is gazebo_peer.py. docs/gazebo.md tells of
-flights in the real one.
+The genuine nodes, with the shipped pilot; what stands in is gazebo_peer.py. docs/how_to/gazebo.md
+tells of flights in the real one.
 """
 
 import contextlib
@@ -214,7 +214,7 @@ def test_a_killed_runner_leaves_no_gazebo(gazebo, fly):
     wait_for(lambda: not any(alive(pid) for pid, _ in calls(notes)), 5.0)
 
 
-def test_when_the_guard_freezes_the_vehicle_is_told_to_hover(gazebo, fly):
+def test_when_the_guard_freezes_the_vehicle_is_commanded_to_hover(gazebo, fly):
     gazebo()
     process = fly('--missions', 1, time_limit_s=20.0)
     context = rclpy.Context()

@@ -222,7 +222,7 @@ EVIDENCE = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(given_ones=st.lists(EVIDENCE, min_size=1, max_size=5))
-def test_whatever_is_told_what_is_proposed_stays_within_bounds(given_ones):
+def test_proposals_stay_within_bounds_for_any_input(given_ones):
     adaptation = learner()
     for evidence in some_evidence(3):
         proposal = adaptation.update(evidence)
@@ -332,7 +332,7 @@ def test_what_is_no_snapshot_is_refused(text):
     where=st.integers(0, 4),
 )
 @pytest.mark.filterwarnings('ignore::RuntimeWarning')
-def test_whatever_a_snapshot_holds_what_is_proposed_stays_within_bounds(name, value, where):
+def test_proposals_stay_within_bounds_for_any_snapshot(name, value, where):
     adaptation = taught()
     known = adaptation.snapshot(DIGEST)
     content = json.loads(known)
@@ -349,16 +349,16 @@ def test_whatever_a_snapshot_holds_what_is_proposed_stays_within_bounds(name, va
 def test_it_says_how_it_is():
     adaptation = learner()
     assert adaptation.describe() == ('waiting', 'no tick has been received yet')
-    told = []
+    descriptions = []
     for value, ticks in ((0.0, 40), (0.8, 60), (0.0, 60), (-3.0, 60)):
         feed(adaptation, value, ticks)
-        told.append(adaptation.describe())
-    assert [word for word, _ in told] == ['nominal', 'slowing', 'recovering', 'speeding_up']
-    assert 'normalised gradient 0.00, in training -0.80 to 0.20' in told[0][1]
-    assert 'temporal filter 1.00 times as slow as trained' in told[0][1]
-    assert 'flicker more than in training' in told[1][1]
-    assert 'more smoothly than in training' in told[3][1]
-    assert all('core' not in why for _, why in told)
+        descriptions.append(adaptation.describe())
+    assert [word for word, _ in descriptions] == ['nominal', 'slowing', 'recovering', 'speeding_up']
+    assert 'normalised gradient 0.00, in training -0.80 to 0.20' in descriptions[0][1]
+    assert 'temporal filter 1.00 times as slow as trained' in descriptions[0][1]
+    assert 'flicker more than in training' in descriptions[1][1]
+    assert 'more smoothly than in training' in descriptions[3][1]
+    assert all('core' not in why for _, why in descriptions)
 
 
 def test_reset_forgets_everything():

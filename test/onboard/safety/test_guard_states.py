@@ -90,7 +90,7 @@ def test_every_state_and_every_transition_of_the_table_is_reached_and_no_other()
     taken = set()
     for before, event, after, _ in EXPLORED:
         source, target = before.guard.state, after.guard.state
-        # Time goes on between two events: what was engaged may have expired on the way.
+        # Time goes on between two events: what was engaged may have expired meanwhile.
         if (
             source == g.ENGAGED
             and event not in ('engage', 'disengage', 'stop', 'override')

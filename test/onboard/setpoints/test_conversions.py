@@ -88,7 +88,7 @@ def test_gazebo_gets_the_same_velocity_along_the_tilted_axes(command, state):
     assert body.yaw_rate_rad_s == command.yaw_rate_rad_s
 
 
-def test_gazebo_is_told_to_climb_along_a_nose_that_points_down():
+def test_gazebo_is_commanded_to_climb_along_a_nose_that_points_down():
     pitched = facing(0.0)._replace(
         orientation_wxyz=(math.cos(0.1), 0.0, math.sin(0.1), 0.0)
     )  # 0.2 rad, nose down.
@@ -133,7 +133,7 @@ def test_hovering_takes_the_hover_thrust_and_no_tilt():
 
 
 @given(st.floats(0.5, 2.5), st.floats(-1.0, 1.0), st.booleans())
-def test_a_car_turns_as_fast_as_it_was_told(speed, yaw_rate, reverse):
+def test_a_car_turns_at_the_commanded_rate(speed, yaw_rate, reverse):
     settings = AdapterSettings(wheelbase_m=0.3, max_steering_angle_rad=1.0, min_speed_m_s=0.5)
     forward = -speed if reverse else speed
     setpoint = make_adapter('ackermann', settings).convert(

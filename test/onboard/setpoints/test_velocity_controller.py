@@ -123,7 +123,7 @@ def test_body_velocity_is_rotated_before_it_is_compared():
     assert answer.thrust_m_s2 == pytest.approx(G * math.cos(math.radians(20.0)))
 
 
-def test_upside_down_gets_the_least_thrust():
+def test_upside_down_gets_the_minimum_thrust():
     answer = CONTROLLER.attitude_thrust(command(up=1.0), state((0.0, 1.0, 0.0, 0.0)))
     assert answer.thrust_m_s2 == VelocityGains().minimum_thrust_m_s2
     assert rotate(answer.orientation_wxyz, (0, 0, 1))[2] > 0.99

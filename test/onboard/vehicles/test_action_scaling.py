@@ -39,11 +39,14 @@ def test_a_curvature_is_a_yaw_rate_by_speed_and_survives_standing_still():
 
 
 @given(outputs, st.floats(0.0, 1.0))
-def test_caution_slows_down_and_keeps_a_cars_path(values, trust):
+def test_a_speed_factor_slows_down_and_keeps_a_cars_path(values, speed_factor):
     yaw, car = (
-        ActionScaling(SCALE, steering).to_command(values, trust) for steering in STEERING_MODES
+        ActionScaling(SCALE, steering).to_command(values, speed_factor)
+        for steering in STEERING_MODES
     )
-    assert yaw == pytest.approx([trust * value * s for value, s in zip(values, SCALE, strict=True)])
+    assert yaw == pytest.approx(
+        [speed_factor * value * s for value, s in zip(values, SCALE, strict=True)]
+    )
     assert car[:3] == pytest.approx(yaw[:3])
     curvature = car[3] / max(abs(car[0]), MIN_SPEED_M_S)
     assert curvature == pytest.approx(values[3] * SCALE[3], abs=1e-9)

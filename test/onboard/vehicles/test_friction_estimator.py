@@ -40,8 +40,8 @@ def slalom(time_s):
     return 7.0, 0.07 * math.sin(2.0 * math.pi * time_s / 3.0)
 
 
-def drive(grip_at, seconds, handling=BUGGY):
-    """The share that is told every 50 ms, and the speed driven, (n, 2)."""
+def drive(friction_at, seconds, handling=BUGGY):
+    """Return (n, 2) every 50 ms: the estimated friction ratio, and the speed in m/s."""
     rover = Rover()
     model = mujoco.MjModel.from_xml_string(WORLD.format(*rover.mjcf(0.9)))
     data = mujoco.MjData(model)
@@ -51,7 +51,7 @@ def drive(grip_at, seconds, handling=BUGGY):
     command = Command(0, 0.0, 0.0, 0.0, 0.0)
     for step in range(round(seconds / 0.005)):
         time_s, stamp_ns = 0.005 * step, 5_000_000 * step
-        rover.friction_factor = lambda x, y, now=time_s: grip_at(now)
+        rover.friction_factor = lambda x, y, now=time_s: friction_at(now)
         vehicle = rover.state(data, stamp_ns)
         if step % 2 == 0:
             samples.append(ImuSample(stamp_ns, *map(tuple, data.sensordata.reshape(2, 3))))
@@ -67,21 +67,21 @@ def drive(grip_at, seconds, handling=BUGGY):
     return np.array(rows)
 
 
-@pytest.mark.parametrize('share', [1.0, 0.7, 0.5, 0.4])
-def test_the_grip_that_there_is_is_told(share):
-    told = drive(lambda time_s: share, 8.0)[60:, 0]
-    assert told.mean() == pytest.approx(share, abs=0.09)
-    assert told.std() < 0.1
+@pytest.mark.parametrize('friction_ratio', [1.0, 0.7, 0.5, 0.4])
+def test_the_friction_ratio_is_estimated(friction_ratio):
+    estimates = drive(lambda time_s: friction_ratio, 8.0)[60:, 0]
+    assert estimates.mean() == pytest.approx(friction_ratio, abs=0.09)
+    assert estimates.std() < 0.1
 
 
-def test_a_fall_is_noticed_within_two_seconds_and_a_return_by_and_by():
-    told = drive(lambda time_s: 1.0 if time_s < 5.0 or time_s > 10.0 else 0.5, 22.0)[:, 0]
-    assert told[80:100].min() > 0.9
-    assert told[130:200].max() < 0.8
-    assert told[-20:].min() > 0.75
+def test_a_fall_is_noticed_within_two_seconds_and_a_return_gradually():
+    estimates = drive(lambda time_s: 1.0 if time_s < 5.0 or time_s > 10.0 else 0.5, 22.0)[:, 0]
+    assert estimates[80:100].min() > 0.9
+    assert estimates[130:200].max() < 0.8
+    assert estimates[-20:].min() > 0.75
 
 
-def test_the_speed_goes_by_the_root_of_the_grip():
+def test_the_speed_follows_the_root_of_the_friction_ratio():
     dry, wet = drive(lambda time_s: 1.0, 8.0), drive(lambda time_s: 0.5, 8.0)
     assert dry[60:, 1].mean() == pytest.approx(7.0, rel=0.06)
     assert wet[60:, 1].mean() / dry[60:, 1].mean() == pytest.approx(math.sqrt(0.5), abs=0.06)
@@ -134,7 +134,7 @@ def test_brakes_leave_the_tyres_something_to_turn_by():
     assert push == pytest.approx(-0.25 * 0.3 * BUGGY.friction_coefficient * 9.80665)
 
 
-def test_old_samples_change_nothing_and_after_a_gap_the_grip_is_remembered():
+def test_old_samples_change_nothing_and_after_a_gap_the_friction_ratio_is_kept():
     estimator = FrictionEstimator(BUGGY, LIMITS)
     wet = estimator.initial_state()._replace(
         log_likelihood=np.array([-8.0, -8.0, -8.0, -8.0, 0.0, -8.0, -8.0]),

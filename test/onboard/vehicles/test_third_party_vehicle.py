@@ -125,7 +125,7 @@ def test_the_wagon_of_the_page_is_shown_trained_judged_and_driven(tmp_path):
     assert code == 0, said
     parameters = tmp_path / 'fly.yaml'
     parameters.write_text('/**/simulator:\n  ros__parameters:\n    time_limit_s: 2.0\n')
-    # Three episodes are no statistics to adapt by: everything surprises it, and it slows down.
+    # Three episodes are no statistics to adapt by: every frame is novel, and it slows down.
     code, said = run(
         environment,
         'fly',

@@ -160,7 +160,7 @@ def test_without_a_course_nothing_is_other_than_before():
     assert 'decoy' not in build_forest_scene(generate_forest(5)).bodies
 
 
-def test_a_flight_has_one_course_and_it_cannot_begin_on_the_way():
+def test_a_flight_has_one_course_and_it_cannot_begin_in_flight():
     with pytest.raises(LiquidPilotError, match='two courses'):
         parse('two_legs:1+hidden:2')
     with pytest.raises(LiquidPilotError, match='part of the world'):

@@ -185,7 +185,7 @@ def test_it_starts_where_the_forest_says(world):
     assert pose == pytest.approx([*layout.start_enu_m, 0.0, 0.0, layout.start_yaw_rad], abs=1e-6)
 
 
-def test_what_can_be_touched_is_told_by_its_name(world):
+def test_obstacles_are_recognised_by_their_names(world):
     root, _ = world
     for model in root.iter('model'):
         solid = model.get('name').startswith(OBSTACLE_PREFIX)

@@ -39,7 +39,7 @@ def test_it_drives_roads_to_their_end(simulation, seed):
     assert np.sqrt((aside**2).mean()) < 0.15
 
 
-def test_half_the_grip_throws_it_off_unless_it_is_known_before(simulation):
+def test_half_the_friction_ends_in_a_crash_unless_it_is_known_before(simulation):
     slid = drive(simulation, 0, 'friction=0.5@0.1s')
     assert (slid.outcome, slid.reason) == ('crash', 'hit the verge')
     assert drive(simulation, 0, 'friction=0.5').outcome == 'success'
@@ -54,7 +54,7 @@ def test_half_the_grip_throws_it_off_unless_it_is_known_before(simulation):
     )
 
 
-def test_what_is_slippery_begins_when_it_is_said_to(simulation):
+def test_reduced_friction_begins_at_its_onset(simulation):
     dry = drive(simulation, 2, limit_s=9.0).path
     late = drive(simulation, 2, 'friction=0.8@6s', limit_s=9.0).path
     assert dry[:120] == late[:120]

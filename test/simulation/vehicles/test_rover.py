@@ -68,14 +68,14 @@ def test_it_stands_on_a_slope_too():
 
 
 @pytest.mark.parametrize('speed', [2.0, 8.0, -1.5])
-def test_it_drives_as_fast_as_it_is_told(speed):
+def test_it_drives_at_the_commanded_speed(speed):
     path = drive(lambda t: Command(0, speed, 0.0, 0.0, 0.0), 6.0)
     assert path[-1, 3] == pytest.approx(speed, rel=0.06)
     assert path[-1, 1] == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.mark.parametrize(('speed', 'radius'), [(2.0, 6.0), (2.0, -10.0), (4.0, 15.0)])
-def test_slowly_it_turns_on_the_circle_that_it_is_told(speed, radius):
+def test_at_low_speed_it_follows_the_commanded_circle(speed, radius):
     path = drive(bend(speed, radius), 8.0, speed=speed)
     assert path[-1, 3] / path[-1, 6] == pytest.approx(radius, rel=0.04)
 
@@ -85,7 +85,7 @@ def radius_of(friction, speed=7.5, radius=12.0):
     return np.hypot(*path[-20:, 3:5].T).mean() / path[-20:, 6].mean()
 
 
-def test_a_bend_that_dry_tyres_hold_is_missed_at_half_grip():
+def test_a_bend_that_dry_tyres_hold_is_missed_at_half_the_friction():
     """7.5 m/s on 12 m are 4.7 m/s^2: dry tyres give 8.8, at half the friction 4.4."""
     assert radius_of(1.0) == pytest.approx(12.0, rel=0.08)
     assert radius_of(0.5) > 12.0 * 1.12
@@ -93,19 +93,19 @@ def test_a_bend_that_dry_tyres_hold_is_missed_at_half_grip():
     assert radius_of(0.5, speed=5.0) == pytest.approx(12.0, rel=0.08)
 
 
-def test_tyres_give_way_by_and_by():
+def test_bends_widen_gradually_as_friction_falls():
     radii = [radius_of(friction) for friction in (1.0, 0.7, 0.55, 0.4)]
     assert radii == sorted(radii)
 
 
-def test_no_more_than_grip_holds_it_in_a_bend():
+def test_friction_limits_the_acceleration_in_a_bend():
     for friction in (1.0, 0.5, 0.3):
         path = drive(bend(8.0, 6.0), 4.0, friction, 8.0)
         felt = np.hypot(*np.diff(path[:, :2], n=2, axis=0).T) / 0.05**2
         assert np.quantile(felt, 0.95) < 1.1 * friction * S.car_model.friction_coefficient * 9.81
 
 
-def test_brakes_stop_it_and_grip_says_how_soon():
+def test_brakes_stop_it_within_a_distance_set_by_friction():
     def metres(friction):
         path = drive(lambda t: Command(0, 0.0, 0.0, 0.0, 0.0), 8.0, friction, 8.0)
         assert abs(path[-1, 3]) < 0.01

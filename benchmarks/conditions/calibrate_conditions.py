@@ -1,19 +1,19 @@
 """Calibrate the five severities of every condition with a pilot without augmentation.
 
-    python benchmarks/calibrate_conditions.py [PILOT] [--workers 2] [--write] [--quick]
+    python benchmarks/conditions/calibrate_conditions.py [PILOT] [--workers 2] [--write] [--quick]
 
 Flies the pilot (default: forest-ltc) on development forests, 3,000,000 and on, through each
-condition at strengths over its range: eight missions at each of five, from the weakest on until
-the pilot is lost, then twelve at each of four more where the success falls. To these is fitted
-success = fair/(1 + (strength/a)^k), with the most likely a and k. The strengths at which it is 90,
-70, 50, 35 and 20 percent of that in fair weather are severities 1 to 5. Where the range ends before
-the pilot is lost, the five are spread evenly from the first of these to that end, and the family is
+condition at strengths over its range: eight missions at each of five, from the weakest on until the
+pilot is lost, then twelve at each of four more where the success falls. To these is fitted success
+= clear/(1 + (strength/a)^k), with the most likely a and k. The strengths at which it is 90, 70, 50,
+35 and 20 percent of that in clear weather are severities 1 to 5. Where the range ends before the
+pilot is lost, the five are spread evenly from the first of these to that end, and the family is
 listed as `unbroken`.
 
 Missions are kept in --out (runs/calibration) and not flown twice. --write puts the severities into
-liquid_pilot/simulation/conditions/severities.yaml and the figures into benchmarks/calibration.json.
-Later studies use that file unchanged. --quick takes two missions of one family and writes nothing.
-The last line printed is one JSON object.
+liquid_pilot/simulation/conditions/severities.yaml and the figures into calibration.json, beside
+this script. Later studies use that file unchanged. --quick takes two missions of one family and
+writes nothing. The last line printed is one JSON object.
 """
 
 from __future__ import annotations
@@ -35,25 +35,32 @@ from liquid_pilot.simulation.base.condition import CLEAR
 from liquid_pilot.simulation.conditions.severities import SeverityScale, scales
 from liquid_pilot.utils.progress import make_progress
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SEVERITIES = ROOT / 'liquid_pilot' / 'simulation' / 'conditions' / 'severities.yaml'
-RECORD = ROOT / 'benchmarks' / 'calibration.json'
+RECORD = Path(__file__).with_name('calibration.json')
 FIRST_FOREST = 3_000_000
 COARSE, COARSE_MISSIONS = 5, 8
 FINE, FINE_MISSIONS = 4, 12
-FAIR_MISSIONS = 64
+CLEAR_MISSIONS = 64
 MAX_LOST_SUCCESS_RATE = 1 / 8
 """Success at which a pilot counts as lost, so that stronger conditions are not flown."""
 TARGET_RELATIVE_SUCCESS = (0.90, 0.70, 0.50, 0.35, 0.20)
-"""Shares of the success in fair weather."""
+"""Shares of the success in clear weather."""
 
 SuccessCounts = dict[float, tuple[int, int]]
 """Strength to (successes, missions)."""
 
 
 def fit(rates: SuccessCounts, clear: float, high: float) -> tuple[float, float]:
-    """Return the most likely a and k of success = clear/(1 + (strength/a)^k), on a grid."""
-    strength, won, flown = np.array([(each, *rates[each]) for each in sorted(rates)], float).T
+    """Return the most likely a and k of success = clear/(1 + (strength/a)^k), on a grid.
+
+    Args:
+        rates: (successes, missions) by strength.
+        clear: success rate in clear weather.
+        high: upper end of the strengths.
+    """
+    points = [(strength, *rates[strength]) for strength in sorted(rates)]
+    strength, won, flown = np.array(points, float).T
     a = np.geomspace(0.01 * high, 4.0 * high, 400)[:, None, None]
     k = np.geomspace(0.5, 40.0, 120)[None, :, None]
     success = np.clip(clear / (1.0 + (strength / a) ** k), 1e-4, 1.0 - 1e-4)
@@ -63,7 +70,13 @@ def fit(rates: SuccessCounts, clear: float, high: float) -> tuple[float, float]:
 
 
 def severities(rates: SuccessCounts, clear: float, high: float) -> tuple[list[float], bool]:
-    """Five rising strengths to three digits, and whether the pilot was lost within the range."""
+    """Return five rising strengths to three digits, and whether the pilot was lost in the range.
+
+    Args:
+        rates: (successes, missions) by strength.
+        clear: success rate in clear weather.
+        high: upper end of the strengths.
+    """
     a, k = fit(rates, clear, high)
     found = [a * (1.0 / target - 1.0) ** (1.0 / k) for target in TARGET_RELATIVE_SUCCESS]
     lost = found[-1] <= high
@@ -86,7 +99,7 @@ class ConditionSweep:
     progress: Progress
 
     def fly(self, wanted: dict[str, list[float]], missions: int) -> dict[str, SuccessCounts]:
-        """By family, the rates at its strengths; all of them in one go."""
+        """Fly all strengths in one evaluation and return the rates by family and strength."""
         labels = {
             (family, strength): f'{family}={strength:g}' if family != CLEAR else CLEAR
             for family, strengths in wanted.items()
@@ -118,7 +131,7 @@ def _digits(value: float) -> float:
 
 
 def calibrate(
-    flier: ConditionSweep, families: dict[str, SeverityScale], clear: float
+    sweep: ConditionSweep, families: dict[str, SeverityScale], clear: float
 ) -> dict[str, SuccessCounts]:
     """Return the rates of every family at strengths around the fall of its success."""
     found: dict[str, SuccessCounts] = {
@@ -138,26 +151,28 @@ def calibrate(
             family: [_digits(families[family].low + share * _width(families[family]))]
             for family in standing
         }
-        for family, rates in flier.fly(wanted, COARSE_MISSIONS).items():
+        for family, rates in sweep.fly(wanted, COARSE_MISSIONS).items():
             found[family].update(rates)
     wanted = {}
     for family, rates in found.items():
         unhurt = [
-            each
-            for each in rates
-            if rates[each][0] >= TARGET_RELATIVE_SUCCESS[0] * clear * rates[each][1]
+            strength
+            for strength in rates
+            if rates[strength][0] >= TARGET_RELATIVE_SUCCESS[0] * clear * rates[strength][1]
         ]
         lost = [
-            each
-            for each in rates
-            if rates[each][0] <= TARGET_RELATIVE_SUCCESS[-1] * clear * rates[each][1]
+            strength
+            for strength in rates
+            if rates[strength][0] <= TARGET_RELATIVE_SUCCESS[-1] * clear * rates[strength][1]
         ]
         end = min(lost, default=families[family].high)
-        begin = max((each for each in unhurt if each < end), default=families[family].low)
+        begin = max(
+            (strength for strength in unhurt if strength < end), default=families[family].low
+        )
         wanted[family] = [
             _digits(begin + (end - begin) * (k + 1) / (FINE + 1)) for k in range(FINE)
         ]
-    for family, rates in flier.fly(wanted, FINE_MISSIONS).items():
+    for family, rates in sweep.fly(wanted, FINE_MISSIONS).items():
         found[family].update(rates)
     return found
 
@@ -211,13 +226,13 @@ def main(arguments: list[str] | None = None) -> int:
         }
         try:
             with make_progress() as progress:
-                flier = ConditionSweep(pilot, parsed.out, parsed.workers, progress)
+                sweep = ConditionSweep(pilot, parsed.out, parsed.workers, progress)
                 if parsed.quick:
-                    rates = flier.fly({'noise': [0.1, 0.8]}, 1)['noise']
+                    rates = sweep.fly({'noise': [0.1, 0.8]}, 1)['noise']
                     print(json.dumps({'noise': {str(key): each for key, each in rates.items()}}))
                     return 0
-                record['clear'] = fair = flier.fly({CLEAR: [0.0]}, FAIR_MISSIONS)[CLEAR][0.0]
-                found = calibrate(flier, families, fair[0] / fair[1])
+                record['clear'] = clear = sweep.fly({CLEAR: [0.0]}, CLEAR_MISSIONS)[CLEAR][0.0]
+                found = calibrate(sweep, families, clear[0] / clear[1])
         except KeyboardInterrupt:
             print(f'stopped; what was flown is in {parsed.out}', file=sys.stderr)
             return 130

@@ -1,11 +1,11 @@
 """Draw what every condition does to the picture: a sheet of all families and severities.
 
-    python benchmarks/condition_sheet.py [--seed 7] [--out docs/images/conditions.webp]
-    python benchmarks/condition_sheet.py --courses --out docs/images/courses.webp
+    python benchmarks/conditions/condition_sheet.py [--seed 7] [--out docs/images/conditions.webp]
+    python benchmarks/conditions/condition_sheet.py --courses --out docs/images/courses.webp
 
 Families of the picture and the world, one per row, severities 1 to 5 from left to right, all at the
 same instant of the same flight: the expert flies for two seconds, and the frame is taken. The time
-to make a frame of severity 5 beyond one of fair weather is printed too, in milliseconds. --courses
+to make a frame of severity 5 beyond one of clear weather is printed too, in milliseconds. --courses
 shows two flights of the expert on each memory course instead, from start to target. The last line
 printed is one JSON object.
 """
@@ -37,7 +37,13 @@ _COURSE_FRAMES = 7
 
 
 def fly(simulation: Simulation, seed: int, label: str) -> tuple[np.ndarray, float]:
-    """Return the frame after two seconds, (H, W, 3) RGB, and the median time of a tick in ms."""
+    """Return the frame after two seconds, (H, W, 3) RGB, and the median time of a tick in ms.
+
+    Args:
+        simulation: the simulation.
+        seed: seed of the flight.
+        label: label of the condition.
+    """
     packet = simulation.reset(seed, conditions=parse(label))
     expert = simulation.task.expert(simulation.layout)
     times, frame = [], packet.observation
@@ -53,7 +59,13 @@ def fly(simulation: Simulation, seed: int, label: str) -> tuple[np.ndarray, floa
 
 
 def fly_course(simulation: Simulation, seed: int, label: str) -> list[np.ndarray]:
-    """Return frames of a flight of the expert, evenly spread from start to target."""
+    """Return frames of a flight of the expert, evenly spread from start to target.
+
+    Args:
+        simulation: the simulation.
+        seed: seed of the flight.
+        label: label of the condition.
+    """
     packet = simulation.reset(seed, conditions=parse(label))
     expert = simulation.task.expert(simulation.layout)
     mission, frames = Mission(seed, simulation.layout), []
@@ -114,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(json.dumps({'flights': len(rows)}))
         return
     with Simulation() as simulation:
-        _, fair_ms = fly(simulation, parsed.seed, 'clear')
+        _, clear_ms = fly(simulation, parsed.seed, 'clear')
         for family in [
             name
             for name in FAMILIES
@@ -122,10 +134,10 @@ def main(arguments: list[str] | None = None) -> None:
         ]:
             flown = [fly(simulation, parsed.seed, f'{family}:{each}') for each in SEVERITIES]
             rows[family] = [picture for picture, _ in flown]
-            cost[family] = round(flown[-1][1] - fair_ms, 2)
+            cost[family] = round(flown[-1][1] - clear_ms, 2)
             print(f'{family:>10}  {cost[family]:5.2f} ms', flush=True)
     _write(parsed.out, sheet(rows, parsed.width))
-    print(json.dumps({'fair_tick_ms': round(fair_ms, 2), 'added_ms': cost}))
+    print(json.dumps({'clear_tick_ms': round(clear_ms, 2), 'added_ms': cost}))
 
 
 if __name__ == '__main__':
