@@ -10,7 +10,6 @@ import hashlib
 import json
 from typing import Any
 
-from liquid_pilot.simulation.base import condition
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
 
@@ -66,5 +65,8 @@ def _values(rules: MissionRules, settings: SimulationSettings) -> dict[str, Any]
         'imu_rate_hz': settings.imu_rate_hz,
         'camera_rate_hz': settings.camera_rate_hz,
         'command_timeout_s': float(settings.command_timeout_s),
-        'conditions': condition.label(settings.conditions),
+        'conditions': [
+            [each.family, each.severity, float(each.onset_s), each.strength]
+            for each in settings.conditions
+        ],
     }

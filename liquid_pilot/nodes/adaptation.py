@@ -79,7 +79,8 @@ class AdaptationNode(node_base.LiquidNode):
         """Load the pilot, and the snapshot where there is one.
 
         Raises:
-            LiquidPilotError: the pilot file or the snapshot is missing or damaged.
+            LiquidPilotError: the pilot file or the snapshot is missing or damaged, or there is to
+                be a snapshot of a learner that cannot be saved.
         """
         super().__init__('adaptation')
         settings = self.settings.current
@@ -96,8 +97,11 @@ class AdaptationNode(node_base.LiquidNode):
         self._ended_flights: set[str] = set()
         self._logged_state = ''
         self._file = Path(settings.snapshot).expanduser() if settings.snapshot else None
-        if self._file is not None and self._file.exists():
-            self._restore()
+        if self._file is not None:
+            # A learner that cannot be saved is refused here, not in flight.
+            self._persistent_learner()
+            if self._file.exists():
+                self._restore()
 
         self._output = self.create_publisher(Float32MultiArray, topics.TIME_SCALES, qos.TRACE)
         self.create_subscription(Float64MultiArray, topics.PILOT_TRACE, self._on_trace, qos.TRACE)
@@ -140,8 +144,20 @@ class AdaptationNode(node_base.LiquidNode):
         if settings.enabled:
             if isinstance(self._learner, ConfigurableLearner):
                 self._learner.configure(settings.learner_settings())
-            return self._learner.update(learner_input)
+            return self._updated(learner_input)
         return trained_time_scales(learner_input.sequence, self._blocks, self._neurons)
+
+    def _updated(self, learner_input: LearnerInput) -> TimeScaleUpdate:
+        """Return the update of the learner; LiquidPilotError if it fails in any way."""
+        try:
+            return self._learner.update(learner_input)
+        except LiquidPilotError:
+            raise
+        # The learner may come from another package, whose faults must not end the node in flight.
+        except Exception as error:
+            raise LiquidPilotError(
+                f'the learner {self.settings.current.rule!r} failed: {error!r}'
+            ) from error
 
     def _follow_flight(self, flight: str) -> None:
         """Follow a new flight; traces of the previous one are ignored from now on."""

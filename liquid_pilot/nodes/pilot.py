@@ -28,6 +28,7 @@ from liquid_pilot.onboard.adaptation.time_scales import TimeScales
 from liquid_pilot.onboard.inference.engine import Engine, EngineState
 from liquid_pilot.onboard.perception.field_of_view import camera_from_info
 from liquid_pilot.onboard.perception.image_preprocessing import decode_compressed
+from liquid_pilot.onboard.safety.preflight import REJECTING
 
 _TIMEOUT_CHECK_PERIOD_S = 0.2
 _STARTUP_GRACE_S = 3.0
@@ -361,7 +362,7 @@ class PilotNode(node_base.LiquidNode):
         settings, specification = self.settings.current, self._engine.pilot.specification
         state = 'waiting' if self._flight.last_command is None else 'flying'
         if self._flight.rejecting:
-            state = 'rejecting'
+            state = REJECTING
         friction = self._flight.state.friction
         readiness = self._sensors.readiness(
             state, specification.rate_hz, settings.use_camera_info, self.steady_s()

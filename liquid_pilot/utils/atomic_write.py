@@ -96,7 +96,8 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
     Raises:
         OSError: when a folder cannot be created or renamed. `folder` is then unchanged, and no
-            temporary folder is left.
+            temporary folder is left. If even the renaming back fails, the replaced folder stays
+            under its temporary name, so that its content is not lost.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh, replaced = temporary_sibling(folder, 'new'), temporary_sibling(folder, 'old')
@@ -105,8 +106,10 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         yield fresh
         replace_folder(fresh, folder, replaced)
     finally:
-        for leftover in (fresh, replaced):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
+        # Without the destination, what was replaced is the only copy.
+        if folder.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def replace_folder(fresh: Path, folder: Path, replaced: Path) -> None:

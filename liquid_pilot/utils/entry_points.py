@@ -37,7 +37,8 @@ def load_extensions(
                 required = 'can be called' if kind is None else f'is a {kind.__name__}'
                 raise LiquidPilotError(f'{entry.value} is not an object that {required}')
             found[entry.name] = value
-        # An error in one extension must not keep the others from being used.
-        except Exception as error:
+        # An error in one extension must not keep the others from being used; a module that calls
+        # sys.exit when it is imported is such an error.
+        except (Exception, SystemExit) as error:
             warnings.warn(f'the {what} {entry.name!r} is left out: {error}', stacklevel=2)
     return found

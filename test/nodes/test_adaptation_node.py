@@ -2,13 +2,17 @@
 
 import json
 import math
+import os
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from adaptation_rig import BLOCKS, STEP_NS, Rig
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.adaptation import AdaptationNode
 from liquid_pilot.nodes.common import qos, trace_messages
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings, TimeScaleLearner
 
@@ -291,3 +295,57 @@ def test_killed_and_started_again_it_proposes_what_it_had(source):
     source.learner = TimeScaleLearner(source.pilot.training_statistics, source.pilot.wiring.neurons)
     source.learner.restore(text, source.pilot.digest)
     assert source.learn(1) > learned
+
+
+LEARNER = '''
+class Plain:
+    """A learner that cannot be saved, and fails."""
+
+    def __init__(self, statistics, neurons, settings):
+        pass
+
+    def reset(self):
+        pass
+
+    def update(self, learner_input):
+        raise ZeroDivisionError('no samples')
+
+    def describe(self):
+        return 'plain', 'nothing'
+'''
+
+
+def test_a_snapshot_of_a_learner_that_cannot_be_saved_is_refused_at_the_start(
+    start_node, adaptive_pilot, tmp_path, monkeypatch
+):
+    (tmp_path / 'plain_learner.py').write_text(LEARNER)
+    about = tmp_path / 'plain_learner-1.0.dist-info'
+    about.mkdir()
+    (about / 'METADATA').write_text('Metadata-Version: 2.1\nName: plain_learner\nVersion: 1.0\n')
+    (about / 'entry_points.txt').write_text(
+        '[liquid_pilot.learners]\nplain = plain_learner:Plain\n'
+    )
+    monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(tmp_path), os.environ['PYTHONPATH']]))
+    process = start_node(
+        'adaptation',
+        tmp_path / 'plain.log',
+        'plain',
+        pilot=str(adaptive_pilot.path),
+        rule='plain',
+        snapshot=str(tmp_path / 'snapshot.json'),
+    )
+    assert process.popen.wait(60) == 1
+    assert "the learner 'plain' cannot be saved" in process.output, process.output
+    assert process.output.count('\n') == 1, process.output
+
+
+def test_a_fault_of_a_learner_is_an_error_that_names_it():
+    """The node reports such an error and flies on; anything else would end it."""
+    namespace: dict = {}
+    exec(LEARNER, namespace)
+    node = SimpleNamespace(
+        _learner=namespace['Plain'](None, 0, None),
+        settings=SimpleNamespace(current=SimpleNamespace(rule='plain')),
+    )
+    with pytest.raises(LiquidPilotError, match="'plain' failed: ZeroDivisionError"):
+        AdaptationNode._updated(node, None)

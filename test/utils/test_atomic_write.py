@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,21 @@ def test_the_old_folder_comes_back_when_the_new_one_cannot_be_renamed(tmp_path):
     with pytest.raises(FileNotFoundError):
         replace_folder(tmp_path / 'missing', tmp_path / 'folder', tmp_path / 'replaced')
     assert names(tmp_path) == ['folder'] and names(tmp_path / 'folder') == ['file']
+
+
+def test_the_only_copy_of_a_folder_is_kept_when_no_rename_works_any_more(tmp_path, monkeypatch):
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'folder' / 'file').write_text('old')
+    rename, calls = Path.rename, []
+
+    def fails_from_the_second_call_on(self, target):
+        calls.append(target)
+        if len(calls) > 1:
+            raise OSError(errno.EIO, 'gone')
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, 'rename', fails_from_the_second_call_on)
+    with pytest.raises(OSError, match='gone'), atomic_folder(tmp_path / 'folder') as fresh:
+        (fresh / 'file').write_text('new')
+    (left,) = tmp_path.iterdir()
+    assert (left / 'file').read_text() == 'old'

@@ -19,6 +19,8 @@ GEOMETRY_MATCHES, GEOMETRY_DIFFERS, GEOMETRY_UNKNOWN, GEOMETRY_UNCHECKED = (
     'not checked',
 )
 """Results of a pilot's check of the camera's geometry."""
+REJECTING = 'rejecting'
+"""State of a pilot that rejects frames."""
 
 
 class Readiness(NamedTuple):
@@ -157,7 +159,7 @@ def _failed_pilot_checks(pilot: Readiness | None, required: PreflightRequirement
             f"camera: whether its field of view is the pilot file's: {pilot.geometry}; "
             'see what the pilot says'
         )
-    if pilot.state == 'rejecting' or (pilot.problem and not failed):
+    if pilot.state == REJECTING or (pilot.problem and not failed):
         failed.append(f'the pilot says "{pilot.problem}"')
     return failed
 

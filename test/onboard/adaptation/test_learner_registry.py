@@ -1,5 +1,7 @@
 """The learners by name: the shipped one, and one of another package."""
 
+import sys
+
 import numpy as np
 import pytest
 from statistics_makers import make_statistics
@@ -72,3 +74,12 @@ def test_a_learner_of_another_package_is_made_by_its_name(extension):
 def test_an_unknown_name_is_refused_with_the_known_ones(extension):
     with pytest.raises(LiquidPilotError, match="'no'; known: still, temporal_filter"):
         learner_registry.make_learner('no', STATISTICS, NEURONS, LearnerSettings())
+
+
+def test_an_extension_that_ends_the_program_is_left_out_with_a_warning(
+    extension, tmp_path, monkeypatch
+):
+    monkeypatch.delitem(sys.modules, 'still_learner', raising=False)
+    (tmp_path / 'still_learner.py').write_text('import sys; sys.exit(3)')
+    with pytest.warns(UserWarning, match="'still' is left out: 3"):
+        assert set(learner_registry.learners()) == {'temporal_filter'}
