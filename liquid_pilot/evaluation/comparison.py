@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from liquid_pilot.evaluation.metrics import FlightMetrics
@@ -116,11 +116,17 @@ def _paired(results: Results, first: str, other: str, condition: str) -> dict[st
         (first_flights[seed].outcome == 'success', other_flights[seed].outcome == 'success')
         for seed in first_flights.keys() & other_flights.keys()
     ]
+    return {'condition': condition, 'first': first, 'other': other, **compare_pairs(pairs)}
+
+
+def compare_pairs(pairs: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
+    """Return the counts and the p-value of McNemar's exact test.
+
+    Args:
+        pairs: the successes of the first and of the other, for each mission that both have flown.
+    """
     only_first, only_other = pairs.count((True, False)), pairs.count((False, True))
     return {
-        'condition': condition,
-        'first': first,
-        'other': other,
         'pairs': len(pairs),
         'only_first': only_first,
         'only_other': only_other,

@@ -19,6 +19,7 @@ from liquid_pilot.evaluation.statistics import wilson_interval
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
 from liquid_pilot.simulation.base.mission import OUTCOMES, MissionResult
 from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.png import encode_png
 
 INTERRUPTED = 'interrupted by the user'
 """The reason of a mission that the user interrupted; such a mission is not counted as a trial."""
@@ -121,11 +122,6 @@ def _npz(results: Sequence[MissionResult]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
-
-
-def encode_png(rgb: np.ndarray) -> bytes:
-    """Return a picture, (h, w, 3) uint8 RGB, as a PNG file."""
-    return cv2.imencode('.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def draw_paths(results: Sequence[MissionResult]) -> np.ndarray:

@@ -10,9 +10,9 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from liquid_pilot.evaluation.report import encode_png
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.png import encode_png
 from liquid_pilot.utils.tables import markdown_table
 
 COLUMNS = (

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from liquid_pilot.evaluation.comparison import compare_pairs
 from liquid_pilot.evaluation.results_store import read_results
-from liquid_pilot.evaluation.statistics import mcnemar_exact, wilson_interval
+from liquid_pilot.evaluation.statistics import wilson_interval
 from studies.common import add_holm_p_values
 from studies.robustness.study import Study
 
@@ -89,13 +90,4 @@ def _compare(
         (first_missions[key], other_missions[key])
         for key in first_missions.keys() & other_missions.keys()
     ]
-    only_first, only_other = pairs.count((True, False)), pairs.count((False, True))
-    return {
-        'condition': condition,
-        'first': first,
-        'other': other,
-        'pairs': len(pairs),
-        'only_first': only_first,
-        'only_other': only_other,
-        'p': mcnemar_exact(only_first, only_other),
-    }
+    return {'condition': condition, 'first': first, 'other': other, **compare_pairs(pairs)}

@@ -12,6 +12,7 @@ import numpy as np
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.data.episode import Episode
 from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.png import encode_png
 
 _ROWS, _COLUMNS, _WIDTH = 8, 6, 256
 _NAMES = ('forward m/s', 'left m/s', 'up m/s', 'yaw rate rad/s')
@@ -130,4 +131,4 @@ def plot_commands(episodes: Sequence[Episode]) -> np.ndarray:
 
 
 def _write(path: Path, rgb: np.ndarray) -> Path:
-    return write_atomically(path, cv2.imencode('.png', rgb[:, :, ::-1])[1].tobytes())
+    return write_atomically(path, encode_png(rgb))

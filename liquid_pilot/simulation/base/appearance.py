@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.simulation.base.random_streams import random_stream
+from liquid_pilot.utils.png import encode_png
 
 Vec3 = tuple[float, float, float]
 
@@ -154,9 +155,9 @@ def _noise(
     return total / total.max()
 
 
-def encode_png(rgb: npt.NDArray[Any]) -> bytes:
+def encode_texture(rgb: npt.NDArray[Any]) -> bytes:
     """Return an (H, W, 3) picture with values in [0, 1] as the content of a PNG file."""
-    return cv2.imencode('.png', (np.clip(rgb, 0, 1)[..., ::-1] * 255).astype(np.uint8))[1].tobytes()
+    return encode_png((np.clip(rgb, 0, 1) * 255).astype(np.uint8))
 
 
 def sample_textures(seed: int, appearance: Appearance = DEFAULT_APPEARANCE) -> dict[str, bytes]:
@@ -176,7 +177,7 @@ def sample_textures(seed: int, appearance: Appearance = DEFAULT_APPEARANCE) -> d
     stripes = 0.6 + 0.4 * _noise(rng, 64, (16, 32))[..., None] * np.ones(3)
     bark = cv2.resize(stripes[:8], (64, 64), interpolation=cv2.INTER_LINEAR)
     return {
-        'ground.png': encode_png(ground),
-        'leaves.png': encode_png(leaves),
-        'bark.png': encode_png(bark),
+        'ground.png': encode_texture(ground),
+        'leaves.png': encode_texture(leaves),
+        'bark.png': encode_texture(bark),
     }

@@ -19,7 +19,7 @@ from liquid_pilot.simulation.base.appearance import (
     DEFAULT_APPEARANCE,
     Appearance,
     Lighting,
-    encode_png,
+    encode_texture,
     sample_lighting,
     sample_textures,
 )
@@ -181,4 +181,4 @@ def _add_sky(world: Element, lighting: Lighting, radius_m: float) -> dict[str, b
     # From the zenith to the nadir, by elevation, as MuJoCo's gradient.
     share = np.linspace(0.0, 1.0, 256)[:, None, None]
     gradient = (1.0 - share) * lighting.zenith + share * lighting.horizon * np.ones((1, 8, 1))
-    return {**dome.files(), 'sky.png': encode_png(gradient)}
+    return {**dome.files(), 'sky.png': encode_texture(gradient)}

@@ -17,7 +17,7 @@ from liquid_pilot.simulation.base import shapes
 from liquid_pilot.simulation.base.appearance import (
     DEFAULT_APPEARANCE,
     Appearance,
-    encode_png,
+    encode_texture,
     sample_lighting,
     sample_textures,
 )
@@ -215,4 +215,4 @@ def road_texture(layout: RoadLayout) -> bytes:
     # Sand and grass cover the edges.
     verge = np.abs(metres) > layout.half_width_m - 0.1
     texture[:, verge] *= 0.7
-    return encode_png(texture)
+    return encode_texture(texture)
