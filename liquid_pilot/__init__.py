@@ -45,6 +45,7 @@ time that has really elapsed since the input before it.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -184,6 +185,12 @@ _NAMES_BY_MODULE = {
     'simulation.simulator': ('Simulation',),
     'utils.resources': ('shipped_pilots',),
 }
+_MODULES_BY_LIBRARY = {
+    'mujoco': ('evaluation.', 'simulation.gym_env', 'simulation.rollout', 'simulation.simulator'),
+    'gymnasium': ('simulation.gym_env',),
+    'torch': ('learning.',),
+}
+"""Library of an extra to the beginnings of the modules that need it."""
 _RENAMED = {
     'EvaluationResults': ('evaluation.runner', 'Results'),
     'parse_adaptation': ('onboard.adaptation.settings', 'parse_mode'),
@@ -230,4 +237,15 @@ if not TYPE_CHECKING:  # a type checker that saw this would take any name for on
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith('__'))})
+    """Return the names that can be loaded here, so that help() needs no extra."""
+    missing = tuple(
+        modules
+        for library, modules in _MODULES_BY_LIBRARY.items()
+        if importlib.util.find_spec(library) is None
+    )
+    names = (
+        name
+        for name in __all__
+        if not any(_SOURCES.get(name, ('', ''))[0].startswith(modules) for modules in missing)
+    )
+    return sorted({*names, *(name for name in globals() if name.startswith('__'))})

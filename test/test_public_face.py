@@ -108,3 +108,25 @@ def test_the_package_says_that_it_is_typed():
     assert (ROOT / 'liquid_pilot' / 'py.typed').is_file()
     setup = (ROOT / 'setup.py').read_text()
     assert "'py.typed'" in setup
+
+
+WITHOUT_EXTRAS = """
+import pydoc, sys
+sys.modules.update(dict.fromkeys(('torch', 'mujoco', 'gymnasium')))
+import liquid_pilot
+text = pydoc.plain(pydoc.render_doc(liquid_pilot))
+assert 'class Guard' in text
+print(sorted(set(liquid_pilot.__all__) - set(dir(liquid_pilot))))
+"""
+
+
+def test_help_needs_no_extra():
+    done = subprocess.run(
+        [sys.executable, '-c', WITHOUT_EXTRAS], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    left_out = done.stdout
+    for name in ('LiquidCore', 'ForestEnv', 'Simulation', 'fly_mission', 'evaluate', 'compare'):
+        assert repr(name) in left_out
+    for name in ('Guard', 'Engine', 'MissionRules', 'parse_conditions'):
+        assert repr(name) not in left_out

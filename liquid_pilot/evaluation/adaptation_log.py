@@ -122,6 +122,10 @@ def plot_adaptation(logs: Sequence[AdaptationLog], conditions: Sequence[Conditio
     drawn = [log for log in logs if log.samples][:_MAX_PANELS]
     figure = Figure(figsize=(1.5 + 3.4 * len(drawn), 8.5), dpi=110, layout='constrained')
     axes = figure.subplots(4, len(drawn), sharex='col', sharey='row', squeeze=False)
+    # Before anything is drawn: a logarithmic axis whose values are all the same has no range.
+    for one in axes[1]:
+        one.set_yscale('log')
+    _set_decade_limits(axes[1, 0], [log.arrays()['filter_tau_s'] for log in drawn])
     for column, log in zip(axes.T, drawn, strict=True):
         _draw_mission(column, log, conditions)
     for row, label in enumerate(
@@ -133,7 +137,6 @@ def plot_adaptation(logs: Sequence[AdaptationLog], conditions: Sequence[Conditio
         )
     ):
         axes[row, 0].set_ylabel(label)
-    _set_decade_limits(axes[1, 0], [log.arrays()['filter_tau_s'] for log in drawn])
     axes[3, -1].legend(fontsize=7, loc='upper right')
     names = ' + '.join(f'{one.family} from {one.onset_s:g} s' for one in conditions) or 'clear'
     figure.suptitle(f'adaptation: {names}')

@@ -164,7 +164,7 @@ def _draw_time_constants(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
 def _write_card(axes: Any, content: dict[str, Any], specification: PilotSpecification) -> None:
     count, card = content['parameters'], content['card']
     lines = [
-        f'{count["total"]} parameters: encoder {count["encoder"]}, core {count["core"]}',
+        f'{count["total"]} constants: encoder {count["encoder"]}, core {count["core"]}',
         f'{content["vehicle"]}, {content["rate_hz"]:g} frames/s, {content["unfolds"]} solver steps',
         f'camera {content["camera"]["width"]} x {content["camera"]["height"]}, '
         f'{content["camera"]["horizontal_fov_deg"]:g} x '

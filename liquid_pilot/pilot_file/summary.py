@@ -114,7 +114,7 @@ def describe(folder: Path) -> str:
         f'a tick within {content["dt_s"][0]:g} to {content["dt_s"][1]:g} s',
         f'  camera    {camera["width"]} x {camera["height"]} pixels, '
         f'{camera["horizontal_fov_deg"]:g} x {camera["vertical_fov_deg"]:g} degrees',
-        f'  network   {count["encoder"]} parameters in the encoder, {count["core"]} in the '
+        f'  network   {count["encoder"]} constants in the encoder, {count["core"]} in the '
         f'{_CORE_LABELS.get(content["core"], content["core"])} core, {count["total"]} in all; '
         f'{size:.0f} KiB on disk',
         f'            {content["features"]} features, {content["neurons"]} neurons, '
