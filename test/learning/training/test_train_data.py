@@ -126,7 +126,7 @@ def test_whole_episodes_of_any_length_teach_the_core_to_recall(episodes, tmp_pat
     ('changes', 'said'),
     [
         ({'recall': 0.5}, 'recall is for whole episodes'),
-        ({'recall': 0.5, 'sequence_length': 0}, 'demonstrate again'),
+        ({'recall': 0.5, 'sequence_length': 0}, 'collect the demonstrations again'),
     ],
 )
 def test_what_cannot_be_recalled_is_refused(episodes, tmp_path, changes, said):
