@@ -123,7 +123,7 @@ def plot_adaptation(logs: Sequence[AdaptationLog], conditions: Sequence[Conditio
     figure = Figure(figsize=(1.5 + 3.4 * len(drawn), 8.5), dpi=110, layout='constrained')
     axes = figure.subplots(4, len(drawn), sharex='col', sharey='row', squeeze=False)
     # Before anything is drawn: a logarithmic axis whose values are all the same has no range.
-    for one in axes[1]:
+    for one in axes[1:3].flat:
         one.set_yscale('log')
     _set_decade_limits(axes[1, 0], [log.arrays()['filter_tau_s'] for log in drawn])
     for column, log in zip(axes.T, drawn, strict=True):
@@ -168,7 +168,6 @@ def _draw_mission(
         low, middle, high = 1e3 * data[name].T
         axes.fill_between(time_s, low, high, color=_BLUE, alpha=0.2, linewidth=0)
         axes.plot(time_s, middle, color=_BLUE, linewidth=1)
-        axes.set_yscale('log')
         axes.yaxis.set_major_formatter('{x:g}')
         axes.yaxis.set_minor_formatter('')
     gate.plot(time_s, data['trust'], color=_ORANGE, linewidth=1, label='factor on the command')

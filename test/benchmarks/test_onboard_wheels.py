@@ -1,4 +1,4 @@
-"""What a robot installs is read from setup.py, and weighed."""
+"""The packages that a robot installs are read from setup.py, and weighed."""
 
 import importlib.util
 import zipfile

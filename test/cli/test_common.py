@@ -1,4 +1,4 @@
-"""What commands have in common: types of arguments, and settings as options."""
+"""The parts that commands share: types of arguments, and settings as options."""
 
 import argparse
 from dataclasses import dataclass

@@ -65,7 +65,7 @@ def test_the_picture_shows_every_flight_with_its_onset_and_its_gate():
 
 @pytest.mark.filterwarnings('error')
 def test_time_constants_that_stay_as_they_are_are_shown_too():
-    """As far as a last bit: a logarithmic axis from there to there has no length."""
+    """Values that differ by one last bit at most still give the logarithmic axis a range."""
     calm = adaptation_log.AdaptationLog(
         1,
         'success',

@@ -275,7 +275,7 @@ def test_live_parameters_of_the_learner(source):
 
 
 def test_while_it_is_disabled_nothing_is_learned(source):
-    """What is flown then has not the time constants that the learner takes it to have."""
+    """The flight then has other time constants than those that the learner assumes."""
     learned = source.learn(4)
     source.call('adaptation/enable', data=False)
     for _ in range(5):

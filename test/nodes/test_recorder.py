@@ -1,4 +1,4 @@
-"""What a recording says of its messages, and what is left when the recorder is killed."""
+"""The description of messages in a recording, and the recording of a killed recorder."""
 
 import resource
 import signal

@@ -26,7 +26,7 @@ from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 LIMITS = get_vehicle_limits('quadrotor')
 SAFE = LIMITS.safe_command
 LATE_S = 0.4
-"""What a busy machine may add to a time-out."""
+"""Time that a busy machine may add to a time-out, s."""
 BRAKING_S = 1.5
 """A vehicle that hovers has stopped after this long, at the latest."""
 STILL_M_S = 0.35

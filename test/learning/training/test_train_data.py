@@ -1,4 +1,4 @@
-"""What a training learns from: its division, recorded flights, and whole episodes."""
+"""The data of a training: its division, recorded flights, and whole episodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node publishes on /diagnostics."""
+"""The status that a node publishes on /diagnostics."""
 
 import time
 
