@@ -63,10 +63,12 @@ setup(
         'train': TRAIN,
         'view': ['pygame-ce>=2.5'],
         'mavlink': MAVLINK,
+        'docs': ['mkdocs-material>=9.5', 'mkdocstrings>=0.27', 'mkdocstrings-python>=1.12'],
         'test': [
             *TRAIN,
             *MAVLINK,
             'pytest>=8,<9',
+            'pytest-xdist>=3.6',
             'hypothesis>=6.100',
             'ncps>=1.0.1',
             'ruff>=0.6',

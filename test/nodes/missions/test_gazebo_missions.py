@@ -22,7 +22,7 @@ from geometry_msgs.msg import Twist
 from rclpy.executors import SingleThreadedExecutor
 
 ROOT = Path(__file__).resolve().parents[3]
-PEER = ROOT / 'test' / 'support' / 'gazebo_peer.py'
+PEER = ROOT / 'test' / 'support' / 'ros' / 'gazebo_peer.py'
 SEED = 10_000
 _DOMAINS = itertools.count(30)
 

@@ -70,7 +70,7 @@ def bridge():
     node = rclpy.create_node('gazebo_bridge')
     heard, send = {}, {}
     entries = yaml.safe_load(
-        (Path(__file__).resolve().parents[2] / 'config' / 'gazebo_bridge.yaml').read_text()
+        (Path(__file__).resolve().parents[3] / 'config' / 'gazebo_bridge.yaml').read_text()
     )
     for entry in entries:
         topic = entry['ros_topic_name']

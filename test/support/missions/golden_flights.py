@@ -1,6 +1,6 @@
 """Golden flights: the first seconds of a few missions, recorded with the version that flew them.
 
-python test/support/golden_flights.py      # record them again, after FLIGHT_VERSION was raised
+python test/support/missions/golden_flights.py      # record them again, after FLIGHT_VERSION was raised
 """
 
 import json
@@ -12,8 +12,8 @@ from liquid_pilot.evaluation.flight_version import FLIGHT_VERSION
 from liquid_pilot.evaluation.runner import evaluate
 from liquid_pilot.simulation.base.task import MissionRules
 
-GOLDEN_FILE = Path(__file__).resolve().parents[1] / 'evaluation' / 'golden' / 'flights.json'
-RECORD_COMMAND = 'python test/support/golden_flights.py'
+GOLDEN_FILE = Path(__file__).resolve().parents[2] / 'evaluation' / 'golden' / 'flights.json'
+RECORD_COMMAND = 'python test/support/missions/golden_flights.py'
 SEED, DURATION_S = 12, 3.0
 MISSIONS = (
     ('forest-ltc', '', 'clear'),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from liquid_pilot.learning.config import TrainingSettings
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 SMALL = {
     'features': 8,
     'inter': 8,
