@@ -22,7 +22,6 @@ def mypy(*arguments):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.timeout(420)
 def test_the_package_is_typed():
     code, output = mypy()
     assert code == 0, output
@@ -40,7 +39,6 @@ lp.Gard
 """
 
 
-@pytest.mark.timeout(420)
 def test_a_program_on_the_public_face_sees_its_types(tmp_path):
     program = tmp_path / 'program.py'
     program.write_text(USER)

@@ -6,16 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import ros_domain
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_ros_and_one_process_agree_on_a_mission(tmp_path):
-    environment = {
-        **os.environ,
-        'PYTHONPATH': str(ROOT),
-        'ROS_DOMAIN_ID': '93',
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-    }
+    environment = {**os.environ, 'ROS_DOMAIN_ID': str(ros_domain.reserve())}
     run = subprocess.run(
         [
             sys.executable,

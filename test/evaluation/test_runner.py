@@ -45,8 +45,9 @@ def twin(pilot, tmp_path_factory):
 
 @pytest.fixture
 def families(monkeypatch):
+    monkeypatch.setattr(weather, 'FAMILIES', {'snow': 'white', 'wind': 'air'})
     for module in (weather, registry):
-        monkeypatch.setattr(module, 'FAMILIES', {'snow': 'white', 'wind': 'air'})
+        monkeypatch.setattr(module, 'ALL_FAMILIES', ('snow', 'wind'))
 
 
 @pytest.mark.parametrize(
@@ -267,6 +268,7 @@ class Deadly:
         return os._exit, (9,)
 
 
+@pytest.mark.slow
 def test_a_mission_that_kills_every_worker_is_given_up_and_the_others_fly(pilot):
     def job(seed, conditions=()):
         return Job(RunKey('', pilot.digest, 'clear', 'cmd_vel', seed), str(pilot.path), conditions)

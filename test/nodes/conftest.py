@@ -1,4 +1,4 @@
-"""A small real pilot, and real nodes as processes, in a ROS domain of their own on the loopback."""
+"""A small real pilot, and real nodes as processes, in the ROS domain of this worker."""
 
 import fcntl
 import os
@@ -8,34 +8,17 @@ import sys
 import time
 from pathlib import Path
 
-# Before rclpy is imported, and for every process that a test starts.
-REPOSITORY = Path(__file__).resolve().parents[2]
-PROFILES = str(REPOSITORY / 'config' / 'fastdds.xml')
-os.environ.update(
-    {
-        'ROS_DOMAIN_ID': str(20 + os.getpid() % 80),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'ROS_PYTHON_CHECK_FIELDS': '1',
-        'FASTRTPS_DEFAULT_PROFILES_FILE': PROFILES,
-        'FASTDDS_DEFAULT_PROFILES_FILE': PROFILES,
-        'OMP_NUM_THREADS': '1',
-        'PYTHONPATH': os.pathsep.join(
-            [str(REPOSITORY), *filter(None, [os.environ.get('PYTHONPATH')])]
-        ),
-    }
-)
-
-import pytest  # noqa: E402
-import rclpy  # noqa: E402
-from small_pilots import (  # noqa: E402, F401
+import pytest
+import rclpy
+from small_pilots import (  # noqa: F401
     adaptive_pilot,
     pilot,
     rover_pilot,
     walk,
 )
 
-from liquid_pilot.nodes.launch.flight_graph import NodeSpec  # noqa: E402
-from liquid_pilot.nodes.launch.process_runner import command_line  # noqa: E402
+from liquid_pilot.nodes.launch.flight_graph import NodeSpec
+from liquid_pilot.nodes.launch.process_runner import command_line
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -95,9 +78,9 @@ class Process:
         return code
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def start_spec():
-    """Function (NodeSpec, log file) -> Process; all end at last."""
+    """Function (NodeSpec, log file) -> Process; all end with the file of tests."""
     started = []
 
     def start(spec, log):
@@ -110,9 +93,9 @@ def start_spec():
             process.end()
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def start_node(start_spec):
-    """Function (executable, log file, namespace, **parameters) -> Process; all end at last."""
+    """Function (executable, log file, namespace, **parameters) -> Process; as `start_spec`."""
 
     def start(executable, log, namespace='', **parameters):
         return start_spec(NodeSpec(executable, executable, namespace, parameters), log)

@@ -132,14 +132,14 @@ def source(learning):
         learning.pilot.training_statistics, learning.pilot.wiring.neurons
     )
     learning.flight, learning.sequence = f'flight-{time.monotonic_ns()}', 0
-    learning.said.clear()
+    learning.forget()
     yield learning
     assert learning.process.popen.poll() is None, learning.process.output
 
 
 def test_each_trace_is_answered_by_what_the_learner_proposes(source):
     assert source.learn(12) > 0.2
-    source.said.clear()
+    source.forget()
     source.until(lambda: 'adaptation: slowing' in source.said.get('adaptation', ''))
 
 
@@ -156,7 +156,7 @@ def test_garbage_for_a_trace_is_refused_and_not_learned_from(source):
         ({'filter_error': np.zeros(3)}, 'not 3'),
         ({'gate': ()}, 'does not adapt'),
     ):
-        source.said.clear()
+        source.forget()
         source.send(**changes)
         source.until(lambda words=words: words in source.said.get('adaptation', ''))
         source.learn(1)
@@ -210,7 +210,7 @@ def test_services(source):
     assert source.call('adaptation/enable', data=False).success
     proposal, _ = source.ask()
     assert not proposal.temporal_filter.any()
-    source.said.clear()
+    source.forget()
     source.until(lambda: 'adaptation: disabled' in source.said.get('adaptation', ''))
     assert source.call('adaptation/enable', data=True).success
     assert [source.ask()[0] for _ in range(4)][-1].temporal_filter.all()

@@ -21,6 +21,8 @@ from liquid_pilot.nodes.common import messages, qos
 TIMEOUT_S = 0.3
 FACING_EAST = (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5))
 
+pytestmark = pytest.mark.realtime
+
 
 class Field:
     """An autopilot, a pilot's commands, and the guard between them."""

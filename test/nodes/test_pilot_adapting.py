@@ -13,7 +13,7 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray
 from liquid_pilot.interfaces import Observation
 from liquid_pilot.nodes.common import messages, qos, trace_messages
 from liquid_pilot.nodes.common.pilot_parameters import FrontendParameters
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner_messages import TimeScaleUpdate
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import (
@@ -88,7 +88,7 @@ class Cockpit(Rig):
 
     def settle(self):
         """Wait until the pilot has taken what was proposed: it takes this after it."""
-        self.said.clear()
+        self.forget()
         self.constants.publish(Float32MultiArray())
         self.until(lambda: 'got nothing' in self.said.get('pilot', ''))
 
@@ -170,7 +170,7 @@ def cockpit(flown):
     live['adaptation_timeout_s'] = TIMEOUT_S
     assert all(done for done, _ in flown.set('pilot', **live))
     assert flown.call('pilot/reset').success
-    flown.said.clear()
+    flown.forget()
     return flown
 
 
@@ -220,9 +220,8 @@ def test_what_it_flies_without_stays_in_the_diagnostics(cockpit, walk):
     for step in range(3):
         cockpit.fly(walk(step))
     words = 'the adaptation node does not answer'
-    # A report from before the time-out may still be on its way.
     cockpit.until(lambda: words in cockpit.said.get('pilot', ''))
-    cockpit.said.clear()
+    cockpit.forget()
     cockpit.until(lambda: 'pilot' in cockpit.said)
     assert words in cockpit.said['pilot']
 
@@ -246,7 +245,7 @@ def test_garbage_for_time_constants_changes_no_command(cockpit, adaptive_pilot, 
     for step in range(2):
         assert cockpit.fly(walk(step))[0] == mirror.fly(cockpit, walk(step)).command
     for step, (garbage, words) in enumerate(GARBAGE.values(), 2):
-        cockpit.said.clear()
+        cockpit.forget()
         # Of an earlier flight, however right, it is nothing to speak of.
         cockpit.propose(1.0, flight='1-1')
         cockpit.propose(**garbage)

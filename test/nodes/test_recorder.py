@@ -44,6 +44,7 @@ def test_the_installed_files_are_found():
         find_message('no_msgs', 'Nothing')
 
 
+@pytest.mark.realtime
 def test_a_killed_recorder_leaves_all_but_the_last_chunk(ros, start_node, tmp_path, eventually):
     path = tmp_path / 'killed'
     recorder = start_node(
@@ -94,6 +95,7 @@ def talk(node, eventually, count=100, once_heard=lambda: None):
         time.sleep(0.005)
 
 
+@pytest.mark.realtime
 def test_a_closed_recording_is_a_bag_of_rosbag2(ros, start_node, tmp_path, eventually):
     path = tmp_path / 'bag'
     recorder = start_node('recorder', tmp_path / 'log', namespace='closed', path=str(path))
@@ -140,6 +142,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(ros, start_node, tmp
     assert bag.unclosed
 
 
+@pytest.mark.realtime
 def test_the_command_records_other_names_and_types_and_warns_of_silence(
     ros, run_cli, tmp_path, eventually
 ):

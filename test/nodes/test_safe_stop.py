@@ -27,6 +27,8 @@ IMU_TIMEOUT_S = 0.2
 PERIOD_S = 0.05
 HALF_NS = 25_000_000
 SAFE = (0.0, 0.0, 0.0, 0.0)
+
+pytestmark = pytest.mark.realtime
 CAMERA = CameraGeometry.from_vertical_fov(128, 72, math.radians(52.0))
 
 
@@ -50,6 +52,7 @@ class Rig:
         self._infos = publish(CameraInfo, 'camera/camera_info', qos.SENSOR_RELIABLE)
         self._imus = publish(Imu, 'imu/data', qos.SENSOR_RELIABLE)
         self.said, self.commands, self.outputs = {}, [], []
+        self.began_ns = 0
         hear(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
         hear(TwistStamped, 'pilot/command', lambda m: self._keep(self.commands, m), qos.COMMAND)
         hear(TwistStamped, 'cmd_vel', lambda m: self._keep(self.outputs, m), qos.COMMAND)
@@ -68,6 +71,10 @@ class Rig:
         )
 
     def _on_diagnostics(self, message):
+        stamp = message.header.stamp
+        if stamp.sec * 1_000_000_000 + stamp.nanosec < self.began_ns:
+            # It was said before this flight, and is late.
+            return
         for status in messages.unpack_diagnostics(message):
             self.said.setdefault(status.hardware_id, []).append(status)
 
@@ -88,6 +95,7 @@ class Rig:
         self.outputs.clear()
         self.said.clear()
         self.began_s = time.monotonic()
+        self.began_ns = self.node.get_clock().now().nanoseconds
         for _ in range(round(seconds / PERIOD_S)):
             stamp_ns = max(0, self.node.get_clock().now().nanoseconds + shift_ns)
             if imu is not None:

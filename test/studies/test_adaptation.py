@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from study_runs import run_script
 
 
+@pytest.mark.slow
 def test_the_study_of_adaptation_is_flown_and_written_down_from_nothing(tmp_path):
     arguments = ('--smoke', '--runs', tmp_path, '--workers', '1')
     closing = run_script('studies/adaptation/run.py', *arguments)

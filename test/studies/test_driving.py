@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from study_runs import run_script
 
 SCRIPT = 'studies/driving/run.py'
 
 
+@pytest.mark.slow
 def test_the_study_is_driven_and_written_down_from_nothing(tmp_path):
     closing = run_script(SCRIPT, '--smoke', '--runs', tmp_path, '--workers', '1')
     assert (closing['driven'], closing['missing']) == (8, 0)

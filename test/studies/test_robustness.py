@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from study_runs import run_script
 
 SCRIPT = 'studies/robustness/run.py'
 
 
+@pytest.mark.slow
 def test_the_record_is_made_from_nothing_and_a_second_start_does_nothing_again(tmp_path):
     closing = run_script(SCRIPT, '--smoke', '--runs', tmp_path)
     assert (closing['flown'], closing['missing']) == (4, 0)

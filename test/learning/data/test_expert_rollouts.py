@@ -18,6 +18,7 @@ from liquid_pilot.learning.data.episode import Episode
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, capsys):
     command = [
         'demonstrate',
@@ -74,6 +75,7 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
     assert not (tmp_path / 'd').exists()
 
 
+@pytest.mark.slow
 def test_weather_is_flown_in_turn_and_frames_that_do_not_come_are_no_rows(tmp_path):
     words = ['--workers', '1', '--episodes', '3', '--seed', '6', '--disturbance', '0']
     for name, weather in (('fair', 'clear'), ('both', 'clear,night:4,rate:2')):
@@ -94,6 +96,7 @@ def test_weather_is_flown_in_turn_and_frames_that_do_not_come_are_no_rows(tmp_pa
     assert abs(both[2].dt_s.sum() - fair[2].dt_s.sum()) < 0.3
 
 
+@pytest.mark.slow
 def test_a_pilot_steers_while_the_expert_labels_and_both_folders_are_learned_from(tmp_path):
     words = ['--workers', '1', '--episodes', '2', '--seed', '6', '--disturbance', '0']
     shown, steered = tmp_path / 'shown', tmp_path / 'steered'

@@ -63,6 +63,7 @@ def flown(core, x, dt_s):
     return np.array(outputs), state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', MAKERS)
 def test_the_graph_that_flies_gives_what_the_module_gives(cores, graphs, name):
     core = cores[name]

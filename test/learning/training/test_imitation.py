@@ -167,6 +167,7 @@ def test_windows_stay_within_their_episode():
         assert {10, 75} <= set(first), 'the take-offs'
 
 
+@pytest.mark.slow
 def test_the_core_learns_to_integrate(tmp_path):
     """A task with memory: say how long ago the input last pulsed."""
     rng = np.random.default_rng(0)

@@ -49,6 +49,7 @@ def started(episodes, out, settings):
     )
 
 
+@pytest.mark.slow
 def test_a_training_killed_in_every_stage_ends_with_the_same_bits(episodes, tmp_path):
     """Checkpoints fall every two steps, so that most kills lose a step that is done again."""
     settings = {

@@ -26,6 +26,7 @@ def spinner(request, ros, monkeypatch):
     node.destroy_node()
 
 
+@pytest.mark.realtime
 def test_a_wait_ends_in_time_and_does_not_burn_the_core(spinner):
     began_s, used_s = time.monotonic(), time.process_time()
     spinner.wait(0.6)
@@ -34,6 +35,7 @@ def test_a_wait_ends_in_time_and_does_not_burn_the_core(spinner):
     assert not spinner.stopping
 
 
+@pytest.mark.realtime
 def test_callbacks_run_meanwhile_and_can_end_it(spinner):
     calls = []
 
@@ -49,6 +51,7 @@ def test_callbacks_run_meanwhile_and_can_end_it(spinner):
     assert len(calls) == 3
 
 
+@pytest.mark.realtime
 def test_a_signal_ends_it_and_every_later_one(spinner):
     kept = signal.signal(signal.SIGINT, spinner.stop)
     try:

@@ -5,7 +5,6 @@ tells of flights in the real one.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import signal
@@ -17,6 +16,7 @@ from pathlib import Path
 import cv2
 import pytest
 import rclpy
+import ros_domain
 import yaml
 from geometry_msgs.msg import Twist
 from rclpy.executors import SingleThreadedExecutor
@@ -24,7 +24,6 @@ from rclpy.executors import SingleThreadedExecutor
 ROOT = Path(__file__).resolve().parents[3]
 PEER = ROOT / 'test' / 'support' / 'ros' / 'gazebo_peer.py'
 SEED = 10_000
-_DOMAINS = itertools.count(30)
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def gazebo(tmp_path, monkeypatch):
             monkeypatch.setenv('PEER', str(notes))
             monkeypatch.setenv('PEER_FAULT', fault)
             # What the test before has killed may still be listed in its domain.
-            monkeypatch.setenv('ROS_DOMAIN_ID', str(20 + (os.getpid() + next(_DOMAINS)) % 80))
+            monkeypatch.setenv('ROS_DOMAIN_ID', str(ros_domain.reserve()))
             if not bridge:
                 return notes
             log = stack.enter_context((tmp_path / 'bridge.log').open('w+'))
@@ -137,6 +136,7 @@ def test_two_missions_by_the_shipped_pilot(gazebo, fly, tmp_path):
     assert not [line for line in said.splitlines() if 'ERROR' in line], said
 
 
+@pytest.mark.slow
 def test_a_rover_on_a_road_by_the_same_nodes(gazebo, fly, rover_pilot, tmp_path):
     notes = gazebo()
     code, said = ended(
@@ -153,6 +153,7 @@ def test_a_rover_on_a_road_by_the_same_nodes(gazebo, fly, rover_pilot, tmp_path)
     assert not any(alive(pid) for pid, _ in calls(notes))
 
 
+@pytest.mark.slow
 def test_pictures_of_both_simulators_are_compared(gazebo, fly, tmp_path):
     """The stand-in draws with MuJoCo, so that here they are all but the same."""
     gazebo()
@@ -179,6 +180,7 @@ def test_pictures_of_both_simulators_are_compared(gazebo, fly, tmp_path):
     assert cv2.imread(str(sheet)).shape == (144, 6 * 256, 3)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_gazebo_too_and_keeps_the_report(gazebo, fly, tmp_path):
     notes = gazebo()
     process = fly('--missions', 50)
@@ -204,6 +206,7 @@ def pids(process):
     return found
 
 
+@pytest.mark.slow
 def test_a_killed_runner_leaves_no_gazebo(gazebo, fly):
     notes = gazebo()
     process = fly('--missions', 50)
@@ -214,6 +217,8 @@ def test_a_killed_runner_leaves_no_gazebo(gazebo, fly):
     wait_for(lambda: not any(alive(pid) for pid, _ in calls(notes)), 5.0)
 
 
+@pytest.mark.realtime
+@pytest.mark.slow
 def test_when_the_guard_freezes_the_vehicle_is_commanded_to_hover(gazebo, fly):
     gazebo()
     process = fly('--missions', 1, time_limit_s=20.0)
@@ -253,6 +258,7 @@ def test_when_the_guard_freezes_the_vehicle_is_commanded_to_hover(gazebo, fly):
     assert len(after) > 5 and set(after) == {(0.0, 0.0, 0.0)}, (heard[-60:], said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('fault', 'words', 'limits'),
     [

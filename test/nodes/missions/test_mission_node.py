@@ -54,6 +54,7 @@ def test_a_service_whose_answer_is_lost_is_asked_again(asker, pilot, monkeypatch
     assert done and len(came_s) > 1 and said == f'answer {len(came_s)}'
 
 
+@pytest.mark.realtime
 def test_a_service_that_never_answers_is_named(asker, monkeypatch):
     monkeypatch.setattr(mission_node, '_RETRY_PERIOD_S', 0.2)
     began_s = time.monotonic()

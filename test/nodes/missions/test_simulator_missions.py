@@ -174,6 +174,7 @@ def test_a_rover_drives_by_the_same_nodes_as_in_one_process(
     assert report['missions'] == [result.to_json()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('adapter', 'condition'),
     [
@@ -274,6 +275,7 @@ def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, paramete
     assert 'holds a run already' in err
 
 
+@pytest.mark.realtime
 def test_in_real_time_the_vehicle_flies_on_the_wall_clock(pilot, run_cli, parameters, tmp_path):
     process = run_cli(
         'fly',

@@ -145,10 +145,10 @@ def test_a_graph_that_asks_for_gigabytes_is_refused(folder, pilot, side):
 
 
 def test_a_file_of_millions_of_empty_parts_is_refused_soon(folder):
-    started = time.monotonic()
+    started = time.process_time()
     put_file(folder, 'encoder.onnx', b'\x3a\x00' * 10_000_000)
     assert_flight_refused(folder, 'encoder.onnx', 'parts')
-    assert time.monotonic() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import ros_domain
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,7 +51,7 @@ def package(folder, source, name='wagon', module='my_robots'):
         'PYTHONPATH': os.pathsep.join([str(folder), str(ROOT)]),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'OMP_NUM_THREADS': '1',
-        'ROS_DOMAIN_ID': str(20 + (os.getpid() + 7) % 80),
+        'ROS_DOMAIN_ID': str(ros_domain.reserve()),
     }
 
 
@@ -73,6 +74,7 @@ def run(environment, *words):
     return process.returncode, said
 
 
+@pytest.mark.slow
 def test_the_wagon_of_the_page_is_shown_trained_judged_and_driven(tmp_path):
     environment = package(tmp_path / 'installed', block('from dataclasses'))
     demonstrations, out = tmp_path / 'demonstrations', tmp_path / 'trained'

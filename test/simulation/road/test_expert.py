@@ -39,6 +39,7 @@ def test_it_drives_roads_to_their_end(simulation, seed):
     assert np.sqrt((aside**2).mean()) < 0.15
 
 
+@pytest.mark.slow
 def test_half_the_friction_ends_in_a_crash_unless_it_is_known_before(simulation):
     slid = drive(simulation, 0, 'friction=0.5@0.1s')
     assert (slid.outcome, slid.reason) == ('crash', 'hit the verge')

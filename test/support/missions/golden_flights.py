@@ -1,6 +1,6 @@
 """Golden flights: the first seconds of a few missions, recorded with the version that flew them.
 
-python test/support/missions/golden_flights.py      # record them again, after FLIGHT_VERSION was raised
+python test/support/missions/golden_flights.py   # records them again, after a new FLIGHT_VERSION
 """
 
 import json

@@ -46,12 +46,20 @@ class Rig:
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self._eventually = eventually
-        self._clients, self.said = {}, {}
+        self._clients, self.said, self._since_ns = {}, {}, 0
         self.node.create_subscription(
             DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS
         )
 
+    def forget(self):
+        """Forget what was said, and what is said already and still on its way."""
+        self.said.clear()
+        self._since_ns = self.node.get_clock().now().nanoseconds
+
     def _on_diagnostics(self, message):
+        stamp = message.header.stamp
+        if stamp.sec * 1_000_000_000 + stamp.nanosec < self._since_ns:
+            return
         for status in messages.unpack_diagnostics(message):
             name = status.hardware_id.rpartition('/')[2]
             state = status.values['state']

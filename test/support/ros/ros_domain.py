@@ -1,0 +1,45 @@
+"""ROS domains that no other test, worker or session on this machine uses.
+
+A domain is reserved by a lock on a file, which the system releases when the process ends, in
+whatever way. Domains below 20 are left to people. The ports of those above 101 are
+ephemeral ones of Linux.
+"""
+
+import fcntl
+import itertools
+import os
+import tempfile
+from pathlib import Path
+
+DOMAINS = range(20, 101)
+FOLDER = Path(tempfile.gettempdir()) / f'liquid_pilot_ros_domains.{os.getuid()}'
+_reserved = {}
+_own = itertools.count()
+
+
+def reserve():
+    """Reserve a domain until this process ends or `release` is called, and return its number."""
+    FOLDER.mkdir(exist_ok=True)
+    # The search starts at another place in every process, so that a domain that a run has just
+    # left, and in which DDS may still name its dead nodes, is not the next one to be taken.
+    first = os.getpid() * 7 + next(_own)
+    for offset in range(len(DOMAINS)):
+        domain = DOMAINS[(first + offset) % len(DOMAINS)]
+        if domain in _reserved:
+            continue
+        file = open(FOLDER / str(domain), 'w')  # noqa: SIM115
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            continue
+        _reserved[domain] = file
+        return domain
+    raise RuntimeError(
+        f'all {len(DOMAINS)} ROS domains of the tests are in use: end other test runs first'
+    )
+
+
+def release(domain):
+    """Give a domain back, after every process that used it has ended."""
+    _reserved.pop(domain).close()

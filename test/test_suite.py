@@ -1,0 +1,176 @@
+"""The habits of this suite: ROS domains of its own, real time alone, and nothing left behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import leftovers
+import machine
+import pytest
+import ros_domain
+
+ROOT = Path(__file__).resolve().parents[1]
+SUPPORT = ROOT / 'test' / 'support' / 'ros'
+
+
+def test_a_domain_is_reserved_until_the_process_ends():
+    program = 'import ros_domain; print(ros_domain.reserve(), flush=True); input()'
+    others = [
+        subprocess.Popen(
+            [sys.executable, '-c', program],
+            env={**os.environ, 'PYTHONPATH': str(SUPPORT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    domains = [int(other.stdout.readline()) for other in others]
+    own = int(os.environ['ROS_DOMAIN_ID'])
+    assert len({own, *domains}) == 4
+    assert set(domains) <= set(ros_domain.DOMAINS)
+    for other in others:
+        other.kill()
+        other.communicate()
+    # What the killed ones had is free.
+    reserved = [ros_domain.reserve() for _ in ros_domain.DOMAINS[:30]]
+    for domain in reserved:
+        ros_domain.release(domain)
+    assert len(set(reserved)) == 30 and own not in reserved
+
+
+def test_all_domains_in_use_is_one_line(monkeypatch):
+    monkeypatch.setattr(ros_domain, 'DOMAINS', [int(os.environ['ROS_DOMAIN_ID'])])
+    with pytest.raises(RuntimeError, match='end other test runs first'):
+        ros_domain.reserve()
+
+
+def test_what_a_process_left_behind_is_found_and_ended(tmp_path):
+    ready = tmp_path / 'ready'
+    program = f"""
+        import os, signal, sys, time
+        if os.fork():
+            os._exit(0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.setsid()
+        open({str(ready)!r}, 'w').close()
+        time.sleep(600)
+    """
+    mark = f'{os.environ[leftovers.MARK]}/of one test'
+    environment = {**os.environ, leftovers.MARK: mark}
+    subprocess.run(
+        [sys.executable, '-c', textwrap.dedent(program)], env=environment, check=True, timeout=60
+    )
+    while not ready.exists():
+        time.sleep(0.01)
+    assert len(found := leftovers.find(mark)) == 1
+    # It ignores Ctrl-C, so it has to be killed.
+    started_s = time.monotonic()
+    assert [line.partition(':')[0] for line in leftovers.end(mark, 0.1)] == [str(found[0])]
+    assert leftovers.find(mark) == []
+    assert time.monotonic() - started_s > leftovers.PATIENCE_S
+
+
+SAMPLE = """
+    import pytest
+
+
+    def test_fast():
+        pass
+
+
+    @pytest.mark.slow
+    def test_slow():
+        pass
+
+
+    @pytest.mark.realtime
+    def test_late():
+        assert False, 'it came too late'
+"""
+
+
+@pytest.mark.parametrize(
+    ('share', 'stall_s', 'outcome', 'words'),
+    [
+        (1.0, 0.0, 'failed', 'it came too late'),
+        (0.3, 0.0, 'skipped', 'it gave 30 % of two cores'),
+        (0.6, 0.0, 'skipped', 'it gave 60 % of two cores; the test said: it came too late'),
+        (1.0, 0.4, 'skipped', 'it woke a thread 0.40 s late; the test said: it came too late'),
+    ],
+)
+def test_a_failure_in_real_time_counts_on_a_machine_that_is_fit_for_it(
+    pytester, monkeypatch, share, stall_s, outcome, words
+):
+    pytester.makepyfile(textwrap.dedent(SAMPLE))
+    pytester.makeconftest(
+        f"""
+        import machine
+        import realtime
+
+        machine.cpu_share = lambda *_: {share}
+        machine.Heartbeat.end = lambda self: {stall_s}
+
+
+        def pytest_configure(config):
+            config.addinivalue_line('markers', 'slow: slow')
+            config.addinivalue_line('markers', 'realtime: alone')
+            config.pluginmanager.register(realtime.Plugin('sample'), 'realtime')
+        """
+    )
+    monkeypatch.setenv('PYTHONPATH', str(SUPPORT))
+    result = pytester.runpytest_subprocess('-rs', '-p', 'no:cacheprovider')
+    result.assert_outcomes(passed=2, **{outcome: 1})
+    assert words in result.stdout.str()
+
+
+def test_the_machine_is_measured():
+    now = machine.measure()
+    assert 0.0 < now.share <= 1.05
+    assert now.stall_s >= 0.0
+    assert machine.Machine(1.0, 0.0).complaint == ''
+    heartbeat = machine.Heartbeat()
+    time.sleep(0.05)
+    assert 0.0 <= heartbeat.end() < 60.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('workers', [0, 2])
+def test_an_interruption_ends_every_node_and_prints_the_summary(tmp_path, workers):
+    log = (tmp_path / 'log').open('w+')
+    process = subprocess.Popen(
+        [
+            *(sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', f'-n{workers}'),
+            *('--dist', 'loadfile', '--basetemp', tmp_path / 'files'),
+            *('test/nodes/test_pilot_adapting.py', 'test/nodes/test_adaptation_node.py'),
+        ],
+        cwd=ROOT,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    mark = f'{os.environ[leftovers.MARK]}/{process.pid}'
+    try:
+        limit_s = time.monotonic() + 120.0
+        while not any('liquid_pilot.nodes' in leftovers.name(pid) for pid in leftovers.find(mark)):
+            assert time.monotonic() < limit_s and process.poll() is None, (
+                tmp_path / 'log'
+            ).read_text()
+            time.sleep(0.05)
+        # As a terminal does: to the whole group.
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == pytest.ExitCode.INTERRUPTED
+        limit_s = time.monotonic() + 10.0
+        while leftovers.find(mark) and time.monotonic() < limit_s:
+            time.sleep(0.05)
+        assert [leftovers.name(pid) for pid in leftovers.find(mark)] == []
+    finally:
+        leftovers.end(mark, 0.0)
+    said = (tmp_path / 'log').read_text()
+    assert 'KeyboardInterrupt' in said
+    assert re.search(r'=+ .*in \d+\.\d+s', said), said
