@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
+from liquid_pilot.onboard.adaptation.learner_registry import LEARNERS
+from liquid_pilot.onboard.setpoints.registry import ADAPTERS
+from liquid_pilot.onboard.vehicles.registry import VEHICLES
+from liquid_pilot.simulation.base.condition import CONDITIONS, parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
+from liquid_pilot.simulation.tasks.registry import TASKS
 
 FLIGHT_VERSION = 1
 """Raise it by one with every change after which any flight may differ from before.
@@ -47,6 +53,31 @@ def flight_version(rules: MissionRules, settings: SimulationSettings) -> str:
     """
     text = json.dumps(_values(rules, settings), sort_keys=True, separators=(',', ':'))
     return f'{FLIGHT_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:12]}'
+
+
+def package_versions(vehicle: str, conditions: str, adapter: str, mode: str) -> str:
+    """Return the versions of the other packages that decide how a mission goes.
+
+    Args:
+        vehicle: name of the vehicle.
+        conditions: label of the conditions.
+        adapter: name of the vehicle adapter.
+        mode: adaptation mode, such as 'adapt:rule=flicker'.
+
+    Returns:
+        Packages and versions, such as '+my_weather-1.0', to be appended to the version of the run;
+        empty where nothing of another package takes part.
+    """
+    rule = re.search(r'[:,]rule=(\w+)', mode)
+    extensions = [
+        VEHICLES.extension(vehicle),
+        TASKS.extension(vehicle),
+        ADAPTERS.extension(adapter),
+        LEARNERS.extension(rule[1]) if rule else None,
+        *(CONDITIONS.extension(each.family) for each in parse(conditions)),
+    ]
+    found = {f'+{each.package}-{each.version}' for each in extensions if each is not None}
+    return ''.join(sorted(found))
 
 
 def _values(rules: MissionRules, settings: SimulationSettings) -> dict[str, Any]:

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.entry_points import Choices, ExtensionNames
 from liquid_pilot.utils.settings import check, check_all, declared_settings, setting
 
 CORES = ('ltc', 'cfc', 'gru', 'gru_dt', 'lstm', 'feedforward')
-"""Kinds of core: liquid time-constant network, and the baselines."""
+"""Kinds of core of this package: liquid time-constant network, and the baselines."""
+CORE_ENTRY_POINTS = 'liquid_pilot.cores'
+"""Entry-point group of the cores of other packages; see `models.factory`."""
+ALL_CORES = Choices(CORES, ExtensionNames(CORE_ENTRY_POINTS))
+"""Kinds of core, those of other packages last."""
 WIRINGS = ('ncp', 'dense')
 """Wirings of a liquid core."""
 PRESETS = ('none', 'photometric', 'strong')
@@ -60,7 +65,7 @@ class TrainingSettings:
         True, 'whether to learn from mirror images too; not for an asymmetric vehicle'
     )
 
-    core: str = setting('ltc', 'kind of core behind the encoder', choices=CORES)
+    core: str = setting('ltc', 'kind of core behind the encoder', choices=ALL_CORES)
     wiring: str = setting('ncp', 'wiring of an ltc', choices=WIRINGS)
     core_size: int = setting(
         0,
@@ -179,9 +184,21 @@ class TrainingSettings:
         Raises:
             LiquidPilotError: the file cannot be read, or a value is wrong.
         """
+        return cls.from_mapping(cls.values_of_yaml(path), str(path))
+
+    @classmethod
+    def values_of_yaml(cls, path: Path) -> dict[str, Any]:
+        """Read the values that a YAML file sets, by name and not yet checked.
+
+        Raises:
+            LiquidPilotError: the file cannot be read, or holds something else than values by name.
+        """
         import yaml
 
         try:
-            return cls.from_mapping(yaml.safe_load(path.read_text()), str(path))
+            values = yaml.safe_load(path.read_text())
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise LiquidPilotError(f'{path}: cannot be read as YAML ({error})') from error
+        if values is not None and not isinstance(values, dict):
+            raise LiquidPilotError(f'{path}: expected `key: value` lines')
+        return values or {}

@@ -11,9 +11,12 @@ from liquid_pilot.liquid.wiring import Wiring
 from liquid_pilot.pilot_file.files import CORE_FILE
 from liquid_pilot.utils.json_fields import JsonFields, one_line
 
-ONNX_CORE_TYPES = ('cfc', 'gru', 'lstm', 'feedforward')
+NAMED_GRAPH = 'graph'
+"""Type of a core of another package. Its entry in pilot.json has a name besides the type."""
+ONNX_CORE_TYPES = ('cfc', 'gru', 'lstm', 'feedforward', NAMED_GRAPH)
 """Types of cores that are a one-step ONNX graph with explicit state."""
 _NAME_PATTERN = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
+_NAME_RULE = 'may have letters, digits, ".", "_" and "-"'
 _IMU_VALUES = 6
 _COMMAND_VALUES = 4
 
@@ -36,8 +39,8 @@ class PilotSpecification:
     """Camera that the encoder was trained with; its size is the size of the encoder's input."""
     core: dict[str, Any]
     """Type and size of the core: {'type': 'ltc', 'unfolds': int, 'wiring': recipe as of
-    `Wiring.to_dict`}, or {'type': one of ONNX_CORE_TYPES, 'state_size': int}. The state of an LSTM
-    is its hidden and its cell state together."""
+    `Wiring.to_dict`}, or {'type': one of ONNX_CORE_TYPES, 'state_size': int}, with a 'name' where
+    the type is NAMED_GRAPH. The state of an LSTM is its hidden and its cell state together."""
     features: int
     """Number of the encoder's outputs, F; the core's inputs are the features, then 6 IMU values."""
     imu_mean: tuple[float, ...]
@@ -61,6 +64,11 @@ class PilotSpecification:
         """Number of solver steps in a tick; 1 for a core that is a graph."""
         return int(self.core.get('unfolds', 1))
 
+    @property
+    def core_kind(self) -> str:
+        """The kind of the core: its type, or the name of one of another package."""
+        return str(self.core.get('name', self.core['type']))
+
 
 def parse_specification(
     content: JsonFields, core_bytes: int
@@ -79,7 +87,7 @@ def parse_specification(
     """
     name = content.string('name')
     if not _NAME_PATTERN.fullmatch(name):
-        raise content.error('name', 'may have letters, digits, ".", "_" and "-" only')
+        raise content.error('name', f'{_NAME_RULE} only')
     vehicle = content.string('vehicle')
     rate_hz = content.number('rate_hz', 0.1, 1000.0)
     dt_min_s = content.number('dt_min_s', 1e-4, 10.0)
@@ -148,9 +156,14 @@ def _core(core: JsonFields, features: int, core_bytes: int) -> tuple[dict[str, A
     """Return the checked object `core`, and the wiring of a liquid one."""
     kind = core.string('type')
     if kind in ONNX_CORE_TYPES:
-        size = core.integer('state_size', 1, 1 << 16)
+        content: dict[str, Any] = {'type': kind}
+        if kind == NAMED_GRAPH:
+            content['name'] = core.string('name')
+            if not _NAME_PATTERN.fullmatch(content['name']):
+                raise core.error('name', f'{_NAME_RULE} only')
+        content['state_size'] = core.integer('state_size', 1, 1 << 16)
         core.require_all_read()
-        return {'type': kind, 'state_size': size}, None
+        return content, None
     if kind != 'ltc':
         raise core.error('type', f"must be 'ltc' or one of {', '.join(ONNX_CORE_TYPES)}")
     unfolds = core.integer('unfolds', 1, 64)

@@ -21,6 +21,8 @@ from liquid_pilot.pilot_file.format import PilotFile, load
 from liquid_pilot.pilot_file.onnx_check import count_onnx_parameters
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
+_COUNTED = ('encoder', 'core', 'total')
+"""Parts of a pilot whose numbers are counted."""
 _CORE_LABELS = {
     'ltc': 'liquid',
     'cfc': 'CfC',
@@ -59,10 +61,11 @@ def summarize(folder: Path) -> dict[str, Any]:
             'vertical_fov_deg': round(math.degrees(specification.camera.vertical_fov_rad), 2),
         },
         'features': specification.features,
-        'core': specification.core['type'],
+        'core': specification.core_kind,
         'unfolds': specification.unfolds,
         **network,
-        'parameters': {'encoder': encoder, 'core': core, 'total': encoder + core},
+        'parameters': _trained_parameters(pilot),
+        'constants': {'encoder': encoder, 'core': core, 'total': encoder + core},
         'bytes': {name: (folder / name).stat().st_size for name in files},
         'limits': dataclasses.asdict(specification.limits),
         'adaptation': pilot.training_statistics and _adaptation(pilot.training_statistics),
@@ -70,8 +73,23 @@ def summarize(folder: Path) -> dict[str, Any]:
     }
 
 
+def _trained_parameters(pilot: PilotFile) -> dict[str, Any] | None:
+    """Return the numbers of trained parameters, as the training wrote them into the card.
+
+    The files hold more numbers than were trained, such as the table of pixel positions, and do not
+    say which.
+
+    Returns:
+        The numbers of the encoder, of the core and in total; None where the card does not say.
+    """
+    counts = pilot.specification.card.get('parameters')
+    if not isinstance(counts, dict) or not all(isinstance(counts.get(k), int) for k in _COUNTED):
+        return None
+    return {name: counts[name] for name in _COUNTED}
+
+
 def _network(pilot: PilotFile) -> tuple[dict[str, Any], int]:
-    """Return the sizes of the core, and the number of its trained parameters."""
+    """Return the sizes of the core, and the number of its constants, all of which are trained."""
     wired = pilot.wiring
     if wired is None:
         neurons = pilot.specification.core['state_size']
@@ -105,7 +123,7 @@ def describe(folder: Path) -> str:
         LiquidPilotError: when the pilot is not valid.
     """
     content = summarize(folder)
-    camera, limits, count = content['camera'], content['limits'], content['parameters']
+    camera, limits = content['camera'], content['limits']
     size = sum(content['bytes'].values()) / 1024
     lines = [
         f'{content["name"]}  ({content["path"]})',
@@ -114,9 +132,7 @@ def describe(folder: Path) -> str:
         f'a tick within {content["dt_s"][0]:g} to {content["dt_s"][1]:g} s',
         f'  camera    {camera["width"]} x {camera["height"]} pixels, '
         f'{camera["horizontal_fov_deg"]:g} x {camera["vertical_fov_deg"]:g} degrees',
-        f'  network   {count["encoder"]} constants in the encoder, {count["core"]} in the '
-        f'{_CORE_LABELS.get(content["core"], content["core"])} core, {count["total"]} in all; '
-        f'{size:.0f} KiB on disk',
+        f'  network   {format_counts(content)}; {size:.0f} KiB on disk',
         f'            {content["features"]} features, {content["neurons"]} neurons, '
         f'{content["unfolds"]} solver steps per tick',
         '  adapts    '
@@ -135,6 +151,26 @@ def describe(folder: Path) -> str:
     lines += ['', wiring.format_wiring(wired)] if wired else []
     lines += ['', 'card']
     return '\n'.join([*lines, *_indented(content['card'], 2)])
+
+
+def format_counts(content: dict[str, Any]) -> str:
+    """Return the numbers of trained parameters and of all constants, as far as they are known.
+
+    Args:
+        content: what `summarize` returns.
+    """
+    trained, constants = content['parameters'], content['constants']
+    label = f'{_CORE_LABELS.get(content["core"], content["core"])} core'
+    if trained is None:
+        return (
+            f'{constants["encoder"]} constants in the encoder, {constants["core"]} in the {label}; '
+            'the card does not say how many were trained'
+        )
+    fixed = constants['total'] - trained['total']
+    return (
+        f'{trained["total"]} trained parameters: {trained["encoder"]} in the encoder, '
+        f'{trained["core"]} in the {label}' + (f'; {fixed} fixed constants' if fixed > 0 else '')
+    )
 
 
 def _format_adaptation(adaptation: dict[str, Any]) -> str:

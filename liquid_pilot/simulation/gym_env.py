@@ -21,7 +21,7 @@ from gymnasium import spaces
 
 from liquid_pilot.interfaces import Command, ImageBuffer, LiquidPilotError, SensorPacket
 from liquid_pilot.onboard.perception.imu import mean_imu
-from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
+from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 from liquid_pilot.simulation.base.mission import Mission
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
@@ -90,7 +90,7 @@ class ForestEnv(gymnasium.Env[EnvObservation, npt.NDArray[np.float32]]):
                 'imu': spaces.Box(-np.inf, np.inf, (6,), np.float32),
             }
         )
-        maximum = np.array(VEHICLE_LIMITS[s.vehicle].maximum, np.float32)
+        maximum = np.array(get_vehicle_limits(s.vehicle).maximum, np.float32)
         self._max_action = maximum
         self.action_space = spaces.Box(-maximum, maximum, dtype=np.float32)
 

@@ -16,6 +16,7 @@ from liquid_pilot.interfaces import (
     VehicleLimits,
 )
 from liquid_pilot.onboard.adaptation.learner import Learner
+from liquid_pilot.onboard.adaptation.learner_faults import checked_update, contained_faults
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
 from liquid_pilot.onboard.adaptation.learner_registry import make_learner
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
@@ -82,6 +83,7 @@ class InProcessPilot:
             self.learner = learner or make_learner(
                 adapting.rule, statistics, neurons, adapting.learner
             )
+            self._learner_name = adapting.rule if learner is None else type(learner).__name__
             self._time_scale_store = TimeScaleStore(statistics.filter_tau_s.shape, neurons)
         self._keep_learned = keep_learned
         self.adapter = make_adapter(adapter)
@@ -96,7 +98,8 @@ class InProcessPilot:
         if self.learner is not None and self._keep_learned:
             self._time_scale_store.restart_sequence()
         elif self.learner is not None:
-            self.learner.reset()
+            with contained_faults(self._learner_name, 'reset'):
+                self.learner.reset()
             self._time_scale_store.reset()
         self._sequence = 0
         self.command: Command | None = None
@@ -119,8 +122,9 @@ class InProcessPilot:
         self._state = tick.state
         self._sequence += 1
         if self.learner is not None:
-            update = self.learner.update(self.learner_input(tick))
-            self._time_scale_store.accept(update, self._sequence)
+            with contained_faults(self._learner_name, 'update'):
+                update = checked_update(self.learner.update(self.learner_input(tick)))
+                self._time_scale_store.accept(update, self._sequence)
         stamp_ns = tick.command.stamp_ns
         decision = self.guard.accept(tick.command, stamp_ns / NANOSECONDS_PER_SECOND)
         self.command = decision.command

@@ -24,10 +24,10 @@ from liquid_pilot.interfaces import (
     VehicleState,
 )
 from liquid_pilot.simulation.base.condition import Condition
+from liquid_pilot.simulation.base.frame_context import FrameContext
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import Layout, RouteProgress, Task, Vehicle
-from liquid_pilot.simulation.conditions.frame_context import FrameContext
 from liquid_pilot.simulation.conditions.pipeline import ConditionPipeline
 from liquid_pilot.simulation.mujoco import mjcf
 from liquid_pilot.simulation.mujoco.rendering import CameraRenderer, mujoco

@@ -1,133 +1,24 @@
-"""Baselines that a liquid core is compared with: CfC, GRU, LSTM and feed-forward.
+"""GraphCores that a liquid core is compared with: CfC, GRU, LSTM and feed-forward.
 
 All have the interface of `ltc.LiquidCore`, and so the same training: they map inputs (B, T, I) and
 elapsed times (B, T) in seconds to outputs (B, T, M) and states (B, T, N), and have an input mapping
-that `imitation.fit_input_scale` sets. `to_onnx` exports one step as a graph with explicit state,
-which `onboard.inference.recurrent_cores` runs.
+that `imitation.fit_input_scale` sets.
 
 Shapes: B sequences of T ticks, I inputs, N values of the state, H hidden values, M motor outputs.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
-from liquid_pilot.learning.models.onnx_export import export
+from liquid_pilot.learning.models.graph_core import GraphCore
 
 CFC_MODES = ('default', 'no_gate', 'pure')
 """Variants of the CfC, by the names of ncps."""
-_EXAMPLE_DT_S = 0.05
 
 
-class Baseline(nn.Module):
-    """The common part of all baselines: input mapping, sequence, linear read-out and export.
-
-    A subclass sets `kind` and implements `advance`.
-
-    Args:
-        inputs: number of inputs I.
-        state_size: number of values of the state, N.
-        hidden: number of inputs of the linear read-out, H.
-        motors: number of motor outputs M.
-    """
-
-    kind: str
-    """Type of the core in pilot.json."""
-
-    def __init__(self, inputs: int, state_size: int, hidden: int, motors: int) -> None:
-        super().__init__()
-        self.inputs, self.state_size, self.motors = inputs, state_size, motors
-        self.input_w = nn.Parameter(torch.ones(inputs))
-        self.input_b = nn.Parameter(torch.zeros(inputs))
-        self.fc = nn.Linear(hidden, motors)
-
-    def advance(
-        self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute one step of the recurrence.
-
-        Args:
-            state: (B, N) state before.
-            x: (B, I) mapped inputs.
-            dt_s: (B, 1) elapsed time, s.
-
-        Returns:
-            The state after (B, N) and the hidden values (B, H) that are read out.
-        """
-        raise NotImplementedError
-
-    def step(
-        self, state: torch.Tensor, inputs: torch.Tensor, dt_s: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute one step from raw inputs.
-
-        Args:
-            state: (B, N) state before.
-            inputs: (B, I) inputs.
-            dt_s: (B, 1) elapsed time, s.
-
-        Returns:
-            The state after (B, N) and the outputs (B, M).
-        """
-        after, hidden = self.advance(state, inputs * self.input_w + self.input_b, dt_s)
-        return after, self.fc(hidden)
-
-    def forward(
-        self, x: torch.Tensor, dt_s: torch.Tensor, state: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Run sequences through the network; gradients reach the parameters, x and the state.
-
-        Args:
-            x: (B, T, I) inputs.
-            dt_s: (B, T) elapsed times, s.
-            state: (B, N) initial state; None for zeros.
-
-        Returns:
-            Outputs (B, T, M) and states (B, T, N).
-        """
-        if state is None:
-            state = x.new_zeros(x.shape[0], self.state_size)
-        states, outputs = [], []
-        for t in range(x.shape[1]):
-            state, output = self.step(state, x[:, t], dt_s[:, t, None])
-            states.append(state)
-            outputs.append(output)
-        return torch.stack(outputs, 1), torch.stack(states, 1)
-
-    @property
-    def specification(self) -> dict[str, Any]:
-        """The entry `core` of pilot.json."""
-        return {'type': self.kind, 'state_size': self.state_size}
-
-    def to_onnx(self) -> bytes:
-        """Return one step as ONNX, for `onboard.inference.recurrent_cores.OnnxCore`."""
-        example = (
-            torch.zeros(1, self.state_size),
-            torch.zeros(1, self.inputs),
-            torch.full((1, 1), _EXAMPLE_DT_S),
-        )
-        return export(_Step(self), example, ['state', 'inputs', 'dt'], ['state_after', 'output'])
-
-
-class _Step(nn.Module):
-    """A module whose `forward` is `Baseline.step`, for the exporter."""
-
-    def __init__(self, core: Baseline) -> None:
-        super().__init__()
-        self.core = core
-
-    def forward(
-        self, state: torch.Tensor, inputs: torch.Tensor, dt_s: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        after, output = self.core.step(state, inputs, dt_s)
-        # An output of a graph must not be one of its inputs.
-        return after + 0.0, output
-
-
-class Cfc(Baseline):
+class Cfc(GraphCore):
     """Closed-form continuous-time network (Hasani et al. 2022), as ncps' `CfC` without a wiring.
 
     With f, g, a, b linear in a backbone's output: state = tanh(f) (1 - t) + tanh(g) t, where
@@ -182,7 +73,7 @@ class Cfc(Baseline):
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute one step; see `Baseline.advance`."""
+        """Compute one step; see `GraphCore.advance`."""
         hidden = torch.cat([x, state], 1)
         if self.backbone is not None:
             hidden = self.backbone(hidden)
@@ -217,7 +108,7 @@ class _LeCunTanh(nn.Module):
         return 1.7159 * torch.tanh(0.666 * x)
 
 
-class _TimeAwareCore(Baseline):
+class _TimeAwareCore(GraphCore):
     """A core that takes elapsed time as one more input, log(dt * rate_hz), or not at all.
 
     Args:
@@ -263,7 +154,7 @@ class Gru(_TimeAwareCore):
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute one step; see `Baseline.advance`."""
+        """Compute one step; see `GraphCore.advance`."""
         after = self.cell(self.append_log_dt(x, dt_s), state)
         return after, after
 
@@ -285,7 +176,7 @@ class Lstm(_TimeAwareCore):
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute one step; see `Baseline.advance`."""
+        """Compute one step; see `GraphCore.advance`."""
         hidden, cell = self.cell(self.append_log_dt(x, dt_s), state.chunk(2, 1))
         return torch.cat([hidden, cell], 1), hidden
 
@@ -309,6 +200,6 @@ class FeedForward(_TimeAwareCore):
     def advance(
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute one step; see `Baseline.advance`."""
+        """Compute one step; see `GraphCore.advance`."""
         after = self.layers(self.append_log_dt(x, dt_s))
         return after, after

@@ -1,26 +1,59 @@
-"""Makes the core that is trained: a liquid one or a baseline of about as many parameters."""
+"""Makes the core that is trained: a liquid one, a baseline, or one of another package.
+
+Another package adds a core by an entry point of the group `liquid_pilot.cores` that names a
+`CoreFactory` (docs/how_to/own_core.md).
+"""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 
-from liquid_pilot.learning.config import TrainingSettings
-from liquid_pilot.learning.models.baselines import Baseline, Cfc, FeedForward, Gru, Lstm
+from liquid_pilot.learning.config import CORE_ENTRY_POINTS, CORES, TrainingSettings
+from liquid_pilot.learning.models.baselines import Cfc, FeedForward, Gru, Lstm
+from liquid_pilot.learning.models.graph_core import GraphCore
 from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid import wiring
 from liquid_pilot.liquid.parameters import count_ltc_parameters
 from liquid_pilot.liquid.wiring import Wiring
+from liquid_pilot.utils.entry_points import ExtensionRegistry, is_callable
 
 MOTORS = 4
 """Outputs of every core: forward, left and up velocity, and steering."""
 _IMU_INPUTS = 6
 _MAX_NEURONS = 4096
 
-TrainableCore = LiquidCore | Baseline
+TrainableCore = LiquidCore | GraphCore
 """Any core that the stages of `training.imitation` can train."""
+
+
+class CoreFactory(Protocol):
+    """The type of a function or class that makes an untrained core."""
+
+    def __call__(self, inputs: int, neurons: int, motors: int, rate_hz: float) -> GraphCore:
+        """Return a new core. Its random weights are drawn from torch's generator.
+
+        Args:
+            inputs: number of inputs I: the features, then 6 IMU values.
+            neurons: size of the core. More neurons must have more parameters.
+            motors: number of outputs M.
+            rate_hz: rate of the frames in training, for cores that take elapsed time as an input.
+        """
+        ...
+
+
+EXTERNAL_CORES: ExtensionRegistry[CoreFactory] = ExtensionRegistry(
+    CORE_ENTRY_POINTS,
+    'core',
+    'docs/how_to/own_core.md',
+    {},
+    is_callable,
+    reserved=CORES,
+)
+"""Cores of other packages by name."""
 
 
 def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -> TrainableCore:
@@ -30,6 +63,9 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
         settings: kind, wiring and size of the core, and the seed of its weights.
         rate_hz: rate of the frames, for cores that take elapsed time as an input.
         device: torch device.
+
+    Raises:
+        LiquidPilotError: the core of another package cannot be used.
     """
     s = settings
     inputs = s.features + _IMU_INPUTS
@@ -42,7 +78,8 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
         )
         wired = wiring.dense(inputs, size, MOTORS, s.seed)
     else:
-        make = _makers(inputs, rate_hz)[s.core]
+        makers = _makers(inputs, rate_hz)
+        make = makers[s.core] if s.core in makers else _external_maker(s.core, inputs, rate_hz)
         size = s.core_size or _nearest_size(lambda n: _meta_count(make, n), parameter_budget(s))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(s.seed)
@@ -83,7 +120,7 @@ def _ncp_wiring(settings: TrainingSettings) -> Wiring:
     )
 
 
-def _makers(inputs: int, rate_hz: float) -> dict[str, Callable[[int], Baseline]]:
+def _makers(inputs: int, rate_hz: float) -> dict[str, Callable[[int], GraphCore]]:
     """Return, for each kind of baseline, the function that makes one of n neurons."""
     return {
         'cfc': lambda n: Cfc(inputs, n, MOTORS, backbone_layers=0),
@@ -94,7 +131,49 @@ def _makers(inputs: int, rate_hz: float) -> dict[str, Callable[[int], Baseline]]
     }
 
 
-def _meta_count(make: Callable[[int], Baseline], size: int) -> int:
+def _external_maker(name: str, inputs: int, rate_hz: float) -> Callable[[int], GraphCore]:
+    """Return the function that makes a core of n neurons of another package.
+
+    Raises:
+        LiquidPilotError: the core cannot be used; the message names the package.
+    """
+    factory = EXTERNAL_CORES[name]
+
+    def make(neurons: int) -> GraphCore:
+        core = EXTERNAL_CORES.make(name, (), factory, inputs, neurons, MOTORS, rate_hz)
+        problem = _problem_of(name, core, inputs)
+        if problem:
+            EXTERNAL_CORES.fail(name, f'what it makes {problem}; {EXTERNAL_CORES.page} shows one')
+        core.kind = name
+        made: GraphCore = core
+        return made
+
+    return make
+
+
+def _problem_of(name: str, core: object, inputs: int) -> str:
+    """Return what is wrong with a new core of another package; empty: nothing."""
+    if not isinstance(core, GraphCore):
+        return f'is an object of type {type(core).__name__}, not a GraphCore'
+    batch, ticks = 2, 3
+    sizes = ((batch, ticks, inputs), (batch, ticks))
+    try:
+        if (core.inputs, core.motors) != (inputs, MOTORS):
+            return f'is for {core.inputs} inputs and {core.motors} outputs, not {inputs}, {MOTORS}'
+        device = core.input_w.device
+        with torch.no_grad():
+            outputs, states = core(*(torch.ones(size, device=device) for size in sizes))
+    # Whatever a module of another package raises.
+    except Exception as error:
+        return f'fails in a step ({EXTERNAL_CORES.describe_error(name, error)})'
+    expected = ((batch, ticks, MOTORS), (batch, ticks, core.state_size))
+    found = (tuple(outputs.shape), tuple(states.shape))
+    if found != expected:
+        return f'gives outputs and states of the shapes {found} instead of {expected}'
+    return ''
+
+
+def _meta_count(make: Callable[[int], GraphCore], size: int) -> int:
     """Return the parameters of a baseline of `size` neurons, without allocating them."""
     with torch.device('meta'):
         return parameter_count(make(size))

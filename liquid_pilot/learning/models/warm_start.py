@@ -85,7 +85,7 @@ def load_core(pilot: PilotFile, backend: str) -> LiquidCore:
     """
     if pilot.parameters is None or pilot.wiring is None:
         raise LiquidPilotError(
-            f'{pilot.path}: its core is of type {pilot.specification.core["type"]!r}; only a '
+            f'{pilot.path}: its core is of type {pilot.specification.core_kind!r}; only a '
             'liquid core (ltc) can be trained further'
         )
     core = LiquidCore(pilot.wiring, pilot.specification.unfolds, backend=backend)

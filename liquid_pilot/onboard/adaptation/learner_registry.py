@@ -2,12 +2,11 @@
 
 Another package adds a learner by an entry point of the group `liquid_pilot.learners`. It names a
 `LearnerFactory`, such as a class whose constructor takes the same arguments
-(docs/explanation/adaptation.md).
+(docs/how_to/own_adaptation_rule.md).
 """
 
 from __future__ import annotations
 
-import functools
 from typing import Protocol
 
 from liquid_pilot.interfaces import LiquidPilotError
@@ -18,10 +17,7 @@ from liquid_pilot.onboard.adaptation.learner import (
     TimeScaleLearner,
 )
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
-from liquid_pilot.utils.entry_points import load_extensions
-
-ENTRY_POINT_GROUP = 'liquid_pilot.learners'
-"""Entry-point group by which another package brings a learner."""
+from liquid_pilot.utils.entry_points import ExtensionRegistry, is_callable
 
 
 class LearnerFactory(Protocol):
@@ -40,20 +36,27 @@ class LearnerFactory(Protocol):
         ...
 
 
-_BUILT_IN: dict[str, LearnerFactory] = {DEFAULT_LEARNER: TimeScaleLearner}
-
-
-@functools.cache
-def learners() -> dict[str, LearnerFactory]:
-    """Return all learners by name; those of other packages are loaded by the first call."""
-    return {**_BUILT_IN, **load_extensions(ENTRY_POINT_GROUP, 'learner', None, _BUILT_IN)}
+LEARNERS: ExtensionRegistry[LearnerFactory] = ExtensionRegistry(
+    'liquid_pilot.learners',
+    'learner',
+    'docs/how_to/own_adaptation_rule.md',
+    {DEFAULT_LEARNER: TimeScaleLearner},
+    is_callable,
+)
+"""Functions that make a learner, by its name."""
+_MEMBERS = ('reset', 'update', 'describe')
 
 
 def check_learner_name(name: str) -> None:
-    """Raise LiquidPilotError, which lists the known names, for the name of no learner."""
-    # The shipped learner needs no look at other packages.
-    if name not in _BUILT_IN and name not in learners():
-        raise LiquidPilotError(f'unknown learner {name!r}; known: {", ".join(sorted(learners()))}')
+    """Check that a learner can be used.
+
+    Raises:
+        LiquidPilotError: the name is not known, and the message lists the known ones; or the
+            learner of another package is broken, and the message names the package.
+    """
+    if name not in LEARNERS:
+        raise LiquidPilotError(f'unknown learner {name!r}; known: {", ".join(sorted(LEARNERS))}')
+    LEARNERS[name]  # Loaded here, and so checked.
 
 
 def make_learner(
@@ -68,8 +71,8 @@ def make_learner(
         settings: settings of the shipped learner.
 
     Raises:
-        LiquidPilotError: the name is not known; the message lists the known ones.
+        LiquidPilotError: see `check_learner_name`; or what another package makes is no learner.
     """
     check_learner_name(name)
-    factory = _BUILT_IN.get(name) or learners()[name]
-    return factory(statistics, neurons, settings)
+    learner: Learner = LEARNERS.make(name, _MEMBERS, LEARNERS[name], statistics, neurons, settings)
+    return learner

@@ -1,10 +1,16 @@
-"""The protocol of a vehicle adapter: a pure conversion of a guarded command."""
+"""The protocol of a vehicle adapter, a pure conversion of a guarded command, and its entry.
+
+Another package adds an adapter by an entry point of the group `liquid_pilot.adapters` that names an
+`AdapterSpec` (docs/how_to/own_autopilot.md).
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from liquid_pilot.interfaces import Command, VehicleState
+from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 
 
 class Adapter(Protocol):
@@ -27,3 +33,20 @@ class Adapter(Protocol):
                 sent then, so that the autopilot's own failsafe acts.
         """
         ...
+
+
+class AdapterSpec(NamedTuple):
+    """An adapter with its name's description, and with its output over ROS."""
+
+    description: str
+    """Description for users, in one line."""
+    make: Callable[[AdapterSettings], Adapter]
+    """Function that makes the adapter."""
+    requires_offboard_mode: bool = False
+    """Whether the autopilot must be in its offboard mode before setpoints are sent. Others (PX4)
+    need the setpoints first."""
+    make_output: Callable[[Any, Any], Any] | None = None
+    """Function that makes the output (`nodes.outputs.base.Output`) of the guard node and its
+    parameters (`nodes.outputs.base.OutputParameters`). It imports what needs ROS itself, since
+    adapters are also used where there is no ROS. None for the adapters of this package, whose
+    outputs are in `nodes.outputs.registry`."""

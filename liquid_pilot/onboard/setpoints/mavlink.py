@@ -16,6 +16,7 @@ from liquid_pilot.onboard.geometry import attitude_enu_ned, enu_ned, flu_frd, in
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attitude_mask
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityNed
+from liquid_pilot.utils.extras import install_advice
 
 HEARTBEAT_TIMEOUT_S = 3.0
 """Time without a heartbeat after which the autopilot is not connected, s; it sends one a second."""
@@ -110,8 +111,8 @@ class MavlinkLink:
             connection = mavutil.mavlink_connection(url, baud=baud)
         except ImportError as error:
             raise LiquidPilotError(
-                f'the adapter mavlink needs pymavlink and pyserial ({error}): '
-                'pip install "liquid_pilot[mavlink]"'
+                f'the adapter mavlink needs pymavlink and pyserial ({error}); '
+                f'{install_advice("pymavlink", "serial", by_run=False)}'
             ) from None
         except (OSError, ValueError) as error:
             raise LiquidPilotError(f'mavlink_url {url!r} cannot be opened: {error}') from error

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.interfaces import Command, LiquidPilotError, ObservationError, VehicleState
 from liquid_pilot.onboard.setpoints.ackermann import AckermannAdapter
-from liquid_pilot.onboard.setpoints.adapter import Adapter
+from liquid_pilot.onboard.setpoints.adapter import Adapter, AdapterSpec
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTargetAdapter
 from liquid_pilot.onboard.setpoints.attitude_thrust import AttitudeThrustAdapter
 from liquid_pilot.onboard.setpoints.body_velocity import BodyVelocityAdapter
@@ -16,71 +15,70 @@ from liquid_pilot.onboard.setpoints.cmd_vel import CmdVelAdapter
 from liquid_pilot.onboard.setpoints.hover import HoverAdapter
 from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityEnuAdapter, VelocityNedAdapter
+from liquid_pilot.utils.entry_points import ExtensionRegistry, instance_of
 
-__all__ = ['ADAPTERS', 'Adapter', 'AdapterEntry', 'AdapterSettings', 'make_adapter']
-
-
-class AdapterEntry(NamedTuple):
-    """An adapter of the registry."""
-
-    description: str
-    """Description for users, in one line."""
-    make: Callable[[AdapterSettings], Adapter]
-    """Function that makes the adapter."""
-    requires_offboard_mode: bool = False
-    """Whether the autopilot must be in its offboard mode before setpoints are sent. Others (PX4)
-    need the setpoints first."""
+__all__ = ['ADAPTERS', 'Adapter', 'AdapterSettings', 'AdapterSpec', 'make_adapter']
 
 
-ADAPTERS: dict[str, AdapterEntry] = {
-    'cmd_vel': AdapterEntry(
+_BUILT_IN = {
+    'cmd_vel': AdapterSpec(
         'body velocity and yaw rate as geometry_msgs/TwistStamped', lambda settings: CmdVelAdapter()
     ),
-    'attitude_thrust': AdapterEntry(
+    'attitude_thrust': AdapterSpec(
         'attitude and thrust from the velocity controller; needs odometry',
         lambda settings: AttitudeThrustAdapter(),
     ),
-    'gazebo': AdapterEntry(
+    'gazebo': AdapterSpec(
         "velocity along the tilted body's axes, as Gazebo's controller takes it; needs odometry",
         lambda settings: BodyVelocityAdapter(),
     ),
-    'mavros': AdapterEntry(
+    'mavros': AdapterSpec(
         'velocity of the world to MAVROS, for PX4 or ArduPilot; needs odometry',
         lambda settings: VelocityEnuAdapter('mavros'),
     ),
-    'mavros_attitude': AdapterEntry(
+    'mavros_attitude': AdapterSpec(
         'attitude and thrust to MAVROS; needs odometry and hover_thrust',
         partial(AttitudeTargetAdapter, 'mavros_attitude'),
     ),
-    'ardupilot': AdapterEntry(
+    'ardupilot': AdapterSpec(
         "velocity of the world to ArduPilot's DDS interface",
         lambda settings: VelocityEnuAdapter('ardupilot'),
         requires_offboard_mode=True,
     ),
-    'px4': AdapterEntry(
+    'px4': AdapterSpec(
         'velocity of the world to PX4 over uXRCE-DDS; needs odometry',
         lambda settings: VelocityNedAdapter('px4'),
     ),
-    'px4_attitude': AdapterEntry(
+    'px4_attitude': AdapterSpec(
         'attitude and thrust to PX4 over uXRCE-DDS; needs odometry and hover_thrust',
         partial(AttitudeTargetAdapter, 'px4_attitude'),
     ),
-    'mavlink': AdapterEntry(
+    'mavlink': AdapterSpec(
         'velocity of the world by MAVLink, without MAVROS, to PX4 or ArduPilot',
         lambda settings: VelocityNedAdapter('mavlink'),
     ),
-    'mavlink_attitude': AdapterEntry(
+    'mavlink_attitude': AdapterSpec(
         'attitude and thrust by MAVLink; needs hover_thrust',
         partial(AttitudeTargetAdapter, 'mavlink_attitude'),
     ),
-    'ackermann': AdapterEntry(
+    'ackermann': AdapterSpec(
         'speed and steering angle as ackermann_msgs/AckermannDriveStamped; needs wheelbase_m',
         AckermannAdapter,
     ),
-    'crazyflie': AdapterEntry(
+    'crazyflie': AdapterSpec(
         "the Crazyflie's hover setpoint (crazyswarm2); needs odometry", HoverAdapter
     ),
 }
+ADAPTERS: ExtensionRegistry[AdapterSpec] = ExtensionRegistry(
+    'liquid_pilot.adapters',
+    'adapter',
+    'docs/how_to/own_autopilot.md',
+    _BUILT_IN,
+    instance_of(AdapterSpec),
+    reserved=('auto', 'none'),
+)
+"""All adapters by name."""
+_MEMBERS = ('name', 'needs_odometry', 'convert')
 
 
 def make_adapter(name: str, settings: AdapterSettings | None = None) -> Adapter:
@@ -91,10 +89,39 @@ def make_adapter(name: str, settings: AdapterSettings | None = None) -> Adapter:
         settings: properties of the vehicle; None: the defaults.
 
     Raises:
-        LiquidPilotError: names the known adapters when there is no such one.
+        LiquidPilotError: names the known adapters when there is no such one, and the package when
+            that of another package is broken.
     """
     if name not in ADAPTERS:
         raise LiquidPilotError(
             f'unknown vehicle adapter {name!r}; known: {", ".join(sorted(ADAPTERS))}'
         )
-    return ADAPTERS[name].make(settings or AdapterSettings())
+    spec = ADAPTERS[name]
+    adapter: Adapter = ADAPTERS.make(name, _MEMBERS, spec.make, settings or AdapterSettings())
+    return adapter if name in ADAPTERS.built_in else _ExternalAdapter(name, adapter)
+
+
+class _ExternalAdapter:
+    """The adapter of another package, whose failures are errors that the guard survives.
+
+    Args:
+        name: name of the adapter.
+        adapter: the adapter.
+    """
+
+    def __init__(self, name: str, adapter: Adapter) -> None:
+        self.name, self._adapter = name, adapter
+        self.needs_odometry = bool(adapter.needs_odometry)
+
+    def convert(self, command: Command, state: VehicleState | None) -> NamedTuple:
+        """Return the setpoint; ObservationError where the adapter fails in whatever way."""
+        try:
+            return self._adapter.convert(command, state)
+        except ObservationError:
+            raise
+        except Exception as error:
+            said = ADAPTERS.describe_error(self.name, error)
+            package = ADAPTERS.extension(self.name)
+            raise ObservationError(
+                f'convert of the adapter {self.name!r} of the package {package} failed: {said}'
+            ) from error

@@ -2,7 +2,7 @@
 
 Another package adds a vehicle by an entry point of the group `liquid_pilot.vehicles` that names a
 `VehicleSpec`, and its task in simulation by an entry point of the group `liquid_pilot.tasks`
-(docs/how_to/vehicles.md).
+(docs/how_to/own_vehicle.md).
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from __future__ import annotations
 from liquid_pilot.interfaces import LiquidPilotError, VehicleLimits
 from liquid_pilot.onboard.vehicles import quadrotor, rover
 from liquid_pilot.onboard.vehicles.spec import VehicleSpec
-from liquid_pilot.utils.entry_points import load_extensions
+from liquid_pilot.utils.entry_points import ExtensionRegistry, instance_of
 
-ENTRY_POINT_GROUP = 'liquid_pilot.vehicles'
-"""Entry-point group of the vehicles of other packages."""
-_BUILT_IN = {'quadrotor': quadrotor.VEHICLE, 'rover': rover.VEHICLE}
-VEHICLES: dict[str, VehicleSpec] = {
-    **_BUILT_IN,
-    **load_extensions(ENTRY_POINT_GROUP, 'vehicle', VehicleSpec, _BUILT_IN),
-}
+VEHICLES: ExtensionRegistry[VehicleSpec] = ExtensionRegistry(
+    'liquid_pilot.vehicles',
+    'vehicle',
+    'docs/how_to/own_vehicle.md',
+    {'quadrotor': quadrotor.VEHICLE, 'rover': rover.VEHICLE},
+    instance_of(VehicleSpec),
+)
 """All vehicles by name."""
-VEHICLE_LIMITS: dict[str, VehicleLimits] = {name: spec.limits for name, spec in VEHICLES.items()}
-"""Limits of all vehicles by name."""
 
 
 def get_vehicle(vehicle: str) -> VehicleSpec:
@@ -31,7 +29,8 @@ def get_vehicle(vehicle: str) -> VehicleSpec:
     'forest-ltc'
 
     Raises:
-        LiquidPilotError: names the known vehicles when there is no such one.
+        LiquidPilotError: names the known vehicles when there is no such one, and the package when
+            that of another package is broken.
     """
     if vehicle not in VEHICLES:
         raise LiquidPilotError(

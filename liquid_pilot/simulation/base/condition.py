@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.simulation.base.condition_spec import ConditionSpec
+from liquid_pilot.utils.entry_points import Choices, ExtensionRegistry, instance_of
 
 CLEAR = 'clear'
 SEVERITIES = range(1, 6)
@@ -44,7 +46,18 @@ FAMILIES: dict[str, str] = {
     'over',
     'hidden': 'a memory course: the target is seen through a gap at the start, then hedges hide it',
 }
-"""Each family of conditions with one line of description."""
+"""Each family of conditions of this package with one line of description."""
+CONDITIONS: ExtensionRegistry[ConditionSpec] = ExtensionRegistry(
+    'liquid_pilot.conditions',
+    'condition',
+    'docs/how_to/own_weather.md',
+    {},
+    instance_of(ConditionSpec),
+    reserved=(CLEAR, 'all', *FAMILIES),
+)
+"""Conditions of other packages by family."""
+ALL_FAMILIES = Choices(FAMILIES, CONDITIONS)
+"""The names of all families, those of other packages last."""
 MEMORY_COURSES = ('two_legs', 'glimpse', 'hidden')
 """Courses that need memory (`simulation.forest.memory_courses`). A flight has at most one."""
 FRICTION_FAMILIES = ('friction', 'patches')
@@ -53,7 +66,7 @@ WORLD_FAMILIES = frozenset({'range', 'target', 'forest', *MEMORY_COURSES})
 """Conditions that are part of the world and cannot begin in mid-flight."""
 
 _CONDITION_PATTERN = re.compile(
-    r'(?P<family>[a-z_]+)(:(?P<severity>\d+)|=(?P<strength>\d+(\.\d+)?(e-?\d+)?))'
+    r'(?P<family>[a-z_][a-z0-9_]*)(:(?P<severity>\d+)|=(?P<strength>\d+(\.\d+)?(e-?\d+)?))'
     r'(@(?P<onset>\d+(\.\d+)?)s?)?'
 )
 
@@ -63,7 +76,8 @@ class Condition:
     """One condition of a flight. Its random details come from the flight's seed.
 
     Raises:
-        LiquidPilotError: if the family is unknown, or a number is out of its range.
+        LiquidPilotError: if the family is unknown, that of another package is broken, or a number
+            is out of its range.
     """
 
     family: str
@@ -77,9 +91,10 @@ class Condition:
     def __post_init__(self) -> None:
         """Check the family, and the ranges of all numbers."""
         if self.family not in FAMILIES:
-            raise LiquidPilotError(
-                f'no condition named {self.family!r}; there is: {", ".join(sorted(FAMILIES))}'
-            )
+            if self.family not in CONDITIONS:
+                known = ', '.join(sorted(ALL_FAMILIES))
+                raise LiquidPilotError(f'no condition named {self.family!r}; there is: {known}')
+            CONDITIONS[self.family]  # Loaded here, and so checked.
         if self.strength is None:
             if self.severity not in SEVERITIES:
                 raise LiquidPilotError(f'{self.family}: severity is 1 to 5, not {self.severity}')
@@ -115,8 +130,12 @@ def parse(text: str) -> tuple[Condition, ...]:
     >>> parse('clear')
     ()
     """
-    if text.strip() in (CLEAR, ''):
+    if text.strip() == CLEAR:
         return ()
+    if not text.strip():
+        raise LiquidPilotError(
+            f"a condition is empty: write {CLEAR}, or FAMILY:SEVERITY such as 'snow:4'"
+        )
     conditions: list[Condition] = []
     for part in text.split('+'):
         match = _CONDITION_PATTERN.fullmatch(part.strip())

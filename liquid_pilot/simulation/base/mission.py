@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, SensorPacket
+from liquid_pilot.onboard.geometry import heading_rad
 from liquid_pilot.simulation.base.task import Layout, MissionRules
 
 OUTCOMES = ('success', 'crash', 'timeout', 'aborted')
@@ -32,6 +33,10 @@ class MissionResult:
     layout: Layout | None = None
     path: list[tuple[float, float, float, float]] = field(default_factory=list)
     """Time (s) and world position x, y, z (ENU, m) of each packet."""
+    headings_rad: list[float] = field(default_factory=list)
+    """Heading at each packet, counter-clockwise from east; empty if it was not kept."""
+    arrival_radius_m: float = 0.0
+    """Horizontal distance to the target at which the mission succeeds; 0 without such a rule."""
 
     def to_json(self) -> dict[str, object]:
         """Return the entry of this mission in a report."""
@@ -69,6 +74,7 @@ class Mission:
         self._last: SensorPacket | None = None
         self._flown_m = 0.0
         self._path: list[tuple[float, float, float, float]] = []
+        self._headings_rad: list[float] = []
 
     @property
     def flight_time_s(self) -> float:
@@ -92,6 +98,7 @@ class Mission:
             self._flown_m += math.dist(position, self._last.state.position_enu_m)
         self._last = packet
         self._path.append((self.flight_time_s, *position))
+        self._headings_rad.append(heading_rad(packet.state.orientation_wxyz))
         start = self._path[0][1:3]
         rules = self.rules
         if packet.contact_body is not None:
@@ -134,4 +141,6 @@ class Mission:
             target_distance_m=self._last.target_distance_m if self._last else math.nan,
             layout=self.layout,
             path=self._path,
+            headings_rad=self._headings_rad,
+            arrival_radius_m=self.rules.arrival_radius_m,
         )

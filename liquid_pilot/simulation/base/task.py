@@ -1,6 +1,6 @@
 """The task of a class of vehicle in simulation, and the protocols of its parts.
 
-A vehicle is added by its spec and its task (docs/how_to/vehicles.md). No other code in the
+A vehicle is added by its spec and its task (docs/how_to/own_vehicle.md). No other code in the
 simulation depends on the vehicle.
 """
 

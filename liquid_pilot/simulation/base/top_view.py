@@ -1,4 +1,7 @@
-"""A scene seen from above, as primitives of a two-dimensional plot."""
+"""A scene seen from above, as primitives of a two-dimensional plot.
+
+Each primitive has a label, the text of the legend. Positions are east and north, m.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,45 @@ import numpy as np
 import numpy.typing as npt
 
 
-class TopView(NamedTuple):
-    """A layout seen from above. Positions are east and north, m."""
+class Discs(NamedTuple):
+    """Discs of one kind."""
 
-    discs: tuple[tuple[str, npt.NDArray[np.float64]], ...]
-    """Discs from the lowest to the highest: colour, and (n, 3) of x, y and radius."""
-    lines: tuple[tuple[str, float, npt.NDArray[np.float64]], ...]
-    """Lines: colour, width in metres or, if negative, in points, and (n, 2) of x and y."""
-    markers: tuple[tuple[str, str, tuple[float, float]], ...]
-    """Markers of target and decoy: colour, colour of the edge, and (x, y)."""
+    label: str
+    colour: str
+    places: npt.NDArray[np.float64]
+    """(n, 3) x, y and radius, m."""
+
+
+class Line(NamedTuple):
+    """A line through points."""
+
+    label: str
+    colour: str
+    width: float
+    """Width in metres or, if negative, in points."""
+    points: npt.NDArray[np.float64]
+    """(n, 2) x and y, m."""
+
+
+class Landmark(NamedTuple):
+    """A point of interest."""
+
+    label: str
+    marker: str
+    """Marker of matplotlib."""
+    colour: str
+    position: tuple[float, float]
+    """East and north, m."""
+    is_goal: bool = False
+    """Whether the mission succeeds near this point."""
+
+
+class TopView(NamedTuple):
+    """A layout seen from above."""
+
+    discs: tuple[Discs, ...]
+    """Discs from the lowest to the highest."""
+    lines: tuple[Line, ...]
+    landmarks: tuple[Landmark, ...]
     extent_points: npt.NDArray[np.float64]
     """(n, 2) points that the plot must contain."""

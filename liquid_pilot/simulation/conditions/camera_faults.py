@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, ImageBuffer
-from liquid_pilot.simulation.conditions.frame_context import FrameContext, Picture
+from liquid_pilot.simulation.base.frame_context import FrameContext, Picture
 
 _BURST_S = (0.75, 1.75)
 _TIME_TOLERANCE_S = 1e-6

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from liquid_pilot.simulation.conditions.frame_context import FrameContext, Picture
+from liquid_pilot.simulation.base.frame_context import FrameContext, Picture
 
 _FULL_SCALE = 255.0
 _BANK_FRAMES = 3

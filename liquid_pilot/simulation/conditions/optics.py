@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry
-from liquid_pilot.simulation.conditions.frame_context import FrameContext, Picture
+from liquid_pilot.simulation.base.frame_context import FrameContext, Picture
 
 _AUTUMN_HUE = (6, 16)
 """Range of the hue of autumn leaves, in OpenCV's half degrees."""

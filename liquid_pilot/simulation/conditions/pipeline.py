@@ -1,23 +1,34 @@
 """The conditions of one flight, in the order in which they act.
 
-world (range, target, forest) -> optics (season, fog, blur, rain, snow, dirt) -> exposure (night,
-bright, contrast) -> sensor noise -> jpeg -> blink, occlusion -> timing (rate, dropped, latency).
-Independently of the picture, wind, mass, motor and friction act on the vehicle. The order does not
-depend on the order in which the conditions are listed. Each family draws from a random stream of
-its own.
+world (range, target, forest) -> optics (season, fog, blur, rain, snow, dirt) -> scene effects of
+other packages -> exposure (night, bright, contrast) -> sensor noise -> jpeg -> blink, occlusion ->
+picture effects of other packages -> timing (rate, dropped, latency). Independently of the picture,
+wind, mass, motor and friction act on the vehicle, and the wind of other packages. The order does
+not depend on the order in which the conditions are listed. Each family draws from a random stream
+of its own.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.simulation.base.appearance import DEFAULT_APPEARANCE, Appearance
-from liquid_pilot.simulation.base.condition import FRICTION_FAMILIES, Condition, check_combination
+from liquid_pilot.simulation.base.condition import (
+    CONDITIONS,
+    FAMILIES,
+    FRICTION_FAMILIES,
+    Condition,
+    check_combination,
+)
+from liquid_pilot.simulation.base.condition_spec import ImageEffectFactory, WindSource
+from liquid_pilot.simulation.base.frame_context import FrameContext, ImageEffect, Picture
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.task import GroundVehicle, Vehicle
 from liquid_pilot.simulation.conditions import exposure, vehicle_faults
@@ -27,7 +38,6 @@ from liquid_pilot.simulation.conditions.camera_faults import (
     Occlusion,
     TimedStrength,
 )
-from liquid_pilot.simulation.conditions.frame_context import FrameContext, ImageEffect, Picture
 from liquid_pilot.simulation.conditions.optics import Blur, Dirt, Fog, Season
 from liquid_pilot.simulation.conditions.precipitation import RAIN, SNOW, Precipitation
 from liquid_pilot.simulation.conditions.severities import strength
@@ -38,14 +48,13 @@ if TYPE_CHECKING:
 _LITRES_PER_M3 = 1000.0
 _ONSET_TOLERANCE_S = 1e-9
 """A frame at the instant of an onset is affected, whatever the rounding."""
-EffectFactory = Callable[[np.random.Generator, CameraGeometry, float], ImageEffect]
 
 
 def _shape(camera: CameraGeometry) -> tuple[int, int, int]:
     return camera.height, camera.width, 3
 
 
-IMAGE_EFFECTS: dict[str, EffectFactory] = {
+IMAGE_EFFECTS: dict[str, ImageEffectFactory] = {
     'season': lambda rng, camera, s: Season(rng, s),
     'fog': lambda rng, camera, s: Fog(camera, s),
     'blur': Blur,
@@ -61,6 +70,8 @@ IMAGE_EFFECTS: dict[str, EffectFactory] = {
     'occlusion': lambda rng, camera, s: Occlusion(rng, s),
 }
 """The factory of each effect on the picture, by family, in the order in which they are applied."""
+_FIRST_OF_EXPOSURE = 'night'
+"""The family before which the scene effects of other packages are applied."""
 _DEPTH_FAMILIES = frozenset({'fog', 'rain', 'snow'})
 
 
@@ -78,7 +89,68 @@ def appearance_of(seed: int, conditions: tuple[Condition, ...]) -> Appearance:
 
 def _stream(seed: int, family: str) -> np.random.Generator:
     # The first eight bytes of a purpose select the stream; two of them mark a condition.
-    return random_stream(seed, f'c:{family}')
+    if family in FAMILIES:
+        return random_stream(seed, f'c:{family}')
+    # The name of a family of another package may begin like one of this package.
+    return random_stream(seed, f'x{hashlib.sha256(family.encode()).hexdigest()[:7]}')
+
+
+class _ExternalEffect:
+    """The effect of another package, whose errors name the package, and whose result is checked.
+
+    Args:
+        family: family of the condition.
+        effect: the effect.
+    """
+
+    def __init__(self, family: str, effect: ImageEffect) -> None:
+        self._family, self._effect = family, effect
+
+    def __call__(self, rgb: Picture, context: FrameContext) -> Picture:
+        """Return the picture after the effect.
+
+        Raises:
+            LiquidPilotError: the effect failed, or did not return a picture of the same size.
+        """
+        shape = rgb.shape
+        try:
+            result = self._effect(rgb, context)
+        except Exception as error:
+            place = CONDITIONS.describe_error(self._family, error)
+            CONDITIONS.fail(self._family, f'its effect failed ({place})', error)
+        if getattr(result, 'shape', None) != shape or result.dtype != np.uint8:
+            CONDITIONS.fail(
+                self._family, f'its effect must return a picture of shape {shape} and type uint8'
+            )
+        return result
+
+
+def _effect_factories(families: Collection[str]) -> list[tuple[str, ImageEffectFactory]]:
+    """Return the factories of the effects on the picture in the order in which they are applied."""
+    external: dict[str, list[tuple[str, ImageEffectFactory]]] = {'scene': [], 'picture': []}
+    for family in sorted(set(families) - set(FAMILIES)):
+        spec = CONDITIONS[family]
+        if spec.image is not None:
+            external[spec.stage].append((family, partial(_make_effect, family, spec.image)))
+    factories: list[tuple[str, ImageEffectFactory]] = []
+    for family, make in IMAGE_EFFECTS.items():
+        if family == _FIRST_OF_EXPOSURE:
+            factories += external['scene']
+        if family in families:
+            factories.append((family, make))
+    return factories + external['picture']
+
+
+def _make_effect(
+    family: str,
+    make: ImageEffectFactory,
+    rng: np.random.Generator,
+    camera: CameraGeometry,
+    strength: float,
+) -> ImageEffect:
+    """Make the effect of another package."""
+    effect = CONDITIONS.make(family, ('__call__',), make, rng, camera, strength)
+    return _ExternalEffect(family, effect)
 
 
 class ConditionPipeline:
@@ -106,14 +178,18 @@ class ConditionPipeline:
         self._onset_s = {c.family: c.onset_s for c in conditions}
         self._effects = [
             (family, make(self._stream(family), camera, self._strength[family]))
-            for family, make in IMAGE_EFFECTS.items()
-            if family in self._strength
+            for family, make in _effect_factories(self._strength)
         ]
-        self._mean_wind = None
-        if 'wind' in self._strength:
-            self._mean_wind = vehicle_faults.MeanWind(
-                self._stream('wind'), physics_step_s, self._strength['wind']
-            )
+        self._depth_families = _DEPTH_FAMILIES.union(
+            family
+            for family in self._strength
+            if family not in FAMILIES and CONDITIONS[family].needs_depth
+        )
+        self._winds = [
+            (family, self._make_wind(family, physics_step_s))
+            for family in sorted(self._strength)
+            if family == 'wind' or (family not in FAMILIES and CONDITIONS[family].wind)
+        ]
         self._pending = [f for f in ('mass', 'motor', *FRICTION_FAMILIES) if f in self._strength]
         """Conditions of the vehicle that have not begun."""
         self.timing: FrameTiming | None = None
@@ -125,6 +201,17 @@ class ConditionPipeline:
 
     def _stream(self, family: str) -> np.random.Generator:
         return _stream(self._seed, family)
+
+    def _make_wind(self, family: str, step_s: float) -> WindSource:
+        strength = self._strength[family]
+        if family == 'wind':
+            return vehicle_faults.MeanWind(self._stream(family), step_s, strength)
+        # Its stream differs from that of the picture, which is drawn from at another rate.
+        stream = self._stream(f'{family} wind')
+        source: WindSource = CONDITIONS.make(
+            family, ('step',), CONDITIONS[family].wind, stream, step_s, strength
+        )
+        return source
 
     def _timed_strength(self, family: str) -> TimedStrength | None:
         if family not in self._strength:
@@ -173,9 +260,12 @@ class ConditionPipeline:
         Args:
             time_s: time of flight, s.
         """
-        if self._mean_wind is None or not self._active('wind', time_s):
-            return 0.0, 0.0, 0.0
-        return self._mean_wind.step()
+        total = (0.0, 0.0, 0.0)
+        for family, source in self._winds:
+            if self._active(family, time_s):
+                wind = source.step()
+                total = (total[0] + wind[0], total[1] + wind[1], total[2] + wind[2])
+        return total
 
     def alters_image(self, time_s: float) -> bool:
         """Return whether pictures at a time of flight differ from the rendered ones."""
@@ -184,7 +274,7 @@ class ConditionPipeline:
     def needs_depth(self, time_s: float) -> bool:
         """Return whether pictures at a time of flight need the distance of each pixel."""
         return any(
-            family in _DEPTH_FAMILIES and self._active(family, time_s)
+            family in self._depth_families and self._active(family, time_s)
             for family, _ in self._effects
         )
 

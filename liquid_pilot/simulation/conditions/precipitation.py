@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.onboard.geometry import rotation_rows
-from liquid_pilot.simulation.conditions.frame_context import FrameContext, Picture
+from liquid_pilot.simulation.base.frame_context import FrameContext, Picture
 from liquid_pilot.simulation.conditions.optics import Fog
 
 _NEAR_M = 0.12

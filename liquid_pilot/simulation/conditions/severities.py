@@ -9,7 +9,12 @@ from importlib import resources
 import yaml
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.simulation.base.condition import FAMILIES, SEVERITIES, Condition
+from liquid_pilot.simulation.base.condition import (
+    CONDITIONS,
+    FAMILIES,
+    SEVERITIES,
+    Condition,
+)
 
 VERSION = 1
 FILE = resources.files('liquid_pilot.simulation.conditions') / 'severities.yaml'
@@ -64,8 +69,20 @@ def read_scales(text: str) -> dict[str, SeverityScale]:
 
 @cache
 def scales() -> dict[str, SeverityScale]:
-    """Return the scale of each family. The file is read once."""
+    """Return the scale of each family of this package. The file is read once."""
     return read_scales(FILE.read_text())
+
+
+def scale_of(family: str) -> SeverityScale:
+    """Return the scale of a family, which may be of another package.
+
+    Raises:
+        LiquidPilotError: if the condition of another package is broken.
+    """
+    if family in FAMILIES:
+        return scales()[family]
+    spec = CONDITIONS[family]
+    return SeverityScale(spec.unit, *spec.strength_range, spec.severities, fixed=True)
 
 
 def strength(condition: Condition) -> float:
@@ -74,7 +91,7 @@ def strength(condition: Condition) -> float:
     Raises:
         LiquidPilotError: if a strength that was given explicitly is out of range.
     """
-    scale = scales()[condition.family]
+    scale = scale_of(condition.family)
     if condition.strength is None:
         return scale.severities[condition.severity - 1]
     if not scale.low <= condition.strength <= scale.high:

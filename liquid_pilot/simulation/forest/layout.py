@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base.random_streams import random_stream
-from liquid_pilot.simulation.base.top_view import TopView
+from liquid_pilot.simulation.base.top_view import Discs, Landmark, Line, TopView
 from liquid_pilot.simulation.base.vegetation import Bush, Tree
+from liquid_pilot.utils.palette import BLACK, GREY, LIGHT_GREY, ORANGE, PALE_GREY
 
 _Plant = TypeVar('_Plant', Tree, Bush)
 
@@ -167,22 +168,28 @@ class ForestLayout:
         """Return None: a route through a forest has no centerline."""
 
     def top_view(self) -> TopView:
-        """Return the forest seen from above, with a red marker at the target."""
+        """Return the forest seen from above, with a mark at the target."""
         trees = [tree for tree in self.trees if not tree.backdrop]
         discs = [
-            (colour, np.array([(t.x_m, t.y_m, getattr(t, radius)) for t in trees]))
-            for colour, radius in (('#d5e8d4', 'crown_radius_m'), ('#7a5230', 'trunk_radius_m'))
+            Discs(label, colour, np.array([(t.x_m, t.y_m, getattr(t, radius)) for t in trees]))
+            for label, colour, radius in (
+                ('tree crown', PALE_GREY, 'crown_radius_m'),
+                ('tree trunk', GREY, 'trunk_radius_m'),
+            )
         ]
-        markers = [('#d1242f', 'white', self.target_enu_m[:2])]
-        lines: list[tuple[str, float, npt.NDArray[np.float64]]] = []
+        marks = [Landmark('target', '*', ORANGE, self.target_enu_m[:2], is_goal=True)]
+        lines = []
         extent_points = [self.start_enu_m[:2], self.target_enu_m[:2]]
         if self.course is not None:
-            discs += [('#2f6f3a', np.array(hedge.discs())) for hedge in self.course.hedges]
-            markers.append(('white', '#d1242f', self.course.decoy_enu_m[:2]))
-            posts = self.gate_posts()
-            lines += [('#0969da', -1.5, np.array(posts))] if posts else []
-            extent_points += [self.course.decoy_enu_m[:2], *posts]
-        return TopView(tuple(discs), tuple(lines), tuple(markers), np.array(extent_points))
+            hedges = [disc for hedge in self.course.hedges for disc in hedge.discs()]
+            if hedges:
+                discs.append(Discs('hedge', LIGHT_GREY, np.array(hedges)))
+            marks.append(Landmark('wrong target', '*', 'white', self.course.decoy_enu_m[:2]))
+            if posts := self.gate_posts():
+                lines.append(Line('gate, to be flown through first', BLACK, -1.5, np.array(posts)))
+                extent_points += posts
+            extent_points.append(self.course.decoy_enu_m[:2])
+        return TopView(tuple(discs), tuple(lines), tuple(marks), np.array(extent_points))
 
 
 def _blocks_view(x: float, y: float, radius: float, distance: float, margin: float) -> bool:

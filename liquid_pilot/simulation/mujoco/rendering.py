@@ -17,6 +17,7 @@ import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.mujoco.mjcf import HIDDEN_GEOM_GROUP
+from liquid_pilot.utils.extras import install_advice
 
 APT_PACKAGES = 'libegl1 libgl1-mesa-dri'
 INSTALL_HINT = (
@@ -69,7 +70,7 @@ try:
     import mujoco
 except ImportError as error:
     raise LiquidPilotError(
-        f'MuJoCo cannot be imported ({error}): pip install "liquid_pilot[sim]"'
+        f'MuJoCo cannot be imported ({error}); {install_advice("mujoco")}'
     ) from error
 except Exception as error:  # PyOpenGL raises AttributeError if parts of the library are missing
     raise LiquidPilotError(f'{INSTALL_HINT} ({type(error).__name__}: {error})') from error

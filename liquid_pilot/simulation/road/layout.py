@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base.random_streams import random_stream
-from liquid_pilot.simulation.base.top_view import TopView
+from liquid_pilot.simulation.base.top_view import Discs, Landmark, Line, TopView
 from liquid_pilot.simulation.base.vegetation import Bush, Tree
+from liquid_pilot.utils.palette import LIGHT_GREY, ORANGE, PALE_GREY
 
 STEP_M = 0.25
 """Distance between two points of the centerline."""
@@ -178,20 +179,15 @@ class RoadLayout:
         return np.array(offsets)
 
     def top_view(self) -> TopView:
-        """Return road and trees seen from above, with a marker at the end of the drive."""
+        """Return road and trees seen from above, with a mark at the end of the drive."""
         first = round(LEAD_IN_M / STEP_M)
         last = first + round(self.length_m / STEP_M)
         crowns = np.array([(t.x_m, t.y_m, t.crown_radius_m) for t in self.trees])
+        end = float(self.centerline[last, 0]), float(self.centerline[last, 1])
         return TopView(
-            (('#d5e8d4', crowns),),
-            (('#c8c8c8', 2.0 * self.half_width_m, self.centerline[::4, :2]),),
-            (
-                (
-                    '#d1242f',
-                    'white',
-                    (float(self.centerline[last, 0]), float(self.centerline[last, 1])),
-                ),
-            ),
+            (Discs('tree crown', PALE_GREY, crowns),),
+            (Line('road', LIGHT_GREY, 2.0 * self.half_width_m, self.centerline[::4, :2]),),
+            (Landmark('end of the road', '*', ORANGE, end, is_goal=True),),
             self.centerline[first:last:8, :2],
         )
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base.action_noise import ActionNoiseSettings
 from liquid_pilot.simulation.base.condition import (
-    FAMILIES,
+    ALL_FAMILIES,
+    CONDITIONS,
     MEMORY_COURSES,
     SEVERITIES,
     Condition,
@@ -21,33 +21,45 @@ from liquid_pilot.simulation.base.condition import (
 )
 from liquid_pilot.simulation.base.task import GazeboTask, Layout, Task
 from liquid_pilot.simulation.conditions.severities import strength
-from liquid_pilot.utils.entry_points import load_extensions
-
-GROUP = 'liquid_pilot.tasks'
-"""Entry-point group in which another package registers the task of its vehicle."""
+from liquid_pilot.utils.entry_points import ExtensionRegistry, is_callable
 
 
-@functools.cache
-def _tasks() -> dict[str, Callable[[], Task[Any]]]:
-    # Imported late, because the tasks import all scenes and vehicles.
-    from liquid_pilot.simulation.tasks import forest_flight, road_driving
+def _quadrotor() -> Task[Any]:
+    # Imported late, because a task imports its scenes and vehicles.
+    from liquid_pilot.simulation.tasks import forest_flight
 
-    built_in = {'quadrotor': forest_flight.task, 'rover': road_driving.task}
-    return {**built_in, **load_extensions(GROUP, 'task', None, built_in)}
+    return forest_flight.task()
+
+
+def _rover() -> Task[Any]:
+    from liquid_pilot.simulation.tasks import road_driving
+
+    return road_driving.task()
+
+
+TASKS: ExtensionRegistry[Callable[[], Task[Any]]] = ExtensionRegistry(
+    'liquid_pilot.tasks',
+    'task',
+    'docs/how_to/own_vehicle.md',
+    {'quadrotor': _quadrotor, 'rover': _rover},
+    is_callable,
+)
+"""Functions that make the task of a vehicle, by the name of the vehicle."""
 
 
 def task_of(vehicle: str) -> Task[Any]:
     """Return the task of a vehicle.
 
     Raises:
-        LiquidPilotError: if the vehicle has no task.
+        LiquidPilotError: if the vehicle has no task, or that of another package is broken.
     """
-    tasks = _tasks()
-    if vehicle not in tasks:
+    if vehicle not in TASKS:
         raise LiquidPilotError(
-            f'no vehicle named {vehicle!r} in simulation; there is: {", ".join(sorted(tasks))}'
+            f'no vehicle named {vehicle!r} in simulation; there is: {", ".join(sorted(TASKS))}'
         )
-    return tasks[vehicle]()
+    members = [field.name for field in fields(Task)]
+    task: Task[Any] = TASKS.make(vehicle, members, TASKS[vehicle])
+    return task
 
 
 def gazebo_task_of(vehicle: str) -> GazeboTask[Any]:
@@ -67,6 +79,15 @@ def action_noise_of(vehicle: str, level: float) -> ActionNoiseSettings:
     return replace(task_of(vehicle).action_noise, level=level)
 
 
+def supported_families(vehicle: str) -> list[str]:
+    """Return the families of conditions that the task of a vehicle supports.
+
+    Those of other packages act on pictures and wind, which every task has.
+    """
+    families = task_of(vehicle).families
+    return [family for family in ALL_FAMILIES if family in families or family in CONDITIONS]
+
+
 def check_conditions(vehicle: str, conditions: tuple[Condition, ...]) -> None:
     """Check that the task of a vehicle supports the conditions.
 
@@ -74,7 +95,7 @@ def check_conditions(vehicle: str, conditions: tuple[Condition, ...]) -> None:
         LiquidPilotError: if it does not support one of them, or not their combination.
     """
     check_combination(conditions)
-    families = task_of(vehicle).families
+    families = supported_families(vehicle)
     unknown = [c.family for c in conditions if c.family not in families]
     if unknown:
         raise LiquidPilotError(
@@ -98,7 +119,7 @@ def layout_of(vehicle: str, seed: int, conditions: tuple[Condition, ...]) -> Lay
 
 
 _SEVERITY_RANGE_PATTERN = re.compile(
-    r'(?P<family>[a-z_]+):(?P<low>\d+)(-(?P<high>\d+))?(?P<onset>@[^+]*)?'
+    r'(?P<family>[a-z_][a-z0-9_]*):(?P<low>\d+)(-(?P<high>\d+))?(?P<onset>@[^+]*)?'
 )
 
 
@@ -136,8 +157,8 @@ def _expand_severity_range(match: re.Match[str], vehicle: str) -> list[str]:
         if match['family'] != 'all'
         else [
             family
-            for family in FAMILIES
-            if family in task_of(vehicle).families and family not in MEMORY_COURSES
+            for family in supported_families(vehicle)
+            if family not in MEMORY_COURSES and CONDITIONS.is_usable(family)
         ]
     )
     return [

@@ -179,7 +179,7 @@ def test_the_engine_flies_it_from_a_pilot_file(cores, graphs, tmp_path, name):
         'pilot.json',
     ]
     shown = summary.summarize(saved.path)
-    assert shown['core'] == name and shown['parameters']['core'] > 300
+    assert shown['core'] == name and shown['constants']['core'] > 300
     assert f'in the {"CfC" if name == "cfc" else "LSTM"} core' in summary.describe(saved.path)
     pilot = pilot_file.load(saved.path)
     engine = Engine(pilot)

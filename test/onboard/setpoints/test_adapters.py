@@ -13,7 +13,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
 from liquid_pilot.onboard.setpoints.velocity_controller import VelocityController
-from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS, get_vehicle_limits
+from liquid_pilot.onboard.vehicles.registry import VEHICLES, get_vehicle_limits
 
 COMMAND = Command(9, 1.0, -0.5, 0.2, 0.3)
 STATE = VehicleState(9, (0, 0, 2), (1.0, 0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.0, 0.0))
@@ -56,6 +56,6 @@ def test_unknown_names_are_answered_with_the_known_ones():
 
 
 def test_the_safe_command_of_each_class_stops_it():
-    for limits in VEHICLE_LIMITS.values():
+    for limits in (vehicle.limits for vehicle in VEHICLES.values()):
         assert math.hypot(*limits.safe_command) == 0.0
     assert get_vehicle_limits('quadrotor').maximum == (2.5, 1.5, 1.0, 1.5)

@@ -11,9 +11,9 @@ from liquid_pilot.onboard.geometry import into_world
 from liquid_pilot.onboard.setpoints.hover import MIN_HEIGHT_M
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
 from liquid_pilot.onboard.setpoints.settings import AdapterSettings
-from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
+from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 
-MAXIMUM = VEHICLE_LIMITS['quadrotor'].maximum
+MAXIMUM = get_vehicle_limits('quadrotor').maximum
 commands = st.builds(
     Command, st.integers(0, 2**61), *[st.floats(-maximum, maximum) for maximum in MAXIMUM]
 )

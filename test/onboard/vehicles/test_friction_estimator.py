@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from statistics_makers import make_statistics
 
 from liquid_pilot.interfaces import Command, ImageBuffer, ImuSample, Observation
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.onboard.vehicles.action_scaling import (

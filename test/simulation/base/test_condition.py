@@ -21,7 +21,9 @@ from liquid_pilot.simulation.conditions import severities
 def test_a_text_says_family_severity_and_onset():
     assert parse('snow:4@3s+wind:2') == (Condition('snow', 4, 3.0), Condition('wind', 2))
     assert parse('noise=0.25@1.5') == (Condition('noise', 0, 1.5, 0.25),)
-    assert parse('clear') == parse('') == ()
+    assert parse('clear') == parse(' clear ') == ()
+    with pytest.raises(LiquidPilotError, match='a condition is empty: write clear'):
+        parse(' ')
 
 
 @given(

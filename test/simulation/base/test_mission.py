@@ -1,5 +1,8 @@
 """One rule of success: arrival, contact, area, ceiling, time, and an abort."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from liquid_pilot.interfaces import ImageBuffer, SensorPacket, VehicleState
@@ -35,6 +38,17 @@ def test_how_a_mission_ends(last, outcome, reason):
     result = mission.result
     assert result.duration_s == pytest.approx((last.stamp_ns - 2e9) / 1e9)
     assert len(result.path) == 3 and result.path[0] == (0.0, 0.0, 0.0, 1.5)
+
+
+def test_headings_and_the_radius_of_success_are_kept_with_the_path():
+    mission = Mission(1, None, MissionRules(arrival_radius_m=2.5))
+    for second, turn_rad in enumerate((0.0, 0.5, -3.0)):
+        level = packet(float(second))
+        nose = (math.cos(0.5 * turn_rad), 0.0, 0.0, math.sin(0.5 * turn_rad))
+        mission.update(replace(level, state=level.state._replace(orientation_wxyz=nose)))
+    result = mission.result
+    assert result.headings_rad == pytest.approx([0.0, 0.5, -3.0])
+    assert len(result.headings_rad) == len(result.path) and result.arrival_radius_m == 2.5
 
 
 def test_distance_flown_is_summed_along_the_path():

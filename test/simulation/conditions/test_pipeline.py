@@ -7,7 +7,7 @@ import pytest
 
 from liquid_pilot.interfaces import Command, LiquidPilotError, SensorPacket
 from liquid_pilot.simulation.base.condition import parse
-from liquid_pilot.simulation.conditions.frame_context import FrameContext
+from liquid_pilot.simulation.base.frame_context import FrameContext
 from liquid_pilot.simulation.conditions.pipeline import IMAGE_EFFECTS
 from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.simulator import Simulation
