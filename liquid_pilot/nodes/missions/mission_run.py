@@ -18,9 +18,9 @@ from liquid_pilot.evaluation.adaptation_log import (
     AdaptationLog,
     AdaptationSample,
     make_sample,
-    plot_adaptation,
     to_npz,
 )
+from liquid_pilot.evaluation.adaptation_picture import plot_adaptation
 from liquid_pilot.evaluation.report import INTERRUPTED, CameraFrames, write_report
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
@@ -119,10 +119,8 @@ class MissionRun(ABC):
 
     def _fly_all(self) -> None:
         node = self._node
-        self._progress.waiting(
-            'waiting for pilot and guard (the first start compiles, up to half a minute)'
-        )
-        node.wait_for_graph(self._settings.startup_timeout_s)
+        self._progress.waiting('waiting for pilot and guard')
+        node.wait_for_graph(self._settings.startup_timeout_s, self._progress.waiting)
         consecutive_aborts = 0
         for index in range(self._settings.missions):
             seed = self._settings.seed + index

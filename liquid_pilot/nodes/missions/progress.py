@@ -16,8 +16,9 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from liquid_pilot.evaluation.report import OUTCOME_COLOURS, format_duration, summarise
+from liquid_pilot.evaluation.report import format_duration, summarise
 from liquid_pilot.simulation.base.mission import MissionResult
+from liquid_pilot.utils.palette import OUTCOMES
 from liquid_pilot.utils.tables import terminal_table
 
 _REDRAW_S = 0.125
@@ -130,7 +131,7 @@ class MissionProgress:
 
     def finished(self, result: MissionResult) -> None:
         """Print the result of a mission."""
-        style = OUTCOME_COLOURS[result.outcome]
+        style = OUTCOMES[result.outcome].colour
         self._console.print(
             f'{escape(self._name)}  [{style}]{result.outcome}[/]  '
             f'{format_duration(result.duration_s)}, {result.distance_flown_m:.1f} m flown'
@@ -152,7 +153,7 @@ class MissionProgress:
             target_m = result.target_distance_m
             table.add_row(
                 str(result.seed),
-                f'[{OUTCOME_COLOURS[result.outcome]}]{result.outcome}[/]',
+                f'[{OUTCOMES[result.outcome].colour}]{result.outcome}[/]',
                 format_duration(result.duration_s),
                 f'{result.distance_flown_m:.1f} m',
                 '-' if math.isnan(target_m) else f'{target_m:.1f} m',
