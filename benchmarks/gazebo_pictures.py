@@ -40,6 +40,7 @@ from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.simulator import Simulation
+from liquid_pilot.utils.image_sheet import SheetPicture, SheetRow, image_sheet
 
 UNPACK = {
     '/camera/image_raw': messages.unpack_image,
@@ -47,7 +48,10 @@ UNPACK = {
     '/imu/data': messages.unpack_imu,
 }
 """Functions that unpack the messages, in the order of the fields of `RecordedFlight`."""
-SHOTS_S = (0.0, 2.0, 4.0)
+SHOTS_S = (0.0, 4.0)
+"""Times of the pairs in the picture."""
+MAX_ROWS = 3
+"""Max number of missions in the picture."""
 AXES = ('forward', 'left', 'up', 'yaw')
 
 
@@ -133,14 +137,15 @@ def commands(engine: Engine, flight: RecordedFlight, images: list[ImageBuffer]) 
 def sheet(flights: list[RecordedFlight], drawn: list[list[ImageBuffer]]) -> np.ndarray:
     """Return a picture with one row per mission: pairs of frames, Gazebo's on the left."""
     rows = []
-    for flight, mine in zip(flights, drawn, strict=True):
+    for flight, mine in zip(flights[:MAX_ROWS], drawn, strict=False):
+        times = [(ns - flight.frames[0][0]) * 1e-9 for ns, _ in flight.frames]
         pairs = []
         for shot_s in SHOTS_S:
-            times = [(ns - flight.frames[0][0]) * 1e-9 for ns, _ in flight.frames]
             at = min(bisect.bisect_left(times, shot_s), len(times) - 1)
-            pairs += [pixels(flight.frames[at][1]), pixels(mine[at])]
-        rows.append(np.concatenate(pairs, axis=1))
-    return np.concatenate(rows, axis=0)
+            pairs += [SheetPicture(pixels(flight.frames[at][1])), SheetPicture(pixels(mine[at]))]
+        rows.append(SheetRow(f'seed {flight.seed}', pairs))
+    heads = [f'{simulator}, {s:g} s' for s in SHOTS_S for simulator in ('Gazebo', 'MuJoCo')]
+    return image_sheet('', heads, rows, 220)
 
 
 def main() -> None:
@@ -179,7 +184,7 @@ def main() -> None:
     }
     if arguments.out is not None:
         picture = sheet(flights, drawn)[..., ::-1]
-        cv2.imwrite(str(arguments.out), picture, [cv2.IMWRITE_WEBP_QUALITY, 62])
+        cv2.imwrite(str(arguments.out), picture, [cv2.IMWRITE_WEBP_QUALITY, 45])
     print(json.dumps(figures))
 
 

@@ -9,7 +9,8 @@ in lock-step. For every flight the file keeps the outcome, the number of ticks a
 the path (float64: time, x, y, z of each tick). The last line printed is one JSON object; the exit
 code is 1 when a flight differs.
 
-Last bits may differ between makes of processor: record and compare on one machine.
+Last bits may differ between makes of processor: record and compare on one machine. The flights of
+the machine on which this project is developed are in `benchmarks/flights/same_flights.json`.
 """
 
 from __future__ import annotations

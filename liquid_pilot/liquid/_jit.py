@@ -6,56 +6,37 @@ again when a cache file was cut short by a power loss. Here, either only costs t
 
 from __future__ import annotations
 
-import functools
-import os
-import tempfile
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-import numba
-from numba.extending import intrinsic as _numba_intrinsic
+from liquid_pilot.liquid.kernel_cache import cache_folder, source_stamp
+
+
+@contextmanager
+def _garbage_collector_paused() -> Iterator[None]:
+    """Pause the collector while many objects are made that all stay: each look at them is vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+with _garbage_collector_paused():
+    import numba
+    from numba.core.runtime import rtsys as _array_runtime
+    from numba.extending import intrinsic as _numba_intrinsic
 
 P = ParamSpec('P')
 R = TypeVar('R')
 
 # numba sets the entries of its configuration when it is loaded; no type checker sees them.
 _config: Any = numba.config
-
-
-@functools.lru_cache(maxsize=1)
-def cache_folder() -> Path | None:
-    """Return the folder of compiled kernels, or None where nothing can be written.
-
-    It is $NUMBA_CACHE_DIR where that is set, else $XDG_CACHE_HOME/liquid_pilot/numba, else
-    ~/.cache/liquid_pilot/numba. It is looked up once per process.
-    """
-    chosen = os.environ.get('NUMBA_CACHE_DIR')
-    if chosen:
-        folder = Path(chosen)
-    else:
-        base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-        # expanduser leaves the tilde where there is neither $HOME nor an entry in passwd.
-        if not os.path.isabs(base):
-            return None
-        folder = Path(base) / 'liquid_pilot' / 'numba'
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
-        return None
-    return folder
-
-
-@functools.lru_cache(maxsize=8)
-def _source_stamp(folder: Path) -> tuple[tuple[str, float, int], ...]:
-    """Return name, time and size of every file of kernels, in a folder and in this one.
-
-    The stamp changes with any of the files, which makes numba drop what the old files gave.
-    """
-    folders = {folder, Path(__file__).parent}
-    files = sorted(file for one in folders for file in one.glob('_*.py'))
-    return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
 
 
 class _TolerantCache:
@@ -68,7 +49,11 @@ class _TolerantCache:
         """Return the compiled overload, or None."""
         # A truncated pickle can raise nearly anything; all of it means that we compile.
         try:
-            return self._inner.load_overload(sig, target_context)
+            # Machine code needs the runtime of arrays only. `load_overload` of numba fills the
+            # registries of the compiler first, which takes 0.1 s; compiling fills them anyway.
+            load = getattr(self._inner, '_load_overload', self._inner.load_overload)
+            _array_runtime.initialize(target_context)
+            return load(sig, target_context)
         except Exception:
             return None
 
@@ -128,7 +113,7 @@ def compiled(**options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
         # numba looks only at the file of the function, not at those that it calls into.
         file = getattr(dispatcher._cache, '_cache_file', None)
         if file is not None:
-            file._source_stamp = _source_stamp(Path(function.__code__.co_filename).parent)
+            file._source_stamp = source_stamp(Path(function.__code__.co_filename).parent)
         dispatcher._cache = _TolerantCache(dispatcher._cache)
         return cast(Callable[P, R], dispatcher)
 

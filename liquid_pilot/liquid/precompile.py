@@ -6,26 +6,26 @@ never loads it.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from liquid_pilot.liquid import _kernels
-from liquid_pilot.liquid._jit import cache_folder, is_cached
+from liquid_pilot.liquid._jit import is_cached
 from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.kernel_cache import cache_folder, compiler_environment
 from liquid_pilot.liquid.parameters import LtcParameters
 
-_TIMEOUT_S = 120.0
+KERNELS = (_kernels.step, _kernels.conductance)
+"""The kernels that a core calls in flight."""
 
 
-def precompile_kernels(
-    functions: Sequence[object] = (_kernels.step, _kernels.conductance), module: str = __name__
-) -> None:
+def precompile_kernels(functions: Sequence[object] = KERNELS, module: str = __name__) -> None:
     """Compile the kernels into the cache in another process, unless they are there. Never fails.
 
+    It takes as long as it takes: a busy machine needs minutes for what an idle one does in seconds.
     Without a cache, or after an error in the other process, this process compiles for itself when
     it first calls the kernels.
 
@@ -35,23 +35,21 @@ def precompile_kernels(
     """
     if cache_folder() is None or all(map(is_cached, functions)):
         return
-    paths = os.pathsep.join(path for path in sys.path if path)
     try:
         subprocess.run(
             [sys.executable, '-m', module],
-            env={**os.environ, 'PYTHONPATH': paths},
+            env=compiler_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return
 
 
-def main() -> None:
-    """Compile the kernels into the cache; they are the same for a core of any size."""
+def compilations() -> list[Callable[[], object]]:
+    """Return functions that compile one kernel each, the same for a core of any size."""
     one = {
         name: np.ones(1, np.float32)
         for name in ('gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')
@@ -61,7 +59,17 @@ def main() -> None:
         for prefix in ('', 'sensory_')
         for name in ('w', 'sigma', 'mu', 'erev')
     }
-    LtcDynamics(LtcParameters(**one, **pairs), 1).warm_up()
+    dynamics, zero = LtcDynamics(LtcParameters(**one, **pairs), 1), np.zeros(1, np.float32)
+    return [
+        lambda: dynamics.step(zero, zero, 0.05),
+        lambda: dynamics.time_constants(zero, zero),
+    ]
+
+
+def main() -> None:
+    """Compile the kernels into the cache."""
+    for compilation in compilations():
+        compilation()
 
 
 if __name__ == '__main__':

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.child_process import child_setup
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
+from liquid_pilot.nodes.launch.preparation import prepared
 from liquid_pilot.utils.resources import PACKAGE, find_installed
 
 INTERRUPTED = 130
@@ -82,7 +84,10 @@ class _NodeProcess:
 
 
 def run(
-    specs: Sequence[NodeSpec], added: Mapping[str, str], print_line: Callable[[str], None]
+    specs: Sequence[NodeSpec],
+    added: Mapping[str, str],
+    print_line: Callable[[str], None],
+    observer: AbstractContextManager[None] | None = None,
 ) -> int:
     """Run a graph to its end.
 
@@ -90,11 +95,29 @@ def run(
         specs: the processes, in the order in which they are started and ended.
         added: variables for the environment of the nodes.
         print_line: function that takes lines for the user.
+        observer: context that is entered when all nodes are started, and left before they are
+            ended; None: nothing is done meanwhile.
 
     Returns:
         The exit code of the run: that of the node that ends it, 130 after Ctrl-C, or 1 when a
         required node ended before.
+
+    Raises:
+        LiquidPilotError: the graph cannot be started: a ROS package is not installed, the loopback
+            interface is down, or another run has the ROS domain.
     """
+    lines = [(spec, command_line(spec)) for spec in specs]
+    with prepared(specs, added, print_line):
+        return _run(lines, {**os.environ, **added}, print_line, observer or nullcontext())
+
+
+def _run(
+    lines: Sequence[tuple[NodeSpec, list[str]]],
+    environment: Mapping[str, str],
+    print_line: Callable[[str], None],
+    observer: AbstractContextManager[None],
+) -> int:
+    """Start the nodes by their command lines, wait for the end of the run, and end them."""
     signals: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, frame: signals.append(number))
@@ -102,10 +125,10 @@ def run(
     }
     running: list[_NodeProcess] = []
     try:
-        for spec, line in [(spec, command_line(spec)) for spec in specs]:
+        for spec, line in lines:
             process = subprocess.Popen(
                 line,
-                env={**os.environ, **added},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 # Before a node has its own handler, a signal would end it with a traceback of an
                 # import.
@@ -113,7 +136,8 @@ def run(
                 preexec_fn=child_setup(signal.SIGTERM, ignored=(signal.SIGINT,)),
             )
             running.append(_NodeProcess(spec, process))
-        return _watch(running, signals, print_line)
+        with observer:
+            return _watch(running, signals, print_line)
     finally:
         _terminate([node for node in running if not node.spec.ends_run], _MAX_SHUTDOWN_S)
         _terminate(running, _MAX_SHUTDOWN_S)
@@ -131,7 +155,7 @@ def _watch(
             return _exit_code(ending.code)
         if signals:
             if ending is not None:
-                print_line('stopping: the report of the finished missions follows')
+                print_line('stopping the nodes')
                 _terminate([ending], _MAX_REPORT_S, signals)
             return INTERRUPTED if signals[0] == signal.SIGINT else 128 + signals[0]
         for node in running:

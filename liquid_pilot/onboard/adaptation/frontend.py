@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -20,12 +19,12 @@ import numpy.typing as npt
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.liquid.precompile import precompile_kernels
 from liquid_pilot.onboard.adaptation import _filter_kernels as kernels
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
 from liquid_pilot.onboard.adaptation.novelty_gate import (
     GateStage,
     LogDistances,
     NoveltyGate,
-    NoveltyGateSettings,
     NoveltyGateState,
     OpenGate,
 )
@@ -37,56 +36,11 @@ from liquid_pilot.onboard.adaptation.photometric_match import (
 )
 from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter, TemporalFilterState
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
-from liquid_pilot.utils.settings import setting
 
 Encode = Callable[[FloatArray], npt.NDArray[np.float32]]
 """The encoder: (1, 3, H, W) float32 to features (F,)."""
 _MAX_ELAPSED_S = 10.0
 """Bound of the elapsed time, s."""
-
-
-@dataclass(frozen=True)
-class FrontendSettings:
-    """Settings of the adaptive frontend; each may change between two ticks."""
-
-    photometric: bool = setting(
-        True, 'bring the luminance of the image back to that of training', live=True
-    )
-    temporal_filter: bool = setting(
-        True, 'filter the image before the encoder; false: the encoder sees the frame', live=True
-    )
-    compensate_rotation: bool = setting(
-        True, 'move the filtered image with the rotation of the camera', live=True
-    )
-    reject_novel_frames: bool = setting(
-        True, 'reject frames that the novelty gate finds unlike training', live=True
-    )
-    slow_core_on_novelty: bool = setting(
-        True, 'scale the time constants of the core up for a novel frame', live=True
-    )
-    core_time_scale_on_novelty: float = setting(
-        16.0,
-        'factor on the time constants of the core for a novel frame',
-        low=1.0,
-        high=100.0,
-        live=True,
-    )
-    slowdown_on_blindness: bool = setting(
-        True, 'slow the vehicle down while all frames are novel', live=True
-    )
-    slowdown_on_blindness_after_s: float = setting(
-        0.25,
-        'time of novel frames after which the vehicle slows down',
-        's',
-        low=0.0,
-        high=10.0,
-        live=True,
-    )
-    slowdown_on_blindness_time_constant_s: float = setting(
-        0.3, 'time constant of the slowdown', 's', low=0.01, high=10.0, live=True
-    )
-    gate: NoveltyGateSettings = field(default_factory=NoveltyGateSettings)
-    """The settings of the novelty gate."""
 
 
 class FrontendState(NamedTuple):

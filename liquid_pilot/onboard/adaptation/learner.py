@@ -28,8 +28,7 @@ from liquid_pilot.onboard.adaptation.learner_messages import (
     LearnerInput,
     TimeScaleUpdate,
 )
-from liquid_pilot.onboard.adaptation.temporal_filter import filter_gain
-from liquid_pilot.onboard.adaptation.time_scales import FILTER_LOG_SCALE_RANGE
+from liquid_pilot.onboard.adaptation.time_scales import FILTER_LOG_SCALE_RANGE, filter_gain
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 from liquid_pilot.utils.settings import setting
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import DEFAULT_LEARNER, LearnerSettings
 from liquid_pilot.onboard.adaptation.learner_registry import check_learner_name
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings

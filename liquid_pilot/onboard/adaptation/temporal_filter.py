@@ -17,7 +17,7 @@ is carried along (forward mode, as in `liquid.sensitivity`):
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation import _filter_kernels
 from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
+from liquid_pilot.onboard.adaptation.time_scales import filter_gain
 
 
 class TemporalFilterState(NamedTuple):
@@ -58,12 +59,6 @@ class TemporalFilterStep(NamedTuple):
     """(R, C) float32 gradient of half the error with respect to log(tau)."""
     texture: FloatArray
     """(R, C) float32 standard deviation of each block of the frame about each colour's mean."""
-
-
-def filter_gain(ratio: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the gain a, and da/dlog(tau), at a ratio dt/tau."""
-    decay = np.exp(-ratio)
-    return 1 - decay, -ratio * decay
 
 
 class TemporalFilter:

@@ -7,7 +7,7 @@ the trust region. When no update arrives any more, the scales decay to zero, whi
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,12 @@ FILTER_LOG_SCALE_RANGE = (0.0, 2.2)
 9, which at 20 frames/s is from a gain of 0.98 to one of 0.36."""
 CORE_LOG_SCALE_RANGE = (-math.log(2.0), math.log(2.0))
 """Bounds of the log-scales of the core's capacitances and leak conductances."""
+
+
+def filter_gain(ratio: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the gain a of the temporal filter, and da/dlog(tau), at a ratio dt/tau."""
+    decay = np.exp(-ratio)
+    return 1 - decay, -ratio * decay
 
 
 class CoreScales(NamedTuple):

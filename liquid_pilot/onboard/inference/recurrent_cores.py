@@ -1,9 +1,9 @@
 """The protocol of a recurrent core, and the cores that pilot files hold.
 
 A core object holds weights and scratch memory; the state of a flight is passed in and out. The
-liquid core runs on `liquid.dynamics`. Every other one (CfC, GRU, LSTM, feed-forward) is a one-step
-ONNX graph with explicit state, as `learning.models.baselines` exports it, and flies by the same
-engine.
+liquid core runs on `liquid.dynamics`. Every other one (CfC, GRU, LSTM, feed-forward, and those of
+other packages) is a one-step ONNX graph with explicit state, as `learning.models.graph_core`
+exports it, and flies by the same engine. It needs neither torch nor the package that it is of.
 """
 
 from __future__ import annotations

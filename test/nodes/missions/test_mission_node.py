@@ -8,7 +8,8 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
 
-from liquid_pilot.nodes.common import node_base
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.common import messages, node_base
 from liquid_pilot.nodes.missions import mission_node
 
 
@@ -61,3 +62,34 @@ def test_a_service_that_never_answers_is_named(asker, monkeypatch):
     with pytest.raises(mission_node.NoResponseError, match='pilot/reset does not answer'):
         asker.reset_pilot(0.7)
     assert 0.6 < time.monotonic() - began_s < 3.0
+
+
+def told(state):
+    status = messages.NodeStatus('pilot', 0, '', {'state': state}, '/pilot')
+    return messages.pack_diagnostics(status, 1)
+
+
+def test_while_a_node_compiles_no_time_is_counted(asker, monkeypatch):
+    shown, waits = [], iter(['compiling'] * 8 + ['loading'])
+
+    def wait(seconds):
+        state = next(waits, None)
+        if state is not None:
+            asker._on_diagnostics(told(state))
+        time.sleep(0.05)
+
+    monkeypatch.setattr(asker, 'setpoint_topic', 'cmd_vel', raising=False)
+    monkeypatch.setattr(asker, 'wait', wait)
+    asker._on_diagnostics(told('compiling'))
+    began_s = time.monotonic()
+    with pytest.raises(LiquidPilotError, match=r'after 0\.2 s the graph is not complete; missing'):
+        asker.wait_for_graph(0.2, shown.append)
+    assert time.monotonic() - began_s > 8 * 0.05 + 0.2
+    assert shown == ['the pilot compiles its network, once for this machine']
+
+
+def test_a_node_that_compiled_and_fell_silent_is_waited_for_no_longer(asker, monkeypatch):
+    asker._on_diagnostics(told('compiling'))
+    assert asker.compiling == ['pilot']
+    monkeypatch.setattr(mission_node, '_COMPILING_MEMORY_S', 0.0)
+    assert asker.compiling == []

@@ -19,6 +19,7 @@ from reference_missions import fly_reference
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32MultiArray
 
+from liquid_pilot.cli import main
 from liquid_pilot.nodes.common import qos
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.settings import SimulationSettings
@@ -270,7 +271,7 @@ def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, paramete
 
     again = run_cli(*arguments)
     out, err = again.communicate(timeout=180)
-    assert again.returncode == 1
+    assert again.returncode == main.REFUSED
     assert err.count('\n') == 1
     assert 'holds a run already' in err
 
@@ -333,7 +334,12 @@ def test_ctrl_c_ends_with_a_report_and_leaves_no_process(
 
 
 def test_a_node_that_dies_ends_the_run_with_a_clear_line(run_cli, tmp_path, eventually):
-    process = run_cli('fly', '--pilot', tmp_path / 'none', '--headless', '--out', tmp_path / 'run')
+    # A parameter file is read by the nodes alone.
+    file = tmp_path / 'parameters.yaml'
+    file.write_text(
+        yaml.safe_dump({'/**/pilot': {'ros__parameters': {'pilot': str(tmp_path / 'none')}}})
+    )
+    process = run_cli('fly', '--params-file', file, '--headless', '--out', tmp_path / 'run')
     eventually(lambda: len(children(process.pid)) >= 3, 20)
     nodes = children(process.pid)
     _, error = process.communicate(timeout=180)

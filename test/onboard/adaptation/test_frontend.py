@@ -11,9 +11,9 @@ from statistics_makers import make_statistics
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.onboard.adaptation.frontend import (
     AdaptiveFrontend,
-    FrontendSettings,
     FrontendState,
 )
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings, log_texture
 from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
 

@@ -50,9 +50,8 @@ def extension(tmp_path, monkeypatch):
         '[liquid_pilot.learners]\nstill = still_learner:Still\n'
     )
     monkeypatch.syspath_prepend(tmp_path)
-    learner_registry.learners.cache_clear()
     yield
-    learner_registry.learners.cache_clear()
+    sys.modules.pop('still_learner', None)
 
 
 def test_the_shipped_learner_is_made_by_its_name():
@@ -76,10 +75,20 @@ def test_an_unknown_name_is_refused_with_the_known_ones(extension):
         learner_registry.make_learner('no', STATISTICS, NEURONS, LearnerSettings())
 
 
-def test_an_extension_that_ends_the_program_is_left_out_with_a_warning(
-    extension, tmp_path, monkeypatch
-):
-    monkeypatch.delitem(sys.modules, 'still_learner', raising=False)
+def test_an_extension_that_ends_the_program_is_an_error_that_names_its_package(extension, tmp_path):
     (tmp_path / 'still_learner.py').write_text('import sys; sys.exit(3)')
-    with pytest.warns(UserWarning, match="'still' is left out: 3"):
-        assert set(learner_registry.learners()) == {'temporal_filter'}
+    said = (
+        "'still' of the package still_learner 1.0 cannot be used.*SystemExit: 3, at .*:1.; repair"
+    )
+    with pytest.raises(LiquidPilotError, match=said):
+        learner_registry.check_learner_name('still')
+    learner_registry.check_learner_name('temporal_filter')
+
+
+def test_what_is_no_learner_is_refused_with_what_it_lacks(extension, tmp_path):
+    source = PACKAGE.replace('def reset', 'def forget').replace('def describe', 'def say')
+    (tmp_path / 'still_learner.py').write_text(source)
+    with pytest.raises(
+        LiquidPilotError, match="the Still that it makes has no 'reset', 'describe'"
+    ):
+        learner_registry.make_learner('still', STATISTICS, NEURONS, LearnerSettings())

@@ -10,10 +10,10 @@ from liquid_pilot.interfaces import ImageBuffer, ImuSample, LiquidPilotError, Ob
 from liquid_pilot.onboard.adaptation.frontend import (
     AdaptiveFrontend,
     FrontendOutput,
-    FrontendSettings,
     FrontendState,
     PassThroughFrontend,
 )
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales
 from liquid_pilot.onboard.inference.engine import Engine

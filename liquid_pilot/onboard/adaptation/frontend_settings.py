@@ -1,0 +1,52 @@
+"""The settings of the adaptive frontend, apart from it: who only reads them loads no compiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
+from liquid_pilot.utils.settings import setting
+
+
+@dataclass(frozen=True)
+class FrontendSettings:
+    """Settings of the adaptive frontend; each may change between two ticks."""
+
+    photometric: bool = setting(
+        True, 'bring the luminance of the image back to that of training', live=True
+    )
+    temporal_filter: bool = setting(
+        True, 'filter the image before the encoder; false: the encoder sees the frame', live=True
+    )
+    compensate_rotation: bool = setting(
+        True, 'move the filtered image with the rotation of the camera', live=True
+    )
+    reject_novel_frames: bool = setting(
+        True, 'reject frames that the novelty gate finds unlike training', live=True
+    )
+    slow_core_on_novelty: bool = setting(
+        True, 'scale the time constants of the core up for a novel frame', live=True
+    )
+    core_time_scale_on_novelty: float = setting(
+        16.0,
+        'factor on the time constants of the core for a novel frame',
+        low=1.0,
+        high=100.0,
+        live=True,
+    )
+    slowdown_on_blindness: bool = setting(
+        True, 'slow the vehicle down while all frames are novel', live=True
+    )
+    slowdown_on_blindness_after_s: float = setting(
+        0.25,
+        'time of novel frames after which the vehicle slows down',
+        's',
+        low=0.0,
+        high=10.0,
+        live=True,
+    )
+    slowdown_on_blindness_time_constant_s: float = setting(
+        0.3, 'time constant of the slowdown', 's', low=0.01, high=10.0, live=True
+    )
+    gate: NoveltyGateSettings = field(default_factory=NoveltyGateSettings)
+    """The settings of the novelty gate."""

@@ -1,0 +1,116 @@
+"""All kernels of a flight, compiled before it begins.
+
+A compilation takes seconds on an idle machine and minutes on a busy one, and happens once for an
+installation. Whoever starts a flight looks here first, so that nobody waits for a node that is
+still compiling. Only the process that compiles loads the compiler.
+
+    python -m liquid_pilot.onboard.inference.kernels    # prints 'DONE OF' after each kernel
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from liquid_pilot.liquid.kernel_cache import cache_folder, compiler_environment, source_stamp
+from liquid_pilot.utils.atomic_write import write_atomically
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+SOURCES = (_PACKAGE / 'liquid', _PACKAGE / 'onboard' / 'adaptation')
+"""Folders of the files of kernels."""
+
+
+def are_compiled() -> bool:
+    """Return whether the cache holds all kernels, as far as a note and the files there tell."""
+    cache = cache_folder()
+    if cache is None:
+        return False
+    try:
+        files = json.loads(_note(cache).read_text())
+        return bool(files) and all((cache / file).is_file() for file in files)
+    # A note that is cut short is none.
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def note_compiled() -> None:
+    """Note for `are_compiled` that the cache, where there is one, holds all kernels."""
+    cache = cache_folder()
+    if cache is None:
+        return
+    files = sorted(str(path.relative_to(cache)) for path in cache.rglob('*.nb[ic]'))
+    # Without the note, the next start looks again.
+    with contextlib.suppress(OSError):
+        write_atomically(_note(cache), json.dumps(files) + '\n')
+
+
+def _note(cache: Path) -> Path:
+    """Return the file of the note, whose name changes with all that the machine code depends on."""
+    compiler = find_spec('numba')
+    made_from: list[object] = [sysconfig.get_config_var('SOABI'), platform.machine()]
+    if compiler is not None and compiler.origin:
+        made_from += [compiler.origin, Path(compiler.origin).stat().st_mtime]
+    for folder in SOURCES:
+        made_from += [str(folder), source_stamp(folder)]
+    digest = hashlib.sha256(repr(made_from).encode()).hexdigest()
+    return cache / f'compiled-{digest[:16]}.json'
+
+
+def compile_all(on_progress: Callable[[int, int], None] | None = None) -> bool:
+    """Compile what is not in the cache yet, in another process.
+
+    Args:
+        on_progress: callback, called after each kernel with (number of kernels done, of all).
+
+    Returns:
+        Whether all kernels are in the cache; without a cache nothing is compiled, and after an
+        error in the other process it is not known. The engine then compiles for itself.
+    """
+    if cache_folder() is None:
+        return False
+    try:
+        with subprocess.Popen(
+            [sys.executable, '-m', __name__],
+            env=compiler_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                done, of = line.split()
+                if on_progress is not None:
+                    on_progress(int(done), int(of))
+    except (OSError, ValueError):
+        return False
+    return process.returncode == 0
+
+
+def main() -> int:
+    """Compile all kernels into the cache, and return 0 if they are there."""
+    # Imported here, because they load the compiler.
+    from liquid_pilot.liquid import precompile as core
+    from liquid_pilot.liquid._jit import is_cached
+    from liquid_pilot.onboard.adaptation import precompile as frontend
+
+    compilations = [*core.compilations(), *frontend.compilations()]
+    for number, compilation in enumerate(compilations, 1):
+        compilation()
+        print(number, len(compilations), flush=True)
+    if not all(map(is_cached, (*core.KERNELS, *frontend.KERNELS))):
+        return 1
+    note_compiled()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""All kernels of a flight are compiled before it, by another process that says how far it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from liquid_pilot.liquid import kernel_cache
+from liquid_pilot.onboard.inference import kernels
+
+COLD = """
+from liquid_pilot.onboard.inference import kernels
+print(kernels.are_compiled())
+steps = []
+print(kernels.compile_all(lambda done, of: steps.append((done, of))))
+print(steps, kernels.are_compiled())
+"""
+WARM = """
+from liquid_pilot.liquid import _kernels, precompile
+from liquid_pilot.onboard.adaptation import precompile as frontend
+for compilation in (*precompile.compilations(), *frontend.compilations()):
+    compilation()
+print([sum(kernel.stats.cache_misses.values())
+       for kernel in (*precompile.KERNELS, *frontend.KERNELS)])
+"""
+
+
+def printed(code, cache):
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        env={**os.environ, 'NUMBA_CACHE_DIR': str(cache)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_after_it_nothing_is_left_to_compile(tmp_path):
+    assert printed(COLD, tmp_path) == [
+        'False',
+        'True',
+        '[(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)] True',
+    ]
+    assert printed(WARM, tmp_path) == ['[0, 0, 0, 0, 0]']
+
+
+@pytest.mark.parametrize('program', ['/no/such/python', '/bin/false'])
+def test_a_process_that_fails_is_reported_and_raises_nothing(program, monkeypatch):
+    monkeypatch.setattr(sys, 'executable', program)
+    assert kernels.compile_all() is False
+
+
+def test_without_a_cache_nothing_is_started(monkeypatch):
+    monkeypatch.setattr(kernels, 'cache_folder', lambda: None)
+    monkeypatch.setattr(kernels.subprocess, 'Popen', lambda *a, **k: pytest.fail('started'))
+    assert kernels.compile_all() is False
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A folder of compiled kernels with two files."""
+    folder = tmp_path / 'cache'
+    monkeypatch.setenv('NUMBA_CACHE_DIR', str(folder))
+    kernel_cache.cache_folder.cache_clear()
+    kernel_cache.source_stamp.cache_clear()
+    (folder / 'liquid_0').mkdir(parents=True)
+    for name in ('_kernels.step.nbi', '_kernels.step.1.nbc'):
+        (folder / 'liquid_0' / name).write_bytes(b'code')
+    yield folder
+    kernel_cache.cache_folder.cache_clear()
+    kernel_cache.source_stamp.cache_clear()
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A folder of kernels' sources."""
+    folder = tmp_path / 'sources'
+    folder.mkdir()
+    (folder / '_kernels.py').write_text('one')
+    monkeypatch.setattr(kernels, 'SOURCES', (folder,))
+    return folder
+
+
+def test_what_was_noted_is_known(cache, sources):
+    assert not kernels.are_compiled()
+    kernels.note_compiled()
+    assert kernels.are_compiled()
+
+
+def test_a_file_that_is_gone_or_a_source_that_changed_is_noticed(cache, sources):
+    kernels.note_compiled()
+    (cache / 'liquid_0' / '_kernels.step.1.nbc').unlink()
+    assert not kernels.are_compiled()
+    (cache / 'liquid_0' / '_kernels.step.1.nbc').write_bytes(b'code')
+    assert kernels.are_compiled()
+    (sources / '_kernels.py').write_text('another')
+    kernel_cache.source_stamp.cache_clear()
+    assert not kernels.are_compiled()
+
+
+def test_a_damaged_note_is_none(cache, sources):
+    kernels.note_compiled()
+    (note,) = cache.glob('compiled-*.json')
+    for damaged in ('', '[', '[]', '7', '{"a": 1}'):
+        note.write_text(damaged)
+        assert not kernels.are_compiled()
+
+
+def test_without_a_cache_nothing_is_noted_and_nothing_fails(sources, monkeypatch):
+    monkeypatch.setattr(kernels, 'cache_folder', lambda: None)
+    kernels.note_compiled()
+    assert not kernels.are_compiled()
+
+
+def test_who_only_asks_loads_no_compiler():
+    code = (
+        'import sys; from liquid_pilot.onboard.inference import kernels; kernels.are_compiled(); '
+        "print('numba' in sys.modules, 'llvmlite' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, env=dict(os.environ)
+    )
+    assert done.stdout.split() == ['False', 'False'], done.stderr

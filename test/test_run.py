@@ -1,0 +1,127 @@
+"""What ./run installs and says, with a Python that only writes down what it is asked."""
+
+import os
+import pty
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = """#!/usr/bin/env bash
+printf '%s\\n' "$*" >>"$ASKED"
+case "$*" in
+    '-m venv '*) mkdir -p .venv/bin; cp "$0" .venv/bin/python3; cp "$0" .venv/bin/liquid-pilot ;;
+    '-m pip config get '*) [ -n "${FAKE_INDEX_URL:-}" ] ;;
+    '-m pip index versions '*) [ -z "${FAKE_OFFLINE:-}" ] ;;
+    *find_spec\\(\\"torch\\"\\)*|*'import rclpy'*) exit 1 ;;
+    '-m pip install '*) echo 'pip writes' ;;
+esac
+"""
+CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Function (*arguments, terminal, **environment): (output, errors, pip installs) of ./run."""
+    for name in ('run', 'setup.py', 'constraints.txt', 'constraints-numpy1.txt'):
+        shutil.copy(ROOT / name, tmp_path)
+    programs = tmp_path / 'programs'
+    programs.mkdir()
+    python = programs / 'python3'
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    uname = programs / 'uname'
+    uname.write_text('#!/bin/sh\necho x86_64\n')
+    uname.chmod(0o755)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(('PIP_', 'ROS_', 'LIQUID_PILOT_')) and name != 'NO_COLOR'
+    }
+    asked = tmp_path / 'asked'
+
+    def start(*arguments, terminal=False, **environment):
+        asked.write_text('')
+        own, other = pty.openpty() if terminal else os.pipe()
+        process = subprocess.Popen(
+            [tmp_path / 'run', *arguments],
+            env={
+                **kept,
+                'PATH': f'{programs}:{os.environ["PATH"]}',
+                'ASKED': str(asked),
+                'TERM': 'xterm',
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=other,
+            text=True,
+        )
+        output, _ = process.communicate(timeout=60)
+        os.close(other)
+        errors = ''
+        while True:
+            try:
+                data = os.read(own, 1 << 16)
+            except OSError:
+                break
+            if not data:
+                break
+            errors += data.decode()
+        os.close(own)
+        assert process.returncode == 0, errors
+        lines = asked.read_text().splitlines()
+        return output, errors, [line for line in lines if line.startswith('-m pip install ')]
+
+    return start
+
+
+def test_a_pipe_gets_no_escape_codes_and_standard_output_is_the_commands(run):
+    output, errors, (install,) = run('inspect', 'forest-ltc')
+    assert ' -q ' in install and '.[ros,sim,view]' in install
+    assert '\033' not in errors and '280 MB to download, 1.0 GB on the disk' in errors
+    assert output == ''
+    # The second time nothing is installed, and nothing is said.
+    assert run('inspect', 'forest-ltc') == ('', '', [])
+
+
+def test_a_terminal_sees_what_pip_does(run):
+    _, errors, (install,) = run('inspect', terminal=True)
+    assert ' -q' not in install and 'pip writes' in errors
+    assert '\033[1m[liquid_pilot]\033[0m ' in errors
+
+
+@pytest.mark.parametrize('environment', [{'NO_COLOR': '1'}, {'TERM': 'dumb'}])
+def test_a_terminal_without_colours_gets_none(run, environment):
+    _, errors, _ = run('inspect', terminal=True, **environment)
+    assert '[liquid_pilot] ' in errors and '\033' not in errors
+
+
+def test_torch_is_that_for_the_cpu(run):
+    _, errors, (torch, install) = run('train')
+    assert f'--index-url {CPU_INDEX}' in torch and ' --no-deps ' in torch
+    assert torch.endswith('-c constraints.txt torch')
+    assert CPU_INDEX not in install and '.[ros,sim,train,view]' in install
+    assert 'torch for the CPU' in errors
+
+
+@pytest.mark.parametrize(
+    'environment',
+    [
+        {'LIQUID_PILOT_TORCH': 'cuda'},
+        {'PIP_NO_INDEX': '1'},
+        {'PIP_INDEX_URL': 'https://mirror/simple'},
+        {'FAKE_INDEX_URL': 'https://mirror/simple'},
+    ],
+)
+def test_who_has_chosen_where_torch_comes_from_gets_it_from_there(run, environment):
+    _, _, (install,) = run('train', **environment)
+    assert CPU_INDEX not in install
+
+
+def test_without_the_index_of_pytorch_pip_takes_what_it_finds(run):
+    _, errors, (install,) = run('train', FAKE_OFFLINE='1')
+    assert CPU_INDEX not in install
+    assert 'that of PyPI, for CUDA, takes some gigabytes' in errors
