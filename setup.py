@@ -56,6 +56,7 @@ setup(
         'rich>=13',
         'pyyaml>=6',
         'mcap>=1.6',
+        'argcomplete>=3.2',
     ],
     extras_require={
         'ros': [f'{name}; {ROS_WHEELS}' for name in ROS],

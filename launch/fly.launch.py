@@ -13,5 +13,5 @@ def generate_launch_description() -> LaunchDescription:
         flight_options.FlyOptions,
         flight_graph.nodes,
         flight_graph.environment,
-        flight_graph.startup_notice,
+        flight_graph.launch_notice,
     )

@@ -12,17 +12,18 @@ Liquid networks:
     `Wiring` with its makers `ncp`, `dense` and `explicit`; `LtcParameters` and `LtcDynamics` (one
     step at a time); `LtcSensitivity` with `StateWithSensitivities` (the same with exact derivatives
     by the time constants); `forward_sequence` and `backward_sequence`; `LiquidCore`, the trainable
-    torch module (extra `train`).
+    torch module, and `GraphCore`, the base of any other trainable core (extra `train`).
 Pilot files:
     `load_pilot`, `save_pilot`, `resolve_pilot`, `shipped_pilots`, `PilotFile`,
     `PilotSpecification`, `TrainingStatistics`.
 What flies:
     `Engine` with `EngineState` and `Tick`; `Guard` with `Decision` and `Geofence`;
     `AdaptationSettings` and `parse_adaptation`; `Learner`, the protocol of an adaptation rule, with
-    `LearnerInput` and `TimeScaleUpdate`; `VehicleSpec` and `get_vehicle`.
+    `LearnerInput` and `TimeScaleUpdate`; `VehicleSpec` and `get_vehicle`; `AdapterSpec`, the entry
+    of an autopilot.
 Simulation (extra `sim`):
     `Simulation`, `SimulationSettings`, `ForestEnv` (a `gymnasium.Env`), `InProcessPilot`,
-    `fly_mission`, `parse_conditions`, `MissionRules`, `MissionResult`.
+    `fly_mission`, `parse_conditions`, `ConditionSpec`, `MissionRules`, `MissionResult`.
 Evaluation (extra `sim`):
     `evaluate`, `EvaluationResults`, `compare`.
 
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         VehicleLimits,
         VehicleState,
     )
+    from liquid_pilot.learning.models.graph_core import GraphCore
     from liquid_pilot.learning.models.ltc import LiquidCore
     from liquid_pilot.liquid.dynamics import LtcDynamics
     from liquid_pilot.liquid.parameters import LtcParameters
@@ -78,6 +80,7 @@ if TYPE_CHECKING:
     from liquid_pilot.onboard.inference.engine import Engine, EngineState, Tick
     from liquid_pilot.onboard.safety.geofence import Geofence
     from liquid_pilot.onboard.safety.guard import Decision, Guard
+    from liquid_pilot.onboard.setpoints.adapter import AdapterSpec
     from liquid_pilot.onboard.vehicles.registry import get_vehicle
     from liquid_pilot.onboard.vehicles.spec import VehicleSpec
     from liquid_pilot.pilot_file import PilotFile, PilotSpecification
@@ -85,6 +88,7 @@ if TYPE_CHECKING:
     from liquid_pilot.pilot_file import save as save_pilot
     from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
     from liquid_pilot.simulation.base.condition import parse as parse_conditions
+    from liquid_pilot.simulation.base.condition_spec import ConditionSpec
     from liquid_pilot.simulation.base.mission import MissionResult
     from liquid_pilot.simulation.base.settings import SimulationSettings
     from liquid_pilot.simulation.base.task import MissionRules
@@ -95,14 +99,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     'AdaptationSettings',
+    'AdapterSpec',
     'CameraGeometry',
     'Command',
+    'ConditionSpec',
     'Decision',
     'Engine',
     'EngineState',
     'EvaluationResults',
     'ForestEnv',
     'Geofence',
+    'GraphCore',
     'Guard',
     'ImageBuffer',
     'ImuSample',
@@ -161,6 +168,7 @@ _NAMES_BY_MODULE = {
         'VehicleLimits',
         'VehicleState',
     ),
+    'learning.models.graph_core': ('GraphCore',),
     'learning.models.ltc': ('LiquidCore',),
     'liquid.dynamics': ('LtcDynamics',),
     'liquid.parameters': ('LtcParameters',),
@@ -173,10 +181,12 @@ _NAMES_BY_MODULE = {
     'onboard.inference.engine': ('Engine', 'EngineState', 'Tick'),
     'onboard.safety.geofence': ('Geofence',),
     'onboard.safety.guard': ('Decision', 'Guard'),
+    'onboard.setpoints.adapter': ('AdapterSpec',),
     'onboard.vehicles.registry': ('get_vehicle',),
     'onboard.vehicles.spec': ('VehicleSpec',),
     'pilot_file': ('PilotFile', 'PilotSpecification'),
     'pilot_file.training_statistics': ('TrainingStatistics',),
+    'simulation.base.condition_spec': ('ConditionSpec',),
     'simulation.base.mission': ('MissionResult',),
     'simulation.base.settings': ('SimulationSettings',),
     'simulation.base.task': ('MissionRules',),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
 
-from liquid_pilot.cli.common import image_size
+from liquid_pilot.cli.common import check_bag, image_size, path
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.extras import require_modules
+from liquid_pilot.utils.path_checks import check_readable_file, check_writable_folder
 
 DESCRIPTION = (
     'Turns rosbag2 bags into training episodes. The bags may be of any robot that a mapping file '
@@ -17,18 +19,22 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument(
-        'bags', nargs='+', type=Path, metavar='BAG', help='rosbag2 folder, .mcap or .db3 file'
+        'bags',
+        nargs='+',
+        type=path('BAG'),
+        metavar='BAG',
+        help='rosbag2 folder, .mcap or .db3 file',
     )
     parser.add_argument(
         '--config',
-        type=Path,
+        type=path('--config'),
         required=True,
         metavar='FILE',
         help='YAML file that maps topics to image, IMU and command, such as config/dataset.yaml',
     )
     parser.add_argument(
         '--out',
-        type=Path,
+        type=path('--out'),
         required=True,
         metavar='DIR',
         help='folder for the episodes, dataset.json and two pictures; episodes in it are used '
@@ -41,6 +47,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="size of the stored images, which becomes the encoder's input, such as 128x72 "
         "(default: 128 pixels wide, with the camera's aspect ratio)",
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse bags, a mapping and a folder that cannot be used."""
+    from liquid_pilot.learning.data.dataset_index import EPISODES, INDEX
+    from liquid_pilot.learning.rosbag import topic_mapping
+
+    check_readable_file(arguments.config, '--config')
+    topic_mapping.load(arguments.config)
+    for bag in arguments.bags:
+        check_bag(bag, 'BAG')
+    out = arguments.out
+    check_writable_folder(out, '--out')
+    if (out / EPISODES).exists() and not (out / INDEX).exists():
+        raise LiquidPilotError(f'--out: {out} holds something other than a dataset; choose another')
+    require_modules(('rosbags', 'matplotlib'), 'the conversion of bags')
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from liquid_pilot.cli.common import add_setting, image_size, integer
+from liquid_pilot.cli.common import (
+    add_setting,
+    check_conditions,
+    image_size,
+    integer,
+    load_pilot,
+    path,
+)
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.utils.extras import require_modules
+from liquid_pilot.utils.path_checks import check_writable_folder
+
+if TYPE_CHECKING:
+    from liquid_pilot.learning.data.expert_rollouts import CollectionSettings
 
 DESCRIPTION = (
     'An expert that knows the map flies in simulation with noise added to its commands. For every '
@@ -19,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument(
         '--out',
-        type=Path,
+        type=path('--out'),
         required=True,
         metavar='DIR',
         help='folder for the episodes; an interrupted run in it is resumed',
@@ -78,20 +90,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Collect the demonstrations and return the exit code."""
-    from rich.console import Console
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse vehicle, pilot, conditions and folder that do not go together."""
+    check_conditions(arguments.conditions, arguments.vehicle)
+    if arguments.pilot:
+        pilot = load_pilot(arguments.pilot, '--pilot')
+        pilot.require_vehicle(arguments.vehicle, 'the flight')
+    check_writable_folder(arguments.out, '--out')
+    require_modules(('mujoco',), 'the simulator')
+    if arguments.out.is_dir():
+        # Only then, because it loads the simulator.
+        from liquid_pilot.learning.data import expert_rollouts
 
+        expert_rollouts.check_folder(arguments.out, _settings(arguments))
+
+
+def _settings(arguments: argparse.Namespace) -> CollectionSettings:
+    """Return what the episodes are made with."""
     from liquid_pilot import pilot_file
-    from liquid_pilot.learning.data import dataset_index, expert_rollouts
+    from liquid_pilot.learning.data.expert_rollouts import CollectionSettings
     from liquid_pilot.simulation.base.condition import CLEAR
     from liquid_pilot.simulation.tasks.registry import action_noise_of, expand_conditions
-    from liquid_pilot.utils import progress
 
-    console = Console(stderr=True)
-    width, height = arguments.image_size
     labels = expand_conditions(arguments.conditions, arguments.vehicle)
-    settings = expert_rollouts.CollectionSettings(
+    width, height = arguments.image_size
+    return CollectionSettings(
         width,
         height,
         action_noise_of(arguments.vehicle, arguments.disturbance),
@@ -99,6 +122,17 @@ def run(arguments: argparse.Namespace) -> int:
         pilot=str(pilot_file.resolve(arguments.pilot).resolve()) if arguments.pilot else None,
         vehicle=arguments.vehicle,
     )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Collect the demonstrations and return the exit code."""
+    from rich.console import Console
+
+    from liquid_pilot.learning.data import dataset_index, expert_rollouts
+    from liquid_pilot.utils import progress
+
+    console = Console(stderr=True)
+    settings = _settings(arguments)
     seeds = range(arguments.seed, arguments.seed + arguments.episodes)
     outcomes: dict[str, int] = {}
     frames = 0

@@ -7,8 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liquid_pilot.cli.common import add_setting, integer
+from liquid_pilot.cli.common import add_setting, check_conditions, integer, load_pilot, path
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.utils.extras import require_modules
+from liquid_pilot.utils.path_checks import check_writable_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,22 +68,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--out',
-        type=Path,
+        type=path('--out'),
         metavar='DIR',
         help='folder for the results of each mission, tables and figures; a run with the same '
         'folder flies only the missions that are missing there',
     )
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse pilots, conditions and a folder that cannot be evaluated together."""
+    from liquid_pilot.evaluation.selection import common_vehicle, unique_names
+    from liquid_pilot.onboard.adaptation.settings import parse_mode
+    from liquid_pilot.onboard.vehicles.registry import get_vehicle
+
+    chosen = [_pilot_and_mode(name) for name in arguments.pilots]
+    pilots = [load_pilot(name) for name, _ in chosen]
+    modes = [mode for _, mode in chosen]
+    for pilot, mode in zip(pilots, modes, strict=True):
+        if parse_mode(mode) is not None:
+            pilot.require_statistics()
+    unique_names(pilots, modes)
+    vehicle = common_vehicle(pilots)
+    check_conditions(arguments.conditions, vehicle)
+    accepted = get_vehicle(vehicle).adapters
+    if arguments.adapter not in accepted:
+        raise LiquidPilotError(
+            f'--adapter {arguments.adapter} is not for a {vehicle}, which takes '
+            f'{" or ".join(accepted)}; leave it out'
+        )
+    if arguments.out is not None:
+        check_writable_folder(arguments.out, '--out')
+    drawing = () if arguments.out is None else ('matplotlib',)
+    require_modules(('mujoco', *drawing), 'evaluation')
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and return the exit code."""
     from rich.console import Console
 
-    from liquid_pilot import pilot_file
     from liquid_pilot.simulation.tasks.registry import expand_conditions
 
     chosen = [_pilot_and_mode(name) for name in arguments.pilots]
-    pilots = [pilot_file.load(pilot_file.resolve(name)) for name, _ in chosen]
+    pilots = [load_pilot(name) for name, _ in chosen]
     labels = expand_conditions(arguments.conditions, pilots[0].specification.vehicle)
     console, started = Console(stderr=True), time.monotonic()
     seeds = range(arguments.seed, arguments.seed + arguments.missions)
@@ -141,14 +170,15 @@ def _show(
     from liquid_pilot.evaluation.comparison import compare
 
     content = compare(results)
-    console.print(tables.terminal_table(content))
+    console.print(tables.terminal_table(content, console.width))
     if single and results.flights:
         (cell,) = content['cells']
         console.print(f'[bold]{cell["successes"]} of {cell["flown"]} missions succeeded[/bold]')
     if results.new_flights:
         speed = results.throughput.to_json()
         console.print(
-            f'{results.new_flights} missions flown in {wall_s:.0f} s: {speed["ticks_per_s"]:.0f} '
+            f'{results.new_flights} mission{"" if results.new_flights == 1 else "s"} flown in '
+            f'{wall_s:.0f} s: {speed["ticks_per_s"]:.0f} '
             f'ticks/s, {100 * speed["share"]:.0f} % of the speed that rendering alone allows'
         )
     reused = len(results.flights) - results.new_flights
@@ -172,8 +202,9 @@ def _single_report(out: Path, results: Results, wall_s: float) -> list[Path]:
     from liquid_pilot.evaluation.report import write_report
     from liquid_pilot.simulation.base.condition import parse
     from liquid_pilot.simulation.base.mission import MissionResult
-    from liquid_pilot.simulation.tasks.registry import layout_of
+    from liquid_pilot.simulation.tasks.registry import layout_of, task_of
 
+    arrival_radius_m = task_of(results.vehicle).rules.arrival_radius_m
     ((pilot, digest),) = results.pilots.items()
     (condition,) = results.conditions
     missions = [
@@ -186,6 +217,8 @@ def _single_report(out: Path, results: Results, wall_s: float) -> list[Path]:
             flight.target_distance_m,
             layout_of(results.vehicle, seed, parse(condition)),
             flight.path or [],
+            flight.headings_rad or [],
+            arrival_radius_m,
         )
         for seed, flight in results.flights_by_seed(pilot, condition).items()
     ]

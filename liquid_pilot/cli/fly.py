@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from liquid_pilot.cli.common import add_setting, require_ros
+from liquid_pilot.cli.common import add_setting, require_ros, spell_options
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
 from liquid_pilot.utils.settings import declared_settings, extract
 
@@ -25,20 +28,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def options_from(arguments: argparse.Namespace) -> FlyOptions:
     """Return the options of a flight; LiquidPilotError when they cannot be flown."""
-    return extract(FlyOptions, arguments)
+    with _in_words_of_the_command_line():
+        return extract(FlyOptions, arguments)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse a flight that cannot work."""
+    from liquid_pilot.nodes.launch import flight_graph, process_runner
+    from liquid_pilot.nodes.launch.flight_checks import check_before_start
+
+    with _in_words_of_the_command_line():
+        options = with_run_folder(options_from(arguments))
+        check_before_start(options)
+    require_ros()
+    for spec in flight_graph.nodes(options):
+        # It is refused where the package of a node is not installed.
+        process_runner.command_line(spec)
+
+
+@contextmanager
+def _in_words_of_the_command_line() -> Iterator[None]:
+    """Write arguments in messages as options, and not as launch does."""
+    try:
+        yield
+    except LiquidPilotError as error:
+        raise LiquidPilotError(spell_options(str(error), FlyOptions)) from None
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fly and return the exit code."""
-    from liquid_pilot.nodes.launch import flight_graph, process_runner
+    from liquid_pilot.nodes.launch import flight_graph, process_runner, readiness
 
     options = with_run_folder(options_from(arguments))
-    require_ros()
     notice = flight_graph.startup_notice(options)
     if notice:
-        print(notice, file=sys.stderr)
+        _print(notice)
+    observer = None
+    if not options.simulated:
+        _print('starting pilot and guard, for camera, IMU and vehicle that are elsewhere')
+        text = f'pilot and guard are up. {flight_graph.engage_notice(options)}'
+        observer = readiness.call_when_up(options.namespace, lambda: _print(text))
     return process_runner.run(
         flight_graph.nodes(options),
         flight_graph.environment(options, os.environ),
-        lambda text: print(text, file=sys.stderr, flush=True),
+        _print,
+        observer,
     )
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

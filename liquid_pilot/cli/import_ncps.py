@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from liquid_pilot.cli.common import integer
+from liquid_pilot.cli.common import check_pilot_folder, integer, load_pilot, number, path
+from liquid_pilot.utils.extras import require_modules
+from liquid_pilot.utils.path_checks import check_readable_file, check_writable_file
 
+TORCH_BEGINNINGS = (b'PK', b'\x80\x02')
+"""The first bytes of a file that torch has written."""
 DESCRIPTION = (
     'Turns the state dict of an ncps LTC (safetensors, or a weights-only torch file) into the core '
     'of a pilot.'
@@ -17,14 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument(
         'file',
-        type=Path,
+        type=path('FILE'),
         metavar='FILE',
         help='state dict of an ncps LTC or LTCCell: safetensors, or a file written by '
         'torch.save(layer.state_dict(), FILE)',
     )
     parser.add_argument(
         '--out',
-        type=Path,
+        type=path('--out'),
         required=True,
         metavar='PATH',
         help='the pilot folder to write (with --pilot), or a .safetensors file for the core alone',
@@ -58,12 +61,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--time-unit-s',
-        type=float,
+        type=number('--time-unit-s', 1e-6, 1e6),
         default=1.0,
         metavar='S',
         help='seconds per unit of elapsed time in training; where no timespans were given, the '
         'frame period, such as 0.05 (default: 1)',
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse a file that is not there, and a place that cannot be written."""
+    check_readable_file(arguments.file, 'FILE')
+    if arguments.pilot is None:
+        check_writable_file(arguments.out, '--out', '.safetensors')
+    else:
+        load_pilot(arguments.pilot, '--pilot')
+        check_pilot_folder(arguments.out, '--out')
+    with open(arguments.file, 'rb') as file:
+        if file.read(2) in TORCH_BEGINNINGS:
+            purpose = f'{arguments.file}, which torch has written,'
+            require_modules(('torch',), purpose, by_run=False)
 
 
 def run(arguments: argparse.Namespace) -> int:

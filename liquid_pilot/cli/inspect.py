@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
+
+from liquid_pilot.cli.common import load_pilot, path
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.extras import require_modules
+from liquid_pilot.utils.path_checks import check_writable_file
 
 DESCRIPTION = 'Shows a pilot: its card, sizes, wiring, limits and digest.'
 
@@ -15,10 +19,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument(
         '--plot',
-        type=Path,
+        type=path('--plot'),
         metavar='FILE',
         help='also plot wiring, synapses and time constants into a PNG file',
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse a pilot that is not there, and a plot that cannot be drawn."""
+    pilot = load_pilot(arguments.pilot)
+    if arguments.plot is not None:
+        if pilot.wiring is None:
+            raise LiquidPilotError(
+                f'--plot: the core of {arguments.pilot} is not liquid, so there is no wiring to '
+                'draw; leave --plot out'
+            )
+        check_writable_file(arguments.plot, '--plot', '.png')
+        require_modules(('matplotlib',), '--plot')
 
 
 def run(arguments: argparse.Namespace) -> int:

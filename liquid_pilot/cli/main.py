@@ -3,6 +3,7 @@
 A module is imported when its command is called, and imports what it needs when it runs. So help is
 there at once, and a machine that only flies needs no torch.
 """
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
@@ -10,11 +11,19 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn, Protocol, cast
+
+PROGRAM = 'liquid-pilot'
+REFUSED, FAILED = 2, 1
+"""Exit codes: what was asked for cannot be done and nothing was started; it was started, and
+failed."""
 
 COMMANDS = {
     'fly': 'fly missions over ROS 2',
+    'status': 'show what runs, and how it is',
+    'engage': 'let the pilot fly',
+    'stop': 'stop: the safe command until engaged again',
     'evaluate': 'fly many missions without ROS',
     'demonstrate': 'collect demonstrations of the expert',
     'train': 'train a pilot',
@@ -25,13 +34,19 @@ COMMANDS = {
     'import-ncps': 'import the core of an ncps network',
     'inspect': 'show what a pilot file contains',
     'doctor': 'check whether this machine can fly',
+    'completion': 'complete commands in the shell at the press of Tab',
 }
-"""The commands in the order of the help, each with its summary. The module of a command has its
-name, with underscores."""
+"""The commands in the order of the help, each with its summary."""
+_FOLDERS = {'status': 'live.', 'engage': 'live.', 'stop': 'live.', 'doctor': 'health.'}
+"""The sub-package of a command's module, for those that are in one."""
 
 
 class Command(Protocol):
-    """The interface of a command's module."""
+    """The interface of a command's module.
+
+    A module may also have `check(arguments)`: it refuses, by a LiquidPilotError, what cannot work,
+    within a second and before anything is started or written.
+    """
 
     DESCRIPTION: str
     """Description of the command, in full sentences."""
@@ -43,6 +58,15 @@ class Command(Protocol):
     def run(self, arguments: argparse.Namespace) -> int:
         """Do what the command is for and return the exit code."""
         ...
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals are one line, as those of the commands themselves."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong with the arguments, and exit with the code of a refusal."""
+        _print_error(self.prog, f'{message}; see {self.prog} --help')
+        raise SystemExit(REFUSED)
 
 
 class _ShowVersion(argparse.Action):
@@ -65,62 +89,139 @@ class _ShowVersion(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    User errors are printed as one line.
+    User errors are printed as one line: `liquid-pilot COMMAND: error: what is wrong; what to do`.
 
     Args:
         arguments: the words after `liquid-pilot`; None: those of the process.
 
     Returns:
-        The exit code.
+        The exit code: REFUSED for what was refused before anything started, FAILED for what failed
+        later, and what the command says otherwise.
+
+    Raises:
+        SystemExit: after help, version or a refusal of the parser.
     """
+    if arguments is None and '_ARGCOMPLETE' in os.environ:
+        from liquid_pilot.cli.completion import answer_shell
+
+        answer_shell(COMMANDS, make_parser)
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] not in COMMANDS:
-        # Shows help, version or what is wrong, and exits.
-        parser = make_parser()
-        parser.parse_args(words)
-        parser.error('the command must be the first argument')
-    return _run(words)
-
-
-def _run(words: list[str]) -> int:
-    # Imported here because `liquid-pilot --help` needs none of it.
-    from liquid_pilot.interfaces import LiquidPilotError
-
     try:
-        command = load_command(words[0])
-        code = command.run(make_parser(words[0]).parse_args(words))
+        code = _run(words) if words and words[0] in COMMANDS else _run_nothing(words)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
         # `liquid-pilot inspect ... | head`: the reader has gone, and Python must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except LiquidPilotError as error:
-        print(f'liquid-pilot: {error}', file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
 
 
+def _run_nothing(words: list[str]) -> int:
+    """Print help, version or what is wrong, where the first word is no command."""
+    parser = make_parser()
+    if not words:
+        parser.print_help()
+        return 0
+    if not words[0].startswith('-'):
+        _refuse_unknown(PROGRAM, 'command', words[0], COMMANDS)
+    parser.parse_args(words)
+    parser.error('the command must be the first argument')
+
+
+def _run(words: list[str]) -> int:
+    # Imported here because `liquid-pilot --help` needs none of it.
+    from liquid_pilot.utils.signals import end_on_sigint
+
+    with end_on_sigint():
+        from liquid_pilot.interfaces import LiquidPilotError
+
+    name = f'{PROGRAM} {words[0]}'
+    failure = REFUSED
+    try:
+        with end_on_sigint():
+            command = load_command(words[0])
+            arguments = _parse(words)
+            check = getattr(command, 'check', None)
+            if check is not None:
+                check(arguments)
+        failure = FAILED
+        return command.run(arguments)
+    except LiquidPilotError as error:
+        _print_error(name, str(error))
+        return failure
+    except ModuleNotFoundError as error:
+        missing = (error.name or '').partition('.')[0]
+        if missing in ('', 'liquid_pilot'):
+            raise
+        from liquid_pilot.utils.extras import install_advice
+
+        _print_error(name, f'{missing} is not installed; {install_advice(missing)}')
+        return failure
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    """Return the arguments of a command, whose name is the first word."""
+    from liquid_pilot.cli.common import spell_switches
+
+    parser, options = make_parser(words[0]), _options(words[0])
+    arguments, unknown = parser.parse_known_args([words[0], *spell_switches(options, words[1:])])
+    if unknown:
+        kind = 'option' if unknown[0].startswith('-') else 'argument'
+        given = unknown[0].partition('=')[0]
+        known = [text for action in options for text in action.option_strings]
+        _refuse_unknown(f'{PROGRAM} {words[0]}', kind, given, known)
+    return arguments
+
+
+def _options(name: str) -> list[argparse.Action]:
+    """Return the options of a command."""
+    parser = _Parser(add_help=False)
+    load_command(name).add_arguments(parser)
+    return [action for action in parser._actions if action.option_strings]
+
+
+def _refuse_unknown(name: str, kind: str, given: str, known: Iterable[str]) -> NoReturn:
+    """Print that something is unknown, with what was probably meant, and exit."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(given, list(known), 1)
+    advice = f'did you mean {close[0]}?' if close else f'see {name} --help'
+    _print_error(name, f'there is no {kind} {given!r}; {advice}')
+    raise SystemExit(REFUSED)
+
+
+def _print_error(name: str, message: str) -> None:
+    """Print the one line of an error."""
+    print(f'{name}: error: {" ".join(message.split())}', file=sys.stderr)
+
+
+def module_name(command: str) -> str:
+    """Return the name of the module of a command: that of the command, with underscores."""
+    return f'liquid_pilot.cli.{_FOLDERS.get(command, "")}{command.replace("-", "_")}'
+
+
 def load_command(name: str) -> Command:
     """Import the module of a command."""
-    return cast(Command, importlib.import_module(f'liquid_pilot.cli.{name.replace("-", "_")}'))
+    return cast(Command, importlib.import_module(module_name(name)))
 
 
-def make_parser(name: str = '') -> argparse.ArgumentParser:
+def make_parser(name: str = '', others: Mapping[str, str] | None = None) -> argparse.ArgumentParser:
     """Return the parser of the command line.
 
     Args:
         name: the command whose arguments it has; empty: it knows only the names of the commands.
+        others: further commands and their summaries; None: none.
     """
-    parser = argparse.ArgumentParser(
-        prog='liquid-pilot',
+    parser = _Parser(
+        prog=PROGRAM,
         description='Pilots a drone or a rover from its camera and IMU with a liquid neural '
         'network.',
     )
     parser.add_argument('--version', action=_ShowVersion, help='print the version and exit')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for each, summary in COMMANDS.items():
+    for each, summary in {**COMMANDS, **(others or {})}.items():
         own = commands.add_parser(each, help=summary)
         if each == name:
             command = load_command(name)

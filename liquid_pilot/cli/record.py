@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liquid_pilot.cli.common import require_ros
+from liquid_pilot.cli.common import path, require_ros
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.launch.flight_options import check_topic
+from liquid_pilot.utils.path_checks import check_writable_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,21 +56,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--out',
-        type=Path,
+        type=path('--out'),
         required=True,
         metavar='DIR',
         help='rosbag2 folder to write; it must be empty or missing',
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Record until Ctrl-C and return the exit code."""
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse names that are no topics, and a folder that cannot be recorded into."""
+    for name in _TOPICS:
+        topic = getattr(arguments, name.replace('-', '_'))
+        if topic is not None:
+            check_topic(f'--{name}', topic)
+    for topic in arguments.topic:
+        check_topic('--topic', topic)
+    out = arguments.out
+    check_writable_folder(out, '--out')
+    if out.is_dir() and any(out.iterdir()):
+        raise LiquidPilotError(f'--out: {out} is not empty; choose another folder')
     require_ros()
 
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record until Ctrl-C and return the exit code."""
     from liquid_pilot.nodes import recorder
     from liquid_pilot.nodes.common import node_base
 
-    ros_arguments = ['--ros-args', '-p', f'path:={arguments.out.expanduser().resolve()}']
+    ros_arguments = ['--ros-args', '-p', f'path:={arguments.out.resolve()}']
     for name, (topic, _) in _TOPICS.items():
         remapped = getattr(arguments, name.replace('-', '_'))
         if remapped and name == 'image':

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liquid_pilot.cli.common import integer
+from liquid_pilot.cli.common import check_bag, integer, load_pilot, path
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.extras import require_modules
+from liquid_pilot.utils.path_checks import (
+    check_readable_file,
+    check_readable_folder,
+    check_writable_folder,
+)
 from liquid_pilot.utils.settings import declared_settings
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument(
         '--out',
-        type=Path,
+        type=path('--out'),
         required=True,
         metavar='DIR',
         help='folder for checkpoints, curves and the pilot; an interrupted run in it is resumed',
@@ -36,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_mutually_exclusive_group()
     data.add_argument(
         '--demonstrations',
-        type=Path,
+        type=path('--demonstrations'),
         nargs='+',
         metavar='DIR',
         help='folders of `liquid-pilot demonstrate` (default: collect demonstrations into --out '
@@ -44,13 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument(
         '--dataset',
-        type=Path,
+        type=path('--dataset'),
         metavar='DIR_OR_YAML',
         help='recorded flights: a folder of `liquid-pilot dataset`, or the YAML mapping for --bags',
     )
     parser.add_argument(
         '--bags',
-        type=Path,
+        type=path('--bags'),
         nargs='+',
         default=[],
         metavar='BAG',
@@ -64,14 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--encoder',
-        type=Path,
+        type=path('--encoder'),
         metavar='RUN',
         help='run folder of another training, or pilot folder, whose encoder is used; only the '
         'core is trained',
     )
     parser.add_argument(
         '--config',
-        type=Path,
+        type=path('--config'),
         metavar='FILE',
         help='YAML file with settings, such as config/train_forest.yaml',
     )
@@ -108,6 +114,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse settings, episodes and initial weights that do not go together."""
+    settings = _settings(arguments)
+    if arguments.show_settings:
+        return
+    from liquid_pilot.learning.training import compatibility
+
+    compatibility.check_device_name(arguments.device)
+    check_writable_folder(arguments.out, '--out')
+    pilot = load_pilot(arguments.start, '--from') if arguments.start else None
+    compatibility.check_one_encoder(pilot, arguments.encoder)
+    if arguments.encoder is not None:
+        check_readable_folder(arguments.encoder, '--encoder')
+        compatibility.find_encoder(arguments.encoder)
+    data = _planned_data(arguments, settings)
+    chosen = {**_values_of_file(arguments), **_changes(arguments)}.get('vehicle', data.vehicle)
+    if chosen != data.vehicle:
+        raise LiquidPilotError(
+            f'the settings say vehicle {chosen}, and {data.name} is of a {data.vehicle}; leave '
+            'vehicle out of --config and --set, or give other data'
+        )
+    compatibility.check_training(settings, data, pilot, arguments.encoder)
+    bags = ('rosbags',) if arguments.bags else ()
+    require_modules(('torch', 'onnx', 'onnxscript', 'mujoco', 'matplotlib', *bags), 'training')
+    if arguments.device != 'cpu':
+        from liquid_pilot.learning.training.plan import check_device
+
+        check_device(arguments.device)
+
+
+def _planned_data(arguments: argparse.Namespace, settings: TrainingSettings) -> DataSource:
+    """Return the episodes, or what stands for those that are yet to be made."""
+    from liquid_pilot.learning.data import dataset_index
+    from liquid_pilot.learning.rosbag import topic_mapping
+    from liquid_pilot.learning.training.compatibility import planned_episodes
+    from liquid_pilot.simulation.tasks.registry import task_of
+
+    source = arguments.dataset
+    if arguments.bags and (source is None or source.is_dir()):
+        raise LiquidPilotError('--bags needs the YAML mapping of their topics: --dataset FILE')
+    if arguments.demonstrations:
+        for folder in arguments.demonstrations:
+            check_readable_folder(folder, '--demonstrations')
+        return _demonstrations(arguments, settings)
+    if source is None:
+        task_of(settings.vehicle)
+        return planned_episodes(settings, settings.vehicle, simulated=True)
+    if source.is_dir():
+        return dataset_index.read(source, settings.held_out_share)
+    check_readable_file(source, '--dataset')
+    mapping = topic_mapping.load(source)
+    if not arguments.bags:
+        raise LiquidPilotError(f'{source} is a mapping: name its recordings with --bags')
+    for bag in arguments.bags:
+        check_bag(bag, '--bags')
+    return planned_episodes(settings, mapping.vehicle, simulated=False)
+
+
+def _demonstrations(arguments: argparse.Namespace, settings: TrainingSettings) -> DataSource:
+    """Return the episodes of all folders of --demonstrations."""
+    from liquid_pilot.learning.data import dataset_index
+
+    share = settings.held_out_share
+    return dataset_index.join(
+        [dataset_index.read(folder, share) for folder in arguments.demonstrations]
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Train and return the exit code."""
     from rich.console import Console
@@ -122,14 +196,12 @@ def run(arguments: argparse.Namespace) -> int:
     # Threads that spin while they wait take the core from the thread they wait for: on a busy
     # machine of two cores a step takes three times as long. Torch reads it when it is loaded.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    from liquid_pilot import pilot_file
-    from liquid_pilot.learning.training.plan import Initialisation, check_device
+    from liquid_pilot.learning.training.plan import Initialisation
     from liquid_pilot.learning.training.train import train
     from liquid_pilot.utils import progress
 
-    check_device(arguments.device)
     initialisation = Initialisation(
-        pilot_file.load(pilot_file.resolve(arguments.start)) if arguments.start else None,
+        load_pilot(arguments.start, '--from') if arguments.start else None,
         arguments.encoder,
     )
     with progress.progress_display(console) as report_progress:
@@ -161,14 +233,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace) -> TrainingSettings:
     """Return the settings of --config, changed by those of --set."""
-    import yaml
-
-    from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.learning.config import TrainingSettings
 
-    settings = (
-        TrainingSettings.from_yaml(arguments.config) if arguments.config else TrainingSettings()
-    )
+    settings = TrainingSettings.from_mapping(_values_of_file(arguments), str(arguments.config))
+    return TrainingSettings.from_mapping({**asdict(settings), **_changes(arguments)}, '--set')
+
+
+def _values_of_file(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the values of --config by name; none without it."""
+    from liquid_pilot.learning.config import TrainingSettings
+
+    if arguments.config is None:
+        return {}
+    check_readable_file(arguments.config, '--config')
+    return TrainingSettings.values_of_yaml(arguments.config)
+
+
+def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the values of --set by name."""
+    import yaml
+
     changes: dict[str, Any] = {}
     for text in arguments.set:
         key, equals, value = text.partition('=')
@@ -178,32 +262,25 @@ def _settings(arguments: argparse.Namespace) -> TrainingSettings:
             changes[key] = yaml.safe_load(value)
         except yaml.YAMLError:
             raise LiquidPilotError(f'--set {text}: {value!r} is not a value') from None
-    return TrainingSettings.from_mapping({**asdict(settings), **changes}, '--set')
+    return changes
 
 
 def _data(
     arguments: argparse.Namespace, settings: TrainingSettings, report_progress: ProgressCallback
 ) -> DataSource | None:
     """Return the episodes to learn from; None: the training collects its own demonstrations."""
-    from liquid_pilot.interfaces import LiquidPilotError
     from liquid_pilot.learning.data import dataset_index
-    from liquid_pilot.learning.rosbag import dataset
 
     source = arguments.dataset
-    if arguments.bags and (source is None or source.is_dir()):
-        raise LiquidPilotError('--bags needs the YAML mapping of their topics: --dataset FILE')
     if arguments.demonstrations:
-        return dataset_index.join(
-            [
-                dataset_index.read(folder, settings.held_out_share)
-                for folder in arguments.demonstrations
-            ]
-        )
+        return _demonstrations(arguments, settings)
     if source is None:
         return None
-    if not source.is_dir():
-        size = settings.image_width, settings.image_height
-        return dataset.prepare_source(
-            source, arguments.bags, arguments.out / 'dataset', size, report_progress
-        )
-    return dataset_index.read(source, settings.held_out_share)
+    if source.is_dir():
+        return dataset_index.read(source, settings.held_out_share)
+    from liquid_pilot.learning.rosbag import dataset
+
+    size = settings.image_width, settings.image_height
+    return dataset.prepare_source(
+        source, arguments.bags, arguments.out / 'dataset', size, report_progress
+    )

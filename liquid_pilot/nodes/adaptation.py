@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,11 @@ from liquid_pilot.onboard.adaptation.learner import (
     LearnerSettings,
     PersistentLearner,
 )
+from liquid_pilot.onboard.adaptation.learner_faults import (
+    checked_description,
+    checked_update,
+    contained_faults,
+)
 from liquid_pilot.onboard.adaptation.learner_messages import (
     LearnerInput,
     TimeScaleUpdate,
@@ -40,6 +46,8 @@ from liquid_pilot.utils.atomic_write import write_atomically
 from liquid_pilot.utils.settings import extract, setting, setting_from
 
 _STATE_LOG_PERIOD_S = 0.5
+_FAILED = 'failed'
+"""State of a learner that cannot say its state."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +136,13 @@ class AdaptationNode(node_base.LiquidNode):
             learner_input.validated(self._blocks)
             if trace.flight != self._flight:
                 self._follow_flight(trace.flight)
-            update = self._make_update(learner_input, settings)
+            with self._contained('update'):
+                update = self._make_update(learner_input, settings)
+                answer = trace_messages.pack_time_scales(update, self._digest, trace.flight)
         except LiquidPilotError as error:
             self._reporter.problem('trace', str(error), WARNING)
             return
-        self._output.publish(trace_messages.pack_time_scales(update, self._digest, trace.flight))
+        self._output.publish(answer)
         self._reporter.resolved('trace')
         now_s = self.steady_s()
         self._reporter.health.tick(now_s, now_s - arrived_s)
@@ -143,28 +153,23 @@ class AdaptationNode(node_base.LiquidNode):
         """Return the time scales after a tick: learned ones, or the trained ones if disabled."""
         if settings.enabled:
             if isinstance(self._learner, ConfigurableLearner):
-                self._learner.configure(settings.learner_settings())
-            return self._updated(learner_input)
+                with self._contained('configure'):
+                    self._learner.configure(settings.learner_settings())
+            return checked_update(self._learner.update(learner_input))
         return trained_time_scales(learner_input.sequence, self._blocks, self._neurons)
 
-    def _updated(self, learner_input: LearnerInput) -> TimeScaleUpdate:
-        """Return the update of the learner; LiquidPilotError if it fails in any way."""
-        try:
-            return self._learner.update(learner_input)
-        except LiquidPilotError:
-            raise
-        # The learner may come from another package, whose faults must not end the node in flight.
-        except Exception as error:
-            raise LiquidPilotError(
-                f'the learner {self.settings.current.rule!r} failed: {error!r}'
-            ) from error
+    def _contained(self, call: str) -> AbstractContextManager[None]:
+        """Return the context in which a method of the learner is called: its faults are ours."""
+        return contained_faults(self.settings.current.rule, call)
 
     def _follow_flight(self, flight: str) -> None:
         """Follow a new flight; traces of the previous one are ignored from now on."""
+        # A learner that cannot be reset answers nothing: what it learned was of another flight.
+        if not self.settings.current.keep_on_pilot_reset:
+            with self._contained('reset'):
+                self._learner.reset()
         self._ended_flights.add(self._flight)
         self._flight = flight
-        if not self.settings.current.keep_on_pilot_reset:
-            self._learner.reset()
 
     def _trigger_handler(
         self, action: Callable[[], str]
@@ -181,12 +186,16 @@ class AdaptationNode(node_base.LiquidNode):
         return handle
 
     def _reset(self) -> str:
-        self._learner.reset()
+        with self._contained('reset'):
+            self._learner.reset()
         return 'time constants are as trained'
 
     def _save(self) -> str:
         file = self._snapshot_file()
-        write_atomically(file, self._persistent_learner().snapshot(self._digest))
+        with self._contained('snapshot'):
+            # Encoded here, so that what is no text is a fault of the learner as well.
+            content = self._persistent_learner().snapshot(self._digest).encode()
+        write_atomically(file, content)
         return f'written to {file}'
 
     def _restore(self) -> str:
@@ -195,7 +204,8 @@ class AdaptationNode(node_base.LiquidNode):
             text = file.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise LiquidPilotError(f'snapshot: {file} cannot be read ({error})') from None
-        self._persistent_learner().restore(text, self._digest)
+        with self._contained('restore'):
+            self._persistent_learner().restore(text, self._digest)
         return f'restored from {file}'
 
     def _persistent_learner(self) -> PersistentLearner:
@@ -219,6 +229,8 @@ class AdaptationNode(node_base.LiquidNode):
             self._reporter.problem(
                 'snapshot', f'snapshot: {self._file} cannot be written ({error.strerror})', WARNING
             )
+        except LiquidPilotError as error:
+            self._reporter.problem('snapshot', f'snapshot: {error}', WARNING)
         else:
             self._reporter.resolved('snapshot')
 
@@ -230,6 +242,10 @@ class AdaptationNode(node_base.LiquidNode):
 
     def _log_state_change(self) -> None:
         state, reason = self._state()
+        if state == _FAILED:
+            self._reporter.problem('learner', reason, WARNING)
+        else:
+            self._reporter.resolved('learner')
         if state != self._logged_state:
             self._logged_state = state
             self.get_logger().info(f'{state}: {reason}')
@@ -237,7 +253,11 @@ class AdaptationNode(node_base.LiquidNode):
     def _state(self) -> tuple[str, str]:
         if not self.settings.current.enabled:
             return 'disabled', 'the trained time constants are proposed'
-        return self._learner.describe()
+        try:
+            with self._contained('describe'):
+                return checked_description(self._learner)
+        except LiquidPilotError as error:
+            return _FAILED, str(error)
 
     def _describe(self) -> tuple[str, dict[str, str]]:
         if not hasattr(self, '_output'):

@@ -17,6 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
     Command,
+    LiquidPilotError,
     ObservationError,
     VehicleLimits,
     VehicleState,
@@ -27,18 +28,18 @@ from liquid_pilot.nodes.common.health import ERROR, WARNING, HealthMonitor, form
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.outputs.base import OutputParameters
 from liquid_pilot.nodes.outputs.monitors import GuardMonitors, OdometrySubscription
-from liquid_pilot.nodes.outputs.registry import OUTPUT_FACTORIES
+from liquid_pilot.nodes.outputs.registry import make_output
 from liquid_pilot.onboard.safety.geofence import Geofence
 from liquid_pilot.onboard.safety.guard import SAFE, SILENT_STATES, STOPPED, Decision, Guard
 from liquid_pilot.onboard.safety.preflight import PreflightRequirements, failed_checks
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
-from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
+from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 from liquid_pilot.utils.settings import setting, setting_from
 
 _FINAL_FLUSH_TIMEOUT_NS = 500_000_000
 """Time that the end of the node waits for the vehicle to receive the safe command, ns."""
 _DUPLICATE_CHECK_PERIOD_S = 0.25
-_QUADROTOR = VEHICLE_LIMITS['quadrotor']
+_QUADROTOR = get_vehicle_limits('quadrotor')
 _FourNumbers: TypeAlias = tuple[float, float, float, float]
 
 
@@ -49,8 +50,8 @@ class GuardParameters(OutputParameters):
     adapter: str = setting(
         'cmd_vel',
         'setpoint that the vehicle takes: '
-        + '; '.join(f'{name}: {entry.description}' for name, entry in ADAPTERS.items()),
-        choices=tuple(ADAPTERS),
+        + '; '.join(f'{name}: {entry.description}' for name, entry in ADAPTERS.built_in.items()),
+        choices=ADAPTERS,
     )
     maximum: tuple[float, ...] = setting(
         _QUADROTOR.maximum,
@@ -165,7 +166,7 @@ class GuardNode(node_base.LiquidNode):
 
         self._reporter = DiagnosticsReporter(self, self._describe)
         self._sent_health = HealthMonitor()
-        self._output = OUTPUT_FACTORIES[settings.adapter](self, settings)
+        self._output = make_output(settings.adapter, self, settings)
         self._odometry_input: OdometrySubscription | None = None
         if self._adapter.needs_odometry or fence:
             self._odometry_input = OdometrySubscription(
@@ -275,7 +276,8 @@ class GuardNode(node_base.LiquidNode):
     def _send(self, command: Command) -> None:
         """Convert a command and send it.
 
-        Nothing is sent when the adapter cannot convert it; then the autopilot's failsafe acts.
+        Nothing is sent when the adapter cannot convert it, or when the output fails. Then the
+        failsafe of the autopilot acts.
         """
         try:
             setpoint = self._adapter.convert(command, self._vehicle_state)
@@ -283,7 +285,12 @@ class GuardNode(node_base.LiquidNode):
             self._reporter.problem('odometry', str(error))
             return
         self._reporter.resolved('odometry')
-        self._output.send(setpoint)
+        try:
+            self._output.send(setpoint)
+        except LiquidPilotError as error:
+            self._reporter.problem('output', str(error))
+            return
+        self._reporter.resolved('output')
 
     def _log_decision(self, decision: Decision) -> None:
         if decision.reason and decision.state not in (*SILENT_STATES, STOPPED):
@@ -297,27 +304,31 @@ class GuardNode(node_base.LiquidNode):
         """Engage, outside lock-step only if commands arrive and all checks pass.
 
         Returns:
-            Whether the guard is engaged, and a message with the reason if not.
+            Whether the guard is engaged, and a message with the reasons if not.
         """
+        return self._guard.engage(self._now_s(), self._failed_checks())
+
+    def _failed_checks(self) -> list[str]:
+        """Return what prevents the guard from engaging now; in lock-step nothing does."""
         settings = self.settings.current
-        missing: list[str] = []
-        if not settings.lockstep:
-            age_s = None if self._command_s is None else self.steady_s() - self._command_s
-            if age_s is None or age_s > settings.command_timeout_s:
-                topic = self.resolve_topic_name(topics.PILOT_COMMAND)
-                missing.append(
-                    f'no command on {topic} in the last {settings.command_timeout_s:g} '
-                    's; see what the pilot says on /diagnostics'
-                )
-            if self._odometry_input is not None and self._vehicle_state is None:
-                topic = self.resolve_topic_name(topics.ODOMETRY)
-                missing.append(f'no recent odometry on {topic}')
-            if settings.preflight:
-                missing += filter(None, [self._monitors.possible_duplicates])
-                missing += failed_checks(
-                    self._monitors.readiness, self._output.status, settings.requirements()
-                )
-        return self._guard.engage(self._now_s(), missing)
+        failed: list[str] = []
+        if settings.lockstep:
+            return failed
+        age_s = None if self._command_s is None else self.steady_s() - self._command_s
+        if age_s is None or age_s > settings.command_timeout_s:
+            topic = self.resolve_topic_name(topics.PILOT_COMMAND)
+            failed.append(
+                f'no command on {topic} in the last {settings.command_timeout_s:g} '
+                's; see what the pilot says on /diagnostics'
+            )
+        if self._odometry_input is not None and self._vehicle_state is None:
+            failed.append(f'no recent odometry on {self.resolve_topic_name(topics.ODOMETRY)}')
+        if settings.preflight:
+            failed += filter(None, [self._monitors.possible_duplicates])
+            failed += failed_checks(
+                self._monitors.readiness, self._output.status, settings.requirements()
+            )
+        return failed
 
     def _on_override(self, reason: str) -> None:
         previous = self._guard.state
@@ -354,7 +365,11 @@ class GuardNode(node_base.LiquidNode):
         self._send(self._stamped_now(self._guard.check(self._now_s()).command))
 
     def _describe(self) -> tuple[str, dict[str, str]]:
-        values = {'adapter': self._adapter.name}
+        values = {'adapter': self._adapter.name, 'reason': self._guard.reason}
+        if self._guard.state in (*SILENT_STATES, STOPPED):
+            failed = self._failed_checks()
+            values['failed_checks'] = str(len(failed))
+            values.update({f'failed_check_{k}': text for k, text in enumerate(failed, 1)})
         if self.settings.current.check_stamp_age:
             # From the stamp of the frame to the setpoint of the vehicle, including the frame's age.
             values.update(

@@ -7,6 +7,8 @@ or the IMU must not be flown on, this node reports it and publishes no command.
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 
 from geometry_msgs.msg import TwistStamped
@@ -19,12 +21,13 @@ from liquid_pilot.interfaces import Command, ImageBuffer, LiquidPilotError, Obse
 from liquid_pilot.nodes.common import messages, node_base, qos, topics, trace_messages
 from liquid_pilot.nodes.common.adaptation_client import AdaptationClient, new_flight_id
 from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
-from liquid_pilot.nodes.common.health import WARNING, format_number
+from liquid_pilot.nodes.common.health import COMPILING, WARNING, format_number
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.nodes.common.sensor_monitor import FrameStampCheck, SensorMonitor
 from liquid_pilot.nodes.common.sensor_sync import CameraImuSync, ImuTimeoutError
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
+from liquid_pilot.onboard.inference import kernels
 from liquid_pilot.onboard.inference.engine import Engine, EngineState
 from liquid_pilot.onboard.perception.field_of_view import camera_from_info
 from liquid_pilot.onboard.perception.image_preprocessing import decode_compressed
@@ -35,6 +38,8 @@ _STARTUP_GRACE_S = 3.0
 """Time after a start or a reset in which missing frames and samples are not reported, s."""
 _MAX_FRAME_WAIT_S = 1.0
 """Time that a frame waits for its IMU samples in lock-step before this is reported, s."""
+_COMPILING_PERIOD_S = 0.5
+"""Period at which a pilot that compiles says so, s."""
 
 
 @dataclass
@@ -72,7 +77,8 @@ class PilotNode(node_base.LiquidNode):
         super().__init__('pilot')
         settings = self.settings.current
         self._reporter = DiagnosticsReporter(self, self._describe)
-        self.get_logger().info('loading the pilot (the first start compiles the network)')
+        self._state = 'loading'
+        self.get_logger().info('loading the pilot')
         pilot = pilot_file.load(pilot_file.resolve(settings.pilot))
         if settings.vehicle and pilot.specification.vehicle != settings.vehicle:
             raise LiquidPilotError(
@@ -85,7 +91,7 @@ class PilotNode(node_base.LiquidNode):
         self._applied_settings = settings
         self._adaptation_client = AdaptationClient(self._engine) if settings.adaptation else None
         # Everything is compiled before the first frame can arrive.
-        self._engine.warm_up()
+        self._compile()
         self._sync = CameraImuSync(settings.lockstep)
         self._sensors = SensorMonitor()
         self._waiting_since_s = 0.0
@@ -115,6 +121,21 @@ class PilotNode(node_base.LiquidNode):
             f'{pilot.specification.name} is ready: camera {self._image_topic}, '
             f'imu {self.resolve_topic_name(topics.IMU)}'
         )
+
+    def _compile(self) -> None:
+        """Compile and load the network; while it compiles, say so on /diagnostics."""
+        if not kernels.are_compiled():
+            self._state = COMPILING
+            self.get_logger().info('compiling the network for this machine, once')
+            with ThreadPoolExecutor(1) as executor:
+                # Nothing spins yet, so this thread publishes.
+                for work in (kernels.compile_all, self._engine.warm_up):
+                    result = executor.submit(work)
+                    while wait_for([result], _COMPILING_PERIOD_S).not_done:
+                        self._reporter.publish()
+                    result.result()
+            self._state = 'loading'
+        self._engine.warm_up()
 
     # Inputs
 
@@ -358,7 +379,7 @@ class PilotNode(node_base.LiquidNode):
     def _describe(self) -> tuple[str, dict[str, str]]:
         """Return the state and further values for /diagnostics."""
         if not hasattr(self, '_commands'):
-            return 'loading', {}
+            return self._state, {}
         settings, specification = self.settings.current, self._engine.pilot.specification
         state = 'waiting' if self._flight.last_command is None else 'flying'
         if self._flight.rejecting:

@@ -17,10 +17,13 @@ from liquid_pilot.interfaces import CameraGeometry, Command, ObservationError
 from liquid_pilot.nodes.common import messages, node_base, qos, topics
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
+from liquid_pilot.utils.extras import install_advice
 from liquid_pilot.utils.settings import setting
 
 _BARS = (('forward', 2.5, 'm/s'), ('left', 1.5, 'm/s'), ('up', 1.0, 'm/s'), ('yaw', 1.5, 'rad/s'))
 _BAR_HEIGHT, _PANEL = 22, 120
+_DRIVERS = {'WAYLAND_DISPLAY': 'wayland', 'DISPLAY': 'x11'}
+"""Variables that name a display, and SDL's drivers for them."""
 _BACKGROUND, _TEXT_COLOUR, _TRACK_COLOUR, _BAR_COLOUR = (
     (20, 22, 26),
     (230, 230, 230),
@@ -51,18 +54,24 @@ def open_display() -> ModuleType:
     Raises:
         NoWindowError: there is no display, or pygame is not installed.
     """
-    if not any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')):
+    displays = {name: os.environ[name] for name in _DRIVERS if os.environ.get(name)}
+    if not displays and not os.environ.get('SDL_VIDEODRIVER'):
         raise NoWindowError('there is no display')
+    # Left to itself, SDL draws to nowhere when no display answers.
+    os.environ.setdefault('SDL_VIDEODRIVER', ','.join(_DRIVERS[name] for name in displays))
     os.environ.setdefault('PYGAME_HIDE_SUPPORT_PROMPT', '1')
     try:
         import pygame
     except ImportError:
-        raise NoWindowError('pygame is not installed (pip install "liquid_pilot[view]")') from None
+        raise NoWindowError(f'pygame is not installed; {install_advice("pygame")}') from None
     try:
         pygame.display.init()
         pygame.font.init()
     except pygame.error as error:
-        raise NoWindowError(f'the display cannot be used ({error})') from None
+        named = ', '.join(f'{name}={value}' for name, value in displays.items())
+        raise NoWindowError(
+            f'no display answers at {named or os.environ["SDL_VIDEODRIVER"]} ({error})'
+        ) from None
     return pygame
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from liquid_pilot.interfaces import LiquidPilotError
@@ -49,7 +49,7 @@ class Setting(NamedTuple):
     """Smallest value that is allowed; None: there is no such limit."""
     high: Number | None
     """Largest value that is allowed; None: there is no such limit."""
-    choices: tuple[str, ...]
+    choices: Collection[str]
     """All values that are allowed; empty: any."""
     live: bool
     """Whether a running node takes another value."""
@@ -71,7 +71,7 @@ def setting(
     *,
     low: Number | None = None,
     high: Number | None = None,
-    choices: tuple[str, ...] = (),
+    choices: Collection[str] = (),
     live: bool = False,
 ) -> Any:
     """Return a dataclass field that declares a setting.
@@ -102,7 +102,7 @@ def setting_from(
     *,
     default: Any = _UNCHANGED,
     description: str = '',
-    choices: tuple[str, ...] = (),
+    choices: Collection[str] = (),
     live: bool | None = None,
 ) -> Any:
     """Return a dataclass field that takes over the declaration of another dataclass's field.
@@ -212,12 +212,15 @@ def parse(declaration: Setting, text: str, label: str = '') -> Any:
 
     Args:
         declaration: the setting; it must not be a list.
-        text: the value as a person writes it; `yes` and `on` do for `true`.
+        text: the value as a person writes it; see `parse_boolean` for truth values.
         label: what an error calls the setting; empty: its name.
     """
     label = label or declaration.name
+    if declaration.kind is str and is_switch(declaration) and is_boolean(text):
+        # A switch with more choices, such as `auto`.
+        text = str(parse_boolean(text)).lower()
     try:
-        value = _parse_boolean(text) if declaration.kind is bool else declaration.kind(text)
+        value = parse_boolean(text) if declaration.kind is bool else declaration.kind(text)
     except ValueError:
         raise LiquidPilotError(
             f'{label} must be {_TYPE_NAMES[declaration.kind]}, not {text!r}'
@@ -225,11 +228,28 @@ def parse(declaration: Setting, text: str, label: str = '') -> Any:
     return check(declaration, value, label)
 
 
-def _parse_boolean(text: str) -> bool:
-    lowered = text.strip().lower()
-    if lowered not in (*_TRUE, *_FALSE):
+def is_switch(declaration: Setting) -> bool:
+    """Return whether true and false are values of a setting, perhaps beside others."""
+    return declaration.kind is bool or {'true', 'false'} <= set(declaration.choices)
+
+
+def is_boolean(text: str) -> bool:
+    """Return whether a text stands for true or false."""
+    return text.strip().lower() in (*_TRUE, *_FALSE)
+
+
+def parse_boolean(text: str) -> bool:
+    """Return the truth value that a text stands for; ValueError if it is none.
+
+    >>> [parse_boolean(text) for text in ('true', 'True', '1', 'yes', 'ON', ' false', '0', 'no')]
+    [True, True, True, True, True, False, False, False]
+
+    Args:
+        text: true, 1, yes or on, or false, 0, no or off, in small or capital letters.
+    """
+    if not is_boolean(text):
         raise ValueError(text)
-    return lowered in _TRUE
+    return text.strip().lower() in _TRUE
 
 
 def check_all(settings: Any) -> None:

@@ -57,3 +57,22 @@ def ignore_sigint() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def end_on_sigint() -> Iterator[None]:
+    """Let Ctrl-C end this process at once, without a word, as it ends a program that is not Python.
+
+    For the time in which nothing has been started: an interrupt between two imports would else be
+    printed as a traceback. Nothing is changed outside of the main thread, and where Ctrl-C is
+    handled already.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,6 +14,8 @@ def terminal_table(
 ) -> Table:
     """Return an empty table without lines, for `rich` to print.
 
+    A word that is longer than its column, such as a path, goes on in the next line.
+
     Args:
         columns: titles of the columns.
         left: titles of those that are aligned to the left; the others are aligned to the right.
@@ -23,7 +25,7 @@ def terminal_table(
 
     table = Table(box=None, pad_edge=False, header_style='bold', show_header=header)
     for name in columns:
-        table.add_column(name, justify='left' if name in left else 'right')
+        table.add_column(name, justify='left' if name in left else 'right', overflow='fold')
     return table
 
 

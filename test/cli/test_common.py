@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -75,8 +76,60 @@ def test_arguments_are_read():
     assert common.image_size('--s', 8, 4096)('128X72') == (128, 72)
 
 
+def test_a_path_is_read_and_must_not_be_empty(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/me')
+    assert common.path('--out')('~/runs') == Path('/home/me/runs')
+    assert common.path('--out')('.') == Path('.')
+    for text in ('', ' '):
+        with pytest.raises(LiquidPilotError, match='--out is empty; name a path'):
+            common.path('--out')(text)
+
+
+@pytest.mark.parametrize(
+    ('text', 'expected'),
+    [
+        ('max_speed_m_s must be small', '--max-speed-m-s must be small'),
+        (
+            'set lights:=false, or kind:=boat; leave out:= out',
+            'set --no-lights, or --kind boat; leave',
+        ),
+        ('the kind is out', 'the kind is out'),
+        ('colour:=red is unknown', 'colour:=red is unknown'),
+    ],
+)
+def test_a_message_about_launch_arguments_is_spelled_as_options(text, expected):
+    assert common.spell_options(text, Settings).startswith(expected)
+
+
 def test_without_ros_it_says_what_to_do(monkeypatch):
     common.require_ros()
     monkeypatch.setattr(common, 'find_spec', lambda name: None)
-    with pytest.raises(LiquidPilotError, match='rclpy is not installed: source ROS 2'):
+    with pytest.raises(LiquidPilotError, match='rclpy is not installed; source ROS 2'):
         common.require_ros()
+
+
+@pytest.mark.parametrize(
+    ('words', 'lights'),
+    [
+        ([], True),
+        (['--lights'], True),
+        (['--no-lights'], False),
+        (['--lights', 'False'], False),
+        (['--lights=False'], False),
+        (['--lights', 'no'], False),
+        (['--lights', '1'], True),
+        (['--lights=YES'], True),
+        (['--no-lights', '--lights=0'], False),
+        (['--lights', '--no-lights'], False),
+    ],
+)
+def test_switches_are_spelled_in_all_ways_of_launch(words, lights):
+    parser = parser_of('kind', 'lights')
+    spelled = common.spell_switches(parser._actions, words)
+    assert parser.parse_args(spelled).lights is lights
+
+
+def test_a_word_after_a_switch_that_is_no_truth_value_is_an_argument_of_its_own():
+    parser = parser_of('kind', 'lights')
+    words = ['--lights', 'maybe', '--kind=yes', '--lights=maybe']
+    assert common.spell_switches(parser._actions, words) == words

@@ -17,12 +17,24 @@ def test_as_json(pilot, capsys):
     assert found['neurons'] == pilot.wiring.neurons
     weights = onnx.load_from_string(pilot.encoder).graph.initializer
     numbers = sum(onnx.numpy_helper.to_array(weight).size for weight in weights)
-    assert found['parameters']['encoder'] == numbers
+    assert found['parameters'] is None and found['constants']['encoder'] == numbers
     # gleak, vleak and cm of each neuron; w, sigma, mu and erev of each synapse; two affine maps.
     core = 3 * 18 + 4 * (found['synapses'] + found['sensory_synapses']) + 2 * 14 + 2 * 4
-    assert found['parameters']['total'] == numbers + core
+    assert found['constants']['total'] == numbers + core
     assert found['camera']['vertical_fov_deg'] == pytest.approx(52.0)
     assert found['card'] == {'for': 'tests'}
+
+
+def test_trained_parameters_are_those_of_the_card_and_the_constants_all_there_are(capsys):
+    assert main.main(['inspect', 'forest-ltc', '--json']) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found['parameters'] == found['card']['parameters']
+    assert found['parameters']['core'] == found['constants']['core']
+    fixed = found['constants']['total'] - found['parameters']['total']
+    assert main.main(['inspect', 'forest-ltc']) == 0
+    text = capsys.readouterr().out
+    assert f'{found["parameters"]["total"]} trained parameters: ' in text
+    assert f'; {fixed} fixed constants; ' in text
 
 
 def test_for_people(pilot, capsys):

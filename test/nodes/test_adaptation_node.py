@@ -4,15 +4,12 @@ import json
 import math
 import os
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from adaptation_rig import BLOCKS, STEP_NS, Rig
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
-from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.adaptation import AdaptationNode
 from liquid_pilot.nodes.common import qos, trace_messages
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings, TimeScaleLearner
 
@@ -337,15 +334,3 @@ def test_a_snapshot_of_a_learner_that_cannot_be_saved_is_refused_at_the_start(
     assert process.popen.wait(60) == 1
     assert "the learner 'plain' cannot be saved" in process.output, process.output
     assert process.output.count('\n') == 1, process.output
-
-
-def test_a_fault_of_a_learner_is_an_error_that_names_it():
-    """The node reports such an error and flies on; anything else would end it."""
-    namespace: dict = {}
-    exec(LEARNER, namespace)
-    node = SimpleNamespace(
-        _learner=namespace['Plain'](None, 0, None),
-        settings=SimpleNamespace(current=SimpleNamespace(rule='plain')),
-    )
-    with pytest.raises(LiquidPilotError, match="'plain' failed: ZeroDivisionError"):
-        AdaptationNode._updated(node, None)

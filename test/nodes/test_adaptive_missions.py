@@ -10,7 +10,7 @@ import yaml
 
 from liquid_pilot import pilot_file
 from liquid_pilot.nodes.common import adaptation_client as adapting
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.simulation.base.condition import parse

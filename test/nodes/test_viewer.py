@@ -76,12 +76,20 @@ def test_closing_the_window_ends_the_viewer(viewer):
         viewer.draw()
 
 
-def test_without_a_display_it_says_so_and_ends_well():
+@pytest.mark.parametrize(
+    ('display', 'reason'),
+    [
+        ({}, 'there is no display'),
+        ({'DISPLAY': ':77'}, 'no display answers at DISPLAY=:77 (x11 not available)'),
+    ],
+)
+def test_without_a_display_it_says_so_and_ends_well(display, reason):
     without = {
         name: value
         for name, value in os.environ.items()
         if name not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
     }
+    without.update(display)
     done = subprocess.run(
         [sys.executable, '-m', 'liquid_pilot.nodes.viewer'],
         env=without,
@@ -90,5 +98,5 @@ def test_without_a_display_it_says_so_and_ends_well():
         timeout=180,
     )
     assert done.returncode == 0
-    assert done.stderr.startswith('[viewer] no window: there is no display.')
+    assert done.stderr.startswith(f'[viewer] no window: {reason}.')
     assert done.stderr.count('\n') == 1

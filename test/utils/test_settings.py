@@ -106,3 +106,36 @@ def test_an_instance_is_checked_and_split():
         parts: tuple = ()
 
     assert extract(Rim, Car(radius_m=0.2), parts=('nut',)) == Rim(0.2, ('nut',))
+
+
+@dataclass(frozen=True)
+class Switches:
+    on: bool = setting(True, 'a switch')
+    clock: str = setting(
+        'auto', 'a switch that may decide itself', choices=('auto', 'true', 'false')
+    )
+    word: str = setting('yes', 'a word', choices=('yes', 'no'))
+
+
+@pytest.mark.parametrize('text', ['true', 'True', 'TRUE', '1', 'yes', 'On', ' true '])
+def test_all_spellings_of_true_are_alike(text):
+    switches = from_strings(Switches, {'on': text, 'clock': text})
+    assert switches.on is True and switches.clock == 'true'
+
+
+@pytest.mark.parametrize('text', ['false', 'False', '0', 'no', 'off'])
+def test_all_spellings_of_false_are_alike(text):
+    switches = from_strings(Switches, {'on': text, 'clock': text})
+    assert switches.on is False and switches.clock == 'false'
+
+
+@pytest.mark.parametrize('text', ['', 'maybe', '2', 'truee'])
+def test_what_is_no_spelling_is_refused(text):
+    with pytest.raises(LiquidPilotError, match="on must be true or false, not '"):
+        from_strings(Switches, {'on': text})
+    with pytest.raises(LiquidPilotError, match='clock must be one of auto, true, false, not'):
+        from_strings(Switches, {'clock': text})
+
+
+def test_words_that_are_no_switch_are_left_alone():
+    assert from_strings(Switches, {'word': 'no', 'clock': 'auto'}).word == 'no'

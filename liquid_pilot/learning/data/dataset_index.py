@@ -82,6 +82,34 @@ def write_index(
     Raises:
         LiquidPilotError: the folder holds demonstrations of other settings.
     """
+    text = _index_text(camera, rate_hz, vehicle, made_with)
+    if _has_index(folder, text):
+        return
+    with atomic_writer(folder / INDEX) as file:
+        file.write(text.encode())
+
+
+def check_index(
+    folder: Path, camera: CameraGeometry, rate_hz: float, vehicle: str, made_with: dict[str, Any]
+) -> None:
+    """Refuse a folder of demonstrations of other settings; for the arguments see `write_index`."""
+    _has_index(folder, _index_text(camera, rate_hz, vehicle, made_with))
+
+
+def _has_index(folder: Path, text: str) -> bool:
+    index = folder / INDEX
+    if not index.exists():
+        return False
+    if index.read_text() != text:
+        raise LiquidPilotError(
+            f'{folder} holds demonstrations of other settings; choose another --out, or delete it'
+        )
+    return True
+
+
+def _index_text(
+    camera: CameraGeometry, rate_hz: float, vehicle: str, made_with: dict[str, Any]
+) -> str:
     content = {
         'format': _SIMULATED_FORMAT,
         'version': VERSION,
@@ -90,17 +118,7 @@ def write_index(
         'vehicle': vehicle,
         'made_with': made_with,
     }
-    text = json.dumps(content, indent=2, sort_keys=True) + '\n'
-    index = folder / INDEX
-    if index.exists():
-        if index.read_text() != text:
-            raise LiquidPilotError(
-                f'{folder} holds demonstrations of other settings; '
-                'choose another --out, or delete it'
-            )
-        return
-    with atomic_writer(index) as file:
-        file.write(text.encode())
+    return json.dumps(content, indent=2, sort_keys=True) + '\n'
 
 
 def read(folder: Path, held_out_share: float = 0.08) -> DataSource:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -177,6 +178,24 @@ def _collect_episode(job: tuple[int, Path]) -> tuple[str, int]:
     return episode.outcome, len(episode.dt_s)
 
 
+def check_folder(directory: Path, settings: CollectionSettings) -> None:
+    """Refuse a folder that holds demonstrations of other settings."""
+    dataset_index.check_index(directory, *_index_values(settings))
+
+
+def _index_values(
+    settings: CollectionSettings,
+) -> tuple[CameraGeometry, float, str, dict[str, Any]]:
+    """Return camera, rate, vehicle and settings as `dataset.json` records them."""
+    made_with = asdict(settings)
+    del made_with['vehicle']  # The index has a separate entry for it.
+    if not settings.conditions:
+        # Folders that were begun before demonstrations had conditions can thus be continued.
+        del made_with['conditions']
+    rate_hz = float(SimulationSettings().camera_rate_hz)
+    return stored_camera(settings), rate_hz, settings.vehicle, made_with
+
+
 def collect(
     seeds: Iterable[int],
     directory: Path,
@@ -201,18 +220,7 @@ def collect(
         LiquidPilotError: the folder holds demonstrations of other settings, or a file cannot be
             written.
     """
-    simulation, made_with = SimulationSettings(), asdict(settings)
-    del made_with['vehicle']  # The index has a separate entry for it.
-    if not settings.conditions:
-        # Folders that were begun before demonstrations had conditions can thus be continued.
-        del made_with['conditions']
-    dataset_index.write_index(
-        directory,
-        stored_camera(settings),
-        float(simulation.camera_rate_hz),
-        settings.vehicle,
-        made_with,
-    )
+    dataset_index.write_index(directory, *_index_values(settings))
     paths = {seed: directory / episode_file_name(seed) for seed in seeds}
     jobs = [(seed, path) for seed, path in paths.items() if not path.exists()]
     if jobs:

@@ -12,11 +12,13 @@ import numpy as np
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.data.episode import Episode
 from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.image_sheet import SheetPicture, SheetRow, image_sheet
+from liquid_pilot.utils.palette import GREY, ORANGE, SKY_BLUE, rgb, style
 from liquid_pilot.utils.png import encode_png
 
 _ROWS, _COLUMNS, _WIDTH = 8, 6, 256
 _NAMES = ('forward m/s', 'left m/s', 'up m/s', 'yaw rate rad/s')
-_COLOURS = ('#0969da', '#1a7f37', '#9a6700', '#d1242f')
+_ARROW_RGB, _BAR_RGB = rgb(ORANGE), rgb(SKY_BLUE)
 
 
 def write_previews(episodes: Sequence[Path], folder: Path) -> list[Path]:
@@ -52,52 +54,47 @@ def contact_sheet(episodes: Sequence[Episode]) -> np.ndarray:
     Returns:
         (h, w, 3) uint8 RGB.
     """
-    shape = episodes[0].images.shape
-    height, label, margin = round(_WIDTH * shape[1] / shape[2]), 18, 4
-    sheet = np.full(
-        (
-            len(episodes) * (height + label + margin) + margin,
-            _COLUMNS * (_WIDTH + margin) + margin,
-            3,
-        ),
-        255,
-        np.uint8,
-    )
     every = np.concatenate([episode.commands for episode in episodes])
     speed = max(float(np.abs(every[:, :2]).max()), 1e-6)
     turn = max(float(np.abs(every[:, 3]).max()), 1e-6)
-    for row, episode in enumerate(episodes):
+    rows = []
+    for episode in episodes:
         times_s = np.cumsum(episode.dt_s) - episode.dt_s[0]
-        top = margin + row * (height + label + margin)
-        for column, index in enumerate(
-            np.round(np.linspace(0, len(times_s) - 1, _COLUMNS)).astype(int)
-        ):
-            forward, left, up, yaw = map(float, episode.commands[index])
-            picture = cv2.resize(episode.images[index], (_WIDTH, height))
-            middle = (_WIDTH // 2, height // 2)
-            reach = 0.4 * height
-            tip = (
-                round(middle[0] - reach * left / speed),
-                round(middle[1] - reach * forward / speed),
-            )
-            cv2.arrowedLine(picture, middle, tip, (255, 220, 0), 2, cv2.LINE_AA, tipLength=0.25)
-            end = round(middle[0] - 0.4 * _WIDTH * yaw / turn)
-            cv2.line(picture, (middle[0], height - 8), (end, height - 8), (255, 60, 60), 5)
-            at = margin + column * (_WIDTH + margin)
-            text = f'{times_s[index]:.1f} s  {forward:.1f} {left:.1f} {up:.1f} m/s {yaw:.2f} rad/s'
-            text = text if column else f'episode {episode.seed}: {text}'
-            cv2.putText(
-                sheet,
-                text,
-                (at, top + label - 5),
-                cv2.FONT_HERSHEY_SIMPLEX,
-                0.36,
-                (40, 40, 40),
-                1,
-                cv2.LINE_AA,
-            )
-            sheet[top + label : top + label + height, at : at + _WIDTH] = picture
-    return sheet
+        picks = np.round(np.linspace(0, len(times_s) - 1, _COLUMNS)).astype(int)
+        pictures = []
+        for pick in picks:
+            # Adding zero turns -0.0 into 0.0.
+            numbers = ', '.join(f'{round(float(v), 1) + 0.0:.1f}' for v in episode.commands[pick])
+            caption = f'{times_s[pick]:.1f} s: {numbers}'
+            frame = _draw_command(episode.images[pick], episode.commands[pick], speed, turn)
+            pictures.append(SheetPicture(frame, caption))
+        rows.append(SheetRow(f'episode\n{episode.seed}\n{times_s[-1]:.1f} s', pictures))
+    title = (
+        'Frames and commands: the time, then forward, left, up (m/s) and yaw rate (rad/s). '
+        'Arrow: velocity, up is forward. Bar: yaw rate.'
+    )
+    shares = [round(100 * column / (_COLUMNS - 1)) for column in range(_COLUMNS)]
+    heads = [{0: 'start', 100: 'end'}.get(share, f'{share} % of the time') for share in shares]
+    return image_sheet(title, heads, rows, _WIDTH)
+
+
+def _draw_command(
+    image: np.ndarray, command: np.ndarray, max_speed: float, max_turn: float
+) -> np.ndarray:
+    """Return a frame, as wide as in the sheet, with a command in it."""
+    height = round(_WIDTH * image.shape[0] / image.shape[1])
+    picture = cv2.resize(image, (_WIDTH, height))
+    forward, left, _, yaw = map(float, command)
+    middle = (_WIDTH // 2, height // 2)
+    reach = 0.4 * height
+    tip = (
+        round(middle[0] - reach * left / max_speed),
+        round(middle[1] - reach * forward / max_speed),
+    )
+    cv2.arrowedLine(picture, middle, tip, _ARROW_RGB, 2, cv2.LINE_AA, tipLength=0.25)
+    end = round(middle[0] - 0.4 * _WIDTH * yaw / max_turn)
+    cv2.line(picture, (middle[0], height - 8), (end, height - 8), _BAR_RGB, 5)
+    return picture
 
 
 def plot_commands(episodes: Sequence[Episode]) -> np.ndarray:
@@ -113,16 +110,19 @@ def plot_commands(episodes: Sequence[Episode]) -> np.ndarray:
     grid = figure.subplots(len(episodes), 2, squeeze=False)
     for episode, (left, right) in zip(episodes, grid, strict=True):
         times_s = np.cumsum(episode.dt_s) - episode.dt_s[0]
-        for values, name, colour in zip(episode.commands.T, _NAMES, _COLOURS, strict=True):
+        for number, (values, name) in enumerate(zip(episode.commands.T, _NAMES, strict=True)):
             axes: Any = right if name.startswith('yaw') else left
-            axes.plot(times_s, values, color=colour, label=name, linewidth=1.2)
-        right.plot(
-            times_s, episode.imu[:, 2], color='#57606a', linewidth=0.8, label='gyroscope z rad/s'
-        )
+            look = style(number)
+            axes.plot(times_s, values, color=look.colour, ls=look.dashes, label=name, linewidth=1.2)
+        right.plot(times_s, episode.imu[:, 2], color=GREY, linewidth=0.8, label='gyroscope z rad/s')
         for axes in (left, right):
             axes.grid(alpha=0.3)
-            axes.set_xlabel('s')
-        left.set_title(f'episode {episode.seed}: {len(times_s)} frames', fontsize=9)
+            axes.set_xlabel('time, s')
+        left.set_ylabel('m/s')
+        right.set_ylabel('rad/s')
+        text = f'episode {episode.seed}, {len(times_s)} frames:'
+        left.set_title(f'{text} velocity commanded', fontsize=9)
+        right.set_title(f'{text} turn commanded, and turn measured', fontsize=9)
     for axes in grid[0]:
         axes.legend(fontsize=7, ncols=3)
     canvas = FigureCanvasAgg(figure)

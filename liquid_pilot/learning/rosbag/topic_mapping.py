@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
-from liquid_pilot.onboard.vehicles.registry import VEHICLE_LIMITS
+from liquid_pilot.onboard.vehicles.registry import VEHICLES
 
 COMMAND_TYPES = {
     'TwistStamped': 'geometry_msgs/msg/TwistStamped',
@@ -144,7 +144,7 @@ class EpisodeMapping:
 class BagMapping:
     """The contents of a mapping file."""
 
-    vehicle: str = field(default='quadrotor', metadata=_one_of(*VEHICLE_LIMITS))
+    vehicle: str = field(default='quadrotor', metadata={'choices': VEHICLES})
     """Class of the vehicle."""
     image: ImageMapping = ImageMapping()
     imu: ImuMapping = ImuMapping()

@@ -22,6 +22,11 @@ from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.data import dataset_index
 from liquid_pilot.learning.data.augmentation import Augmentation
 from liquid_pilot.learning.data.dataset_index import DataSource
+from liquid_pilot.learning.training.compatibility import (
+    check_device_name,
+    check_training,
+    find_encoder,
+)
 from liquid_pilot.learning.training.demonstrations import collect_demonstrations
 from liquid_pilot.learning.training.stage import StageOptions, load_checkpoint
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
@@ -219,19 +224,10 @@ def make_plan(
     data = data or collect_demonstrations(settings, out, workers, report_progress)
     vehicle = get_vehicle(data.vehicle)
     pilot, source = initialisation.pilot, initialisation.encoder_source
-    if pilot is not None:
-        if source is not None:
-            raise LiquidPilotError('--from brings an encoder of its own: leave --encoder out')
-        _check_image_size(pilot, data)
-        if pilot.specification.vehicle != data.vehicle:
-            raise LiquidPilotError(
-                f'{pilot.path} flies a {pilot.specification.vehicle}, {data.name} is of a '
-                f'{data.vehicle}'
-            )
+    check_training(settings, data, pilot, source)
     borrowed = None if source is None else _locate_encoder(source)
     if borrowed is not None and borrowed.pilot is not None:
-        _check_image_size(borrowed.pilot, data)
-    _check_settings(settings, data)
+        borrowed.pilot.require_image_size(data.camera.width, data.camera.height, data.name)
     return TrainingPlan(settings, out, data, vehicle, pilot, borrowed, device, workers)
 
 
@@ -271,55 +267,27 @@ def check_device(device: str) -> None:
     Raises:
         LiquidPilotError: the device is of another kind, or there is no such GPU.
     """
+    check_device_name(device)
     if device == 'cpu':
         return
-    if device.partition(':')[0] != 'cuda':
-        raise LiquidPilotError(f'--device must be cpu or cuda, not {device!r}')
     if not torch.cuda.is_available():
         raise LiquidPilotError(
             f'--device {device}: this torch ({torch.__version__}) finds no CUDA '
             'GPU here; use --device cpu, or install a CUDA build of torch'
         )
-
-
-def _check_settings(settings: TrainingSettings, data: DataSource) -> None:
-    """Raise LiquidPilotError where the settings ask for what the episodes cannot give."""
-    if settings.recall and (settings.sequence_length or not data.simulated):
+    number = int(device.partition(':')[2] or 0)
+    if number >= torch.cuda.device_count():
         raise LiquidPilotError(
-            'recall is for whole episodes of simulated demonstrations: set it '
-            'to 0, or sequence_length to 0'
-        )
-    if settings.dagger_rounds and not data.simulated:
-        raise LiquidPilotError(
-            f'{data.name}: dagger_rounds must be 0 for recorded flights, which '
-            'no expert can fly again'
-        )
-
-
-def _check_image_size(pilot: PilotFile, data: DataSource) -> None:
-    """Raise LiquidPilotError where pilot and episodes have images of different sizes."""
-    camera = pilot.specification.camera
-    if (camera.width, camera.height) != (data.camera.width, data.camera.height):
-        raise LiquidPilotError(
-            f'{pilot.path} sees {camera.width}x{camera.height} pixels, {data.name} holds '
-            f'{data.camera.width}x{data.camera.height}; prepare the episodes in the size of the '
-            'pilot'
+            f'--device {device}: this machine has {torch.cuda.device_count()} GPUs, counted from 0'
         )
 
 
 def _locate_encoder(source: Path) -> BorrowedEncoder:
     """Return the encoder of a pilot, or that of the last round of a training."""
-    if (source / 'pilot.json').is_file():
+    checkpoint = find_encoder(source)
+    if checkpoint == source:
         pilot = pilot_file.load(source)
         return BorrowedEncoder(source, pilot.digest, pilot=pilot)
-    checkpoints = sorted(
-        (source / 'stages').glob('*_encoder.ckpt'), key=lambda path: int(path.name.split('_')[0])
-    )
-    if not checkpoints:
-        raise LiquidPilotError(
-            f'{source}: holds no encoder; give the --out of a `liquid-pilot train`, or a pilot'
-        )
-    checkpoint = checkpoints[-1]
     state: dict[str, Any] = load_checkpoint(checkpoint)
     if not state['finished']:
         raise LiquidPilotError(

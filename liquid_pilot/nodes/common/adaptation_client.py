@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 from std_msgs.msg import Float32MultiArray
 
@@ -13,7 +13,7 @@ from liquid_pilot.onboard.inference.engine import Engine, Tick
 
 def new_flight_id() -> str:
     """Return a unique identifier of a flight, which begins when the network is reset."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 class AdaptationClient:

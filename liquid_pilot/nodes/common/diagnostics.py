@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -13,7 +13,7 @@ from liquid_pilot.nodes.common.messages import NodeStatus, pack_diagnostics
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.qos import DIAGNOSTICS
 
-INSTANCE_ID = secrets.token_hex(4)
+INSTANCE_ID = os.urandom(4).hex()
 """Identifier of this process; another node of the same name has another one."""
 
 

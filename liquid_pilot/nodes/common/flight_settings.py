@@ -21,7 +21,7 @@ class FlightSettings:
 
     pilot: str = setting('forest-ltc', 'pilot that flies: name of a shipped one, or its folder')
     vehicle: str = setting(
-        'quadrotor', 'vehicle class: sets limits, safe command and world', choices=tuple(VEHICLES)
+        'quadrotor', 'vehicle class: sets limits, safe command and world', choices=VEHICLES
     )
     missions: int = setting(3, 'number of missions', low=1, high=1_000_000)
     seed: int = setting(

@@ -12,6 +12,8 @@ import numpy as np
 
 OK, WARNING, ERROR = 0, 1, 2
 """Severities of a problem, as in diagnostic_msgs/DiagnosticStatus."""
+COMPILING = 'compiling'
+"""State on /diagnostics of a node that is not ready yet because it compiles its kernels."""
 REPEAT_PERIOD_S = 3.0
 """Period at which a lasting problem is logged again, s."""
 

@@ -6,6 +6,8 @@ SIGINT and SIGTERM request the node to stop; a second signal changes nothing. Us
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import signal
 import sys
 import types
@@ -138,6 +140,23 @@ def _executor() -> Executor:
     return EventsExecutor()
 
 
+def _import_type_support() -> None:
+    """Import the loader of message types without the code generator in the same package.
+
+    The package does without it where it cannot be imported, and it takes as long as rclpy.
+    """
+    generator = 'rosidl_generator_py.generate_py_impl'
+    if generator in sys.modules:
+        return
+    # The documented way to make an import fail.
+    sys.modules[generator] = None  # type: ignore[assignment]
+    try:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(generator.partition('.')[0])
+    finally:
+        del sys.modules[generator]
+
+
 def run(
     name: str,
     make: Callable[[], NodeT],
@@ -164,6 +183,7 @@ def run(
     early: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: early.append(number))
+    _import_type_support()
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = make()

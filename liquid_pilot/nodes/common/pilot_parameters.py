@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.utils.settings import extract, setting, setting_from

@@ -1,13 +1,14 @@
-"""Names and types of the topics and services of the package.
+"""The topics and services of the package: names, types, users, quality of service.
 
-This is the only list of them: nodes take their names from here, and the tables of
-`docs/reference/ros_interface.md` are compared with it. Names are relative, except those that begin
-with `/`. The topics that an autopilot prescribes are in `nodes.outputs`.
+This is the only list of them: nodes take their names from here, and `docs/reference/topics.md` is
+made from it. Names are relative, except those that begin with `/`. The topics that an autopilot
+prescribes are in `nodes.outputs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 IMAGE = 'camera/image_raw'
 COMPRESSED_IMAGE = f'{IMAGE}/compressed'
@@ -25,24 +26,145 @@ EXPERT_COMMAND = 'expert/command'
 CLOCK = '/clock'
 DIAGNOSTICS = '/diagnostics'
 
-TOPICS: Mapping[str, str] = {
-    IMAGE: 'sensor_msgs/msg/Image',
-    COMPRESSED_IMAGE: 'sensor_msgs/msg/CompressedImage',
-    CAMERA_INFO: 'sensor_msgs/msg/CameraInfo',
-    IMU: 'sensor_msgs/msg/Imu',
-    PILOT_COMMAND: 'geometry_msgs/msg/TwistStamped',
-    PILOT_TRACE: 'std_msgs/msg/Float64MultiArray',
-    TIME_SCALES: 'std_msgs/msg/Float32MultiArray',
-    CMD_VEL: 'geometry_msgs/msg/TwistStamped',
-    ATTITUDE_THRUST: 'trajectory_msgs/msg/MultiDOFJointTrajectory',
-    ODOMETRY: 'nav_msgs/msg/Odometry',
-    GUARD_OVERRIDE: 'std_msgs/msg/Bool',
-    MISSION: 'std_msgs/msg/Header',
-    EXPERT_COMMAND: 'geometry_msgs/msg/TwistStamped',
-    CLOCK: 'rosgraph_msgs/msg/Clock',
-    DIAGNOSTICS: 'diagnostic_msgs/msg/DiagnosticArray',
+
+class Topic(NamedTuple):
+    """What a topic carries, and between whom."""
+
+    type: str
+    """Message type, such as 'sensor_msgs/msg/Image'."""
+    publishers: tuple[str, ...]
+    """Nodes of this package, and others, that publish it."""
+    subscribers: tuple[str, ...]
+    """Nodes of this package, and others, that subscribe to it, besides the recorder."""
+    qos: str
+    """Name of its profile in `nodes.common.qos`, outside of lock-step."""
+    description: str
+    """Content, as a phrase without a full stop."""
+
+
+class Service(NamedTuple):
+    """What a service does."""
+
+    type: str
+    """Service type, such as 'std_srvs/srv/Trigger'."""
+    description: str
+    """Effect, as a phrase without a full stop."""
+
+
+TOPICS: Mapping[str, Topic] = {
+    IMAGE: Topic(
+        'sensor_msgs/msg/Image',
+        ('camera driver', 'simulator'),
+        ('pilot', 'viewer', 'gazebo'),
+        'IMAGE',
+        'frames of the camera; the stamp is the time of capture',
+    ),
+    COMPRESSED_IMAGE: Topic(
+        'sensor_msgs/msg/CompressedImage',
+        ('camera driver',),
+        ('pilot',),
+        'IMAGE',
+        'the same as JPEG or PNG, with the parameter `image_transport: compressed`',
+    ),
+    CAMERA_INFO: Topic(
+        'sensor_msgs/msg/CameraInfo',
+        ('camera driver', 'simulator'),
+        ('pilot',),
+        'SENSOR',
+        'calibration: focal lengths, distortion, region of interest, binning',
+    ),
+    IMU: Topic(
+        'sensor_msgs/msg/Imu',
+        ('IMU driver', 'autopilot', 'guard', 'simulator'),
+        ('pilot',),
+        'SENSOR',
+        'angular velocity (rad/s) and specific force (m/s²) in `base_link`; the guard publishes it '
+        'for autopilots that are not ROS nodes',
+    ),
+    PILOT_COMMAND: Topic(
+        'geometry_msgs/msg/TwistStamped',
+        ('pilot', 'simulator'),
+        ('guard', 'viewer'),
+        'COMMAND',
+        'command of the network in `base_link`; the stamp is that of the frame. The simulator '
+        'publishes it in place of the pilot while the expert demonstrates',
+    ),
+    PILOT_TRACE: Topic(
+        'std_msgs/msg/Float64MultiArray',
+        ('pilot',),
+        ('adaptation', 'simulator', 'gazebo'),
+        'TRACE',
+        'inputs, state and outputs of a tick '
+        '(docs/reference/ros_interface.md#trace-and-time-scales)',
+    ),
+    TIME_SCALES: Topic(
+        'std_msgs/msg/Float32MultiArray',
+        ('adaptation',),
+        ('pilot',),
+        'TRACE',
+        'logarithms of the factors on the time constants, with the parameter `adaptation: true` '
+        '(docs/reference/ros_interface.md#trace-and-time-scales)',
+    ),
+    CMD_VEL: Topic(
+        'geometry_msgs/msg/TwistStamped',
+        ('guard',),
+        ('vehicle', 'simulator', 'gazebo'),
+        'COMMAND',
+        'body velocity that the guard lets through; with `stamped: false` a geometry_msgs/Twist',
+    ),
+    ATTITUDE_THRUST: Topic(
+        'trajectory_msgs/msg/MultiDOFJointTrajectory',
+        ('guard',),
+        ('vehicle', 'simulator'),
+        'COMMAND',
+        'attitude and thrust that the guard lets through, with `adapter: attitude_thrust` '
+        '(docs/reference/ros_interface.md#frames-and-units)',
+    ),
+    ODOMETRY: Topic(
+        'nav_msgs/msg/Odometry',
+        ('autopilot', 'guard', 'simulator'),
+        ('guard', 'gazebo'),
+        'SENSOR',
+        'pose and velocity, for adapters that need it and for the geofence; the guard publishes it '
+        'for autopilots that are not ROS nodes',
+    ),
+    GUARD_OVERRIDE: Topic(
+        'std_msgs/msg/Bool',
+        ('joystick', 'RC receiver'),
+        ('guard',),
+        'COMMAND',
+        'true while a human has the vehicle; nothing is sent then',
+    ),
+    MISSION: Topic(
+        'std_msgs/msg/Header',
+        ('simulator', 'gazebo'),
+        (),
+        'MISSION',
+        '`seed 7` at the stamp of the first frame of a mission, `end success` at the last',
+    ),
+    EXPERT_COMMAND: Topic(
+        'geometry_msgs/msg/TwistStamped',
+        ('simulator',),
+        (),
+        'SENSOR_RELIABLE',
+        'command of the expert before noise is added, with `fly --demonstrate`',
+    ),
+    CLOCK: Topic(
+        'rosgraph_msgs/msg/Clock',
+        ('simulator',),
+        ('every node with use_sim_time', 'gazebo'),
+        'CLOCK',
+        'simulated time; in Gazebo the bridge publishes it',
+    ),
+    DIAGNOSTICS: Topic(
+        'diagnostic_msgs/msg/DiagnosticArray',
+        ('every node',),
+        ('guard', 'simulator', 'gazebo', 'viewer'),
+        'DIAGNOSTICS',
+        'health of each node (docs/reference/ros_interface.md#diagnostics)',
+    ),
 }
-"""Type of each topic, in the order of `docs/reference/ros_interface.md`."""
+"""The topics by name, in the order of `docs/reference/topics.md`."""
 
 RECORDED_TOPICS = (
     CAMERA_INFO,
@@ -79,13 +201,23 @@ ADAPTATION_RESET = 'adaptation/reset'
 ADAPTATION_SNAPSHOT = 'adaptation/snapshot'
 ADAPTATION_RESTORE = 'adaptation/restore'
 
-SERVICES: Mapping[str, str] = {
-    GUARD_ENGAGE: 'std_srvs/srv/SetBool',
-    GUARD_STOP: 'std_srvs/srv/Trigger',
-    PILOT_RESET: 'std_srvs/srv/Trigger',
-    ADAPTATION_ENABLE: 'std_srvs/srv/SetBool',
-    ADAPTATION_RESET: 'std_srvs/srv/Trigger',
-    ADAPTATION_SNAPSHOT: 'std_srvs/srv/Trigger',
-    ADAPTATION_RESTORE: 'std_srvs/srv/Trigger',
+SERVICES: Mapping[str, Service] = {
+    GUARD_ENGAGE: Service(
+        'std_srvs/srv/SetBool',
+        'engage (true) or disengage (false); refused, with the reasons, until the checks pass '
+        '(docs/explanation/guard.md)',
+    ),
+    GUARD_STOP: Service(
+        'std_srvs/srv/Trigger', 'send the safe command until the guard is engaged again'
+    ),
+    PILOT_RESET: Service('std_srvs/srv/Trigger', 'reset the state of the network'),
+    ADAPTATION_ENABLE: Service(
+        'std_srvs/srv/SetBool', 'learn (true), or propose the trained time constants (false)'
+    ),
+    ADAPTATION_RESET: Service('std_srvs/srv/Trigger', 'discard what was learned'),
+    ADAPTATION_SNAPSHOT: Service(
+        'std_srvs/srv/Trigger', 'save what was learned to the file of the parameter `snapshot`'
+    ),
+    ADAPTATION_RESTORE: Service('std_srvs/srv/Trigger', 'restore it from that file'),
 }
-"""Type of each service, in the order of `docs/reference/ros_interface.md`."""
+"""The services by name, in the order of `docs/reference/topics.md`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, FlyOptions, has_statistics
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.utils.resources import PACKAGE, share_path
@@ -223,6 +224,24 @@ def startup_notice(options: FlyOptions) -> str:
         f'{options.pilot_name} holds no statistics of its training, so it flies as trained, '
         'without adapting; `liquid-pilot fit-statistics` adds them'
     )
+
+
+def engage_notice(options: FlyOptions) -> str:
+    """Return how a person lets a pilot fly that nothing engages by itself."""
+    namespace = options.namespace.strip('/')
+    service = f'/{namespace}/{topics.GUARD_ENGAGE}' if namespace else f'/{topics.GUARD_ENGAGE}'
+    own = f' --namespace {namespace}' if namespace else ''
+    return (
+        'The guard is disengaged: the vehicle gets no command. To fly: '
+        f'`liquid-pilot engage{own}`, or `ros2 service call {service} std_srvs/srv/SetBool '
+        "'{data: true}'`; to stop: `liquid-pilot stop" + own + '`, or Ctrl-C here'
+    )
+
+
+def launch_notice(options: FlyOptions) -> str:
+    """Return what `ros2 launch` prints before the flight; empty: nothing."""
+    engage = '' if options.simulated else engage_notice(options)
+    return '\n'.join(filter(None, (startup_notice(options), engage)))
 
 
 def environment(options: FlyOptions, present: Mapping[str, str]) -> dict[str, str]:

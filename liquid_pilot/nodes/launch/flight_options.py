@@ -1,7 +1,8 @@
 """The arguments of a flight, and the check of which choices go together.
 
 `launch/fly.launch.py` and `liquid-pilot fly` take their arguments from the fields of `FlyOptions`.
-Nothing heavy is imported here, so that `--help` is quick.
+Messages write them as launch does, NAME:=VALUE; the command line translates that. Nothing heavy is
+imported here, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.base.condition import parse
-from liquid_pilot.utils.settings import check_all, setting, setting_from
+from liquid_pilot.utils.entry_points import Choices
+from liquid_pilot.utils.path_checks import check_readable_file, check_writable_folder
+from liquid_pilot.utils.settings import check_all, declared_settings, setting, setting_from
 
 MUJOCO, GAZEBO = 'mujoco', 'gazebo'
 """Values of `simulator`; the third is 'none'."""
-_NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?')
-_TOPIC = re.compile(r'[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*')
+_NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?', re.ASCII)
+_TOPIC = re.compile(r'(~?/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', re.ASCII)
+_OF_A_SIMULATION = ('missions', 'seed', 'condition', 'realtime', 'gui', 'bridge')
+"""Options that mean something in a simulator only."""
+_OF_GAZEBO = ('gui', 'bridge')
+"""Options that mean something in Gazebo only."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,10 @@ class RunOptions:
     )
     log_level: str = setting_from(FlightSettings, 'log_level')
 
+    def flight_options(self) -> FlyOptions:
+        """Return the options of the part of the graph that every flight has."""
+        raise NotImplementedError
+
 
 Options = TypeVar('Options', bound=RunOptions)
 
@@ -76,7 +87,7 @@ class FlyOptions(RunOptions):
         'setpoint that the guard sends: cmd_vel (body velocity), or attitude_thrust, which needs '
         'odometry; without a simulator also that of an autopilot (docs/how_to/autopilots.md); '
         'auto: gazebo in Gazebo, else cmd_vel',
-        choices=('auto', *ADAPTERS),
+        choices=Choices(('auto',), ADAPTERS),
     )
     missions: int = setting_from(FlightSettings, 'missions')
     seed: int = setting_from(FlightSettings, 'seed')
@@ -121,49 +132,109 @@ class FlyOptions(RunOptions):
         check_all(self)
         self._check_vehicle()
         self._check_demonstration()
+        self._check_simulator()
+        self._check_conditions()
         if self.namespace and not _NAMESPACE.fullmatch(self.namespace):
             raise LiquidPilotError(
                 f'namespace {self.namespace!r} is not valid: use letters, digits and _, parts '
                 'joined by /, none beginning with a digit'
             )
-        for name in ('camera_topic', 'camera_info_topic'):
-            topic = getattr(self, name)
-            if not _TOPIC.fullmatch(topic) and (topic or name == 'camera_topic'):
-                raise LiquidPilotError(f'{name} {topic!r} is not the name of a topic')
-        if self.params_file and not Path(self.params_file).expanduser().is_file():
-            raise LiquidPilotError(f'params_file {self.params_file!r} is not a file')
+        check_topic('camera_topic', self.camera_topic)
+        if self.camera_info_topic:
+            check_topic('camera_info_topic', self.camera_info_topic)
+        if self.params_file:
+            check_readable_file(Path(self.params_file).expanduser(), 'params_file')
 
     def _check_vehicle(self) -> None:
         vehicle = get_vehicle(self.vehicle)
         if self.simulator == GAZEBO and not vehicle.gazebo_adapter:
-            raise LiquidPilotError(f'there is no world of a {self.vehicle} for Gazebo')
+            raise LiquidPilotError(
+                f'vehicle {self.vehicle} has no world in Gazebo; fly it in simulator:={MUJOCO}'
+            )
         accepted = self._accepted_adapters()
         if self.resolved_adapter not in accepted:
             raise LiquidPilotError(
-                f'the simulator {self.simulator} takes {" or ".join(accepted)}, not '
-                f'{self.adapter}; that is for simulator:=none'
+                f'adapter {self.adapter} is not for a {self.vehicle} in simulator:='
+                f'{self.simulator}, which takes {" or ".join(accepted)}; leave adapter:= out, or '
+                'set simulator:=none for a vehicle that is elsewhere'
             )
         if self.pilot == 'auto' and not vehicle.default_pilot and not self.demonstrate:
             raise LiquidPilotError(
-                f'no pilot for a {self.vehicle} is shipped yet: train one '
-                '(docs/tutorials/training.md) and name it with pilot'
+                f'no pilot for a {self.vehicle} is shipped yet; train one '
+                '(docs/tutorials/training.md) and name it by pilot:='
             )
 
     def _check_demonstration(self) -> None:
-        # Parsed in any case: an unknown condition is refused here.
-        has_latency = any(condition.family == 'latency' for condition in parse(self.condition))
         if not self.demonstrate:
             return
-        if has_latency:
+        if any(condition.family == 'latency' for condition in parse(self.condition)):
             raise LiquidPilotError(
                 'demonstrate: the expert acts on the true state, not on a late frame; '
-                'leave latency out of the condition'
+                'leave latency out of condition:='
             )
         if not self.lockstep:
             raise LiquidPilotError(
                 'demonstrate needs the embedded simulator, in lock-step; to '
                 'record your own robot, use `liquid-pilot record`'
             )
+        if self.pilot != 'auto':
+            raise LiquidPilotError(
+                f'pilot {self.pilot} would not fly: demonstrate:=true flies the expert; leave one '
+                'of them out (`liquid-pilot demonstrate --pilot` lets a pilot steer and the expert '
+                'label)'
+            )
+
+    def _check_simulator(self) -> None:
+        if not self.simulated:
+            changed = self._changed(_OF_A_SIMULATION)
+            if changed:
+                raise LiquidPilotError(
+                    f'simulator:=none flies no missions, so it has no use for {changed}; leave '
+                    'that out, or fly in a simulator'
+                )
+        elif self.simulator == MUJOCO:
+            changed = self._changed(_OF_GAZEBO)
+            if changed:
+                raise LiquidPilotError(
+                    f'simulator:={MUJOCO} has no use for {changed}; leave that out, or set '
+                    f'simulator:={GAZEBO}'
+                )
+        elif self.realtime:
+            raise LiquidPilotError(
+                f'simulator:={GAZEBO} always runs on a clock of its own, so it has no use for '
+                'realtime:=true; leave that out'
+            )
+
+    def _changed(self, names: tuple[str, ...]) -> str:
+        """Return the options among these that are not at their default, as launch writes them."""
+        declared = declared_settings(type(self))
+        return ' and '.join(
+            f'{name}:={str(value).lower() if isinstance(value, bool) else value}'
+            for name in names
+            if (value := getattr(self, name)) != declared[name].default
+        )
+
+    def _check_conditions(self) -> None:
+        conditions = parse(self.condition)
+        if not conditions or not self.simulated:
+            return
+        # Imported here, because the tasks import all scenes, and most flights are in clear air.
+        from liquid_pilot.simulation.conditions.severities import strength
+        from liquid_pilot.simulation.gazebo import world
+        from liquid_pilot.simulation.tasks.registry import check_conditions
+
+        try:
+            check_conditions(self.vehicle, conditions)
+            for condition in conditions:
+                strength(condition)
+        except LiquidPilotError as error:
+            raise LiquidPilotError(f'condition: {error}') from None
+        if self.simulator == GAZEBO:
+            world.check_conditions(conditions)
+
+    def flight_options(self) -> FlyOptions:
+        """Return these options, which are all about the flight."""
+        return self
 
     @property
     def resolved_adapter(self) -> str:
@@ -225,6 +296,23 @@ class FlyOptions(RunOptions):
         return ((topics.CAMERA_INFO, topic),) if topic else ()
 
 
+def check_topic(label: str, topic: str) -> None:
+    """Check that a text can be the name of a topic.
+
+    Args:
+        label: what a message calls it, such as 'camera_topic'.
+        topic: the text.
+
+    Raises:
+        LiquidPilotError: it cannot.
+    """
+    if not _TOPIC.fullmatch(topic):
+        raise LiquidPilotError(
+            f'{label} {topic!r} is not the name of a topic; use letters, digits and _, parts '
+            'joined by /, none beginning with a digit'
+        )
+
+
 def has_statistics(pilot: str) -> bool | None:
     """Return whether a pilot file has the statistics of its training that adaptation needs.
 
@@ -249,7 +337,7 @@ def with_run_folder(options: Options) -> Options:
         options: options whose `out` may be empty; it then becomes a new folder in `runs`.
 
     Raises:
-        LiquidPilotError: `out` is not a folder, or it holds a run already.
+        LiquidPilotError: `out` is not a folder, cannot be written, or holds a run already.
     """
     if options.out:
         folder = Path(options.out).expanduser().resolve()
@@ -259,8 +347,10 @@ def with_run_folder(options: Options) -> Options:
         while folder.exists():
             count += 1
             folder = first.with_name(f'{first.name}_{count}').resolve()
-    if folder.exists() and not folder.is_dir():
-        raise LiquidPilotError(f'out: {folder} is not a folder')
+    flight = options.flight_options()
+    if options.out or flight.simulated or flight.recorded:
+        # A vehicle that records nothing may be started anywhere.
+        check_writable_folder(folder, 'out')
     for name in ('report.json', 'recording'):
         if (folder / name).exists():
             raise LiquidPilotError(

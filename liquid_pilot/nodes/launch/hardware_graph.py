@@ -15,7 +15,7 @@ from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.launch import flight_graph
 from liquid_pilot.nodes.launch.camera_drivers import DRIVERS, non_empty
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
-from liquid_pilot.nodes.launch.hardware_options import AUTOPILOTS, HardwareOptions, parse_pose
+from liquid_pilot.nodes.launch.hardware_options import HardwareOptions, autopilot_of, parse_pose
 
 Quaternion = tuple[float, float, float, float]
 """Quaternion x, y, z, w, in the order of tf2."""
@@ -32,7 +32,7 @@ def nodes(options: HardwareOptions) -> list[NodeSpec]:
     Args:
         options: options whose `out` comes from `flight_options.with_run_folder`.
     """
-    autopilot = AUTOPILOTS[options.autopilot]
+    autopilot = autopilot_of(options.autopilot)
     imu, odometry = options.imu_topic or autopilot.imu, options.odom_topic or autopilot.odometry
     remappings = {
         'pilot': {topics.IMU: imu},
@@ -154,7 +154,7 @@ def environment(options: HardwareOptions, present: Mapping[str, str]) -> dict[st
 
 def checklist(options: HardwareOptions) -> str:
     """Return the checklist for a person before the propellers turn, for these options."""
-    autopilot, flight = AUTOPILOTS[options.autopilot], options.flight_options()
+    autopilot, flight = autopilot_of(options.autopilot), options.flight_options()
     lines = [
         'first run without propellers; after that a free field, and a hand on the switch',
         autopilot.start_hint,

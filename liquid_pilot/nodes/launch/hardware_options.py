@@ -11,8 +11,19 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.launch.camera_drivers import DRIVERS, CameraRequest
-from liquid_pilot.nodes.launch.flight_options import FlyOptions, RunOptions
-from liquid_pilot.utils.settings import check_all, setting, setting_from
+from liquid_pilot.nodes.launch.flight_options import FlyOptions, RunOptions, check_topic
+from liquid_pilot.onboard.setpoints.registry import ADAPTERS
+from liquid_pilot.utils.entry_points import Choices, ExtensionNames
+from liquid_pilot.utils.settings import check_all, declared_settings, setting, setting_from
+
+_OF_A_DRIVER = (
+    'camera_device',
+    'camera_width',
+    'camera_height',
+    'camera_rate_hz',
+    'camera_info_url',
+)
+"""Arguments that mean something for a camera driver only."""
 
 
 class Autopilot(NamedTuple):
@@ -48,6 +59,12 @@ AUTOPILOTS: dict[str, Autopilot] = {
     'ackermann': Autopilot('ackermann', start_hint='start the base that subscribes to `drive`'),
     'crazyflie': Autopilot('crazyflie', start_hint='start crazyswarm2'),
 }
+"""The autopilots that this package knows. An adapter of another package is one too."""
+
+
+def autopilot_of(name: str) -> Autopilot:
+    """Return the autopilot of a name: one of `AUTOPILOTS`, or the adapter of another package."""
+    return AUTOPILOTS.get(name) or Autopilot(name)
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ class HardwareOptions(RunOptions):
     autopilot: str = setting(
         'none',
         'autopilot that the guard commands (docs/how_to/autopilots.md); none: cmd_vel',
-        choices=tuple(AUTOPILOTS),
+        choices=Choices(AUTOPILOTS, ExtensionNames(ADAPTERS.group)),
     )
     attitude: bool = setting(
         False, 'send attitude and thrust instead of a velocity, where the autopilot takes them'
@@ -118,17 +135,40 @@ class HardwareOptions(RunOptions):
             LiquidPilotError: names the argument that is wrong.
         """
         check_all(self)
-        if self.attitude and not AUTOPILOTS[self.autopilot].attitude_adapter:
+        if self.attitude and not autopilot_of(self.autopilot).attitude_adapter:
             able = ', '.join(name for name, entry in AUTOPILOTS.items() if entry.attitude_adapter)
             raise LiquidPilotError(f'attitude: {self.autopilot} takes none; it is for {able}')
         for name in ('camera_pose', 'imu_pose'):
             parse_pose(name, getattr(self, name))
+        for name in ('imu_topic', 'odom_topic'):
+            if getattr(self, name):
+                check_topic(name, getattr(self, name))
+        self._check_unused()
         self.flight_options()
+
+    def _check_unused(self) -> None:
+        """Refuse arguments that nothing would read with the chosen autopilot and camera."""
+        # The adapter of another package may speak MAVLink too.
+        if self.autopilot in AUTOPILOTS and not self.adapter.startswith('mavlink'):
+            self._refuse(('mavlink_url',), f'autopilot:={self.autopilot}', 'autopilot:=mavlink')
+        if self.camera == 'none':
+            self._refuse(_OF_A_DRIVER, 'camera:=none', 'camera:= to a driver')
+        else:
+            self._refuse(('camera_topic',), f'camera:={self.camera}', 'camera:=none')
+
+    def _refuse(self, names: tuple[str, ...], chosen: str, instead: str) -> None:
+        declared = declared_settings(type(self))
+        for name in names:
+            value = getattr(self, name)
+            if value != declared[name].default:
+                raise LiquidPilotError(
+                    f'{name}:={value} has no effect with {chosen}; leave it out, or set {instead}'
+                )
 
     @property
     def adapter(self) -> str:
         """The adapter of the guard."""
-        autopilot = AUTOPILOTS[self.autopilot]
+        autopilot = autopilot_of(self.autopilot)
         return autopilot.attitude_adapter if self.attitude else autopilot.adapter
 
     def flight_options(self) -> FlyOptions:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from launch.actions import (
@@ -23,9 +25,14 @@ from launch.launch_description import LaunchDescription
 from launch_ros.actions import Node
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.launch.flight_checks import check_before_start
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 from liquid_pilot.nodes.launch.flight_options import Options, with_run_folder
-from liquid_pilot.utils.settings import declared_settings, from_strings
+from liquid_pilot.nodes.launch.preparation import prepared
+from liquid_pilot.utils.settings import declared_settings, from_strings, is_switch
+
+_HELD = ExitStack()
+"""What graphs hold until this process ends."""
 
 
 def make_launch_description(
@@ -47,14 +54,14 @@ def make_launch_description(
     def start(context: LaunchContext) -> list[Any]:
         values = {name: context.launch_configurations[name] for name in declared_settings(kind)}
         options = with_run_folder(from_strings(kind, values))
-        actions: list[Any] = [
-            SetEnvironmentVariable(name, value)
-            for name, value in environment(options, context.environment).items()
-        ]
+        check_before_start(options.flight_options())
+        specs, added = nodes(options), environment(options, context.environment)
+        _HELD.enter_context(prepared(specs, added, _print_line))
+        actions: list[Any] = [SetEnvironmentVariable(name, value) for name, value in added.items()]
         message = text(options)
         if message:
             actions.append(LogInfo(msg=message))
-        for spec in nodes(options):
+        for spec in specs:
             node = _node(spec)
             on_exit = OnProcessExit(target_action=node, on_exit=_on_process_exit(spec))
             actions += [RegisterEventHandler(on_exit), node]
@@ -63,18 +70,27 @@ def make_launch_description(
     return LaunchDescription([*_arguments(kind), OpaqueFunction(function=start)])
 
 
+def _print_line(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def _arguments(kind: type[Any]) -> list[DeclareLaunchArgument]:
     """Return the launch arguments of a dataclass of options."""
     arguments = []
     for declared in declared_settings(kind).values():
-        is_switch = declared.kind is bool
         default = str(declared.default)
+        # `launch` compares with the choices letter by letter; we also take True, 1 and yes.
+        choices = None if is_switch(declared) else tuple(declared.choices) or None
+        values = ' [true or false]' if declared.kind is bool else ''
+        if choices is None and declared.choices:
+            values = f' [{", ".join(declared.choices)}]'
         arguments.append(
             DeclareLaunchArgument(
                 declared.name,
-                default_value=default.lower() if is_switch else default,
-                description=declared.description + (f' [{declared.unit}]' if declared.unit else ''),
-                choices=('true', 'false') if is_switch else declared.choices or None,
+                default_value=default.lower() if declared.kind is bool else default,
+                description=declared.description
+                + (f' [{declared.unit}]' if declared.unit else values),
+                choices=choices,
             )
         )
     return arguments

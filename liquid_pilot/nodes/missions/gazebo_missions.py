@@ -25,6 +25,7 @@ from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import Layout
 from liquid_pilot.simulation.conditions.pipeline import appearance_of
 from liquid_pilot.simulation.gazebo import world as gazebo_world
+from liquid_pilot.simulation.gazebo.program import find_gazebo
 from liquid_pilot.simulation.gazebo.quadrotor import ODOMETRY_HZ
 from liquid_pilot.simulation.tasks.registry import gazebo_task_of, task_of
 
@@ -56,7 +57,7 @@ class GazeboMissions(MissionRun):
         settings = node.settings.current
         gazebo_world.check_conditions(parse(settings.condition))
         super().__init__(node, out, NANOSECONDS_PER_SECOND, NANOSECONDS_PER_SECOND // ODOMETRY_HZ)
-        self._program = gazebo_server.find_gazebo()
+        self._program = find_gazebo()
         self._gazebo_task = gazebo_task_of(settings.vehicle)
         self._world = SimulationSettings(
             vehicle=settings.vehicle,

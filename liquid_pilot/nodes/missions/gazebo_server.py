@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -14,27 +13,10 @@ from pathlib import Path
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.child_process import child_setup
 
-PROGRAM = 'gz'
-"""Name of Gazebo's program."""
 _POLL_S = 0.05
 _MAX_SHUTDOWN_S = 5.0
 _SERVICE_TIMEOUT_MS = 3000
 _TAIL_LINES = 3
-
-
-def find_gazebo() -> str:
-    """Return the path of Gazebo's program.
-
-    Raises:
-        LiquidPilotError: Gazebo is not installed; the message says how to install it.
-    """
-    found = shutil.which(PROGRAM)
-    if found is None:
-        raise LiquidPilotError(
-            f'Gazebo is not installed: there is no program {PROGRAM!r}. With ROS 2 Jazzy: sudo apt '
-            'install ros-jazzy-ros-gz (docs/how_to/gazebo.md)'
-        )
-    return found
 
 
 def command_line(

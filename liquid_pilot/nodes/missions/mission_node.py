@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,17 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import messages, node_base, qos, topics, trace_messages
 from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
-from liquid_pilot.nodes.common.health import WARNING
+from liquid_pilot.nodes.common.health import COMPILING, WARNING
 from liquid_pilot.utils.settings import setting, setting_from
 
+READY = 'ready'
+"""State on /diagnostics when the graph is complete and no mission has begun."""
 _POLL_PERIOD_S = 0.05
 _DUPLICATE_CHECK_PERIOD_S = 0.25
 _RETRY_PERIOD_S = 3.0
 """Time after which a call of a service that has not answered is repeated, s."""
+_COMPILING_MEMORY_S = 5.0
+"""Time for which a node that said that it compiles is believed to go on, s."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,11 @@ class MissionParameters:
         high=3600.0,
     )
     startup_timeout_s: float = setting(
-        60.0, 'longest wait for pilot and guard at the start', 's', low=1.0, high=600.0
+        60.0,
+        'longest wait for pilot and guard at the start; while a node compiles, no time counts',
+        's',
+        low=1.0,
+        high=600.0,
     )
 
 
@@ -92,6 +101,7 @@ class MissionNode(node_base.LiquidNode):
         """Conflict with another run, which makes the current flight invalid; empty: there is
         none."""
         self._problems: dict[str, str] = {}
+        self._compiling_s: dict[str, float] = {}
         self._reporter = DiagnosticsReporter(
             self, lambda: (self.state, self.status_values), period_s=0.2
         )
@@ -133,6 +143,10 @@ class MissionNode(node_base.LiquidNode):
             if status.hardware_id == own or not status.hardware_id.startswith(space):
                 continue
             name = status.hardware_id[len(space) :]
+            if status.values.get('state') == COMPILING:
+                self._compiling_s[name] = self.steady_s()
+            else:
+                self._compiling_s.pop(name, None)
             if status.level:
                 self._problems[name] = status.message
             else:
@@ -142,6 +156,12 @@ class MissionNode(node_base.LiquidNode):
     def problems(self) -> str:
         """Problems that the other nodes report, in one line; empty when there are none."""
         return '; '.join(f'{name} says "{text}"' for name, text in sorted(self._problems.items()))
+
+    @property
+    def compiling(self) -> list[str]:
+        """The nodes that compile their kernels, by name; nobody is to blame for that time."""
+        since_s = self.steady_s() - _COMPILING_MEMORY_S
+        return sorted(name for name, said_s in self._compiling_s.items() if said_s > since_s)
 
     # Waiting. All of these raise StopRequestedError when the user asks to stop.
 
@@ -257,19 +277,27 @@ class MissionNode(node_base.LiquidNode):
         )
         return all(any(end.node_name == 'adaptation' for end in side) for side in ends)
 
-    def wait_for_graph(self, timeout_s: float) -> None:
+    def wait_for_graph(self, timeout_s: float, show: Callable[[str], None]) -> None:
         """Wait until the graph is complete.
 
         Args:
-            timeout_s: maximum time to wait.
+            timeout_s: maximum time to wait, without that in which a node compiles its kernels.
+            show: callback, called with the reason when the wait becomes a longer one.
 
         Raises:
             LiquidPilotError: a node is missing, or there are two of a kind.
             StopRequestedError: the user asked to stop.
         """
-        until_s = self.steady_s() + timeout_s
+        waited_s, last_s, shown = 0.0, self.steady_s(), False
         while missing := self.missing_text():
-            if self.steady_s() > until_s:
+            now_s, compiling = self.steady_s(), self.compiling
+            if not compiling:
+                waited_s += now_s - last_s
+            elif not shown:
+                shown = True
+                show(f'the {", ".join(compiling)} compiles its network, once for this machine')
+            last_s = now_s
+            if waited_s > timeout_s:
                 raise LiquidPilotError(
                     f'after {timeout_s:g} s the graph is not complete; {missing}'
                 )
@@ -278,6 +306,8 @@ class MissionNode(node_base.LiquidNode):
         if self.conflict:
             raise LiquidPilotError(self.conflict)
         self.create_steady_timer(_DUPLICATE_CHECK_PERIOD_S, self._check_duplicates)
+        self.state = READY
+        self._reporter.publish()
 
     def _check_duplicates(self) -> None:
         """Detect a second guard or pilot: its answers to our frames look like those of our own."""

@@ -60,6 +60,8 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 """Next state by (state, event); any other event leaves the state unchanged. While the guard is
 inhibited, `engage` is refused and no command is good; while checks fail, `engage` is refused."""
 
+REASON_SEPARATOR = ' | '
+"""Text between two reasons of a refusal to engage; a reason may itself hold a semicolon."""
 INITIAL_SLEW_STEP_S = 0.05
 """Elapsed time assumed by the slew limit for a command without a predecessor, s."""
 MAX_SLEW_STEP_S = 0.1
@@ -127,11 +129,17 @@ class Guard:
         self._accepted_stamp_ns: int | None = None
         self._last_command_stamp_ns: int | None = None
         self._last_accepted_s = 0.0
+        self._rejected: tuple[int, float] | None = None
 
     @property
     def state(self) -> str:
         """State of the guard, one of STATES."""
         return self._state
+
+    @property
+    def reason(self) -> str:
+        """Why the guard is in its state, in one line; empty while commands pass."""
+        return self._reason
 
     @property
     def home_enu_m(self) -> tuple[float, float, float] | None:
@@ -157,7 +165,7 @@ class Guard:
             return True, 'already engaged'
         reasons = [*failed_checks, *([self._inhibit_reason] if self._inhibit_reason else [])]
         if reasons:
-            return False, f'not engaged: {"; ".join(reasons)}'
+            return False, f'not engaged: {REASON_SEPARATOR.join(reasons)}'
         self._enter_state(ENGAGED, 'waiting for the first command')
         self._last_accepted_s, self._home = now_s, None
         return True, 'engaged'
@@ -261,9 +269,9 @@ class Guard:
             return self._decision('command dropped: its stamp is not a time')
         values = tuple(_number(value) for value in command[1:])
         if len(values) != 4 or not all(map(math.isfinite, values)):
-            return self._reject(stamp_ns, 'command is not finite: safe command')
+            return self._reject(stamp_ns, now_s, 'command is not finite: safe command')
         if not math.isfinite(now_s):
-            return self._reject(stamp_ns, 'the clock is not finite: safe command')
+            return self._reject(stamp_ns, now_s, 'the clock is not finite: safe command')
         if clock_ns is not None:
             stale = self._stale(stamp_ns, clock_ns)
             if stale:
@@ -273,13 +281,13 @@ class Guard:
         if self._last_command_stamp_ns is not None and stamp_ns < self._last_command_stamp_ns:
             return self._decision('command dropped: its stamp is older than the last one')
         if self._inhibit_reason:
-            return self._reject(stamp_ns, f'{self._inhibit_reason}: safe command')
+            return self._reject(stamp_ns, now_s, f'{self._inhibit_reason}: safe command')
         # Before the fence: where a command leads depends on what the vehicle can fly.
         clamped = self.limits.clamp(values)
         slowed = ''
         if self._fence:
             if vehicle is None or not _is_usable(vehicle):
-                return self._reject(stamp_ns, 'geofence: no usable odometry: safe command')
+                return self._reject(stamp_ns, now_s, 'geofence: no usable odometry: safe command')
             if self._home is None:
                 east, north, up = map(float, vehicle.position_enu_m)
                 self._home = east, north, up
@@ -288,18 +296,33 @@ class Guard:
 
     def _pass(self, stamp_ns: int, values: CommandValues, now_s: float, slowed: str) -> Decision:
         """Apply the slew limit to clamped values, and accept them."""
-        step_s = INITIAL_SLEW_STEP_S
-        if self._last_command_stamp_ns is not None:
-            step_s = (stamp_ns - self._last_command_stamp_ns) / NANOSECONDS_PER_SECOND
-            step_s = min(step_s, MAX_SLEW_STEP_S)
-        self._output = self.limits.limit_slew(values, self._output, step_s)
-        self._state, self._reason = ENGAGED, ''
+        self._output = self.limits.limit_slew(
+            values, self._output, self._slew_step_s(stamp_ns, now_s)
+        )
+        self._state, self._reason, self._rejected = ENGAGED, '', None
         self._output_stamp_ns = self._accepted_stamp_ns = self._last_command_stamp_ns = stamp_ns
         self._last_accepted_s = now_s
         return self._decision(slowed, accepted=True)
 
-    def _reject(self, stamp_ns: int, reason: str) -> Decision:
+    def _slew_step_s(self, stamp_ns: int, now_s: float) -> float:
+        """Return the time since the previous output that the slew limit may count, s."""
+        step_s = INITIAL_SLEW_STEP_S
+        if self._last_command_stamp_ns is not None:
+            step_s = (stamp_ns - self._last_command_stamp_ns) / NANOSECONDS_PER_SECOND
+            step_s = min(step_s, MAX_SLEW_STEP_S)
+        if self._rejected is None:
+            return step_s
+        # The safe command has left since the last accepted one. The stamp that it answered may be
+        # wrong, even in the future, so that the time since then counts as well.
+        rejected_stamp_ns, rejected_s = self._rejected
+        if stamp_ns > rejected_stamp_ns:
+            step_s = min(step_s, (stamp_ns - rejected_stamp_ns) / NANOSECONDS_PER_SECOND)
+        return max(0.0, min(step_s, now_s - rejected_s))
+
+    def _reject(self, stamp_ns: int, now_s: float, reason: str) -> Decision:
         """Answer a harmful command with the safe one, without feeding the watchdog."""
+        # At an unknown time: the next good command then keeps the safe values once.
+        self._rejected = stamp_ns, now_s if math.isfinite(now_s) else math.inf
         self._state, self._reason = SAFE, reason
         self._output = self.limits.safe_command
         self._output_stamp_ns = stamp_ns

@@ -53,7 +53,7 @@ def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, cap
     assert len(found.training) + len(found.validation) == count
     assert (found.camera.width, found.rate_hz, found.vehicle) == (128, 20.0, 'quadrotor')
     assert Episode.load(found.training[0]).images.shape[1:] == (72, 128, 3)
-    assert main.main([*command[:-1], '1.3', '--episodes', '9']) == 1
+    assert main.main([*command[:-1], '1.3', '--episodes', '9']) == 2
     assert 'other settings' in capsys.readouterr().err
 
 
@@ -69,7 +69,7 @@ def test_ctrl_c_leaves_whole_episodes_and_the_same_command_goes_on(tmp_path, cap
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
-    assert main.main(['demonstrate', '--out', str(tmp_path / 'd'), *words]) == 1
+    assert main.main(['demonstrate', '--out', str(tmp_path / 'd'), *words]) == 2
     captured = capsys.readouterr().err
     assert said in captured and captured.count('\n') == 1
     assert not (tmp_path / 'd').exists()

@@ -396,7 +396,7 @@ def test_the_command_reports_and_draws(tmp_path, capsys):
     assert '3 episodes to train on, 1 held out; 160 frames' in text
     for name in ('frames.png', 'commands.png'):
         assert (out / name).stat().st_size > 10_000
-    assert main.main([*arguments, '--size', '64']) == 1
+    assert main.main([*arguments, '--size', '64']) == 2
     assert '--size 64: expected' in capsys.readouterr().err
-    assert main.main(['dataset', str(tmp_path / 'none'), *arguments[2:]]) == 1
+    assert main.main(['dataset', str(tmp_path / 'none'), *arguments[2:]]) == 2
     assert capsys.readouterr().err.count('\n') == 1

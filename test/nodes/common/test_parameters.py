@@ -15,7 +15,7 @@ from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.nodes.guard import GuardParameters
 from liquid_pilot.nodes.missions import gazebo_node, simulator_node
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings

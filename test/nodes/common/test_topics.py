@@ -61,51 +61,87 @@ def test_no_node_writes_a_name_itself():
     assert prefixed == []
 
 
+KINDS = {
+    **{name: topic.type for name, topic in topics.TOPICS.items()},
+    **topics.GAZEBO_TOPICS,
+    **{name: service.type for name, service in topics.SERVICES.items()},
+}
+
+
 def test_types_are_those_of_the_list():
-    kinds = {**topics.TOPICS, **topics.GAZEBO_TOPICS, **topics.SERVICES}
     checked = set()
     for where, kind, name in calls():
         topic = constant(name)
         if topic is not None and isinstance(kind, ast.Name):
-            assert kind.id == kinds[topic].rpartition('/')[2], where
+            assert kind.id == KINDS[topic].rpartition('/')[2], where
             checked.add(topic)
     others = {topics.COMPRESSED_IMAGE, topics.CMD_VEL, topics.IMAGE}
     services = set(topics.SERVICES) - {topics.GUARD_ENGAGE, topics.GUARD_STOP, topics.PILOT_RESET}
-    assert set(kinds) - checked <= others | services
+    assert set(KINDS) - checked <= others | services
 
 
-def table(heading):
-    """Rows of the table below a heading of ros_interface.md, each a list of cells."""
-    page = ROOT / 'docs' / 'reference' / 'ros_interface.md'
-    text = page.read_text().partition(f'## {heading}\n')[2]
-    lines = [line for line in text.partition('\n## ')[0].splitlines() if line.startswith('| `')]
-    return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
+NODES_OF = {
+    'outputs/*': {'guard'},
+    'missions/simulator_node.py': {'simulator'},
+    'missions/gazebo_node.py': {'gazebo'},
+    'missions/mission_node.py': {'simulator', 'gazebo'},
+    'common/diagnostics.py': {'every node'},
+    **{f'{node}.py': {node} for node in ('pilot', 'adaptation', 'guard', 'viewer')},
+}
+"""Files of nodes, and the nodes that they are part of."""
+ALSO = {
+    'COMMAND': {'COMMAND_BEST_EFFORT'},
+    'SENSOR': {'SENSOR_RELIABLE', 'sensor'},
+    'IMAGE': {'FRAMES_RELIABLE'},
+    'CLOCK': {'CLOCK_BEST_EFFORT'},
+}
+"""Profiles that a user of a topic may have in place of the declared one: others in lock-step, for a
+recording, or that any publisher fits."""
 
 
-def test_the_page_lists_every_topic_with_its_type():
-    written = {row[0].strip('`'): row[1].split()[0].rstrip(':,') for row in table('Topics')}
-    assert list(written.items()) == [
-        (name, kind.replace('/msg/', '/')) for name, kind in topics.TOPICS.items()
-    ]
+def users(function):
+    """(node, topic, names of profiles) of the calls that create a publisher or a subscription."""
+    for pattern, nodes in NODES_OF.items():
+        for path in NODES.glob(pattern):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and getattr(node.func, 'attr', '') == function:
+                    topic = constant(node.args[1])
+                    profiles = {
+                        part.attr
+                        for part in ast.walk(node.args[-1])
+                        if isinstance(part, ast.Attribute)
+                        and getattr(part.value, 'id', '') == 'qos'
+                    } | {part.id for part in ast.walk(node.args[-1]) if isinstance(part, ast.Name)}
+                    for name in nodes if topic else ():
+                        yield name, topic, profiles - {'qos', 'settings', 'lockstep'}
 
 
-def test_the_page_lists_every_service_with_its_type():
-    written = {}
-    for names, kind, _ in table('Services'):
-        written.update(dict.fromkeys(re.findall(r'`([\w/]+)`', names), kind))
-    assert list(written.items()) == [
-        (name, kind.replace('/srv/', '/')) for name, kind in topics.SERVICES.items()
-    ]
+@pytest.mark.parametrize(
+    ('function', 'field'),
+    [('create_publisher', 'publishers'), ('create_subscription', 'subscribers')],
+)
+def test_publishers_subscribers_and_profiles_are_those_of_the_list(function, field):
+    found = {}
+    for node, name, profiles in users(function):
+        if name in topics.TOPICS:
+            topic = topics.TOPICS[name]
+            assert node in getattr(topic, field), (node, name)
+            assert profiles and profiles <= {topic.qos, *ALSO.get(topic.qos, ())}, (node, name)
+            found.setdefault(name, set()).add(node)
+    assert len(found) > 7
+    # What is listed is there, but for names that a parameter gives and nodes of others.
+    ours = {'pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'viewer', 'every node'}
+    by_parameter = {topics.IMAGE, topics.COMPRESSED_IMAGE, topics.CMD_VEL, topics.ATTITUDE_THRUST}
+    for name, topic in topics.TOPICS.items():
+        if name not in by_parameter:
+            assert set(getattr(topic, field)) & ours == found.get(name, set()), name
 
 
 def test_the_bridge_carries_the_topics_under_these_names():
     entries = yaml.safe_load((ROOT / 'config' / 'gazebo_bridge.yaml').read_text())
-    kinds = {**topics.TOPICS, **topics.GAZEBO_TOPICS}
     for entry in entries:
-        assert kinds[entry['ros_topic_name']] == entry['ros_type_name']
+        assert KINDS[entry['ros_topic_name']] == entry['ros_type_name']
     assert set(topics.GAZEBO_TOPICS) <= {entry['ros_topic_name'] for entry in entries}
-    page = (ROOT / 'docs' / 'how_to' / 'gazebo.md').read_text()
-    assert all(f'`{name}`' in page for name in topics.GAZEBO_TOPICS)
 
 
 @pytest.mark.parametrize('name', topics.RECORDED_TOPICS)

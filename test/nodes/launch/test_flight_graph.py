@@ -20,7 +20,6 @@ from liquid_pilot.utils.resources import share_path
 from liquid_pilot.utils.settings import from_strings
 
 OTHERS = {
-    'simulator': 'none',
     'pilot': '/p',
     'adapter': 'attitude_thrust',
     'missions': 7,
@@ -35,8 +34,12 @@ OTHERS = {
     'use_sim_time': 'false',
     'log_level': 'debug',
     'condition': 'snow:4@3s+wind:2',
-    'gui': True,
 }
+OTHER_SETS = (
+    OTHERS,
+    {'simulator': 'gazebo', 'gui': True, 'condition': 'target:2'},
+    {'simulator': 'none', 'adapter': 'mavlink'},
+)
 
 
 def specs(**options):
@@ -129,22 +132,49 @@ def test_what_holds_no_statistics_of_its_training_flies_as_trained_and_says_so(t
         ({'missions': 0}, 'missions must be at least 1'),
         ({'seed': -1}, 'seed must be at least 0'),
         ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
-        ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'gazebo takes gazebo, not cmd_vel'),
+        ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'adapter cmd_vel .* takes gazebo; leave'),
         ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
         (
             {'simulator': 'gazebo', 'vehicle': 'rover', 'pilot': '/p', 'adapter': 'gazebo'},
-            'gazebo takes cmd_vel, not gazebo',
+            'adapter gazebo is not for a rover in simulator:=gazebo, which takes cmd_vel',
         ),
-        ({'vehicle': 'rover', 'pilot': '/p', 'adapter': 'attitude_thrust'}, 'takes cmd_vel, not'),
+        (
+            {'vehicle': 'rover', 'pilot': '/p', 'adapter': 'attitude_thrust'},
+            'adapter attitude_thrust is not for a rover .* takes cmd_vel; leave',
+        ),
         ({'namespace': 'a b'}, "namespace 'a b'"),
         ({'namespace': '1a'}, 'namespace'),
         ({'camera_topic': ''}, 'camera_topic'),
         ({'camera_info_topic': 'x y'}, 'camera_info_topic'),
         ({'condition': 'hail:3'}, 'no condition named'),
         ({'condition': 'latency:1', 'demonstrate': True}, 'leave latency out'),
-        ({'adapter': 'px4'}, 'simulator mujoco takes cmd_vel or attitude_thrust'),
-        ({'params_file': '/nowhere.yaml'}, 'is not a file'),
+        (
+            {'adapter': 'px4'},
+            'takes cmd_vel or attitude_thrust; leave adapter:= out, or set simulator',
+        ),
+        ({'params_file': '/nowhere.yaml'}, 'params_file: there is no file /nowhere.yaml'),
+        ({'params_file': '/'}, 'params_file: / is a folder; name a file'),
         ({'vehicle': 'boat'}, 'vehicle must be'),
+        ({'condition': ''}, 'a condition is empty: write clear'),
+        ({'condition': 'patches:3'}, 'condition: the world of a quadrotor has no patches'),
+        ({'vehicle': 'rover', 'condition': 'snow:2+target:2'}, 'of a rover has no target'),
+        ({'condition': 'snow=99'}, 'condition: snow: strength must lie in'),
+        ({'simulator': 'gazebo', 'condition': 'snow:3'}, 'Gazebo draws the picture'),
+        (
+            {'simulator': 'none', 'missions': 5, 'condition': 'snow:3'},
+            'no use for missions:=5 and condition:=snow:3; leave that out',
+        ),
+        (
+            {'simulator': 'none', 'seed': 4, 'realtime': True},
+            'no use for seed:=4 and realtime:=true',
+        ),
+        ({'simulator': 'none', 'gui': True}, 'no use for gui:=true'),
+        ({'simulator': 'none', 'bridge': False}, 'no use for bridge:=false'),
+        ({'gui': True, 'bridge': False}, 'mujoco has no use for gui:=true and bridge:=false'),
+        ({'simulator': 'gazebo', 'realtime': True}, 'no use for realtime:=true'),
+        ({'demonstrate': True, 'pilot': 'road-ltc'}, 'pilot road-ltc would not fly'),
+        ({'camera_topic': '~image'}, 'is not the name of a topic; use letters'),
+        ({'camera_topic': 'caméra'}, 'is not the name of a topic'),
     ],
 )
 def test_what_cannot_be_flown_is_refused_at_once(changes, words):
@@ -153,7 +183,8 @@ def test_what_cannot_be_flown_is_refused_at_once(changes, words):
 
 
 def test_a_vehicle_without_a_shipped_pilot_wants_one_named(monkeypatch):
-    monkeypatch.setitem(VEHICLES, 'rover', VEHICLES['rover']._replace(default_pilot=''))
+    without_pilot = VEHICLES['rover']._replace(default_pilot='')
+    monkeypatch.setitem(VEHICLES.built_in, 'rover', without_pilot)
     with pytest.raises(LiquidPilotError, match='no pilot for a rover is shipped yet'):
         FlyOptions(vehicle='rover')
     assert FlyOptions(vehicle='rover', demonstrate=True).vehicle == 'rover'
@@ -221,30 +252,35 @@ def test_an_adapter_that_is_named_is_the_one_whatever_the_parameter_file_says():
     assert named['simulator'].parameters['adapter'] == 'cmd_vel'
 
 
-def test_the_command_line_gives_the_options():
+@pytest.mark.parametrize('others', OTHER_SETS)
+def test_the_command_line_gives_the_options(others):
     parse = main.make_parser('fly').parse_args
     assert fly.options_from(parse(['fly'])) == FlyOptions()
     arguments = ['fly']
-    for name, value in OTHERS.items():
+    for name, value in others.items():
         flag = '--' + name.replace('_', '-')
         arguments += [flag] if value is True else [flag, str(value)]
-    assert fly.options_from(parse(arguments)) == FlyOptions(**OTHERS)
+    assert fly.options_from(parse(arguments)) == FlyOptions(**others)
     assert not fly.options_from(parse(['fly', '--no-adapt'])).adapt
-    switches = [name for name, value in OTHERS.items() if value is True]
-    for name in switches:
+    base = ['fly', *(['--simulator', others['simulator']] if 'simulator' in others else [])]
+    plain = fly.options_from(parse(base))
+    for name in (name for name, value in others.items() if value is True):
         flags = [f'--{name}', f'--no-{name}']
-        assert fly.options_from(parse(['fly', *flags])) == FlyOptions()
-        assert getattr(fly.options_from(parse(['fly', *flags[::-1]])), name) is True
+        assert fly.options_from(parse([*base, *flags])) == plain
+        assert getattr(fly.options_from(parse([*base, *flags[::-1]])), name) is True
 
 
 def test_launch_arguments_give_the_same_options():
-    assert set(OTHERS) | {'vehicle', 'params_file', 'demonstrate', 'bridge', 'adapt'} == {
+    named = {name for others in OTHER_SETS for name in others}
+    assert named | {'vehicle', 'params_file', 'demonstrate', 'bridge', 'adapt'} == {
         field.name for field in dataclasses.fields(FlyOptions)
     }
-    texts = {
-        name: str(value).lower() if value is True else str(value) for name, value in OTHERS.items()
-    }
-    assert from_strings(FlyOptions, texts) == FlyOptions(**OTHERS)
+    for others in OTHER_SETS:
+        texts = {
+            name: str(value).lower() if value is True else str(value)
+            for name, value in others.items()
+        }
+        assert from_strings(FlyOptions, texts) == FlyOptions(**others)
     with pytest.raises(LiquidPilotError, match='missions must be a whole number'):
         from_strings(FlyOptions, {'missions': 'two'})
     with pytest.raises(LiquidPilotError, match='realtime must be true or false'):

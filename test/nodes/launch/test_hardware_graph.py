@@ -42,6 +42,25 @@ def test_every_autopilot_is_an_adapter_of_the_guard(autopilot):
             HardwareOptions(autopilot=autopilot, attitude=True)
 
 
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        ({'mavlink_url': '/dev/serial0'}, 'has no effect with autopilot:=none; leave it out, or'),
+        ({'autopilot': 'px4', 'mavlink_url': '/dev/serial0'}, 'set autopilot:=mavlink'),
+        ({'camera_device': '/dev/video0'}, 'camera_device:=/dev/video0 has no effect with camera'),
+        ({'camera_width': 320}, 'camera_width:=320 has no effect with camera:=none'),
+        ({'camera_info_url': 'file:///c.yaml'}, 'set camera:= to a driver'),
+        ({'camera': 'usb_cam', 'camera_topic': 'x'}, 'has no effect with camera:=usb_cam'),
+        ({'imu_topic': 'a b'}, "imu_topic 'a b' is not the name of a topic"),
+        ({'odom_topic': '/odom/'}, "odom_topic '/odom/' is not the name of a topic"),
+        ({'camera_pose': '1 2 3'}, 'camera_pose must be six numbers'),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(options, words):
+    with pytest.raises(LiquidPilotError, match=words):
+        HardwareOptions(**options)
+
+
 def test_sensors_are_those_of_the_autopilot_unless_configured_otherwise():
     found = specs(autopilot='mavros', record=True)
     assert ('imu/data', 'mavros/imu/data') in found['pilot'].remappings

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.launch import flight_graph, hardware_graph
+from liquid_pilot.nodes.launch import flight_checks, flight_graph, hardware_graph
 from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.utils.settings import from_strings
@@ -36,6 +36,12 @@ from launch_ros.utilities import evaluate_parameters
 from launch import LaunchContext
 
 FOLDER = Path(__file__).resolve().parents[3] / 'launch'
+
+
+@pytest.fixture(autouse=True)
+def _gazebo(monkeypatch):
+    """The graph of Gazebo is made here, not run."""
+    monkeypatch.setattr(flight_checks, 'find_gazebo', lambda: 'gz')
 
 
 def loaded(file):
@@ -106,12 +112,34 @@ def test_every_option_is_an_argument_with_its_default_and_choices(file, options)
         kept = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
         assert default == kept
         assert field.metadata['description'] in argument.description
-        choices = field.metadata['choices'] or (
-            ('true', 'false') if isinstance(field.default, bool) else None
-        )
-        assert argument.choices == (list(choices) if choices else None) or tuple(
-            argument.choices
-        ) == tuple(choices)
+        choices = tuple(field.metadata['choices'])
+        if isinstance(field.default, bool) or 'true' in choices:
+            # `launch` would compare letter by letter, and refuse True.
+            assert argument.choices is None
+            assert ('[auto, true, false]' if choices else '[true or false]') in argument.description
+        else:
+            assert tuple(argument.choices or ()) == choices
+
+
+@pytest.mark.parametrize(
+    ('switches', 'expected'),
+    [
+        ({'headless': 'True', 'adapt': 'NO', 'use_sim_time': '1'}, (True, False, 'true')),
+        ({'headless': 'yes', 'adapt': 'true', 'use_sim_time': 'False'}, (True, True, 'false')),
+    ],
+)
+def test_switches_are_spelled_as_people_do(switches, expected, tmp_path):
+    context, description = loaded('fly.launch.py')
+    context.launch_configurations.update(switches)
+    for argument in description.get_launch_arguments():
+        argument.execute(context)
+    options = from_strings(
+        FlyOptions, {name: context.launch_configurations[name] for name in switches}
+    )
+    assert (options.headless, options.adapt, options.use_sim_time) == expected
+    _, found = actions('fly.launch.py', **switches, out=str(tmp_path / 'run'))
+    names = [described(context, node)[2] for node in of(Node, found)]
+    assert 'viewer' not in names and ('adaptation' in names) is expected[1]
 
 
 @pytest.mark.parametrize(
@@ -173,11 +201,21 @@ def test_when_all_missions_are_flown_the_launch_ends(simulator, node, tmp_path):
     assert ends(context, found, 'viewer', 1) is None
 
 
-def test_a_wrong_argument_is_refused_before_anything_starts():
-    with pytest.raises(LiquidPilotError, match='missions must be at least 1'):
-        actions('fly.launch.py', missions='0')
-    with pytest.raises(LiquidPilotError, match='must be a whole number'):
-        actions('fly.launch.py', missions='some')
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ({'missions': '0'}, 'missions must be at least 1'),
+        ({'missions': 'some'}, 'must be a whole number'),
+        ({'simulator': 'none', 'missions': '5'}, 'no use for missions:=5; leave that out'),
+        ({'pilot': 'nope'}, 'pilot: there is no pilot'),
+        ({'pilot': 'road-ltc'}, 'trained for a rover, not for a quadrotor; set vehicle:=rover'),
+        ({'condition': 'patches:3'}, 'the world of a quadrotor has no patches'),
+        ({'out': '/proc/nowhere'}, 'out: /proc/nowhere cannot be written'),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_anything_starts(arguments, words):
+    with pytest.raises(LiquidPilotError, match=words):
+        actions('fly.launch.py', **arguments)
 
 
 def test_the_hardware_launch_starts_driver_transforms_pilot_and_guard(tmp_path):

@@ -107,7 +107,7 @@ def test_a_value_that_is_not_finite_gives_the_safe_command_with_its_stamp(bad, p
     assert guard.check(0.06).command.values == LIMITS.safe_command
     after = guard.accept(Command(100 * MS, 2.0, 0.0, 0.0, 0.0), 0.1)
     assert (after.state, after.accepted) == (ENGAGED, True)
-    assert after.command.forward_m_s == pytest.approx(0.1 + 8.0 * 0.1)
+    assert after.command.forward_m_s == pytest.approx(0.1 + 8.0 * 0.05)
 
 
 def test_the_watchdog_holds_then_gives_the_safe_command():

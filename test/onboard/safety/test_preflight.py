@@ -89,7 +89,14 @@ def test_silence_is_not_readiness():
         'the pilot says nothing on /diagnostics; start it'
     ]
     nothing = Readiness.from_values('flying', '', {})
-    assert len(failed_checks(nothing, None, PreflightRequirements())) == 5
+    # Without a message there is no stamp either, which is not said again.
+    assert failed_checks(nothing, None, PreflightRequirements()) == [
+        'camera: no frames/s, at least nan are needed (trained at no)',
+        'imu: no samples/s, at least 15 are needed',
+        "camera: whether its field of view is the pilot file's: not known; see what the pilot says",
+    ]
+    silent = WELL._replace(frame_age_s=math.nan, imu_age_s=math.nan)
+    assert len(failed_checks(silent, None, PreflightRequirements())) == 2
 
 
 @given(

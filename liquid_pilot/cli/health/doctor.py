@@ -10,9 +10,14 @@ from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
 
-from liquid_pilot.cli.doctor_onboard import FAIL, OK, ONBOARD_CHECKS, WARN, Check
+from liquid_pilot.cli.health.extension_checks import check_extensions
+from liquid_pilot.cli.health.onboard_checks import FAIL, OK, ONBOARD_CHECKS, WARN, Check
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.launch import loopback
+from liquid_pilot.utils.extras import install_advice
 from liquid_pilot.utils.resources import shipped_pilots
+
+_UNFOLDED_COLUMNS = 1000
 
 DESCRIPTION = (
     'Checks Python, ROS 2, OpenGL, the pilots and whatever else a flight needs, and says what to '
@@ -52,6 +57,7 @@ def run_checks(onboard: bool = False) -> list[Check]:
         ('compiler cache', _cache),
         ('ONNX Runtime', _onnxruntime),
         ('pilots', _pilots),
+        ('extensions', check_extensions),
     ]
     checks += (
         ONBOARD_CHECKS
@@ -75,7 +81,9 @@ def print_checks(checks: list[Check]) -> None:
     for check in checks:
         text = check.found + (f'\n-> {check.advice}' if check.advice else '')
         table.add_row(f'[{colours[check.level]}]{check.level}[/]', check.name, escape(text))
-    Console(highlight=False).print(table)
+    # Where nobody sees it as it is printed, lines are not folded: the report of a problem.
+    folded = sys.stdout.isatty() or 'COLUMNS' in os.environ
+    Console(highlight=False, width=None if folded else _UNFOLDED_COLUMNS).print(table)
 
 
 def _run_check(name: str, check: Callable[[], tuple[str, ...]]) -> Check:
@@ -97,12 +105,7 @@ def _python() -> tuple[str, ...]:
 
 def _ros() -> tuple[str, ...]:
     if find_spec('rclpy') is None:
-        return (
-            FAIL,
-            'rclpy is not installed',
-            'source ROS 2 (source /opt/ros/<distro>/setup.bash), or pip install '
-            '"liquid_pilot[ros]"',
-        )
+        return FAIL, 'rclpy is not installed', install_advice('rclpy')
     import rclpy
     from diagnostic_msgs.msg import DiagnosticArray  # noqa: F401
     from nav_msgs.msg import Odometry  # noqa: F401
@@ -137,6 +140,12 @@ def _middleware() -> tuple[str, ...]:
 def _discovery() -> tuple[str, ...]:
     found = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE')
     domain = os.environ.get('ROS_DOMAIN_ID', '0')
+    if not loopback.is_up():
+        return (
+            FAIL,
+            'the loopback interface is down, by which nodes find each other',
+            loopback.ADVICE,
+        )
     if found is None:
         return (
             OK,
@@ -181,7 +190,7 @@ def _rendering() -> tuple[str, ...]:
 
 
 def _cache() -> tuple[str, ...]:
-    from liquid_pilot.liquid._jit import cache_folder
+    from liquid_pilot.liquid.kernel_cache import cache_folder
 
     folder = cache_folder()
     if folder is None:
@@ -226,5 +235,5 @@ def _window() -> tuple[str, ...]:
         return (
             WARN,
             'pygame is not installed',
-            'for the window: pip install "liquid_pilot[view]"; everything else works',
+            f'for the window: {install_advice("pygame")}; everything else works',
         )

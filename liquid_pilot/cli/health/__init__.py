@@ -1,0 +1,1 @@
+"""`liquid-pilot doctor` and its checks."""

@@ -1,0 +1,1 @@
+"""The commands to nodes that run already: `engage`, `stop` and `status`."""

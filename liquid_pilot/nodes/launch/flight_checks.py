@@ -1,0 +1,76 @@
+"""Checks of what a flight needs from this machine, made before any node is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, FlyOptions
+from liquid_pilot.simulation.gazebo.program import find_gazebo
+from liquid_pilot.simulation.tasks.registry import task_of
+from liquid_pilot.utils.extras import require_modules
+from liquid_pilot.utils.json_fields import one_line
+
+_MODULES_OF_ADAPTERS = {
+    'mavlink': ('pymavlink', 'serial'),
+    'mavlink_attitude': ('pymavlink', 'serial'),
+    'mavros_attitude': ('mavros_msgs',),
+    'px4': ('px4_msgs',),
+    'px4_attitude': ('px4_msgs',),
+    'ackermann': ('ackermann_msgs',),
+    'crazyflie': ('crazyflie_interfaces',),
+}
+"""Modules that the guard imports for an adapter, besides those of every node."""
+
+
+def check_before_start(options: FlyOptions) -> None:
+    """Check what a flight needs from this machine: the pilot, the modules and Gazebo.
+
+    It is for the moment before the nodes are started, each of which would refuse later.
+
+    Raises:
+        LiquidPilotError: something is missing or does not fit; the message says what to do.
+    """
+    if not options.demonstrate:
+        _check_pilot(options)
+    if options.params_file:
+        _check_yaml(Path(options.params_file).expanduser())
+    if options.simulated:
+        task_of(options.vehicle)
+    if options.simulator == MUJOCO:
+        require_modules(('mujoco',), f'simulator:={MUJOCO}')
+    if options.simulator == GAZEBO:
+        find_gazebo()
+    needed = _MODULES_OF_ADAPTERS.get(options.resolved_adapter, ())
+    require_modules(needed, f'adapter:={options.resolved_adapter}', by_run=False)
+
+
+def _check_pilot(options: FlyOptions) -> None:
+    from liquid_pilot import pilot_file
+
+    try:
+        pilot = pilot_file.load(pilot_file.resolve(options.pilot_name))
+    except LiquidPilotError as error:
+        raise LiquidPilotError(f'pilot: {error}') from None
+    trained = pilot.specification.vehicle
+    if trained != options.vehicle:
+        raise LiquidPilotError(
+            f'pilot: {options.pilot_name} is trained for a {trained}, not for a '
+            f'{options.vehicle}; set vehicle:={trained}, or choose another pilot'
+        )
+
+
+def _check_yaml(file: Path) -> None:
+    """Refuse a parameter file that is not YAML of the form NODE: ros__parameters: ..."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise LiquidPilotError(
+            f'params_file: {file} cannot be read as YAML ({one_line(error)})'
+        ) from None
+    if not isinstance(content, dict):
+        raise LiquidPilotError(
+            f'params_file: {file} holds no parameters; copy config/fly.yaml and change its values'
+        )
