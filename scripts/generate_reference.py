@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Write the files that are made from the declarations of settings and commands.
+"""Write the files that are made from the declarations of settings, commands and topics.
 
     python scripts/generate_reference.py            # writes them
     python scripts/generate_reference.py --check    # exit code 1 when one of them is out of date
 
-They are `config/fly.yaml`, `docs/reference/parameters.md` and `docs/reference/commands.md`.
-Settings are declared as fields of dataclasses (`liquid_pilot.utils.settings`), the arguments of
-commands in `liquid_pilot.cli`. For developers: the script is not installed.
+They are `config/fly.yaml`, and in `docs/reference` the pages on parameters, commands, topics and
+Python names. Settings are declared as fields of dataclasses (`liquid_pilot.utils.settings`), the
+arguments of commands in `liquid_pilot.cli`, topics in `liquid_pilot.nodes.common.topics`. For
+developers: the script is not installed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,18 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from reference_pages import (
+    link_pages,
+    name_groups,
+    python_index,
+    python_page,
+    table,
+    topics_page,
+)
 
 from liquid_pilot.cli.main import COMMANDS, load_command
 from liquid_pilot.learning.config import TrainingSettings
@@ -30,12 +41,11 @@ from liquid_pilot.nodes.missions.simulator_node import SimulatorParameters
 from liquid_pilot.nodes.pilot import PilotParameters
 from liquid_pilot.nodes.recorder import RecorderParameters
 from liquid_pilot.nodes.viewer import ViewerParameters
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.utils.settings import Setting, declared_settings
-from liquid_pilot.utils.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 NODES = {
@@ -159,13 +169,13 @@ def _settings_table(kind: str, settings: Iterable[Setting]) -> str:
             declared.unit,
             declared.range_text or ', '.join(f'`{choice}`' for choice in declared.choices),
             *(('yes' if declared.live else '',) if any_live else ()),
-            declared.description,
+            link_pages(declared.description),
         )
         for declared in settings
     ]
     columns = (kind, 'default', 'unit', 'values', *(('live',) if any_live else ()), 'description')
     note = 'A live parameter may be set while the node runs.\n\n' if any_live else ''
-    return note + _table(columns, rows)
+    return note + table(columns, rows)
 
 
 def commands_page() -> str:
@@ -174,15 +184,15 @@ def commands_page() -> str:
         (f'[`liquid-pilot {name}`](#liquid-pilot-{name})', summary)
         for name, summary in COMMANDS.items()
     ]
-    parts = [_COMMANDS_HEADER, _table(('command', 'what it does'), summaries)]
+    parts = [_COMMANDS_HEADER, table(('command', 'what it does'), summaries)]
     for name in COMMANDS:
         command = load_command(name)
         parser = argparse.ArgumentParser(add_help=False)
         command.add_arguments(parser)
-        rows = [(f'`{_words(action)}`', _help(action)) for action in parser._actions]
+        rows = [(f'`{_words(action)}`', link_pages(_help(action))) for action in parser._actions]
         parts.append(f'## `liquid-pilot {name}`\n')
         parts.append(textwrap.fill(command.DESCRIPTION, 100) + '\n')
-        parts.append(_table(('argument', 'meaning'), rows))
+        parts.append(table(('argument', 'meaning'), rows))
     return '\n'.join(parts)
 
 
@@ -191,26 +201,28 @@ def _words(action: argparse.Action) -> str:
     if not action.option_strings:
         return f'{action.metavar or action.dest}{" ..." if action.nargs in ("*", "+") else ""}'
     value = '' if action.nargs == 0 else f' {action.metavar or action.dest.upper()}'
-    if action.choices is not None:
-        value = f' {{{",".join(map(str, action.choices))}}}'
     more = ' ...' if action.nargs == '+' else ''
     return ', '.join(action.option_strings) + value + more
 
 
 def _help(action: argparse.Action) -> str:
     required = 'required; ' if action.option_strings and action.required else ''
-    return required + (action.help or '').replace('%%', '%')
-
-
-def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    escaped = [[cell.replace('|', '\\|') for cell in row] for row in rows]
-    return markdown_table(columns, escaped) + '\n'
+    text = required + (action.help or '').replace('%%', '%')
+    if action.choices is None:
+        return text
+    return f'{text}; one of {", ".join(f"`{choice}`" for choice in action.choices)}'
 
 
 FILES = {
     'config/fly.yaml': parameter_file,
     'docs/reference/parameters.md': parameters_page,
     'docs/reference/commands.md': commands_page,
+    'docs/reference/topics.md': topics_page,
+    'docs/reference/python/index.md': python_index,
+    **{
+        f'docs/reference/python/{group.page}.md': partial(python_page, group)
+        for group in name_groups()
+    },
 }
 """The files, relative to the repository, and the functions that make their text."""
 

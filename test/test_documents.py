@@ -1,242 +1,34 @@
-"""Every command of the documentation runs here, made small, or says on its line what it needs.
+"""Every command and every block of Python in the documentation runs, or says what it needs.
 
-A command is a line of an indented block that begins with a program's name. A comment with the word
-`needs`, behind it or on a line of its own above it in the block, says why it cannot be run here.
+By default each is checked against the real parsers (program, options, arguments, topics, files),
+and each import is tried. With `--all` they run, made small. A comment with the word `needs` says
+why one cannot be run here; `support/data/pages.py` has the rules.
 """
 
-import os
+import ast
+import importlib
+import json
 import re
-import shlex
-import shutil
-import signal
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from importlib.util import find_spec
 
 import pytest
+import tomllib
+import yaml
+from page_checks import check_command
+from page_reader import MADE_BY, Place, made_small
+from pages import PAGES, ROOT, blocks, commands, name, snippets
 
-from liquid_pilot.nodes.launch.flight_options import FlyOptions
-from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
-from liquid_pilot.utils.settings import from_strings
+NOT_RUN = ('./run test', './run docs')
+"""The tests run neither themselves nor, here, the site, which `test_site.py` builds."""
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = [
-    *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')),
-    *(ROOT / folder / 'README.md' for folder in ('pilots', 'examples')),
-    *sorted((ROOT / 'docs').rglob('*.md')),
-]
-PROGRAMS = (
-    './run',
-    'liquid-pilot',
-    'python',
-    'pip',
-    'ros2',
-    'colcon',
-    'rosdep',
-    'source',
-    'sudo',
-    'docker',
-    'git',
-    'export',
-    'journalctl',
-    'systemctl',
-    'echo',
-    'vcgencmd',
-    'make',
-    'gz',
-)
-SMALL_TRAINING = (
-    '--set encoder_epochs=1 --set core_epochs=1 --set joint_steps=1 --workers 1 --threads 1'
-)
-MADE_SMALL = [
-    # (of which command, what is replaced, or '' to append, by what)
-    (r'fly\b', r' --(missions|headless)( \d+)?', ''),
-    (r'fly\b(?!.*--demonstrate)', '', ' --missions 1 --headless'),
-    (r'fly\b.*--demonstrate', '', ' --missions 4 --headless'),
-    (r'evaluate ', r' --missions \d+', ''),
-    (r'evaluate ', '', ' --missions 1 --workers 2'),
-    (r'demonstrate ', r' --episodes \d+', ''),
-    (r'demonstrate ', '', ' --episodes 4 --workers 2'),
-    (r'train ', r' --set (\w+_epochs|joint_steps)=\d+', ''),
-    (r'train ', '', f' {SMALL_TRAINING}'),
-    (r'python benchmarks/evaluate_throughput', r' --(missions|workers) \d+', ''),
-    (r'python benchmarks/evaluate_throughput', '', ' --missions 1 --workers 1'),
-]
-ENDED_BY_CTRL_C = ('liquid-pilot record', 'ros2 run')
-SNIPPET = re.compile(r'^(import|from) ')
+TEST = 'test_documents.py'
 
 
-@dataclass
-class Command:
-    """One command of a page."""
-
-    text: str
-    needs: str
-    """What it needs that is not here; empty: it is run."""
-
-
-def blocks(page):
-    """Indented blocks of a page, four columns taken off; those of lists have eight."""
-    found, block, blank = [], [], True
-    for line in [*page.read_text().splitlines(), 'end']:
-        if re.match(r' {4}', line) and (block or blank):
-            block.append(line)
-        elif block and not line.strip():
-            block.append('')
-        elif block:
-            while not block[-1]:
-                block.pop()
-            indent = min(len(each) - len(each.lstrip()) for each in block if each)
-            found.append([each[indent:] for each in block])
-            block = []
-        blank = not line.strip()
-    return found
-
-
-def commands(page):
-    """Of a page, in order."""
-    found = []
-    for block in blocks(page):
-        needs = ''
-        for line in '\n'.join(block).replace('\\\n', ' ').splitlines():
-            text, _, comment = line.partition('#')
-            if not text.strip():
-                needs = comment.strip() if 'needs' in comment else ''
-            elif text.split()[0] in PROGRAMS:
-                own = comment.strip() if 'needs' in comment else needs
-                found.append(Command(' '.join(text.split()), own))
-    return found
-
-
-def made_small(text):
-    """The same for a short test."""
-    for which, pattern, put in MADE_SMALL:
-        if re.search(f'(^|run |liquid-pilot ){which}', text):
-            text = re.sub(pattern, put, text) if pattern else text + put
-    return text
-
-
-class Place:
-    """A folder like a checkout, in which commands find what the pages speak of."""
-
-    def __init__(self, folder, shared, done):
-        self.folder, self.shared, self.done = folder, shared, done
-        for name in ('config', 'pilots', 'benchmarks', 'liquid_pilot'):
-            (folder / name).symlink_to(ROOT / name)
-        self.environment = {
-            **os.environ,
-            'PYTHONPATH': str(ROOT),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            # Nodes of other tests may still be there.
-            'ROS_DOMAIN_ID': str(20 + (os.getpid() + 3) % 80),
-            'OMP_NUM_THREADS': '1',
-        }
-
-    def run(self, text):
-        """Run a command, unless it ran already and leaves nothing; it has to end well."""
-        if text in self.done and '--out' not in text:
-            return
-        words = shlex.split(text)
-        if words[0] in ('./run', 'liquid-pilot'):
-            words = [sys.executable, '-m', 'liquid_pilot.cli', *words[1:]]
-            if words[3] == 'onboard':
-                words[3:] = words[4:] or ['doctor', '--onboard']
-        elif words[:3] == ['ros2', 'run', 'liquid_pilot']:
-            words = [sys.executable, '-m', f'liquid_pilot.nodes.{words[3]}', *words[4:]]
-        elif words[0] == 'python':
-            words[0] = sys.executable
-        process = subprocess.Popen(
-            words,
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        wanted = {0}
-        try:
-            if text.startswith(ENDED_BY_CTRL_C):
-                time.sleep(5.0)
-                assert process.poll() is None, process.communicate()[0]
-                process.send_signal(signal.SIGINT)
-                wanted = {0, 130}
-            output = process.communicate(timeout=300)[0]
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        # A doctor may find something: then it has said so.
-        if words[2:4] == ['liquid_pilot.cli', 'doctor']:
-            wanted = {0, 1}
-        assert process.returncode in wanted, f'{text}\n{output}'
-        assert 'Traceback' not in output, f'{text}\n{output}'
-        self.done.add(text)
-        if text.startswith('liquid-pilot record'):
-            # Nobody flew meanwhile: the reader's flight is made by `prepare`.
-            shutil.rmtree(self.folder / words[words.index('--out') + 1])
-
-    def prepare(self, text):
-        """Make what a command takes for granted: flights of the reader, their trainings."""
-        for word in text.split():
-            path = self.folder / word
-            if word in MADE_BY and not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                MADE_BY[word](self, path)
-
-
-def recording(place, path):
-    source = place.shared / 'demo'
-    if not source.exists():
-        place.run(made_small(f'liquid-pilot fly --demonstrate --seed 1000000 --out {source}'))
-    shutil.copytree(source / 'recording', path)
-
-
-def mapping(place, path):
-    shutil.copy(ROOT / 'config' / 'dataset.yaml', path)
-
-
-def demonstrations(place, path):
-    source = place.shared / 'demonstrations'
-    if not source.exists():
-        place.run(made_small(f'./run demonstrate --out {source}'))
-    shutil.copytree(source, path)
-
-
-def dataset(place, path):
-    place.prepare('my_flights mapping.yaml')
-    place.run(
-        f'./run dataset my_flights --config mapping.yaml --out {path.relative_to(place.folder)}'
-    )
-
-
-def pilot(place, path):
-    shutil.copytree(ROOT / 'pilots' / 'forest-ltc', path)
-    settings = path / 'pilot.json'
-    settings.write_text(settings.read_text().replace('"forest-ltc"', '"mine"'))
-
-
-def ncps_weights(place, path):
-    import torch
-    from ncps.torch import LTC
-    from ncps.wirings import AutoNCP
-
-    torch.save(LTC(38, AutoNCP(34, 4)).state_dict(), path)
-
-
-MADE_BY = {
-    **dict.fromkeys(
-        ('flight1', 'flight2', 'my_bag', 'my_flights', 'runs/demo/recording'), recording
-    ),
-    **dict.fromkeys(('my.yaml', 'mapping.yaml'), mapping),
-    **dict.fromkeys(('D', 'runs/demos', 'runs/demonstrations'), demonstrations),
-    **dict.fromkeys(('runs/mine/pilot', 'runs/my-pilot/pilot'), pilot),
-    **dict.fromkeys(('data', 'runs/dataset', 'runs/mine'), dataset),
-    'ltc.pt': ncps_weights,
-}
+@pytest.fixture(params=PAGES, ids=name)
+def page(request):
+    return request.param
 
 
 @pytest.fixture(scope='module')
@@ -251,39 +43,47 @@ def place(tmp_path, reader):
     return Place(tmp_path, *reader)
 
 
-def inputs_of(text):
-    """The command without what it writes."""
-    return re.sub(r'--out \S+', '', text)
+# Commands
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_commands_of_a_page_run_or_say_what_they_need(page, place):
-    for command in commands(page):
-        if command.needs or command.text == './run test':
-            continue
-        place.prepare(inputs_of(command.text))
-        place.run(made_small(command.text))
+def test_every_command_of_a_page_is_one_that_the_parsers_take(page):
+    for command in commands(page.read_text()):
+        try:
+            check_command(command)
+        except BaseException as error:
+            pytest.fail(f'{name(page)}:{command.line}: {command.text}\n{error}', pytrace=False)
 
 
-def test_every_launch_command_has_arguments_that_exist():
-    seen = 0
-    for page in PAGES:
-        for command in commands(page):
-            found = re.match(r'ros2 launch liquid_pilot (\S+)(.*)', command.text)
-            if not found or '--show-args' in command.text or '...' in command.text:
-                continue
-            kind = {
-                'fly.launch.py': FlyOptions,
-                'hardware.launch.py': HardwareOptions,
-            }[found[1]]
-            from_strings(kind, dict(word.split(':=', 1) for word in shlex.split(found[2])))
-            seen += 1
-    assert seen >= 3
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('./run flie', 'there is no command flie'),
+        ('./run fly --mission 3', 'no option --mission'),
+        ('./run fly --missions many', 'whole number'),
+        ('liquid-pilot fly --condition sno:3', 'sno'),
+        ('liquid-pilot train --demonstrations D --out x --set core_epoch=3', 'core_epoch'),
+        ('./run train --demonstrations D --out x --config config/quick.yaml', 'quick.yaml'),
+        ('./run lint', 'there is no command lint'),
+        ('python benchmarks/mission.py', 'mission.py is not'),
+        ('python benchmarks/missions.py --mission 3', 'no option --mission'),
+        ('ros2 launch liquid_pilot fly.launch.py mission:=3', 'mission'),
+        ('ros2 run liquid_pilot guard --ros-args -p rates:=3', 'rates'),
+        ('ros2 service call /guard/engage std_srvs/srv/Trigger', 'SetBool|Trigger'),
+        ('ros2 topic echo /diagnostic', 'diagnostic'),
+        ('rocket --launch', 'no program'),
+    ],
+)
+def test_a_command_that_is_wrong_is_found(text, said, capsys):
+    (command,) = commands(f'```console\n{text}\n```\n')
+    with pytest.raises((Exception, SystemExit)) as caught:
+        check_command(command)
+    assert re.search(said, f'{caught.value} {caught.type} {capsys.readouterr().err}')
 
 
 def test_a_command_that_cannot_run_here_says_what_it_needs():
-    needing = [command for page in PAGES for command in commands(page) if command.needs]
-    running = [command for page in PAGES for command in commands(page) if not command.needs]
+    all_commands = [command for page in PAGES for command in commands(page.read_text())]
+    needing = [command for command in all_commands if command.needs]
+    running = [command for command in all_commands if not command.needs]
     assert len(running) > 40 and needing
     for command in needing:
         assert len(command.needs.partition('needs')[2].strip(' :')) > 3, command
@@ -291,47 +91,163 @@ def test_a_command_that_cannot_run_here_says_what_it_needs():
     assert not [
         command
         for command in running
-        if command.text.split()[0] in ('sudo', 'docker', 'colcon', 'rosdep')
+        if command.text.split()[0] not in ('./run', 'liquid-pilot', 'python', 'ros2')
+        and not command.text.startswith('.venv/bin/')
     ]
 
 
-# Python
+@pytest.mark.slow
+def test_the_commands_of_a_page_run_or_say_what_they_need(page, place):
+    for command in commands(page.read_text()):
+        if command.needs or command.text.startswith(NOT_RUN):
+            continue
+        place.prepare(inputs_of(command.text))
+        place.run(made_small(command.text))
+
+
+def inputs_of(text):
+    """The command without what it writes."""
+    return re.sub(r'--out \S+', '', text)
+
+
+# Blocks of code
 
 PRELUDES = {
-    'README.md': ('', []),
-    'evaluation.md': (
+    # page: (what is there before its first block, [(text, what is smaller)])
+    'docs/how_to/evaluation.md': (
         'from pathlib import Path\nfrom liquid_pilot import pilot_file\n'
         "pilots = [pilot_file.load('pilots/forest-ltc')]\nfolder = Path('snippet')\n",
         [("'clear,all:3'", "'clear'"), ('range(100)', 'range(1)'), ('workers=2', 'workers=1')],
     ),
-    'recording.md': ('from pathlib import Path\n', []),
-    'simulation.md': ('', []),
-    'vehicles.md': ('', []),
+    'docs/how_to/recording.md': ('from pathlib import Path\n', []),
 }
+RUN_BLOCKS = """
+import json, sys
+sys.modules['page'] = page = type(sys)('page')
+for line, text in json.load(sys.stdin):
+    exec(compile('\\n' * (line - 1) + text, 'page', 'exec'), page.__dict__)
+"""
 
 
-def snippets(page):
-    return ['\n'.join(block) for block in blocks(page) if SNIPPET.match(block[0])]
+def test_the_imports_of_a_page_are_there(page):
+    own = {block.title.removesuffix('.py') for block in snippets(page.read_text())}
+    for block in snippets(page.read_text()):
+        where = f'{name(page)}:{block.line}'
+        assert block.language == 'python', f'{where}: write it as a block that runs'
+        tree = ast.parse(block.text, where)
+        for node in ast.walk(tree) if not block.needs else ():
+            if isinstance(node, ast.Import):
+                modules = {alias.name.split('.')[0] for alias in node.names} - own
+                assert all(map(find_spec, modules)), f'{where}: {modules}'
+            elif isinstance(node, ast.ImportFrom) and node.module.startswith('liquid_pilot'):
+                module = importlib.import_module(node.module)
+                for alias in node.names:
+                    whole = f'{node.module}.{alias.name}'
+                    assert hasattr(module, alias.name) or find_spec(whole), f'{where}: {whole}'
 
 
-@pytest.mark.parametrize(
-    'page', [page for page in PAGES if snippets(page)], ids=lambda page: page.name
-)
+def test_a_file_that_a_page_shows_is_run_by_a_test(page):
+    """It is one of the examples, or part of a package that a test of this page installs."""
+    shown = blocks(page.read_text())
+    package = [block.text for block in shown if block.title == 'pyproject.toml']
+    for block in snippets(page.read_text()) if not package else ():
+        if block.title:
+            where = f'{name(page)}:{block.line}'
+            example = ROOT / 'examples' / block.title
+            assert example.is_file(), f'{where}: {block.title} is no example'
+            assert block.text.rstrip() == example.read_text().rstrip(), f'{where}: not the example'
+    if package:
+        tests = [path for path in (ROOT / 'test').rglob('test_*.py') if path.name != TEST]
+        assert [path for path in tests if f"'{page.name}'" in path.read_text()], name(page)
+
+
+def test_the_data_of_a_page_can_be_read(page):
+    for block in blocks(page.read_text()):
+        if block.language in ('yaml', 'yml'):
+            assert yaml.safe_load(block.text) is not None, f'{name(page)}:{block.line}'
+        elif block.language == 'json':
+            json.loads(block.text)
+        elif block.language == 'toml':
+            tomllib.loads(block.text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('page', [page for page in PAGES if snippets(page.read_text())], ids=name)
 def test_the_python_of_a_page_runs(page, place):
-    prelude, smaller = PRELUDES[page.name]
-    for text in snippets(page):
+    """All blocks of a page run one after the other, as a reader types them."""
+    prelude, smaller = PRELUDES.get(name(page), ('', []))
+    texts = [(1, prelude)]
+    for block in snippets(page.read_text()):
+        if block.needs or block.title:
+            continue
+        text = block.text
         for word in re.findall(r"Path\('(\S+?)'\)", text):
             if word in MADE_BY and word != 'data':
                 place.prepare(word)
         for before, after in smaller:
             assert before in text
             text = text.replace(before, after)
-        done = subprocess.run(
-            [sys.executable, '-c', prelude + text],
-            cwd=place.folder,
-            env=place.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
+        texts.append((block.line, text))
+    done = subprocess.run(
+        [sys.executable, '-c', RUN_BLOCKS],
+        input=json.dumps(texts),
+        cwd=place.folder,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f'{name(page)}\n{done.stderr}'
+
+
+def test_no_block_is_still_to_be_written(page):
+    for block in blocks(page.read_text()):
+        assert not re.fullmatch(r'[A-Z]+_[A-Z_]+', block.text.strip()), f'{name(page)}:{block.line}'
+
+
+# How a page is read
+
+
+def test_blocks_are_fenced_or_indented():
+    text = """A page.
+
+```console
+$ ./run fly --missions 3   # needs nothing
+3 missions
+$ ./run doctor
+```
+
+    # needs a robot
+    liquid-pilot record \\
+        --out x
+
+- In a list:
+
+    ```python
+    import math
+    ```
+
+        from math import pi
+
+```yaml
+a: 1
+```
+
+    tau = cm / gleak
+"""
+    found = blocks(text)
+    assert [block.language for block in found] == [
+        *('console', 'console', 'python', 'python', 'yaml', 'text')
+    ]
+    assert [block.line for block in found] == [4, 9, 16, 19, 22, 25]
+    assert [(command.text, command.needs) for command in commands(text)] == [
+        ('./run fly --missions 3', 'needs nothing'),
+        ('./run doctor', ''),
+        ('liquid-pilot record --out x', 'needs a robot'),
+    ]
+    assert [block.text for block in snippets(text)] == ['import math', 'from math import pi']
+
+
+def test_a_fence_that_is_not_closed_is_found():
+    with pytest.raises(AssertionError, match='not closed'):
+        blocks('```python\nimport math\n')

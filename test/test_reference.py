@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import liquid_pilot
 from liquid_pilot.cli.main import COMMANDS
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
@@ -22,7 +23,11 @@ def load_generator():
         'generate_reference', ROOT / 'scripts' / 'generate_reference.py'
     )
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(ROOT / 'scripts'))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(ROOT / 'scripts'))
     return module
 
 
@@ -48,6 +53,12 @@ def test_a_file_that_is_not_is_named_and_written_again(tmp_path, monkeypatch, ca
     assert GENERATOR.main() == 0
 
 
+def written(description):
+    """The end of a table's row that has a description: paths of pages are links there."""
+    linked = GENERATOR.link_pages(description)
+    return linked.replace('|', '\\|').replace('<', '&lt;') + ' |'
+
+
 def test_the_reference_names_every_setting_and_every_command():
     parameters = (ROOT / 'docs/reference/parameters.md').read_text()
     owners = (*GENERATOR.NODES.values(), *GENERATOR.ADAPTATION, FlyOptions, HardwareOptions)
@@ -57,12 +68,40 @@ def test_the_reference_names_every_setting_and_every_command():
                 line
                 for line in parameters.splitlines()
                 if line.startswith(f'| `{name}` | `{GENERATOR.yaml_value(declared.default)}` |')
-                and line.endswith(declared.description.replace('|', '\\|') + ' |')
+                and line.endswith(written(declared.description))
             ]
             assert lines and all(declared.range_text in line for line in lines), name
     commands = (ROOT / 'docs/reference/commands.md').read_text()
     for name in COMMANDS:
         assert f'## `liquid-pilot {name}`\n' in commands
+
+
+def test_paths_of_pages_become_links():
+    text = 'where it is (docs/how_to/gazebo.md); docs/reference/ros_interface.md#frames-and-units'
+    assert GENERATOR.link_pages(text) == (
+        'where it is ([gazebo](../how_to/gazebo.md)); '
+        '[frames and units](ros_interface.md#frames-and-units)'
+    )
+
+
+def test_a_cell_of_a_table_begins_no_html_and_no_other_cell():
+    assert GENERATOR.table(('a',), [('runs/<time> or `<x>|y`',)]).splitlines()[2] == (
+        '| runs/&lt;time> or `<x>\\|y` |'
+    )
+
+
+def test_the_python_pages_have_every_public_name_once():
+    groups = list(GENERATOR.name_groups())
+    names = [name for group in groups for name in group.names]
+    assert sorted(names) == sorted(liquid_pilot.__all__)
+    assert [group.page for group in groups if not group.names] == []
+    index = (ROOT / 'docs/reference/python/index.md').read_text()
+    for group in groups:
+        page = (ROOT / f'docs/reference/python/{group.page}.md').read_text()
+        assert re.findall(r'^::: liquid_pilot\.(\w+)$', page, re.MULTILINE) == list(group.names)
+        for name in group.names:
+            (row,) = [line for line in index.splitlines() if line.startswith(f'| [`{name}`](')]
+            assert len(row.split('|')[2].strip()) > 10, row
 
 
 @pytest.mark.parametrize(

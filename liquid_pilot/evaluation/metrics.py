@@ -50,6 +50,8 @@ class FlightMetrics:
     """The path; None unless it was asked for."""
     lateral_rms_m: float | None = None
     """RMS distance from the middle of the road; None for a task without a road."""
+    headings_rad: list[float] | None = None
+    """Heading at each point of the path, counter-clockwise from east; None without the path."""
 
     def __post_init__(self) -> None:
         """Round all floats to four decimals."""
@@ -59,9 +61,9 @@ class FlightMetrics:
                 object.__setattr__(self, field.name, round(value, 4))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures as JSON values; `path` and `lateral_rms_m` only where they exist."""
+        """Return the figures as JSON values, without a path, headings or road that do not exist."""
         content = asdict(self)
-        for name in ('path', 'lateral_rms_m'):
+        for name in ('path', 'lateral_rms_m', 'headings_rad'):
             if content[name] is None:
                 del content[name]
         return content
@@ -118,6 +120,7 @@ def fly_and_measure(
         turn,
         result.path if keep_path else None,
         None if lateral_m is None else math.sqrt(float((lateral_m**2).mean())),
+        [round(heading, 4) for heading in result.headings_rad] if keep_path else None,
     )
 
 
@@ -158,8 +161,11 @@ def clearance_m(
     starts, ends = (points[:-1], points[1:]) if len(points) > 1 else (points, points)
     along = ends - starts  # (m, 2)
     to_trunk = trunks[None, :, :2] - starts[:, None]  # (m, n, 2)
-    squared = np.maximum((along**2).sum(axis=1), 1e-12)[:, None]
-    fraction = np.clip((to_trunk * along[:, None]).sum(axis=2) / squared, 0.0, 1.0)
+    squared = (along**2).sum(axis=1)[:, None]
+    projected = (to_trunk * along[:, None]).sum(axis=2)
+    # A vehicle that stands still between two ticks is at the start of the segment.
+    fraction = np.divide(projected, squared, out=np.zeros_like(projected), where=squared > 0.0)
+    fraction = np.clip(fraction, 0.0, 1.0)
     gap = np.linalg.norm(to_trunk - fraction[..., None] * along[:, None], axis=2)
     return float((gap - trunks[:, 2]).min()) - hull_radius_m
 

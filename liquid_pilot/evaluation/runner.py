@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from liquid_pilot.evaluation import workers as rollout_workers
-from liquid_pilot.evaluation.flight_version import flight_version
+from liquid_pilot.evaluation.flight_version import flight_version, package_versions
 from liquid_pilot.evaluation.metrics import FlightMetrics, RolloutTiming
 from liquid_pilot.evaluation.results_store import ResultsStore, RunKey
+from liquid_pilot.evaluation.selection import common_vehicle, unique_names
 from liquid_pilot.evaluation.workers import Job, PilotFactory, RunConfig, fly_all, make_pilot
-from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.settings import parse_mode
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base import condition as flight_condition
@@ -103,9 +103,9 @@ class Results:
             condition: label of the conditions.
             seed: seed of the forest or road.
         """
-        return RunKey(
-            self.version, self.pilots[pilot], condition, self.adapter, seed, self.modes[pilot]
-        )
+        mode = self.modes[pilot]
+        version = self.version + package_versions(self.vehicle, condition, self.adapter, mode)
+        return RunKey(version, self.pilots[pilot], condition, self.adapter, seed, mode)
 
     def flights_by_seed(self, pilot: str, condition: str) -> dict[int, FlightMetrics]:
         """Return the finished missions of one pilot in one condition, by seed."""
@@ -113,41 +113,6 @@ class Results:
             (seed, self.flights.get(self.run_key(pilot, condition, seed))) for seed in self.seeds
         )
         return {seed: flight for seed, flight in found if flight is not None}
-
-
-def unique_names(pilots: Sequence[PilotFile], modes: Sequence[str]) -> dict[str, int]:
-    """Return a unique name of each pilot in its mode, and the pilot's index.
-
-    Pilots of the same name get the beginning of their digest as a suffix.
-
-    Raises:
-        LiquidPilotError: when there is no pilot, or one is named twice in the same mode.
-    """
-    if not pilots:
-        raise LiquidPilotError('name at least one pilot')
-    short_names = [pilot.specification.name for pilot in pilots]
-    digests: dict[str, set[str]] = {}
-    for name, pilot in zip(short_names, pilots, strict=True):
-        digests.setdefault(name, set()).add(pilot.digest)
-    indices: dict[str, int] = {}
-    for index, (name, pilot, mode) in enumerate(zip(short_names, pilots, modes, strict=True)):
-        full_name = name if len(digests[name]) == 1 else f'{name}-{pilot.digest[:6]}'
-        full_name += f'+{mode}' if mode else ''
-        if full_name in indices:
-            raise LiquidPilotError(f'{full_name} is named twice; name each pilot once in each mode')
-        indices[full_name] = index
-    return indices
-
-
-def _vehicle_of(pilots: Sequence[PilotFile]) -> str:
-    """Return the vehicle of the pilots, which must be the same for all of them."""
-    found = sorted({pilot.specification.vehicle for pilot in pilots})
-    if len(found) > 1:
-        raise LiquidPilotError(
-            f'these pilots are of several vehicles ({", ".join(found)}); '
-            'evaluate those of one at a time'
-        )
-    return found[0] if found else SimulationSettings().vehicle
 
 
 def evaluate(
@@ -197,7 +162,7 @@ def evaluate(
         dict.fromkeys(flight_condition.label(flight_condition.parse(one)) for one in conditions)
     )
     seeds = list(dict.fromkeys(seeds))
-    settings = settings or SimulationSettings(vehicle=_vehicle_of(pilots))
+    settings = settings or SimulationSettings(vehicle=common_vehicle(pilots))
     for one in labels:
         check_conditions(settings.vehicle, flight_condition.parse(one))
     rules = rules or task_of(settings.vehicle).rules
@@ -211,7 +176,14 @@ def evaluate(
         # Pilot by pilot on the same seed: pairs are complete early, whenever the run ends.
         all_jobs = [
             Job(
-                RunKey(version, pilot.digest, label, adapter, seed, mode),
+                RunKey(
+                    version + package_versions(settings.vehicle, label, adapter, mode),
+                    pilot.digest,
+                    label,
+                    adapter,
+                    seed,
+                    mode,
+                ),
                 str(pilot.path),
                 flight_condition.parse(label),
             )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.box import SIMPLE
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
+from liquid_pilot.evaluation.dot_plot import NO_VALUE, DotPanel, Interval, dot_figure
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.utils.atomic_write import write_atomically
 from liquid_pilot.utils.png import encode_png
 from liquid_pilot.utils.tables import markdown_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = (
     'condition',
@@ -31,7 +39,6 @@ COLUMNS = (
 )
 """Columns of the table in report.md."""
 TERMINAL_COLUMNS = ('condition', 'pilot', 'won', 'rate', '95 %', 'crash', 'late', 'time s', 'p')
-_COLOURS = ('#0969da', '#d1242f', '#1a7f37', '#8250df', '#bf8700', '#6e7781')
 
 
 def table_rows(content: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -77,8 +84,32 @@ def _p_text(test: dict[str, Any] | None) -> str:
     return '< 0.0001' if test['p_holm'] < 1e-4 else f'{test["p_holm"]:.4f}'
 
 
-def terminal_table(content: dict[str, Any]) -> Table:
-    """Return the columns that fit a terminal of 80 columns; report.md has all of them."""
+def terminal_table(content: dict[str, Any], width: int = 80) -> Group:
+    """Return the columns that fit a terminal; report.md has all of them.
+
+    Where the names of the pilots are too long for the table, they stand below it, with a short name
+    for each. The table stays readable with names of any length, such as those with many settings.
+
+    Args:
+        content: the evaluation, as `comparison.compare` returns it.
+        width: columns of the terminal.
+    """
+    unlimited = Console(width=10_000, file=io.StringIO())
+    names = {pilot: pilot for pilot in content['pilots']}
+    table = _narrow_table(content, names)
+    if unlimited.measure(table).maximum <= width:
+        return Group(table)
+    short = {pilot: f'P{index}' for index, pilot in enumerate(names, start=1)}
+    legend = Table(box=None, pad_edge=False, show_header=False)
+    legend.add_column(no_wrap=True)
+    legend.add_column(overflow='fold')
+    for pilot, name in short.items():
+        legend.add_row(name, Text(pilot))
+    return Group(_narrow_table(content, short), legend)
+
+
+def _narrow_table(content: dict[str, Any], names: Mapping[str, str]) -> Table:
+    """Return the table for a terminal, with these names of the pilots."""
     table = Table(box=SIMPLE, pad_edge=False)
     for name in TERMINAL_COLUMNS:
         left = name in ('condition', 'pilot')
@@ -92,8 +123,8 @@ def terminal_table(content: dict[str, Any]) -> Table:
         text = dict(zip(COLUMNS, row, strict=True))
         low, high = cell['wilson_95']
         table.add_row(
-            text['condition'],
-            text['pilot'],
+            Text(text['condition']),
+            Text(names[text['pilot']]),
             f'{cell["successes"]}/{cell["flown"]}',
             text['success'],
             f'{100 * low:.0f}-{100 * high:.0f}',
@@ -156,7 +187,7 @@ def markdown(content: dict[str, Any]) -> str:
 
 
 def draw_success(content: dict[str, Any]) -> np.ndarray:
-    """Draw the success rates with their 95 % intervals, one group of points per condition.
+    """Draw the success rates with their 95 % intervals, one row of points per condition.
 
     Args:
         content: the evaluation, as `comparison.compare` returns it.
@@ -165,45 +196,33 @@ def draw_success(content: dict[str, Any]) -> np.ndarray:
         (height, width, 3) uint8 RGB.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    conditions, pilots = content['conditions'], list(content['pilots'])
-    figure = Figure(
-        figsize=(max(5.0, 2.0 + 0.45 * len(conditions) * (len(pilots) + 1)), 4.2),
-        dpi=110,
-        layout='constrained',
-    )
-    axes = figure.add_subplot()
-    step = 0.7 / max(len(pilots), 1)
-    for index, pilot in enumerate(pilots):
-        cells = [cell for cell in content['cells'] if cell['pilot'] == pilot and cell['flown']]
-        if not cells:
-            continue
-        rates = np.array([cell['success_rate'] for cell in cells])
-        ends = np.array([cell['wilson_95'] for cell in cells]).T
-        positions = [
-            conditions.index(cell['condition']) + (index - 0.5 * (len(pilots) - 1)) * step
-            for cell in cells
-        ]
-        axes.errorbar(
-            positions,
-            100 * rates,
-            100 * np.maximum(np.abs(ends - rates), 0.0),
-            fmt='o',
-            capsize=3,
-            color=_COLOURS[index % len(_COLOURS)],
-            label=pilot,
-        )
-    axes.set_xticks(range(len(conditions)), conditions, rotation=30 if len(conditions) > 4 else 0)
-    axes.set_xlim(-0.6, len(conditions) - 0.4)
-    axes.set_ylim(-3, 103)
-    axes.set_ylabel('missions that succeed, %')
-    axes.grid(axis='y', alpha=0.3)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc='lower left', framealpha=0.9)
-    canvas = FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(success_figure(content))
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+
+
+def success_figure(content: dict[str, Any]) -> Figure:
+    """Return a dot plot of the success rates; a cell without a mission is a gap.
+
+    Args:
+        content: the evaluation, as `comparison.compare` returns it.
+    """
+    rows: dict[str, dict[str, Interval]] = {condition: {} for condition in content['conditions']}
+    for pilot in content['pilots']:
+        for cell in content['cells']:
+            if cell['pilot'] == pilot:
+                rows[cell['condition']][pilot] = _interval_of(cell)
+    panel = DotPanel('missions that succeed, %', rows, (-2.0, 102.0))
+    return dot_figure('Missions that succeed, with 95 % intervals (Wilson)', [panel])
+
+
+def _interval_of(cell: dict[str, Any]) -> Interval:
+    """Return the success rate in percent with its interval; NaN without a mission."""
+    if not cell['flown']:
+        return NO_VALUE
+    low, high = cell['wilson_95']
+    return 100.0 * cell['success_rate'], 100.0 * low, 100.0 * high
 
 
 def write(out: Path, content: dict[str, Any]) -> list[Path]:

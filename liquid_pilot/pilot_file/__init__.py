@@ -7,11 +7,16 @@
 
 from liquid_pilot.pilot_file.files import STATISTICS_FILE
 from liquid_pilot.pilot_file.format import FORMAT, VERSION, PilotFile, load, resolve, save
-from liquid_pilot.pilot_file.specification import ONNX_CORE_TYPES, PilotSpecification
+from liquid_pilot.pilot_file.specification import (
+    NAMED_GRAPH,
+    ONNX_CORE_TYPES,
+    PilotSpecification,
+)
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 __all__ = [
     'FORMAT',
+    'NAMED_GRAPH',
     'ONNX_CORE_TYPES',
     'STATISTICS_FILE',
     'VERSION',

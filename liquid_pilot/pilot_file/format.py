@@ -88,6 +88,41 @@ class PilotFile:
             )
         return self.training_statistics
 
+    def require_vehicle(self, vehicle: str, owner: str) -> None:
+        """Check that the pilot is trained for a vehicle.
+
+        Args:
+            vehicle: class of the vehicle.
+            owner: what is of that vehicle, for the message, such as '--vehicle rover'.
+
+        Raises:
+            LiquidPilotError: the pilot is trained for another one.
+        """
+        trained = self.specification.vehicle
+        if trained != vehicle:
+            raise LiquidPilotError(
+                f'{self.path} is a pilot of a {trained}, and {owner} is of a {vehicle}; choose a '
+                'pilot of that vehicle'
+            )
+
+    def require_image_size(self, width: int, height: int, owner: str) -> None:
+        """Check that the pilot sees images of a size.
+
+        Args:
+            width: columns of the images.
+            height: rows of the images.
+            owner: what has these images, for the message.
+
+        Raises:
+            LiquidPilotError: the images that the pilot sees have another size.
+        """
+        camera = self.specification.camera
+        if (camera.width, camera.height) != (width, height):
+            raise LiquidPilotError(
+                f'{self.path} sees {camera.width}x{camera.height} pixels, {owner} holds '
+                f'{width}x{height}; prepare the episodes in the size of the pilot'
+            )
+
 
 def load(path: str | os.PathLike[str]) -> PilotFile:
     """Read and check a pilot folder.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +15,21 @@ from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 from liquid_pilot.pilot_file.format import load
 from liquid_pilot.pilot_file.specification import PilotSpecification
-from liquid_pilot.pilot_file.summary import summarize
+from liquid_pilot.pilot_file.summary import format_counts, summarize
 from liquid_pilot.utils.atomic_write import atomic_writer
+from liquid_pilot.utils.palette import BLACK, BLUE, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILLION
 
-_ROLES = {'sensory': '#57606a', 'inter': '#1a7f37', 'command': '#8250df', 'motor': '#bc4c00'}
-_SIGNS = {1: ('#0969da', 'excitatory'), -1: ('#d1242f', 'inhibitory')}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ROLES = {'sensory': GREY, 'inter': SKY_BLUE, 'command': PURPLE, 'motor': ORANGE}
+_SIGNS = {
+    1: (BLUE, '-|>', '>', 'excitatory synapse, ends in an arrow'),
+    -1: (VERMILLION, '|-|,widthA=0,widthB=0.25', '|', 'inhibitory synapse, ends in a bar'),
+}
+"""Of each sign of a synapse: colour, arrow style, marker in the legend, and text."""
+_CARD_COLUMNS = 68
+"""Width of the text of the card, characters."""
 _IMU_AXES = ('gyro x', 'gyro y', 'gyro z', 'force x', 'force y', 'force z')
 _COMMAND_AXES = ('forward', 'left', 'up', 'yaw rate')
 
@@ -57,7 +68,21 @@ def draw_pilot(folder: Path, path: Path) -> None:
         LiquidPilotError: when the pilot is not valid, its core is not liquid, or the file cannot be
             written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    picture = io.BytesIO()
+    pilot_figure(folder).savefig(picture, format='png')
+    with atomic_writer(path, sync=False) as file:
+        file.write(picture.getvalue())
+
+
+def pilot_figure(folder: Path) -> Figure:
+    """Return a picture of a pilot: wiring, time constants, and what its card says.
+
+    Args:
+        folder: folder of the pilot.
+
+    Raises:
+        LiquidPilotError: when the pilot is not valid, or its core is not liquid.
+    """
     from matplotlib.figure import Figure
 
     pilot = load(folder)
@@ -71,12 +96,11 @@ def draw_pilot(folder: Path, path: Path) -> None:
     _draw_wiring(figure.add_subplot(grid[:, 0]), pilot.wiring, pilot.parameters)
     _draw_time_constants(figure.add_subplot(grid[0, 1]), pilot.wiring, pilot.parameters)
     _write_card(figure.add_subplot(grid[1, 1]), summarize(folder), pilot.specification)
-    figure.suptitle(f'{pilot.specification.name}  ({pilot.digest[:12]})', fontsize=13)
-    FigureCanvasAgg(figure)
-    picture = io.BytesIO()
-    figure.savefig(picture, format='png')
-    with atomic_writer(path, sync=False) as file:
-        file.write(picture.getvalue())
+    figure.suptitle(
+        f'Liquid core of the pilot {pilot.specification.name} (digest {pilot.digest[:12]})',
+        fontsize=13,
+    )
+    return figure
 
 
 def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
@@ -101,14 +125,15 @@ def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
             # Training changes the reversal potentials, so the sign is taken from them.
             sign = 1 if reversal[source, target] >= 0.0 else -1
             strength = float(weights[source, target]) / strongest
+            colour, arrow, _, _ = _SIGNS[sign]
             curve = 'arc3,rad=0.5' if source == target and kind == 'neuron' else 'arc3,rad=0.08'
             axes.annotate(
                 '',
                 positions['neuron', int(target)],
                 positions[kind, int(source)],
                 arrowprops={
-                    'arrowstyle': '-|>',
-                    'color': _SIGNS[sign][0],
+                    'arrowstyle': arrow,
+                    'color': colour,
                     'shrinkA': 5,
                     'shrinkB': 5,
                     'linewidth': 0.3 + 2.2 * strength,
@@ -125,26 +150,34 @@ def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
             axes.text(x - 0.05, y, name, ha='right', va='center', fontsize=6)
         else:
             axes.text(
-                x, y, str(number), ha='center', va='center', fontsize=6, color='white', zorder=4
+                x, y, str(number), ha='center', va='center', fontsize=6, color=BLACK, zorder=4
             )
             if role == 'motor' and number < len(_COMMAND_AXES):
                 axes.text(x + 0.06, y, _COMMAND_AXES[number], va='center', fontsize=9)
     for column, role in enumerate(('sensory', 'inter', 'command', 'motor')):
-        count = wiring.inputs if role == 'sensory' else len(columns[role])
-        axes.text(column, 1.03, f'{count} {role}', ha='center', color=_ROLES[role], fontsize=11)
+        text = (
+            f'{wiring.inputs} inputs:\nfeatures of the picture, IMU'
+            if role == 'sensory'
+            else f'{len(columns[role])} {role}\nneurons'
+        )
+        axes.text(column, 1.02, text, ha='center', va='bottom', fontsize=10)
     axes.legend(
         handles=[
-            axes.plot([], [], color=colour, label=name)[0] for colour, name in _SIGNS.values()
+            axes.plot([], [], color=colour, marker=marker, label=text)[0]
+            for colour, _, marker, text in _SIGNS.values()
         ],
-        loc='lower right',
-        fontsize=8,
+        loc='lower center',
+        bbox_to_anchor=(0.5, -0.05),
+        ncols=2,
+        fontsize=9,
+        frameon=False,
     )
     axes.set_title(
-        f'{wiring.sensory_synapses} synapses from the inputs, {wiring.synapses} between '
-        'neurons; the wider, the stronger',
-        fontsize=9,
+        f'Wiring, from what is sensed (left) to the command (right): {wiring.sensory_synapses} '
+        f'synapses\nfrom the inputs, {wiring.synapses} between neurons; the wider, the stronger',
+        fontsize=10,
     )
-    axes.set(xlim=(-0.35, 3.4), ylim=(-0.03, 1.07))
+    axes.set(xlim=(-0.35, 3.4), ylim=(-0.03, 1.08))
     axes.axis('off')
 
 
@@ -156,15 +189,23 @@ def _draw_time_constants(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
             [low[neuron], high[neuron]], [neuron, neuron], color=colour, linewidth=3, alpha=0.5
         )
         axes.plot(rest[neuron], neuron, 'o', color=colour, markersize=4)
-    axes.set(xscale='log', xlabel='ms', ylabel='neuron')
-    axes.set_title('time constants: at rest (dot), and over all inputs', fontsize=9)
-    axes.grid(alpha=0.3, which='both')
+    axes.set(xscale='log', xlabel='time constant, ms', ylabel='number of the neuron')
+    axes.xaxis.set_major_formatter('{x:g}')
+    axes.set_title('Time constants of the neurons\ndot: at rest; bar: over all inputs', fontsize=10)
+    axes.legend(
+        handles=[
+            axes.plot([], [], 'o-', color=_ROLES[role], label=role)[0]
+            for role in ('inter', 'command', 'motor')
+        ],
+        fontsize=8,
+    )
+    axes.grid(alpha=0.3)
 
 
 def _write_card(axes: Any, content: dict[str, Any], specification: PilotSpecification) -> None:
-    count, card = content['parameters'], content['card']
+    card = content['card']
     lines = [
-        f'{count["total"]} constants: encoder {count["encoder"]}, core {count["core"]}',
+        format_counts(content),
         f'{content["vehicle"]}, {content["rate_hz"]:g} frames/s, {content["unfolds"]} solver steps',
         f'camera {content["camera"]["width"]} x {content["camera"]["height"]}, '
         f'{content["camera"]["horizontal_fov_deg"]:g} x '
@@ -183,12 +224,14 @@ def _write_card(axes: Any, content: dict[str, Any], specification: PilotSpecific
     axes.text(
         0.0,
         1.0,
-        '\n'.join(line[:88] for line in lines[:28]),
+        '\n'.join(
+            textwrap.fill(line, _CARD_COLUMNS, subsequent_indent='    ') for line in lines[:24]
+        ),
         va='top',
         fontsize=7,
         family='monospace',
-        wrap=True,
     )
+    axes.set_title('Sizes, scales and training', fontsize=10)
     axes.axis('off')
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from liquid_pilot.evaluation import workers
 from liquid_pilot.interfaces import AttitudeThrust, Command, SensorPacket
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import TimeScaleLearner
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings

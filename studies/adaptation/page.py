@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from liquid_pilot.evaluation.dot_plot import DotPanel, Interval, dot_figure
 from liquid_pilot.utils.tables import markdown_table
 from studies.adaptation.report import cells
 from studies.adaptation.study import Study
 from studies.common import provenance, wrap_paragraphs
-from studies.figures import draw_bars
+from studies.figures import encode_figure
 
 TITLES = {
     'development': 'Conditions from the start: families that tuning looked at',
@@ -26,8 +27,46 @@ TITLES = {
     'shipped': 'The shipped pilot',
 }
 OVERVIEW, ELAPSED_TIME, MEMORY_COURSES = 'success.png', 'elapsed_time.png', 'memory_courses.png'
-OVERVIEW_ARMS = ('frozen', 'all', 'fixed', 'augmented', 'oracle')
-"""The arms in the first picture; the tables have all arms."""
+
+
+class Picture(NamedTuple):
+    """One picture of the page."""
+
+    title: str
+    parts: tuple[str, ...]
+    """Parts of the results whose conditions are the rows."""
+    arms: dict[str, str]
+    """Arms that are drawn, with their names in the legend; the tables have all arms."""
+
+
+PICTURES = {
+    OVERVIEW: Picture(
+        'Missions that succeed in each condition, with 95 % intervals',
+        ('clear', 'development', 'sealed', 'mid-flight'),
+        {
+            'frozen': 'frozen: as trained',
+            'all': 'all: adapting',
+            'fixed': 'fixed low-pass filter',
+            'augmented': 'augmented training',
+            'oracle': 'oracle: trained for it',
+        },
+    ),
+    ELAPSED_TIME: Picture(
+        'Missions that succeed with slow and irregular cameras, with 95 % intervals',
+        ('elapsed', 'memory, elapsed'),
+        {
+            f'{prefix}{arm}': f'{arm}, mem_{arm}'
+            for arm in ('true_dt', 'fixed_dt', 'gru', 'gru_with_dt', 'gru_irregular')
+            for prefix in ('', 'mem_')
+        },
+    ),
+    MEMORY_COURSES: Picture(
+        'Missions that succeed on courses that need memory, with 95 % intervals',
+        ('memory',),
+        {name: name for name in ('mem_ltc', 'mem_feedforward', 'mem_gru_dt', 'mem_ltc_all')},
+    ),
+}
+"""Pictures by the name of their file."""
 FLY = 'python studies/adaptation/run.py fly report'
 
 
@@ -300,27 +339,24 @@ def _fixed_section(fixed: dict[str, Any]) -> str:
 def pictures(content: dict[str, Any]) -> dict[str, bytes]:
     """Return the PNG files of the page by name."""
     found = {}
-    for name, parts in (
-        (OVERVIEW, ('clear', 'development', 'sealed', 'mid-flight')),
-        (ELAPSED_TIME, ('elapsed', 'memory, elapsed')),
-        (MEMORY_COURSES, ('memory',)),
-    ):
+    for name, picture in PICTURES.items():
         rows = {
             condition: {
-                arm: _bar(cell)
+                picture.arms[arm]: _interval_of(cell)
                 for arm, cell in row.items()
-                if cell['missions'] and (name != OVERVIEW or arm in OVERVIEW_ARMS)
+                if cell['missions'] and arm in picture.arms
             }
-            for part in parts
+            for part in picture.parts
             for condition, row in content['parts'].get(part, {}).items()
         }
         rows = {condition: row for condition, row in rows.items() if row}
         if rows:
-            found[name] = draw_bars(rows, 'successful missions, %', 100.0)
+            panel = DotPanel('successful missions, %', rows, (0.0, 100.0))
+            found[name] = encode_figure(dot_figure(picture.title, [panel]))
     return found
 
 
-def _bar(cell: dict[str, Any]) -> tuple[float, float, float]:
+def _interval_of(cell: dict[str, Any]) -> Interval:
     """Return the success rate in percent, with Wilson's interval."""
     low, high = cell['wilson_95']
     return 100.0 * cell['successes'] / cell['missions'], 100.0 * low, 100.0 * high

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from liquid_pilot.evaluation import workers
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.rollout import InProcessPilot, MissionPilot

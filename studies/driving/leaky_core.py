@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.adaptation.frontend import FrontendOutput, FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend import FrontendOutput
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, CoreScales

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from liquid_pilot.evaluation.dot_plot import DotPanel, Interval, dot_figure
 from liquid_pilot.utils.tables import markdown_table
 from studies.common import provenance, wrap_paragraphs
 from studies.driving.report import FIGURES, REFERENCE_ARM
 from studies.driving.study import UNSCALED, Study
-from studies.figures import draw_bars
+from studies.figures import encode_figure
 
 PICTURE = 'interventions.png'
+PANELS = {
+    'interventions_per_km': 'interventions per km',
+    'lateral_rms_m': 'distance from the middle (RMS), m',
+    'speed_m_s': 'mean speed, m/s',
+}
+"""Figures in the picture, with the labels of their axes."""
 DRIVE = 'python studies/driving/run.py search drive report'
 
 
@@ -38,7 +45,9 @@ after Holm's correction for all comparisons. [results.json](results.json) has ev
         parts.append(f'**Unfinished: {content["missing"]} missions are still to be driven.**\n')
     parts += [study.files.remarks(), f'{wrap_paragraphs(method)}\n']
     if any(cell['drives'] for cell in content['cells']):
-        parts.append(f'![Interventions per kilometre by condition and arm]({PICTURE})\n')
+        parts.append(
+            f'![Interventions, distance from the middle and speed of each network]({PICTURE})\n'
+        )
     conditions = list(dict.fromkeys(cell['condition'] for cell in content['cells']))
     for condition in conditions:
         rows = [cell for cell in content['cells'] if cell['condition'] == condition]
@@ -93,12 +102,29 @@ def _table(rows: list[dict[str, Any]], reference: str) -> str:
 
 
 def pictures(content: dict[str, Any]) -> dict[str, bytes]:
-    """Return the PNG files of the page by name; none while nothing has been driven."""
-    rows: dict[str, dict[str, tuple[float, float, float]]] = {}
-    for cell in content['cells']:
-        if cell['drives']:
-            rows.setdefault(cell['condition'], {})[cell['arm']] = (
-                cell['interventions_per_km'],
-                *cell['interventions_per_km_95'],
-            )
-    return {PICTURE: draw_bars(rows, 'interventions per km')} if rows else {}
+    """Return the PNG files of the page by name; none while nothing has been driven.
+
+    The picture is of the condition with most interventions; where there are none, arms do not
+    differ.
+    """
+    driven = [cell for cell in content['cells'] if cell['drives']]
+    if not driven:
+        return {}
+    totals: dict[str, float] = {}
+    for cell in driven:
+        totals.setdefault(cell['condition'], 0.0)
+        totals[cell['condition']] += cell['interventions_per_km']
+    shown = max(totals, key=lambda condition: totals[condition])
+    panels = []
+    for figure, label in PANELS.items():
+        rows: dict[str, dict[str, Interval]] = {}
+        for cell in driven:
+            if cell['condition'] == shown:
+                network, _, mode = cell['arm'].rpartition(' ')
+                rows.setdefault(network, {})[mode] = cell[figure], *cell[f'{figure}_95']
+        panels.append(DotPanel(label, rows))
+    calm = [condition for condition, total in totals.items() if not total]
+    title = f'In {shown}: figures of {content["roads"]} roads with 95 % intervals'
+    if calm:
+        title += f'\n(no network had an intervention in {", ".join(calm)})'
+    return {PICTURE: encode_figure(dot_figure(title, panels, 'not driven', width_in=9.0))}

@@ -109,22 +109,30 @@ def pictures(study: Study, content: dict[str, Any]) -> dict[str, bytes]:
         ]
     )
     figure = Figure(
-        figsize=(1.5 + 0.55 * len(study.arms), 1.8 + 0.3 * len(study.conditions)),
-        dpi=120,
+        figsize=(1.6 + 0.55 * len(study.arms), 1.9 + 0.3 * len(study.conditions)),
+        dpi=110,
         layout='constrained',
     )
     axes = figure.add_subplot()
-    axes.imshow(rates, cmap='RdYlGn', vmin=0, vmax=100, aspect='auto')
+    # A map from dark blue to yellow that every kind of colour vision orders alike.
+    axes.imshow(rates, cmap='cividis', vmin=0, vmax=100, aspect='auto')
     for (row, column), rate in np.ndenumerate(rates):
         axes.text(
             column,
             row,
-            '-' if np.isnan(rate) else f'{rate:.0f}',
+            'not\nflown' if np.isnan(rate) else f'{rate:.0f}',
             ha='center',
             va='center',
-            fontsize=7,
+            fontsize=6 if np.isnan(rate) else 8,
+            color='white' if rate < 55.0 else 'black',
         )
-    axes.set_xticks(range(len(study.arms)), study.arms, rotation=90, fontsize=7)
-    axes.set_yticks(range(len(study.conditions)), study.conditions, fontsize=7)
-    axes.set_title('successful missions, %', fontsize=9)
+    trainings = list(study.plan['trainings'])
+    names = [arm.rpartition('-')[0] for arm in study.arms]
+    axes.set_xticks(range(len(names)), names, rotation=35, ha='right', fontsize=8)
+    axes.set_yticks(range(len(study.conditions)), study.conditions, fontsize=8)
+    for training in trainings:
+        columns = [k for k, arm in enumerate(study.arms) if arm.endswith(f'-{training}')]
+        axes.text(float(np.mean(columns)), -0.7, f'training: {training}', ha='center', fontsize=8)
+        axes.axvline(columns[-1] + 0.5, color='white', linewidth=3)
+    axes.set_title('Missions that succeed, %: conditions down, networks across', fontsize=9, pad=20)
     return {PICTURE: encode_figure(figure)}

@@ -24,6 +24,7 @@ def flight(letter, seconds=8.0):
 def results(**outcomes):
     """`a_clear='sc.'`: pilot a in clear weather: success, crash, and one not flown."""
     pilots = {name.split('_')[0]: f'{name[0]}' * 64 for name in outcomes}
+    outcomes = {name.replace('snow', 'snow:4'): letters for name, letters in outcomes.items()}
     conditions = list(dict.fromkeys(name.split('_')[1] for name in outcomes))
     seeds = list(range(max(map(len, outcomes.values()))))
     made = Results(
@@ -94,6 +95,21 @@ def test_the_table_on_the_terminal_fits_eighty_columns():
     text = console.file.getvalue()
     for words in ('99/100', '95-100', '40.0 %', '31-50', '< 0.0001'):
         assert words in text
+
+
+def test_long_names_of_pilots_stand_below_the_table():
+    long = 'forest-ltc+adapt:' + ','.join(f'setting_{k}=0.125' for k in range(9))
+    made = compare(results(a_clear='s' * 99 + 'c', b_clear='c' * 60 + 's' * 40))
+    text = json.dumps(made).replace('"b"', json.dumps(long))
+    console = Console(width=80, file=io.StringIO())
+    console.print(tables.terminal_table(json.loads(text), console.width))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    (row,) = (line.split() for line in lines if '40/100' in line)
+    assert row == ['clear', 'P2', '40/100', '40.0', '%', '31-50', '60', '0', row[8], '<', '0.0001']
+    start = next(k for k, line in enumerate(lines) if line.startswith('P2 '))
+    assert ''.join(line[2:].strip() for line in lines[start:]) == long
+    assert [line.split() for line in lines if line.startswith('P1 ')] == [['P1', 'a']]
 
 
 def test_seeds_as_people_write_them():

@@ -119,6 +119,7 @@ def test_the_version_covers_everything_that_a_flight_runs():
         'evaluation.flight_version',
         'evaluation.results_store',
         'evaluation.runner',
+        'evaluation.selection',
         'evaluation.workers',
     }
     assert all((PACKAGE / name).exists() for name in COVERED_SOURCES)

@@ -38,6 +38,15 @@ def test_clearance_agrees_with_looking_everywhere_along_the_path(corners, trunk)
     assert looked - 0.05 <= found <= looked + 1e-9
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-14, 1), st.floats(0.0, 1.0), st.floats(-14, 1), st.booleans())
+def test_clearance_is_exact_along_segments_of_any_length(log_length, share, log_offset, still):
+    length, offset = 0.0 if still else 10.0**log_length, 10.0**log_offset
+    path = [(0.0, 0.0, 0.0, 1.0), (0.1, length, 0.0, 1.0)]
+    trunk = np.array([(share * length, offset, 0.0)])
+    assert clearance_m(path, trunk, 0.0) == pytest.approx(offset, rel=1e-9, abs=1e-15 * length)
+
+
 def test_changes_of_the_command_are_rates_of_what_left_the_guard():
     def command(k, forward, left=0.0, up=0.0, turn=0.0):
         return Command(k * 50_000_000, forward, left, up, turn)

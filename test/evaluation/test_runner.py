@@ -125,8 +125,9 @@ def test_other_rules_and_other_paths_are_other_missions(pilot, tmp_path):
     again, seen = flown([pilot], [7], out=tmp_path, keep_paths=True)
     assert seen == []
     for results in (kept, again):
-        path = results.flights_by_seed('forest-ltc', 'clear')[7].path
-        assert [tuple(row) for row in path] == reference.path
+        flight = results.flights_by_seed('forest-ltc', 'clear')[7]
+        assert [tuple(row) for row in flight.path] == reference.path
+        assert flight.headings_rad == pytest.approx(reference.headings_rad, abs=1e-4)
 
 
 def test_a_torn_line_costs_one_mission(pilot, tmp_path):

@@ -6,7 +6,8 @@ import numpy as np
 from liquid_pilot import pilot_file
 from liquid_pilot.cli import main
 from liquid_pilot.liquid.dynamics import LtcDynamics
-from liquid_pilot.pilot_file.plot import time_constant_bounds
+from liquid_pilot.pilot_file.plot import pilot_figure, time_constant_bounds
+from liquid_pilot.utils.palette import BLUE, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILLION, rgb
 
 
 def test_no_state_and_no_input_leads_out_of_the_bounds():
@@ -30,7 +31,27 @@ def test_inspect_draws(tmp_path, capsys):
     path = tmp_path / 'new' / 'pilot.png'
     assert main.main(['inspect', 'forest-ltc', '--plot', str(path)]) == 0
     picture = cv2.imread(str(path))
-    # Excitatory blue and inhibitory red synapses (BGR), and the neurons of each role.
-    for colour in ((218, 105, 9), (46, 36, 209), (55, 127, 26), (223, 80, 130), (0, 76, 188)):
-        assert (np.abs(picture.astype(int) - colour).max(axis=2) < 30).sum() > 100
+    # Excitatory and inhibitory synapses, and the neurons of each role.
+    for colour in (BLUE, VERMILLION, GREY, SKY_BLUE, PURPLE, ORANGE):
+        assert (np.abs(picture[..., ::-1].astype(int) - rgb(colour)).max(axis=2) < 30).sum() > 100
     assert [entry.name for entry in path.parent.iterdir()] == ['pilot.png']
+
+
+def test_the_picture_says_what_it_shows():
+    figure = pilot_figure(pilot_file.resolve('forest-ltc'))
+    wiring, times, card = figure.axes
+    texts = [text.get_text() for text in wiring.texts]
+    for words in ('38 inputs:\nfeatures of the picture, IMU', '4 motor\nneurons', 'yaw rate'):
+        assert words in texts
+    assert [text.get_text() for text in wiring.get_legend().get_texts()] == [
+        'excitatory synapse, ends in an arrow',
+        'inhibitory synapse, ends in a bar',
+    ]
+    assert times.get_xlabel() == 'time constant, ms'
+    assert 'dot: at rest' in times.get_title()
+    assert [text.get_text() for text in times.get_legend().get_texts()] == [
+        'inter',
+        'command',
+        'motor',
+    ]
+    assert max(len(line) for line in card.texts[0].get_text().split('\n')) <= 68

@@ -13,7 +13,7 @@ from liquid_pilot.interfaces import ImageBuffer, ImuSample, LiquidPilotError, Ob
 from liquid_pilot.liquid import wiring
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.sensitivity import LtcSensitivity
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales, TimeScales

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from liquid_pilot.onboard.adaptation.frontend import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 
 HEIGHT, WIDTH, GRID = 32, 64, (4, 8)
 DT_S = 0.05
