@@ -57,6 +57,13 @@ BRIDGED = {
 }
 
 
+def announcements(path):
+    """The profile of `engage`, `stop` and `status` changes how often they announce themselves."""
+    profile = ElementTree.parse(path).getroot().find('.//{*}participant')
+    assert profile.get('is_default_profile') == 'true'
+    assert [child.tag.rpartition('}')[2] for child in profile.find('{*}rtps')] == ['builtin']
+
+
 def bridge(path):
     """Topics of Gazebo are the world's; test_gazebo_missions.py flies by those of ROS."""
     entries = yaml.safe_load(path.read_text())
@@ -119,6 +126,7 @@ READ_BY = {
     'config/fly.yaml': nodes,
     'config/gazebo_bridge.yaml': bridge,
     'config/fastdds.xml': fast_dds,
+    'config/fastdds_commands.xml': announcements,
     'config/train_forest.yaml': training,
     'config/train_memory.yaml': training,
     'config/train_quick.yaml': training,

@@ -165,7 +165,7 @@ class Connection:
 
         name = '/' + '/'.join(filter(None, (namespace, service)))
         if name not in self._clients:
-            kind = SetBool if topics.SERVICES[service] == _ENGAGE_TYPE else Trigger
+            kind = SetBool if topics.SERVICES[service].type == _ENGAGE_TYPE else Trigger
             client = self._clients[name] = ServiceClient(kind, label(namespace))
             for node in self._nodes:
                 client.add(node, name)
@@ -207,18 +207,29 @@ class ServiceClient:
         ready = (client for _, client in self._clients if client.service_is_ready())
         return [client.call_async(request) for client in ready]
 
-    def call_async(self, request: Any) -> Any:
-        """Send a request and return the future of its answer.
+    def is_known(self) -> bool:
+        """Return whether the guard surely knows a client, so that its answer arrives.
 
-        It is sent by a node that the guard surely knows, if there is one: it has heard the guard,
-        which therefore knows its subscription, and so its clients, which were made before that.
+        A node that has heard the guard is known to it with its subscription, and so with its
+        clients, which were made before that.
+        """
+        return bool(self._known())
+
+    def _known(self) -> list[Any]:
+        return [
+            client
+            for node, client in self._clients
+            if self._guard in node.heard and client.service_is_ready()
+        ]
+
+    def call_async(self, request: Any) -> Any:
+        """Send a request once and return the future of its answer.
 
         Args:
             request: the request.
         """
-        ready = [each for each in self._clients if each[1].service_is_ready()] or self._clients
-        known = [each for each in ready if self._guard in each[0].heard]
-        return (known or ready)[0][1].call_async(request)
+        ready = [client for _, client in self._clients if client.service_is_ready()]
+        return [*self._known(), *ready, self._clients[0][1]][0].call_async(request)
 
 
 class _HiddenNode:

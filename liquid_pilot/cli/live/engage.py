@@ -63,9 +63,7 @@ def _find(graph: connection.Connection, wanted: str | None, until_s: float) -> s
 def _engage(graph: connection.Connection, namespace: str) -> int:
     """Ask the guard to engage, tell the user what it says, and return the exit code.
 
-    The request is sent once. Repeating it blindly could undo a stop that came in between. It goes
-    out when the guard has been heard on /diagnostics: by then it knows the client, which was made
-    before the subscription, so that its answer arrives.
+    The request is sent once. Repeating it blindly could undo a stop that came in between.
     """
     client = graph.client(namespace, topics.GUARD_ENGAGE)
     graph.listen()
@@ -75,10 +73,7 @@ def _engage(graph: connection.Connection, namespace: str) -> int:
         robots = graph.reports.robots(time.monotonic(), namespace)
         return robots[0].nodes.get('guard') if robots else None
 
-    graph.spin(
-        lambda: client.service_is_ready() and report() is not None,
-        time.monotonic() + _ANSWER_TIMEOUT_S,
-    )
+    graph.spin(client.is_known, time.monotonic() + _ANSWER_TIMEOUT_S)
     asked_s = time.monotonic()
     future = client.call_async(client.srv_type.Request(data=True))
     if graph.spin(future.done, asked_s + _ANSWER_TIMEOUT_S):

@@ -26,6 +26,8 @@ class Client:
     def service_is_ready(self):
         return time.monotonic() >= self._ready_s
 
+    is_known = service_is_ready
+
     def call_by_all(self, request):
         return [self.call_async(request)]
 
