@@ -5,7 +5,7 @@ when it is first used, so that `import liquid_pilot` takes milliseconds and load
 a simulator. A name that needs an optional extra (`sim`, `train`) says so by the `ImportError` of
 the library that is missing.
 
-Plain data, with units and frames in the names:
+Plain data (units and frames are in the names):
     `Observation`, `ImageBuffer`, `ImuSample`, `CameraGeometry`, `Command`, `VehicleState`,
     `VehicleLimits`, and the errors `LiquidPilotError` and `ObservationError`.
 Liquid networks:
@@ -21,10 +21,10 @@ What flies:
     `AdaptationSettings` and `parse_adaptation`; `Learner`, the protocol of an adaptation rule, with
     `LearnerInput` and `TimeScaleUpdate`; `VehicleSpec` and `get_vehicle`; `AdapterSpec`, the entry
     of an autopilot.
-Simulation (extra `sim`):
+Simulation (these names need the extra `sim`):
     `Simulation`, `SimulationSettings`, `ForestEnv` (a `gymnasium.Env`), `InProcessPilot`,
     `fly_mission`, `parse_conditions`, `ConditionSpec`, `MissionRules`, `MissionResult`.
-Evaluation (extra `sim`):
+Evaluation (these names need the extra `sim`):
     `evaluate`, `EvaluationResults`, `compare`.
 
 The liquid core of the pilot that comes with the package, stepped by hand: each step takes the
