@@ -3,7 +3,7 @@
 Marks (a test may have both):
 
 slow      costs seconds of CPU, or starts several processes; left out unless `--all` is given.
-realtime  depends on what happens when. It runs while no other test of this machine does, after the
+realtime  depends on what happens when. It runs while no other test of this run does, after the
           machine was measured. On a machine that stalls it is skipped, with the figures.
 """
 
@@ -52,7 +52,9 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line('markers', 'slow: costs seconds of CPU; needs --all')
     config.addinivalue_line('markers', 'realtime: depends on what happens when; runs alone')
-    config.pluginmanager.register(realtime.Plugin(RUN.split('/')[1]), 'realtime')
+    # A run that a test has started must not wait for the lock that this test holds.
+    run = RUN.split('/')[-2 if hasattr(config, 'workerinput') else -1]
+    config.pluginmanager.register(realtime.Plugin(run), 'realtime')
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -129,6 +129,37 @@ def test_a_failure_in_real_time_counts_on_a_machine_that_is_fit_for_it(
     assert words in result.stdout.str()
 
 
+def test_the_work_of_the_nodes_of_a_test_is_no_excuse_for_it(monkeypatch):
+    readings = iter([{7: 1.0, 8: 5.0}, {7: 3.0, 9: 100.0}])
+    monkeypatch.setattr(leftovers, 'cpu_times', lambda: next(readings))
+    # 2 s of process 7 within a moment; 8 has ended, and 9 may have begun before.
+    assert machine.cpu_share(0.01) == 1.0
+
+
+def test_the_cpu_time_of_what_a_test_has_started_is_found():
+    program = 'import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True); input()'
+    process = subprocess.Popen(
+        [sys.executable, '-c', program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        process.stdout.readline()
+        assert leftovers.cpu_times()[process.pid] >= 0.2
+    finally:
+        process.communicate(b'\n')
+
+
+def test_two_runs_of_one_number_have_different_marks(monkeypatch):
+    marks = set()
+    for _ in range(2):
+        monkeypatch.delenv(leftovers.MARK)
+        marks.add(first := leftovers.mark())
+        # What a run starts continues its mark, as a worker does.
+        assert leftovers.mark() == f'{first}/{os.getpid()}'
+    assert len(marks) == 2
+
+
 def test_the_machine_is_measured():
     now = machine.measure()
     assert 0.0 < now.share <= 1.05

@@ -18,6 +18,7 @@ from liquid_pilot.utils.path_checks import (
     check_readable_file,
     check_readable_folder,
     check_writable_folder,
+    user_path,
 )
 from liquid_pilot.utils.settings import (
     Setting,
@@ -67,7 +68,7 @@ def path(label: str) -> Callable[[str], Path]:
     def read(text: str) -> Path:
         if not text.strip():
             raise LiquidPilotError(f'{label} is empty; name a path')
-        return Path(text).expanduser()
+        return user_path(text)
 
     return read
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,9 @@ def check(arguments: argparse.Namespace) -> None:
     if out.is_dir() and any(out.iterdir()):
         raise LiquidPilotError(f'--out: {out} is not empty; choose another folder')
     require_ros()
+    from liquid_pilot.nodes.launch.run_claim import domain_of
+
+    domain_of(os.environ)
 
 
 def run(arguments: argparse.Namespace) -> int:

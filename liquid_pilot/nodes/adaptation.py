@@ -43,6 +43,7 @@ from liquid_pilot.onboard.adaptation.learner_messages import (
 from liquid_pilot.onboard.adaptation.learner_registry import make_learner
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.path_checks import user_path
 from liquid_pilot.utils.settings import extract, setting, setting_from
 
 _STATE_LOG_PERIOD_S = 0.5
@@ -104,7 +105,7 @@ class AdaptationNode(node_base.LiquidNode):
         self._flight = ''
         self._ended_flights: set[str] = set()
         self._logged_state = ''
-        self._file = Path(settings.snapshot).expanduser() if settings.snapshot else None
+        self._file = user_path(settings.snapshot) if settings.snapshot else None
         if self._file is not None:
             # A learner that cannot be saved is refused here, not in flight.
             self._persistent_learner()

@@ -278,8 +278,9 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     known = shipped_pilots()
     if text in known:
         return known[text]
-    folder = Path(text).expanduser()
-    if folder.is_dir():
+    folder = Path(os.path.expanduser(text))
+    # Unlike `Path.is_dir`, this raises nothing when a name is too long.
+    if os.path.isdir(folder):
         return folder
     names = ', '.join(sorted(known)) or 'none'
     raise LiquidPilotError(

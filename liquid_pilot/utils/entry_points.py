@@ -15,7 +15,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -92,18 +92,36 @@ def _installed(path: tuple[str, ...]) -> dict[str, list[Extension]]:
     found: dict[str, list[Extension]] = {}
     seen: set[str] = set()
     for distribution in distributions(path=list(path)):
-        # Most packages have nothing for us, and parsing their metadata takes long.
-        if _PREFIX not in (distribution.read_text('entry_points.txt') or ''):
+        try:
+            extensions = _extensions_of(distribution, seen)
+        # A file that is damaged, or not UTF-8, can raise nearly anything.
+        except Exception as error:
+            said = describe_error(error).partition(', at ')[0]
+            warnings.warn(
+                f'the entry points of an installed package cannot be read ({said}) and are left '
+                f'out; install it again: {getattr(distribution, "_path", "")}',
+                stacklevel=2,
+            )
             continue
-        package = distribution.metadata['Name']
-        if package in seen:
-            continue  # A package that is on the path twice is imported from its first place.
-        seen.add(package)
-        for entry in distribution.entry_points:
-            if entry.group.startswith(_PREFIX):
-                extension = Extension(entry, package, distribution.version)
-                found.setdefault(entry.group, []).append(extension)
+        for extension in extensions:
+            found.setdefault(extension.group, []).append(extension)
     return found
+
+
+def _extensions_of(distribution: Distribution, seen: set[str]) -> list[Extension]:
+    """Return the extensions of a package, unless it is among those `seen`, to which it is added."""
+    # Most packages have nothing for us, and parsing their metadata takes long.
+    if _PREFIX not in (distribution.read_text('entry_points.txt') or ''):
+        return []
+    package = distribution.metadata['Name'] or '(without a name)'
+    if package in seen:
+        return []  # A package that is on the path twice is imported from its first place.
+    seen.add(package)
+    return [
+        Extension(entry, package, distribution.version)
+        for entry in distribution.entry_points
+        if entry.group.startswith(_PREFIX)
+    ]
 
 
 def installed_extensions(group: str) -> list[Extension]:

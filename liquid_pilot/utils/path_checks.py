@@ -14,6 +14,17 @@ from liquid_pilot.interfaces import LiquidPilotError
 _PROBE_PREFIX = '.liquid_pilot_'
 
 
+def user_path(text: str) -> Path:
+    """Return a path that a user has typed, with `~` as the home folder.
+
+    The tilde stays, as in a shell, where there is no such user.
+
+    Args:
+        text: the path.
+    """
+    return Path(os.path.expanduser(text))
+
+
 def check_writable_folder(folder: Path, label: str) -> None:
     """Check that a folder can be written, or made where it is missing.
 
@@ -49,6 +60,9 @@ def check_writable_file(file: Path, label: str, suffix: str = '') -> None:
     if file.is_dir():
         raise LiquidPilotError(f'{label}: {file} is a folder; name a file')
     check_writable_folder(file.parent, label)
+    if file.exists() and not file.is_file():
+        # It would be replaced by a file.
+        raise LiquidPilotError(f'{label}: {file} is not a regular file; choose another name')
     if file.exists() and not os.access(file, os.W_OK):
         raise LiquidPilotError(f'{label}: {file} is write-protected; choose another file')
 

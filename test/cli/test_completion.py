@@ -23,6 +23,13 @@ def offered(monkeypatch):
 
     original = completion.complete
 
+    def no_stream(number, mode):
+        raise OSError(f'{number} is no stream of a shell')
+
+    # The shell gives argcomplete the file descriptors 8 and 9. In this process they belong to the
+    # test runner, and argcomplete would close them.
+    monkeypatch.setattr('argcomplete.finders.os.fdopen', no_stream)
+
     def ask(line):
         for name, value in (
             ('_ARGCOMPLETE', '1'),

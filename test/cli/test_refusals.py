@@ -52,6 +52,9 @@ def place(tmp_path, monkeypatch):
     (tmp_path / 'other' / 'notes.txt').touch()
     (tmp_path / 'file').write_text('text\n')
     (tmp_path / 'broken.yaml').write_text('a: [')
+    (tmp_path / 'deep.yaml').write_text(1000 * '[')
+    (tmp_path / 'date.yaml').write_text('a: 2020-13-45\n')
+    (tmp_path / 'loop').symlink_to('loop')
     (tmp_path / 'rover.yaml').write_text('vehicle: rover\n')
     (tmp_path / 'bag').mkdir()
     (tmp_path / 'bag' / 'x.mcap').touch()
@@ -79,12 +82,19 @@ CASES = [
     ('fly --condition snow=99', '--condition: snow: strength must lie in'),
     ('fly --condition=', 'a condition is empty: write clear'),
     ('fly --out file', 'file is not a folder; choose another one'),
+    ('fly --out loop', "--out: 'loop' is no path (Symlink loop"),
+    ('fly --out file/x', 'file is not a folder; choose another one'),
     (f'fly --out {MISSING}', f'--out: {MISSING} cannot be written ('),
     ('fly --out ' + 300 * 'x', 'cannot be used (File name too long)'),
     ('fly --params-file gone.yaml', '--params-file: there is no file gone.yaml'),
     ('fly --params-file empty', '--params-file: empty is a folder; name a file'),
     ('fly --params-file broken.yaml', '--params-file: broken.yaml cannot be read as YAML'),
     ('fly --params-file file', '--params-file: file holds no parameters; copy config/fly.yaml'),
+    ('fly --params-file deep.yaml', '--params-file: deep.yaml cannot be read as YAML'),
+    ('fly --params-file date.yaml', '--params-file: date.yaml cannot be read as YAML (month must'),
+    ('fly --params-file ~nobody-of-that-name/x', 'there is no file ~nobody-of-that-name/x'),
+    ('fly --pilot ~nobody-of-that-name/x', "--pilot: there is no pilot '~nobody-of-that-name/x'"),
+    ('fly --pilot ' + 300 * 'x', "--pilot: there is no pilot 'xxx"),
     ('fly --namespace 1a', "--namespace '1a' is not valid"),
     ('fly --camera-topic x/', "--camera-topic 'x/' is not the name of a topic"),
     (
@@ -99,6 +109,8 @@ CASES = [
     ('fly --demonstrate --pilot road-ltc', '--pilot road-ltc would not fly: --demonstrate'),
     ('fly --demonstrate --simulator none', '--demonstrate needs the embedded simulator'),
     ('evaluate nope', "there is no pilot 'nope'"),
+    ('inspect ~nobody-of-that-name/x', 'there is no pilot'),
+    ('inspect ' + 5000 * 'y/', 'there is no pilot'),
     ('evaluate forest-ltc road-ltc', 'these pilots are of several vehicles (quadrotor, rover)'),
     ('evaluate forest-ltc forest-ltc', 'forest-ltc is named twice'),
     ('evaluate forest-ltc+adapt:height=3', 'no setting height; there is: '),
@@ -271,6 +283,29 @@ def test_a_vehicle_that_writes_nothing_is_started_anywhere(place, monkeypatch):
     fly.check(main.make_parser('fly').parse_args(['fly', '--simulator', 'none']))
     with pytest.raises(LiquidPilotError, match=r'--out: /proc/runs/.* cannot be written'):
         fly.check(main.make_parser('fly').parse_args(['fly', '--simulator', 'none', '--record']))
+
+
+def test_a_closed_output_changes_no_exit_code(capsys, monkeypatch):
+    monkeypatch.setattr(sys, 'stdout', None)
+    assert main.main(['inspect', 'forest-ltc']) == 0
+    assert capsys.readouterr().err == ''
+
+
+@pytest.mark.parametrize('words', ['fly', 'fly --out x', 'evaluate --out x', 'record --out x'])
+def test_a_folder_that_is_gone_is_no_place_to_start_in(words, tmp_path, capsys, monkeypatch):
+    (tmp_path / 'gone').mkdir()
+    monkeypatch.chdir(tmp_path / 'gone')
+    (tmp_path / 'gone').rmdir()
+    assert 'No such file or directory' in refusal(capsys, *words.split())
+
+
+@pytest.mark.parametrize('domain', ['abc', '-1', '08', '1.5', '233', '9' * 30])
+@pytest.mark.parametrize(
+    'words', ['fly --missions 1', 'status', 'engage', 'stop', 'record --out new']
+)
+def test_a_domain_that_ros_does_not_know_is_refused(words, domain, place, capsys, monkeypatch):
+    monkeypatch.setenv('ROS_DOMAIN_ID', domain)
+    assert 'set it to one from 0 to 101' in refusal(capsys, *words.split())
 
 
 def test_a_pilot_without_statistics_cannot_adapt(pilot, capsys):

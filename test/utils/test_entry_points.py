@@ -124,6 +124,19 @@ def test_a_name_that_cannot_be_written_on_a_command_line_is_refused(install):
         BOATS['Big Boat']
 
 
+@pytest.mark.parametrize('text', [b'x = a:b\n\xff\xfe = c:d\n', b'x\n'])
+def test_a_damaged_package_is_left_out_with_a_warning(text, tmp_path, monkeypatch):
+    for name, lines in (('damaged', text), ('whole', b'raft = rafts:RAFT\n')):
+        folder = tmp_path / f'{name}-1.0.dist-info'
+        folder.mkdir()
+        (folder / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n')
+        (folder / 'entry_points.txt').write_bytes(f'[{GROUP}]\n'.encode() + lines)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.warns(UserWarning, match='damaged-1.0.dist-info'):
+        assert 'raft' in BOATS
+    assert BOATS['canoe'].length_m == 5.0
+
+
 def test_a_package_that_is_on_the_path_twice_counts_once(install):
     files = boats({'yawl': 'my_boats:YAWL'})
     install(files)

@@ -13,6 +13,7 @@ from liquid_pilot.utils.path_checks import (
     check_readable_folder,
     check_writable_file,
     check_writable_folder,
+    user_path,
 )
 
 
@@ -65,6 +66,23 @@ def test_a_file_to_write(tmp_path):
     assert 'must end in .png' in refused(check_writable_file, tmp_path / 'x.jpg', '--p', '.png')
     (tmp_path / 'y.png').mkdir()
     assert 'is a folder' in refused(check_writable_file, tmp_path / 'y.png', '--plot', '.png')
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.png')
+    (tmp_path / 'device.png').symlink_to('/dev/full')
+    for name in ('pipe.png', 'device.png'):
+        said = refused(check_writable_file, tmp_path / name, '--plot', '.png')
+        assert 'is not a regular file; choose another name' in said
+    (tmp_path / 'picture.png').touch()
+    (tmp_path / 'link.png').symlink_to('picture.png')
+    check_writable_file(tmp_path / 'link.png', '--plot', '.png')
+
+
+def test_the_home_of_nobody_is_a_name_as_in_a_shell(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/me')
+    assert user_path('~/x') == Path('/home/me/x')
+    assert user_path('~nobody-of-that-name/x') == Path('~nobody-of-that-name/x')
 
 
 def test_a_file_and_a_folder_to_read(tmp_path):

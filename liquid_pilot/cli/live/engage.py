@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
 from liquid_pilot.cli.live import connection
 from liquid_pilot.cli.live.robots import NodeReport
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.launch.run_claim import domain_of
 from liquid_pilot.onboard.safety.guard import ENGAGED, REASON_SEPARATOR, SAFE
 
 DESCRIPTION = (
@@ -24,6 +26,11 @@ _REFUSAL = 'not engaged: '
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     connection.add_arguments(parser, 'the root, or the only namespace that has a guard')
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse a ROS domain that there is not."""
+    domain_of(os.environ)
 
 
 def run(arguments: argparse.Namespace) -> int:

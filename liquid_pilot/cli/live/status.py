@@ -11,6 +11,7 @@ from typing import Any
 
 from liquid_pilot.cli.live import connection
 from liquid_pilot.cli.live.robots import NODES, Robot
+from liquid_pilot.nodes.launch.run_claim import domain_of
 
 DESCRIPTION = (
     'Shows what runs in this ROS domain: the state of guard, pilot and adaptation with their '
@@ -40,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help=f'print one JSON object; with --watch one a line, every {_JSON_PERIOD_S:g} s',
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse a ROS domain that there is not."""
+    domain_of(os.environ)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -127,7 +133,7 @@ def _screen(robots: list[Robot]) -> Any:
 def as_json(robots: list[Robot]) -> dict[str, Any]:
     """Return the state as plain data for scripts."""
     return {
-        'ros_domain_id': int(os.environ.get('ROS_DOMAIN_ID') or 0),
+        'ros_domain_id': domain_of(os.environ),
         'well': exit_code(robots) == 0,
         'robots': [robot.as_json() for robot in robots],
     }

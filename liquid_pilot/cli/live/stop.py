@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from typing import Any
 
 from liquid_pilot.cli.live import connection
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.launch.run_claim import domain_of
 
 DESCRIPTION = (
     'Stops: the guard sends the safe command (hover, for a multicopter) until it is engaged again. '
@@ -32,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='send the safe command once and then nothing, so that another source may fly; after '
         'a stop this changes nothing',
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse a ROS domain that there is not."""
+    domain_of(os.environ)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, FlyOptions
+from liquid_pilot.nodes.launch.run_claim import domain_of
 from liquid_pilot.simulation.gazebo.program import find_gazebo
 from liquid_pilot.simulation.tasks.registry import task_of
 from liquid_pilot.utils.extras import require_modules
 from liquid_pilot.utils.json_fields import one_line
+from liquid_pilot.utils.path_checks import user_path
 
 _MODULES_OF_ADAPTERS = {
     'mavlink': ('pymavlink', 'serial'),
@@ -24,17 +27,18 @@ _MODULES_OF_ADAPTERS = {
 
 
 def check_before_start(options: FlyOptions) -> None:
-    """Check what a flight needs from this machine: the pilot, the modules and Gazebo.
+    """Check what a flight needs from this machine: domain, pilot, modules and Gazebo.
 
     It is for the moment before the nodes are started, each of which would refuse later.
 
     Raises:
         LiquidPilotError: something is missing or does not fit; the message says what to do.
     """
+    domain_of(os.environ)
     if not options.demonstrate:
         _check_pilot(options)
     if options.params_file:
-        _check_yaml(Path(options.params_file).expanduser())
+        _check_yaml(user_path(options.params_file))
     if options.simulated:
         task_of(options.vehicle)
     if options.simulator == MUJOCO:
@@ -66,7 +70,8 @@ def _check_yaml(file: Path) -> None:
 
     try:
         content = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # ValueError: a date or a number that is none; RecursionError: thousands of brackets.
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise LiquidPilotError(
             f'params_file: {file} cannot be read as YAML ({one_line(error)})'
         ) from None

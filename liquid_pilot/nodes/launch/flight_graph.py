@@ -15,6 +15,7 @@ from typing import Any
 from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, FlyOptions, has_statistics
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
+from liquid_pilot.utils.path_checks import user_path
 from liquid_pilot.utils.resources import PACKAGE, share_path
 
 BRIDGE = 'config/gazebo_bridge.yaml'
@@ -187,7 +188,7 @@ def _viewer(options: FlyOptions) -> NodeSpec:
 
 def _files(options: FlyOptions) -> tuple[Path, ...]:
     if options.params_file:
-        return (Path(options.params_file).expanduser().resolve(),)
+        return (user_path(options.params_file).resolve(),)
     return (share_path('config/fly.yaml'),)
 
 

@@ -11,7 +11,6 @@ import dataclasses
 import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from liquid_pilot.interfaces import LiquidPilotError
@@ -21,7 +20,11 @@ from liquid_pilot.onboard.setpoints.registry import ADAPTERS
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.utils.entry_points import Choices
-from liquid_pilot.utils.path_checks import check_readable_file, check_writable_folder
+from liquid_pilot.utils.path_checks import (
+    check_readable_file,
+    check_writable_folder,
+    user_path,
+)
 from liquid_pilot.utils.settings import check_all, declared_settings, setting, setting_from
 
 MUJOCO, GAZEBO = 'mujoco', 'gazebo'
@@ -143,7 +146,7 @@ class FlyOptions(RunOptions):
         if self.camera_info_topic:
             check_topic('camera_info_topic', self.camera_info_topic)
         if self.params_file:
-            check_readable_file(Path(self.params_file).expanduser(), 'params_file')
+            check_readable_file(user_path(self.params_file), 'params_file')
 
     def _check_vehicle(self) -> None:
         vehicle = get_vehicle(self.vehicle)
@@ -339,14 +342,17 @@ def with_run_folder(options: Options) -> Options:
     Raises:
         LiquidPilotError: `out` is not a folder, cannot be written, or holds a run already.
     """
-    if options.out:
-        folder = Path(options.out).expanduser().resolve()
-    else:
-        first = Path('runs') / time.strftime('%Y-%m-%d_%H-%M-%S')
-        folder, count = first.resolve(), 1
-        while folder.exists():
+    folder = first = user_path(options.out or f'runs/{time.strftime("%Y-%m-%d_%H-%M-%S")}')
+    count = 1
+    try:
+        folder = folder.resolve()
+        while not options.out and folder.exists():
             count += 1
             folder = first.with_name(f'{first.name}_{count}').resolve()
+    # RuntimeError: a loop of links, before Python 3.13; ValueError: a zero byte; FileNotFoundError:
+    # the folder that this program was started in is gone.
+    except (OSError, RuntimeError, ValueError) as error:
+        raise LiquidPilotError(f'out: {str(first)!r} is no path ({error})') from None
     flight = options.flight_options()
     if options.out or flight.simulated or flight.recorded:
         # A vehicle that records nothing may be started anywhere.

@@ -7,7 +7,9 @@ its process does and within one network namespace, as the loopback traffic of RO
 
 from __future__ import annotations
 
-import os
+import errno
+import hashlib
+import re
 import socket
 import struct
 import sys
@@ -17,6 +19,13 @@ from contextlib import ExitStack, contextmanager
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 
+_NUMBER = re.compile(r'(0[xX][0-9a-fA-F]+)|(0[0-7]+)|0|[1-9][0-9]*', re.ASCII)
+_LONGEST_NAME = 100
+"""Length of the longest name of a local socket, which ends at 107 bytes."""
+_LAST_DOMAIN = 232
+"""The last ROS domain whose ports exist."""
+_own: set[str] = set()
+"""Names that this process has claimed."""
 _CREDENTIALS = struct.Struct('3i')
 """ucred of unix(7): process, user and group."""
 
@@ -30,13 +39,38 @@ def claimed(specs: Iterable[NodeSpec], environment: Mapping[str, str]) -> Iterat
         environment: the environment of the nodes.
 
     Raises:
-        LiquidPilotError: another run of this machine has the domain.
+        LiquidPilotError: another run of this machine has the domain, or it is not a number.
     """
-    domain = environment.get('ROS_DOMAIN_ID') or '0'
+    domain = domain_of(environment)
     with ExitStack() as stack:
         for what in _shared(specs):
             stack.enter_context(_claim(f'liquid_pilot/domain_{domain}/{what}', domain))
         yield
+
+
+def domain_of(environment: Mapping[str, str]) -> int:
+    """Return the ROS domain of an environment, in which 5, 05 and 0x5 are the same one.
+
+    Args:
+        environment: the environment of the nodes.
+
+    Raises:
+        LiquidPilotError: ROS_DOMAIN_ID is not a number, or DDS has no ports for it.
+    """
+    text = environment.get('ROS_DOMAIN_ID') or '0'
+    # As rcl reads it, with strtoul: a leading zero means octal.
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None:
+        raise LiquidPilotError(
+            f'ROS_DOMAIN_ID is {text!r}, which is not a number; set it to one from 0 to 101'
+        )
+    digits, hexadecimal, octal = found.group(0), found.group(1), found.group(2)
+    domain = int(digits, 16 if hexadecimal else 8 if octal else 10)
+    if domain > _LAST_DOMAIN:
+        raise LiquidPilotError(
+            f'ROS_DOMAIN_ID is {domain}, for which DDS has no ports; set it to one from 0 to 101'
+        )
+    return domain
 
 
 def _shared(specs: Iterable[NodeSpec]) -> list[str]:
@@ -51,25 +85,34 @@ def _shared(specs: Iterable[NodeSpec]) -> list[str]:
 
 
 @contextmanager
-def _claim(name: str, domain: str) -> Iterator[None]:
+def _claim(name: str, domain: int) -> Iterator[None]:
     # The name of an abstract socket begins with a zero byte; other systems than Linux have none.
-    if sys.platform != 'linux':
+    # One process may load its graph again.
+    if sys.platform != 'linux' or name in _own:
         yield
         return
-    address = b'\0' + name.encode()
+    short = name
+    if len(name) > _LONGEST_NAME:
+        short = f'liquid_pilot/{hashlib.sha256(name.encode()).hexdigest()}'
+    address = b'\0' + short.encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as own:
         try:
             own.bind(address)
             own.listen(8)
-        except OSError:
-            process = _owner(address)
-            if process != os.getpid():
+        except OSError as error:
+            # Where local sockets are forbidden, nothing can be claimed, and flying is not.
+            if error.errno == errno.EADDRINUSE:
+                process = _owner(address)
                 raise LiquidPilotError(
                     f'another run is in progress in the ROS domain {domain}'
                     + (f' (process {process})' if process else '')
                     + ': end it, or set ROS_DOMAIN_ID to another number for one of them'
                 ) from None
-        yield
+        _own.add(name)
+        try:
+            yield
+        finally:
+            _own.discard(name)
 
 
 def _owner(address: bytes) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from liquid_pilot.utils.atomic_write import write_atomically
 _PACKAGE = Path(__file__).resolve().parents[2]
 SOURCES = (_PACKAGE / 'liquid', _PACKAGE / 'onboard' / 'adaptation')
 """Folders of the files of kernels."""
+_PROCESSOR_FIELDS = ('model name', 'flags', 'Features', 'CPU part', 'CPU implementer')
+"""Beginnings of the lines of /proc/cpuinfo that tell of a processor, on x86 and on ARM."""
 
 
 def are_compiled() -> bool:
@@ -34,10 +37,13 @@ def are_compiled() -> bool:
     if cache is None:
         return False
     try:
-        files = json.loads(_note(cache).read_text())
-        return bool(files) and all((cache / file).is_file() for file in files)
+        sizes = json.loads(_note(cache).read_text())
+        # A file that a power loss has cut short is there, but is not what was noted.
+        return bool(sizes) and all(
+            (cache / file).stat().st_size == size for file, size in sizes.items()
+        )
     # A note that is cut short is none.
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return False
 
 
@@ -46,10 +52,13 @@ def note_compiled() -> None:
     cache = cache_folder()
     if cache is None:
         return
-    files = sorted(str(path.relative_to(cache)) for path in cache.rglob('*.nb[ic]'))
     # Without the note, the next start looks again.
     with contextlib.suppress(OSError):
-        write_atomically(_note(cache), json.dumps(files) + '\n')
+        sizes = {
+            str(path.relative_to(cache)): path.stat().st_size
+            for path in sorted(cache.rglob('*.nb[ic]'))
+        }
+        write_atomically(_note(cache), json.dumps(sizes) + '\n')
 
 
 def _note(cache: Path) -> Path:
@@ -58,10 +67,30 @@ def _note(cache: Path) -> Path:
     made_from: list[object] = [sysconfig.get_config_var('SOABI'), platform.machine()]
     if compiler is not None and compiler.origin:
         made_from += [compiler.origin, Path(compiler.origin).stat().st_mtime]
+    made_from += [_processor(), sorted(_numba_settings().items())]
     for folder in SOURCES:
         made_from += [str(folder), source_stamp(folder)]
     digest = hashlib.sha256(repr(made_from).encode()).hexdigest()
     return cache / f'compiled-{digest[:16]}.json'
+
+
+def _processor() -> str:
+    """Return model and features of the processor: a home folder may be on several machines."""
+    try:
+        # The first processor ends at an empty line.
+        lines = Path('/proc/cpuinfo').read_text().partition('\n\n')[0].splitlines()
+    except (OSError, ValueError):
+        return ''
+    return '\n'.join(line for line in lines if line.startswith(_PROCESSOR_FIELDS))
+
+
+def _numba_settings() -> dict[str, str]:
+    """Return the variables by which users change for which processor numba compiles, and how."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith('NUMBA_') and name != 'NUMBA_CACHE_DIR'
+    }
 
 
 def compile_all(on_progress: Callable[[int, int], None] | None = None) -> bool:

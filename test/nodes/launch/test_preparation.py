@@ -100,6 +100,52 @@ def test_one_process_may_load_its_graph_again():
         pass
 
 
+def test_after_many_refusals_it_may_still(hold):
+    here = {'ROS_DOMAIN_ID': domain()}
+    first = hold(domain())
+    with run_claim.claimed(specs(), {'ROS_DOMAIN_ID': domain(1)}):
+        for _ in range(20):
+            with run_claim.claimed(specs(), {'ROS_DOMAIN_ID': domain(1)}):
+                pass
+    for _ in range(20):
+        with pytest.raises(LiquidPilotError), run_claim.claimed(specs(), here):
+            pytest.fail('both run')
+    assert first.poll() is None
+
+
+def test_a_long_namespace_is_claimed_like_a_short_one(hold):
+    here = {'ROS_DOMAIN_ID': domain()}
+    with run_claim.claimed(specs(simulator='none', namespace=150 * 'a'), here):
+        pass
+    hold(domain(), 'none', 150 * 'a')
+    with (
+        pytest.raises(LiquidPilotError),
+        run_claim.claimed(specs(simulator='none', namespace=150 * 'a'), here),
+    ):
+        pytest.fail('two guards of one name')
+    with run_claim.claimed(specs(simulator='none', namespace=150 * 'a' + 'b'), here):
+        pass
+
+
+def test_where_local_sockets_are_forbidden_it_flies_all_the_same(monkeypatch):
+    def forbidden(self, address):
+        raise PermissionError(1, 'Operation not permitted')
+
+    monkeypatch.setattr(
+        run_claim.socket, 'socket', type('Forbidden', (socket.socket,), {'bind': forbidden})
+    )
+    with run_claim.claimed(specs(), {'ROS_DOMAIN_ID': domain()}):
+        pass
+
+
+@pytest.mark.parametrize(
+    ('text', 'number'),
+    [(None, 0), ('', 0), ('0', 0), ('5', 5), ('05', 5), (' 5', 5), ('0x1F', 31), ('010', 8)],
+)
+def test_a_domain_is_read_as_ros_reads_it(text, number):
+    assert run_claim.domain_of({} if text is None else {'ROS_DOMAIN_ID': text}) == number
+
+
 def test_without_a_loopback_interface_nothing_is_started(monkeypatch, tmp_path, capsys):
     assert loopback.is_up()
 

@@ -103,10 +103,29 @@ def test_a_file_that_is_gone_or_a_source_that_changed_is_noticed(cache, sources)
     assert not kernels.are_compiled()
 
 
+def test_a_file_that_was_cut_short_is_noticed(cache, sources):
+    kernels.note_compiled()
+    os.truncate(cache / 'liquid_0' / '_kernels.step.1.nbc', 0)
+    assert not kernels.are_compiled()
+    kernels.note_compiled()
+    assert kernels.are_compiled()
+
+
+def test_what_another_processor_compiled_is_not_for_this_one(cache, sources, monkeypatch):
+    kernels.note_compiled()
+    with monkeypatch.context() as patch:
+        patch.setattr(kernels, '_processor', lambda: 'model name: another')
+        assert not kernels.are_compiled()
+    with monkeypatch.context() as patch:
+        patch.setenv('NUMBA_CPU_NAME', 'generic')
+        assert not kernels.are_compiled()
+    assert kernels.are_compiled()
+
+
 def test_a_damaged_note_is_none(cache, sources):
     kernels.note_compiled()
     (note,) = cache.glob('compiled-*.json')
-    for damaged in ('', '[', '[]', '7', '{"a": 1}'):
+    for damaged in ('', '[', '[]', '7', '{"a": 1}', '["a"]', '{"../cache": 1}'):
         note.write_text(damaged)
         assert not kernels.are_compiled()
 

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from liquid_pilot.interfaces import Command, VehicleLimits, VehicleState
 from liquid_pilot.onboard.safety.geofence import Geofence
-from liquid_pilot.onboard.safety.guard import ENGAGED, MAX_SLEW_STEP_S, SAFE, Guard
+from liquid_pilot.onboard.safety.guard import (
+    ENGAGED,
+    INITIAL_SLEW_STEP_S,
+    MAX_SLEW_STEP_S,
+    SAFE,
+    Guard,
+)
 
 MS = 1_000_000
 LIMITS = VehicleLimits(
@@ -127,3 +133,62 @@ def test_what_leaves_never_changes_faster_than_the_limit_unless_to_the_safe_comm
         else:
             assert wanted is HARMFUL and out == LIMITS.safe_command
         left_s, left = now_s, out
+
+
+anything = st.sampled_from([math.nan, math.inf, -math.inf, 1e308, 10**400, None, 'x'])
+times_s = st.one_of(
+    st.integers(0, 3000).map(lambda ms: ms / 1e3),
+    st.sampled_from([math.nan, math.inf, -math.inf, -1.0, 1e12]),
+)
+stamps_ns = st.one_of(
+    st.integers(0, 3000).map(lambda ms: ms * MS), st.sampled_from([-1, 2**63, None, 1.5])
+)
+states = st.builds(
+    lambda position, w: VehicleState(0, position, (w, 0.0, 0.0, 0.0), (1.0,) * 3, (0.0,) * 3),
+    st.tuples(*[st.floats(-50.0, 50.0)] * 3),
+    st.sampled_from([1.0, 1.0, math.nan]),
+)
+wanted_values = st.one_of(
+    values, values, st.tuples(*[st.one_of(st.floats(-5.0, 5.0), anything)] * 4)
+)
+accepts = st.builds(
+    lambda stamp, wanted, now_s, clock, vehicle: (
+        lambda guard: guard.accept(Command(stamp, *wanted), now_s, clock, vehicle)
+    ),
+    stamps_ns,
+    wanted_values,
+    times_s,
+    st.one_of(st.none(), stamps_ns),
+    st.one_of(st.none(), states),
+)
+others = st.one_of(
+    times_s.map(lambda now_s: lambda guard: guard.check(now_s)),
+    times_s.map(lambda now_s: lambda guard: guard.engage(now_s) and None),
+    times_s.map(lambda now_s: lambda guard: guard.stop(now_s) and None),
+    st.sampled_from(['', 'why']).map(lambda reason: lambda guard: guard.inhibit(reason)),
+    st.sampled_from(['', 'who']).map(lambda reason: lambda guard: guard.override(reason)),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(accepts, accepts, others), max_size=40), st.booleans())
+def test_whatever_happens_outputs_are_finite_bounded_and_near_the_last_or_the_safe_one(
+    calls, fenced
+):
+    """Clocks go back or are no numbers, stamps repeat, and services are called in between."""
+    guard, left = engaged(Geofence(radius_m=20.0) if fenced else None), LIMITS.safe_command
+    for call in calls:
+        decision = call(guard)
+        if decision is None:
+            continue
+        out = decision.command.values
+        for value, maximum in zip(out, LIMITS.maximum, strict=True):
+            assert type(value) is float and abs(value) <= maximum
+        if decision.accepted:
+            assert (
+                largest_step_s(out, left) <= MAX_SLEW_STEP_S + 1e-9
+                or largest_step_s(out, LIMITS.safe_command) <= INITIAL_SLEW_STEP_S + 1e-9
+            )
+        else:
+            assert out in (left, LIMITS.safe_command)
+        left = out

@@ -6,6 +6,7 @@ its parent is gone.
 
 import contextlib
 import os
+import secrets
 import signal
 import time
 from pathlib import Path
@@ -18,9 +19,12 @@ PATIENCE_S = 5.0
 def mark():
     """Mark all processes that this one starts from now on; return its own mark.
 
-    A worker of the run appends its number to the mark that it has inherited.
+    A worker of the run appends its number to the mark that it has inherited. The first one also
+    has random digits: a container that is seen from here counts its processes anew, and one of its
+    runs may have the same number.
     """
-    own = f'{os.environ.get(MARK, "")}/{os.getpid()}'
+    inherited = os.environ.get(MARK, '')
+    own = f'{inherited}/{os.getpid()}' + ('' if inherited else f'.{secrets.token_hex(4)}')
     os.environ[MARK] = own
     return own
 
@@ -39,6 +43,17 @@ def find(own):
                 if state != 'Z':
                     found.append(int(folder.name))
     return found
+
+
+def cpu_times():
+    """Return the CPU time, in seconds, of each process that this one has started, by its id."""
+    times_s = {}
+    for pid in find(os.environ[MARK]) if MARK in os.environ else ():
+        with contextlib.suppress(OSError, IndexError):
+            # User and system time are the 14th and 15th value; the 2nd may hold spaces.
+            fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+            times_s[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+    return times_s
 
 
 def name(pid):

@@ -9,6 +9,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+import leftovers
+
 LEAST_SHARE = 0.75
 """Share of two cores below which a test in real time is not a test of the code."""
 LONGEST_STALL_S = 0.1
@@ -23,7 +25,7 @@ class Machine:
     """One measurement of the machine."""
 
     share: float
-    """CPU time that two busy threads got, divided by the time that passed and by two."""
+    """CPU time that the run got with two busy threads, by twice the time that passed."""
     stall_s: float
     """Longest delay of a thread that wanted to be woken every 10 ms, in seconds."""
 
@@ -62,16 +64,18 @@ class Heartbeat:
 
 
 def cpu_share(seconds=PROBE_S):
-    """Return which share of two cores two busy threads get, from 0 to 1."""
-    used_s = []
+    """Return which share of two cores this run gets with two busy threads, from 0 to 1.
+
+    What the processes of the test use counts as well: the nodes of a test that has just failed are
+    still running, and their own work is no excuse for them.
+    """
 
     def spin():
-        start_s = time.thread_time()
         while time.monotonic() < end_s:
             # The interpreter lock is released meanwhile.
             hashlib.sha256(_BLOCK).digest()
-        used_s.append(time.thread_time() - start_s)
 
+    started_s, own_s = leftovers.cpu_times(), time.process_time()
     start_s = time.monotonic()
     end_s = start_s + seconds
     threads = [threading.Thread(target=spin) for _ in range(2)]
@@ -79,7 +83,10 @@ def cpu_share(seconds=PROBE_S):
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(used_s) / (2.0 * (time.monotonic() - start_s))
+    elapsed_s, used_s = time.monotonic() - start_s, time.process_time() - own_s
+    for pid, now_s in leftovers.cpu_times().items():
+        used_s += max(0.0, now_s - started_s.get(pid, now_s))
+    return min(1.0, used_s / (2.0 * elapsed_s))
 
 
 def measure():
