@@ -16,7 +16,10 @@ case "$*" in
     '-m pip config get '*) [ -n "${FAKE_INDEX_URL:-}" ] ;;
     '-m pip index versions '*) [ -z "${FAKE_OFFLINE:-}" ] ;;
     *find_spec\\(\\"torch\\"\\)*|*'import rclpy'*) exit 1 ;;
-    '-m pip install '*) echo 'pip writes' ;;
+    '-m pip install '*)
+        echo 'pip writes'
+        [ -z "${FAKE_INTERRUPT:-}" ] || { kill -INT $PPID; exit 1; }
+        ;;
 esac
 """
 CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
@@ -24,7 +27,7 @@ CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 
 @pytest.fixture
 def run(tmp_path):
-    """Function (*arguments, terminal, **environment): (output, errors, pip installs) of ./run."""
+    """Function (*arguments, terminal, code, **environment): (output, errors, pip installs)."""
     for name in ('run', 'setup.py', 'constraints.txt', 'constraints-numpy1.txt'):
         shutil.copy(ROOT / name, tmp_path)
     programs = tmp_path / 'programs'
@@ -42,7 +45,7 @@ def run(tmp_path):
     }
     asked = tmp_path / 'asked'
 
-    def start(*arguments, terminal=False, **environment):
+    def start(*arguments, terminal=False, code=0, **environment):
         asked.write_text('')
         own, other = pty.openpty() if terminal else os.pipe()
         process = subprocess.Popen(
@@ -71,7 +74,7 @@ def run(tmp_path):
                 break
             errors += data.decode()
         os.close(own)
-        assert process.returncode == 0, errors
+        assert process.returncode == code, errors
         lines = asked.read_text().splitlines()
         return output, errors, [line for line in lines if line.startswith('-m pip install ')]
 
@@ -125,3 +128,35 @@ def test_without_the_index_of_pytorch_pip_takes_what_it_finds(run):
     _, errors, (install,) = run('train', FAKE_OFFLINE='1')
     assert CPU_INDEX not in install
     assert 'that of PyPI, for CUDA, takes some gigabytes' in errors
+
+
+def test_help_of_training_installs_no_torch(run):
+    _, _, (install,) = run('train', '--help')
+    assert '.[ros,sim,view]' in install
+
+
+def test_an_environment_without_pip_is_made_again(run, tmp_path):
+    python = tmp_path / '.venv' / 'bin' / 'python3'
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nexit 1\n')
+    python.chmod(0o755)
+    _, errors, installs = run('inspect')
+    assert 'making .venv' in errors and len(installs) == 1
+
+
+def test_help_lists_the_commands_once_they_are_installed(run, tmp_path):
+    output, _, installs = run('--help')
+    assert './run fly' in output and 'commands:' not in output and not installs
+    program = tmp_path / '.venv' / 'bin' / 'liquid-pilot'
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\nprintf "usage: x\\n\\ncommands:\\n  status  show\\n"\n')
+    program.chmod(0o755)
+    output, _, _ = run('help')
+    assert 'status  show' in output and 'usage: x' not in output
+
+
+def test_an_interrupted_installation_says_that_it_goes_on(run):
+    _, errors, installs = run('inspect', FAKE_INTERRUPT='1', code=130)
+    assert 'interrupted: the next start goes on' in errors and 'needs a network' not in errors
+    _, _, again = run('inspect')
+    assert installs == again and len(again) == 1

@@ -108,7 +108,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _run(words) if words and words[0] in COMMANDS else _run_nothing(words)
-        sys.stdout.flush()
+        # A service may start this with its output closed.
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
         # `liquid-pilot inspect ... | head`: the reader has gone, and Python must not complain.

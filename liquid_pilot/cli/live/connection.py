@@ -17,6 +17,8 @@ from liquid_pilot.cli.common import number, require_ros
 from liquid_pilot.cli.live.robots import RobotReports
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.launch import log_folder
+from liquid_pilot.nodes.launch.run_claim import domain_of
 from liquid_pilot.utils.resources import share_path
 
 NOT_FOUND = 3
@@ -92,6 +94,11 @@ class Connection:
             LiquidPilotError: ROS 2 is not there.
         """
         require_ros()
+        if sys.stderr.isatty():
+            print(f'... looking in ROS domain {domain_of(os.environ)}', file=sys.stderr, flush=True)
+        folder = log_folder.writable_folder(os.environ)
+        if folder is not None:
+            os.environ[log_folder.VARIABLE] = str(folder)
         _announce_often()
         self.reports = RobotReports()
         """The reports that have arrived."""

@@ -1,8 +1,8 @@
 """What happens before the first node of a graph is started, however it is started.
 
 A node that compiles makes the others wait, and two runs in one ROS domain disturb each other. So
-the loopback interface is checked, the domain is claimed and the kernels are compiled first, outside
-of every time limit.
+the loopback interface is checked, a folder for logs is found, the domain is claimed and the kernels
+are compiled first, outside of every time limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from liquid_pilot.liquid.kernel_cache import cache_folder
-from liquid_pilot.nodes.launch import loopback
+from liquid_pilot.nodes.launch import log_folder, loopback
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 from liquid_pilot.nodes.launch.run_claim import claimed
 from liquid_pilot.onboard.inference import kernels
@@ -37,10 +37,29 @@ def prepared(
     environment = {**os.environ, **added}
     if environment.get('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'LOCALHOST':
         loopback.check()
-    with claimed(specs, environment):
+    with claimed(specs, environment), _logs(environment, print_line):
         if any(spec.package == PACKAGE and spec.executable == 'pilot' for spec in specs):
             compile_kernels(print_line)
         yield
+
+
+@contextmanager
+def _logs(environment: Mapping[str, str], print_line: Callable[[str], None]) -> Iterator[None]:
+    """Give the nodes a folder for their logs where that of ROS 2 cannot be written."""
+    folder = log_folder.writable_folder(environment)
+    if folder is None:
+        yield
+        return
+    print_line(f'the logs of ROS 2 go to {folder}, because its own folder cannot be written')
+    before = os.environ.get(log_folder.VARIABLE)
+    os.environ[log_folder.VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[log_folder.VARIABLE]
+        else:
+            os.environ[log_folder.VARIABLE] = before
 
 
 def compile_kernels(print_line: Callable[[str], None]) -> None:

@@ -35,6 +35,7 @@ from liquid_pilot.nodes.missions.mission_node import (
     StopRequestedError,
 )
 from liquid_pilot.nodes.missions.progress import MissionProgress
+from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 from liquid_pilot.simulation.base.condition import label, parse
 from liquid_pilot.simulation.base.mission import Mission, MissionResult
 from liquid_pilot.simulation.tasks.registry import layout_of, task_of
@@ -64,7 +65,8 @@ class MissionRun(ABC):
         self._settings = settings = node.settings.current
         self._conditions = parse(settings.condition)
         self._out = out
-        self._progress = MissionProgress(settings.missions)
+        climb = get_vehicle_limits(settings.vehicle).maximum[2]
+        self._progress = MissionProgress(settings.missions, drives=climb == 0.0)
         self._rules = task_of(settings.vehicle).rules
         if settings.time_limit_s:
             self._rules = replace(self._rules, time_limit_s=settings.time_limit_s)

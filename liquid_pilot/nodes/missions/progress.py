@@ -30,13 +30,17 @@ _RATE_WINDOW_S = 1.0
 class MissionProgress:
     """Context manager that shows the live line of a run."""
 
-    def __init__(self, missions: int, console: Console | None = None) -> None:
+    def __init__(
+        self, missions: int, console: Console | None = None, *, drives: bool = False
+    ) -> None:
         """Prepare the display.
 
         Args:
             missions: number of missions.
             console: the console; None: standard output.
+            drives: whether the vehicle stays on the ground, and so does not fly.
         """
+        self._moving, self._moved = ('driving', 'driven') if drives else ('flying', 'flown')
         # Without a terminal rich would cut lines at 80 columns.
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
@@ -82,7 +86,7 @@ class MissionProgress:
         """
         self._name = f'mission {index + 1}/{self._missions}  seed {seed}'
         self._ticks, self._rate, self._shown_s = 0, '', 0.0
-        self._draw(Text(f'{self._name}  building the forest', style='dim'), plain='')
+        self._draw(Text(f'{self._name}  building the world', style='dim'), plain='')
 
     def flying(self, flight_s: float, distance_m: float, problem: str) -> None:
         """Show one tick; the line is redrawn at most a few times per second.
@@ -108,7 +112,7 @@ class MissionProgress:
         if now_s - self._shown_s < period_s:
             return
         self._shown_s = now_s
-        state = f'warning: {problem}' if problem else 'flying'
+        state = f'warning: {problem}' if problem else self._moving
         text = f'{self._name}  {distance_m:5.1f} m to go  {flight_s:5.1f} s  {state}  {self._rate}'
         self._draw(Text(text.rstrip()), plain=text.rstrip())
 
@@ -134,7 +138,7 @@ class MissionProgress:
         style = OUTCOMES[result.outcome].colour
         self._console.print(
             f'{escape(self._name)}  [{style}]{result.outcome}[/]  '
-            f'{format_duration(result.duration_s)}, {result.distance_flown_m:.1f} m flown'
+            f'{format_duration(result.duration_s)}, {result.distance_flown_m:.1f} m {self._moved}'
             + ('' if result.outcome == 'success' else f'  ({escape(result.reason)})')
         )
 
@@ -146,7 +150,7 @@ class MissionProgress:
             files: files of the report; empty: none were written.
         """
         table = terminal_table(
-            ('seed', 'outcome', 'duration', 'flown', 'to target', 'reason'),
+            ('seed', 'outcome', 'duration', self._moved, 'to target', 'reason'),
             left=('outcome', 'reason'),
         )
         for result in results:

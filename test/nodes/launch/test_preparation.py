@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 
 import pytest
+import ros_domain
 
 from liquid_pilot.cli import main
 from liquid_pilot.interfaces import LiquidPilotError
@@ -54,9 +54,20 @@ def hold():
         process.stdout.close()
 
 
-# Numbers that are no ROS domains, so that no run is in them.
-def domain(offset=0):
-    return str(1000 + 10 * os.getpid() + offset)
+RESERVED = []
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _domains():
+    """Two domains in which nothing else runs."""
+    RESERVED[:] = [ros_domain.reserve(), ros_domain.reserve()]
+    yield
+    for number in RESERVED:
+        ros_domain.release(number)
+
+
+def domain(index=0):
+    return str(RESERVED[index])
 
 
 def test_a_second_run_of_a_domain_is_refused_in_one_line(hold):

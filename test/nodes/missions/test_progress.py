@@ -53,3 +53,16 @@ def test_a_terminal_gets_one_line_redrawn_that_goes_in_the_end():
     assert '12.0 m to go' in text
     assert '\x1b[2K' in text
     assert '\x1b[?25h' in text
+
+
+def test_a_rover_drives():
+    file = io.StringIO()
+    with MissionProgress(1, Console(file=file, soft_wrap=True), drives=True) as progress:
+        progress.building(0, 7)
+        progress.flying(0.0, 300.0, '')
+        progress.finished(result(7, 'success'))
+    progress.table([result(7, 'success')], [])
+    text = file.getvalue()
+    assert '300.0 m to go    0.0 s  driving' in text and '15.0 m driven' in text
+    assert 'duration  driven  to target' in text
+    assert 'fly' not in text and 'flown' not in text

@@ -1,0 +1,39 @@
+"""The folder of the logs of ROS 2, without which no node starts."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+VARIABLE = 'ROS_LOG_DIR'
+
+
+def writable_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return the folder that the logs of nodes have to take, or None: the one of ROS 2 will do.
+
+    ROS 2 takes $ROS_LOG_DIR, else $ROS_HOME/log, else ~/.ros/log, and its nodes end with an
+    exception where that cannot be made, or where there is no $HOME.
+
+    Args:
+        environment: the environment of the nodes.
+    """
+    home = environment.get('HOME') or os.path.expanduser('~')
+    chosen = environment.get(VARIABLE) or os.path.join(
+        environment.get('ROS_HOME') or os.path.join('~', '.ros'), 'log'
+    )
+    needs_home = chosen.startswith('~')
+    folder = Path(chosen.replace('~', home, 1) if needs_home else chosen)
+    if _can_be_written(folder):
+        return folder if needs_home and not environment.get('HOME') else None
+    return Path(tempfile.gettempdir()) / f'liquid_pilot_{os.getuid()}' / 'log'
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
