@@ -7,6 +7,7 @@ realtime  depends on what happens when. It runs while no other test of this run 
           machine was measured. On a machine that stalls it is skipped, with the figures.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -41,6 +42,8 @@ os.environ.update(
     }
 )
 RUN = leftovers.mark()
+# Even where a second Ctrl-C cuts the end of the session short.
+atexit.register(leftovers.end, RUN, 0.5)
 
 
 def pytest_addoption(parser):
