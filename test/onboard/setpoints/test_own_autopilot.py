@@ -118,7 +118,7 @@ def test_one_that_is_broken_names_its_package(tmp_path, before, after, words):
     ('before', 'after', 'words'),
     [
         ('def flush', 'def drain', "the MuleOutput that it makes has no 'flush'; docs/how_to/own"),
-        ('    make_output=make_output,\n', '', 'its AdapterSpec has no make_output; docs/how_to/own_a'),
+        ('    make_output=make_output,\n', '', 'its AdapterSpec has no make_output; docs/how_to/'),
         ("'127.0.0.1:5005'", "'nowhere'", r'it failed to start \(ValueError: .*my_bases.py:\d+\)'),
     ],
 )
