@@ -67,16 +67,21 @@ def pytest_collection_modifyitems(config, items):
         slow = [item for item in items if item.get_closest_marker('slow')]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker('slow')]
-    items.sort(key=lambda item: _place(item.path))
+    alone = {item.path for item in items if item.get_closest_marker('realtime')}
+    items.sort(key=lambda item: _place(item.path, alone))
 
 
-FIRST = ('nodes', 'studies', 'learning', 'onboard', 'evaluation', 'simulation')
+FIRST = ('studies', 'nodes', 'learning', 'onboard', 'evaluation', 'simulation')
 
 
-def _place(path):
-    """Files that start nodes or train come first: at the end a worker waits for the other one."""
+def _place(path, alone):
+    """Return the place of a file in the order of the run.
+
+    Tests in real time wait for the test of the other worker, so that they come together and before
+    the long ones. Files that train or start nodes follow: at the end one worker waits for another.
+    """
     room = path.relative_to(REPOSITORY / 'test').parts[0]
-    return FIRST.index(room) if room in FIRST else len(FIRST)
+    return path not in alone, FIRST.index(room) if room in FIRST else len(FIRST)
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,6 +35,7 @@ def test_ltc_step():
     assert figures['sparse']['ratio_vs_ncps'] > 1
 
 
+@pytest.mark.slow
 def test_sensitivity():
     figures = _figures('sensitivity.py')
     assert set(figures['ratio_vs_ncps_forward']) == {'19', '34', '64', '34_ncp'}
@@ -40,6 +43,7 @@ def test_sensitivity():
     assert all(ratio > 1 for ratio in figures['times_a_step'].values())
 
 
+@pytest.mark.slow
 def test_core_training():
     figures = _figures('core_training.py')
     assert figures['ratio_vs_ncps'] > 1 and figures['ratio_vs_ncps_sparse'] > 1

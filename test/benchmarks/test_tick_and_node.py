@@ -24,6 +24,7 @@ def figures(script: str) -> dict:
     return json.loads(answer.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_control_tick():
     found = figures('control_tick.py')
     assert found['ratio_vs_torch_ncps'] > 1.0
@@ -32,6 +33,7 @@ def test_control_tick():
     assert found['largest_command_difference'] < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.realtime
 def test_ros_latency():
     found = figures('ros_latency.py')

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import liquid_pilot
 
 PACKAGE = Path(liquid_pilot.__file__).parent
@@ -67,6 +69,7 @@ def test_without_home_and_cache_variables_it_still_steps(tmp_path):
     _run(PACKAGE.parent, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=None, HOME=None)
 
 
+@pytest.mark.slow
 def test_the_cache_is_used_and_a_damaged_one_is_replaced(tmp_path):
     chosen = tmp_path / 'chosen'
     assert _run(PACKAGE.parent, NUMBA_CACHE_DIR=str(chosen)) == (str(chosen), 0)
@@ -86,6 +89,7 @@ def test_the_cache_is_looked_for_in_the_usual_places(tmp_path):
     assert list(expected.rglob('*.nbi'))
 
 
+@pytest.mark.slow
 def test_a_change_in_one_file_of_kernels_drops_what_others_compiled(tmp_path):
     # Kernels call each other across files, and numba compares the file of the caller only.
     shutil.copytree(PACKAGE, tmp_path / 'liquid_pilot', ignore=shutil.ignore_patterns('*.pyc'))

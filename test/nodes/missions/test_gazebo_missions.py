@@ -113,6 +113,7 @@ def ended(process, limit_s=60.0):
     return process.returncode, out + err
 
 
+@pytest.mark.slow
 @pytest.mark.realtime
 def test_two_missions_by_the_shipped_pilot(gazebo, fly, tmp_path):
     notes = gazebo()
@@ -294,6 +295,7 @@ def test_without_gazebo_it_says_how_to_come_by_it(gazebo, fly, monkeypatch):
     assert 'Gazebo is not installed' in said and 'apt install ros-jazzy-ros-gz' in said
 
 
+@pytest.mark.slow
 def test_without_a_bridge_it_says_what_is_missing(gazebo, fly):
     gazebo(bridge=False)
     code, said = ended(fly(startup_timeout_s=8.0), 60.0)
