@@ -87,8 +87,12 @@ def _place(path, alone):
 @pytest.fixture(scope='module', autouse=True)
 def _no_process_is_left():
     """A file of tests ends all processes that it starts."""
+    before = ros_domain.reserved()
     yield
-    assert not (left := leftovers.end(RUN)), f'processes were left behind: {left}'
+    left = leftovers.end(RUN)
+    for domain in ros_domain.reserved() - before:
+        ros_domain.release(domain)
+    assert not left, f'processes were left behind: {left}'
 
 
 @pytest.hookimpl(trylast=True)

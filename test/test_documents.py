@@ -14,6 +14,7 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+import ros_domain
 import tomllib
 import yaml
 from page_checks import check_command
@@ -40,7 +41,9 @@ def reader(tmp_path_factory):
 @pytest.fixture
 def place(tmp_path, reader):
     """A page's own."""
-    return Place(tmp_path, *reader)
+    made = Place(tmp_path, *reader)
+    yield made
+    ros_domain.release(made.domain)
 
 
 # Commands

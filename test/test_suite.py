@@ -44,6 +44,12 @@ def test_a_domain_is_reserved_until_the_process_ends():
     assert len(set(reserved)) == 30 and own not in reserved
 
 
+def test_a_domain_can_be_reserved_again_and_again():
+    for _ in range(2 * len(ros_domain.DOMAINS)):
+        ros_domain.release(ros_domain.reserve())
+    assert int(os.environ['ROS_DOMAIN_ID']) in ros_domain.reserved()
+
+
 def test_all_domains_in_use_is_one_line(monkeypatch):
     monkeypatch.setattr(ros_domain, 'DOMAINS', [int(os.environ['ROS_DOMAIN_ID'])])
     with pytest.raises(RuntimeError, match='end other test runs first'):

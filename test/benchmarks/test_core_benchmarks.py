@@ -25,6 +25,7 @@ def _figures(script: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.realtime
 def test_ltc_step():
     figures = _figures('ltc_step.py')
     for key in ('ratio_vs_ncps', 'floor_ratio', 'step_us', 'ncps_us', 'floor_us'):
@@ -35,6 +36,7 @@ def test_ltc_step():
     assert figures['sparse']['ratio_vs_ncps'] > 1
 
 
+@pytest.mark.realtime
 @pytest.mark.slow
 def test_sensitivity():
     figures = _figures('sensitivity.py')
@@ -43,6 +45,7 @@ def test_sensitivity():
     assert all(ratio > 1 for ratio in figures['times_a_step'].values())
 
 
+@pytest.mark.realtime
 @pytest.mark.slow
 def test_core_training():
     figures = _figures('core_training.py')

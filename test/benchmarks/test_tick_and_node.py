@@ -24,6 +24,7 @@ def figures(script: str) -> dict:
     return json.loads(answer.stdout.splitlines()[-1])
 
 
+@pytest.mark.realtime
 @pytest.mark.slow
 def test_control_tick():
     found = figures('control_tick.py')
@@ -42,6 +43,7 @@ def test_ros_latency():
     assert found['lost'] + found['passthrough_lost'] < found['frames']
 
 
+@pytest.mark.realtime
 @pytest.mark.slow
 def test_footprint():
     found = figures('footprint.py')

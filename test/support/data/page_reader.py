@@ -47,14 +47,15 @@ class Place:
 
     def __init__(self, folder, shared, done):
         self.folder, self.shared, self.done = folder, shared, done
+        # Nodes of other pages may still be there.
+        self.domain = ros_domain.reserve()
         for name in LINKED:
             (folder / name).symlink_to(ROOT / name)
         self.environment = {
             **os.environ,
             'PYTHONPATH': str(ROOT),
             'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            # Nodes of other tests may still be there.
-            'ROS_DOMAIN_ID': str(ros_domain.reserve()),
+            'ROS_DOMAIN_ID': str(self.domain),
             'OMP_NUM_THREADS': '1',
         }
 

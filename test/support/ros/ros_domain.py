@@ -40,6 +40,13 @@ def reserve():
     )
 
 
+def reserved():
+    """Return the domains that this process has reserved."""
+    return set(_reserved)
+
+
 def release(domain):
     """Give a domain back, after every process that used it has ended."""
-    _reserved.pop(domain).close()
+    file = _reserved.pop(domain, None)
+    if file is not None:
+        file.close()
