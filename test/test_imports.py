@@ -177,6 +177,7 @@ def within(*folders):
     ]
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported_by_itself(imported):
     broken = {
         name: loaded

@@ -147,6 +147,7 @@ def test_a_flipped_switch_silences_the_guard_until_it_is_engaged_again(field):
     assert 'disarmed' in field.guard.output
 
 
+@pytest.mark.slow
 def test_a_silent_autopilot_gets_the_safe_command_and_nothing_else(field, eventually):
     field.engage()
     field.mode = PX4_OFFBOARD
@@ -158,6 +159,7 @@ def test_a_silent_autopilot_gets_the_safe_command_and_nothing_else(field, eventu
     assert all(message.vx == message.vy == message.vz == 0 for message in after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGSTOP])
 def test_a_guard_that_dies_or_freezes_leaves_silence_for_the_autopilots_failsafe(field, number):
     field.engage()

@@ -142,6 +142,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(ros, start_node, tmp
     assert bag.unclosed
 
 
+@pytest.mark.slow
 @pytest.mark.realtime
 def test_the_command_records_other_names_and_types_and_warns_of_silence(
     ros, run_cli, tmp_path, eventually

@@ -292,6 +292,7 @@ def test_a_human_wins_at_once_and_nothing_flies_again_by_itself(flying):
     assert flying.settle()
 
 
+@pytest.mark.slow
 def test_two_pilots_of_one_name_end_in_the_safe_command_and_one_flies_on(flying, tmp_path):
     twin = flying.start_node('pilot', tmp_path / 'twin.log', pilot=str(flying.path))
     for _ in range(60):

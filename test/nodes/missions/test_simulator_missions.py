@@ -276,6 +276,7 @@ def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, paramete
     assert 'holds a run already' in err
 
 
+@pytest.mark.slow
 @pytest.mark.realtime
 def test_in_real_time_the_vehicle_flies_on_the_wall_clock(pilot, run_cli, parameters, tmp_path):
     process = run_cli(
