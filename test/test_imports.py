@@ -189,16 +189,19 @@ def test_every_module_can_be_imported_by_itself(imported):
     assert 'torch' in imported['liquid_pilot.learning.models.ltc']
 
 
+@pytest.mark.slow
 def test_only_nodes_load_rclpy(imported):
     outside = set(MODULES) - set(within('nodes'))
     assert {name for name in outside if 'rclpy' in imported[name]} == set()
 
 
+@pytest.mark.slow
 def test_only_learning_loads_torch(imported):
     outside = set(MODULES) - set(within('learning'))
     assert {name for name in outside if 'torch' in imported[name]} == set()
 
 
+@pytest.mark.slow
 def test_what_flies_loads_neither_simulation_nor_evaluation_nor_learning(imported):
     for name in within('onboard', 'liquid', 'pilot_file', 'utils'):
         above = [
@@ -217,6 +220,7 @@ def test_what_flies_loads_neither_simulation_nor_evaluation_nor_learning(importe
         assert not imported[name] & {'mujoco', 'gymnasium', 'matplotlib', 'pygame'}, name
 
 
+@pytest.mark.slow
 def test_the_nodes_of_a_robot_load_neither_simulation_nor_evaluation(imported):
     for node in ('pilot', 'adaptation', 'guard'):
         loaded = imported[f'liquid_pilot.nodes.{node}']
@@ -225,6 +229,7 @@ def test_the_nodes_of_a_robot_load_neither_simulation_nor_evaluation(imported):
         assert not loaded & {'mujoco', 'gymnasium', 'matplotlib', 'pygame', 'torch'}, node
 
 
+@pytest.mark.slow
 def test_a_floor_loads_only_what_is_below(imported):
     below = {
         'interfaces': (),
@@ -251,10 +256,12 @@ def test_a_floor_loads_only_what_is_below(imported):
             assert floors <= {floor, *allowed}, name
 
 
+@pytest.mark.slow
 def test_the_interfaces_load_numpy_and_nothing_else_of_weight(imported):
     assert imported['liquid_pilot.interfaces'] == {'liquid_pilot.interfaces'}
 
 
+@pytest.mark.slow
 def test_guard_and_adapters_stand_when_the_numerical_libraries_fall(imported):
     names = [
         'liquid_pilot.nodes.guard',
@@ -266,11 +273,13 @@ def test_guard_and_adapters_stand_when_the_numerical_libraries_fall(imported):
         assert not imported[name] & {'numba', 'onnxruntime', 'cv2', 'mujoco', 'torch'}, name
 
 
+@pytest.mark.slow
 def test_the_simulator_node_needs_no_network(imported):
     for name in ('liquid_pilot.nodes.simulator', 'liquid_pilot.nodes.missions.simulator_missions'):
         assert not imported[name] & {'numba', 'onnxruntime', 'torch'}, name
 
 
+@pytest.mark.slow
 def test_help_and_launch_are_quick(imported):
     for name in (
         'liquid_pilot.cli.main',
