@@ -135,6 +135,7 @@ def test_the_page_about_a_node_in_between_has_the_code_of_the_example():
     assert '--camera-topic camera/image_dehazed' in page
 
 
+@pytest.mark.slow
 def test_a_node_between_camera_and_pilot_flies_in_lock_step(tmp_path):
     pytest.importorskip('rclpy')
     node = subprocess.Popen(

@@ -85,6 +85,7 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_c
     assert not np.array_equal(np.array(plain.path)[-1], np.array(results[0].path)[-1])
 
 
+@pytest.mark.slow
 def test_the_shipped_rover_is_governed_through_ros_as_in_one_process(run_cli, tmp_path):
     limit_s, seed, condition = 7.0, 21, 'friction=0.7@2s'
     parameters = tmp_path / 'parameters.yaml'

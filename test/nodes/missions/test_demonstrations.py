@@ -18,6 +18,7 @@ from liquid_pilot.learning.rosbag.dataset import prepare
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 def test_demonstrations_over_ros_become_the_episodes_that_training_collects(run_cli, tmp_path):
     parameters = tmp_path / 'fly.yaml'
     # Undisturbed, and the guard's limits do not bind much: then the flights are nearly the same.
