@@ -58,6 +58,11 @@ def add_arguments(
     )
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse a ROS domain that there is not, before ROS is loaded."""
+    domain_of(os.environ)
+
+
 def chosen_namespace(arguments: argparse.Namespace) -> str | None:
     """Return the namespace that was given, without slashes at its ends; None: none was given.
 

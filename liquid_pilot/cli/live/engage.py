@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 
 from liquid_pilot.cli.live import connection
 from liquid_pilot.cli.live.robots import NodeReport
 from liquid_pilot.nodes.common import topics
-from liquid_pilot.nodes.launch.run_claim import domain_of
 from liquid_pilot.onboard.safety.guard import ENGAGED, REASON_SEPARATOR, SAFE
 
 DESCRIPTION = (
@@ -28,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     connection.add_arguments(parser, 'the root, or the only namespace that has a guard')
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Refuse a ROS domain that there is not."""
-    domain_of(os.environ)
+check = connection.check
 
 
 def run(arguments: argparse.Namespace) -> int:

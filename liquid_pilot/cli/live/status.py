@@ -43,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Refuse a ROS domain that there is not."""
-    domain_of(os.environ)
+check = connection.check
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from typing import Any
 
 from liquid_pilot.cli.live import connection
 from liquid_pilot.nodes.common import topics
-from liquid_pilot.nodes.launch.run_claim import domain_of
 
 DESCRIPTION = (
     'Stops: the guard sends the safe command (hover, for a multicopter) until it is engaged again. '
@@ -36,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Refuse a ROS domain that there is not."""
-    domain_of(os.environ)
+check = connection.check
 
 
 def run(arguments: argparse.Namespace) -> int:
