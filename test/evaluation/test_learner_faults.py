@@ -2,6 +2,7 @@
 
 import sys
 
+import page_package
 import pytest
 
 from liquid_pilot.cli import main
@@ -26,13 +27,10 @@ class Broken:
 def broken_learner(tmp_path, monkeypatch):
     """An installed package with a learner `broken`."""
     folder = tmp_path / 'packages'
-    about = folder / 'broken_learner-1.0.dist-info'
-    about.mkdir(parents=True)
+    folder.mkdir()
     (folder / 'broken_learner.py').write_text(LEARNER)
-    (about / 'METADATA').write_text('Metadata-Version: 2.1\nName: broken_learner\nVersion: 1.0\n')
-    (about / 'entry_points.txt').write_text(
-        '[liquid_pilot.learners]\nbroken = broken_learner:Broken\n'
-    )
+    entries = {'liquid_pilot.learners': {'broken': 'broken_learner:Broken'}}
+    page_package.write_metadata(folder, 'broken_learner', entries)
     monkeypatch.syspath_prepend(folder)
     yield
     sys.modules.pop('broken_learner', None)

@@ -6,6 +6,7 @@ import os
 import time
 
 import numpy as np
+import page_package
 import pytest
 from adaptation_rig import BLOCKS, STEP_NS, Rig
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
@@ -316,12 +317,8 @@ def test_a_snapshot_of_a_learner_that_cannot_be_saved_is_refused_at_the_start(
     start_node, adaptive_pilot, tmp_path, monkeypatch
 ):
     (tmp_path / 'plain_learner.py').write_text(LEARNER)
-    about = tmp_path / 'plain_learner-1.0.dist-info'
-    about.mkdir()
-    (about / 'METADATA').write_text('Metadata-Version: 2.1\nName: plain_learner\nVersion: 1.0\n')
-    (about / 'entry_points.txt').write_text(
-        '[liquid_pilot.learners]\nplain = plain_learner:Plain\n'
-    )
+    entries = {'liquid_pilot.learners': {'plain': 'plain_learner:Plain'}}
+    page_package.write_metadata(tmp_path, 'plain_learner', entries)
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(tmp_path), os.environ['PYTHONPATH']]))
     process = start_node(
         'adaptation',

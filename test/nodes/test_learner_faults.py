@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import page_package
 import pytest
 from std_srvs.srv import Trigger
 
@@ -56,12 +57,8 @@ class Fragile:
 def faults(tmp_path, monkeypatch):
     """Faults of an installed learner `fragile`, by its methods."""
     (tmp_path / 'fragile_learner.py').write_text(LEARNER)
-    about = tmp_path / 'fragile_learner-1.0.dist-info'
-    about.mkdir()
-    (about / 'METADATA').write_text('Metadata-Version: 2.1\nName: fragile_learner\nVersion: 1.0\n')
-    (about / 'entry_points.txt').write_text(
-        '[liquid_pilot.learners]\nfragile = fragile_learner:Fragile\n'
-    )
+    entries = {'liquid_pilot.learners': {'fragile': 'fragile_learner:Fragile'}}
+    page_package.write_metadata(tmp_path, 'fragile_learner', entries)
     monkeypatch.syspath_prepend(tmp_path)
     import fragile_learner
 

@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import page_package
 import pytest
 from statistics_makers import make_statistics
 
@@ -43,12 +44,8 @@ class Still:
 def extension(tmp_path, monkeypatch):
     """What an installed package with a learner leaves behind, on the path."""
     (tmp_path / 'still_learner.py').write_text(PACKAGE)
-    about = tmp_path / 'still_learner-1.0.dist-info'
-    about.mkdir()
-    (about / 'METADATA').write_text('Metadata-Version: 2.1\nName: still_learner\nVersion: 1.0\n')
-    (about / 'entry_points.txt').write_text(
-        '[liquid_pilot.learners]\nstill = still_learner:Still\n'
-    )
+    entries = {'liquid_pilot.learners': {'still': 'still_learner:Still'}}
+    page_package.write_metadata(tmp_path, 'still_learner', entries)
     monkeypatch.syspath_prepend(tmp_path)
     yield
     sys.modules.pop('still_learner', None)

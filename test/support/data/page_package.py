@@ -27,6 +27,26 @@ def files_of(page):
     return found
 
 
+def write_metadata(folder, name, entry_points, version='1.0'):
+    """Write what an installed package says of itself, and what it adds to others.
+
+    Args:
+        folder: the folder of its modules.
+        name: name of the package.
+        entry_points: object by name of the entry, by group.
+        version: version of the package.
+    """
+    about = folder / f'{name}-{version}.dist-info'
+    about.mkdir()
+    (about / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+    (about / 'entry_points.txt').write_text(
+        '\n'.join(
+            f'[{group}]\n' + ''.join(f'{entry} = {value}\n' for entry, value in entries.items())
+            for group, entries in entry_points.items()
+        )
+    )
+
+
 def install(files, folder):
     """Write the modules of a package into a folder, and the metadata that says what it adds.
 
@@ -43,15 +63,7 @@ def install(files, folder):
     for name in modules:
         (folder / name).write_text(files[name])
     name, version = project['name'], project['version']
-    about = folder / f'{name}-{version}.dist-info'
-    about.mkdir()
-    (about / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
-    (about / 'entry_points.txt').write_text(
-        '\n'.join(
-            f'[{group}]\n' + ''.join(f'{entry} = {value}\n' for entry, value in entries.items())
-            for group, entries in project['entry-points'].items()
-        )
-    )
+    write_metadata(folder, name, project['entry-points'], version)
     return [name.removesuffix('.py') for name in modules]
 
 
