@@ -3,6 +3,7 @@
 What needs mkdocs (extra `docs`) is skipped where it is not installed.
 """
 
+import itertools
 import posixpath
 import re
 import runpy
@@ -132,6 +133,45 @@ def test_every_link_leads_to_a_file(page):
         target = unquote(match[1] or match[2]).partition('#')[0]
         if target and '://' not in target and not target.startswith('mailto:'):
             assert (page.parent / target).exists(), f'{name(page)}: {target} is not there'
+
+
+def entries_of_the_navigation():
+    """Yield each entry of the navigation as its title, or '', and the path of its page."""
+    nav = re.search(r'^nav:\n(.*?)^\S', CONFIG.read_text(), re.MULTILINE | re.DOTALL)
+    for match in re.finditer(r'- (?:"?([^"\n]+?)"?: )?([\w/]+\.md)$', nav[1], re.MULTILINE):
+        yield match[1] or '', match[2]
+
+
+def headings(text):
+    """Return the level and the words of each heading of a page."""
+    found = re.findall(r'^(#+) (.+)$', _CODE.sub('', text), re.MULTILINE)
+    return [(len(marks), words) for marks, words in found]
+
+
+def test_an_entry_of_the_navigation_is_the_title_of_its_page(hooks):
+    """Or its part before the colon; the first page of a site has the title of the site."""
+    entries = list(entries_of_the_navigation())
+    assert len(entries) == len({uri for _, uri in entries}) > 50
+    for entry, uri in entries:
+        ((_, title), *_) = headings((ROOT / hooks.repository_path(uri)).read_text())
+        assert uri == 'index.md' or entry in ('', title, title.partition(':')[0]), uri
+
+
+@pytest.mark.parametrize('page', PAGES, ids=name)
+def test_a_page_has_one_title_and_headings_skip_no_level(page):
+    levels = [level for level, _ in headings(page.read_text())]
+    assert levels.count(1) <= 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise([0, *levels]))
+
+
+@pytest.mark.parametrize('page', PAGES, ids=name)
+def test_every_picture_has_words_for_those_who_do_not_see_it(page):
+    text = _CODE.sub('', page.read_text())
+    pictures = [*re.findall(r'!\[([^\]]*)\]\(', text)]
+    pictures += [
+        (re.search(r'alt="([^"]*)"', tag) or '_ ')[1] for tag in re.findall('<img[^>]*>', text)
+    ]
+    assert all(len(words.split()) > 2 for words in pictures), pictures
 
 
 @pytest.fixture(scope='module')

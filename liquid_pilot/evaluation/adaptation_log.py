@@ -81,6 +81,8 @@ class AdaptationLog:
     seed: int
     outcome: str
     samples: list[AdaptationSample] = field(default_factory=list)
+    duration_s: float = 0.0
+    """Duration of the mission as in its report, from the first frame to the one that ended it."""
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return each field of the samples as an array (T,) or (T, 3)."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MAX_COLUMNS = 6
 _ONSET_DASHES = ('--', ':', '-.')
+_MIN_SPAN_S = 0.1
+"""Min length of the time axis, for a mission that ended with its first frame."""
 _IDLE = 0.02
 """Max difference from its neutral value of a quantity that is left out."""
 _REJECTED = 'frames that the novelty gate rejected'
@@ -126,11 +128,12 @@ def adaptation_figure(logs: Sequence[AdaptationLog], conditions: Sequence[Condit
             axes.sharey(panels[0])
             axes.tick_params(labelleft=False)
         _set_scale(panels, row, values)
-        for axes, arrays, value in zip(panels, data, values, strict=True):
+        for axes, log, arrays, value in zip(panels, drawn, data, values, strict=True):
             _draw_panel(axes, arrays, value, conditions)
+            # The frame that ends a mission is flown to, and not answered: it has no sample.
+            axes.set_xlim(0.0, max(log.duration_s, log.samples[-1].time_s, _MIN_SPAN_S))
     for log, top, bottom in zip(drawn, grid[0, 1:], grid[-1, 1:], strict=True):
-        last_s = log.samples[-1].time_s
-        top.set_title(f'seed {log.seed}: {log.outcome}, {last_s:.1f} s', fontsize=9)
+        top.set_title(f'seed {log.seed}: {log.outcome}, {log.duration_s:.1f} s', fontsize=9)
         bottom.set_xlabel('time since the first frame, s', fontsize=8)
     some = '' if len(drawn) == len(usable) else f', {len(drawn)} of {len(usable)} missions'
     figure.suptitle(

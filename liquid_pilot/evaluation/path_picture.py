@@ -68,7 +68,7 @@ def paths_figure(results: Sequence[MissionResult], title: str) -> Figure:
         layout='constrained',
     )
     half_m = 0.5 * max(float(np.ptp(_extent(result), axis=0).max()) for result in shown)
-    half_m += max(0.6, 0.03 * half_m)
+    half_m += max(0.6, 0.07 * half_m)
     interval_s = _heading_interval_s(float(np.median([result.path[-1][0] for result in shown])))
     legend: Legend = {}
     for number, result in enumerate(shown):
@@ -144,12 +144,14 @@ def _draw_panel(
         marker=style.marker,
         markevery=[len(path) - 1],
         markersize=size,
-        zorder=4,
+        markeredgecolor='white',
+        markeredgewidth=0.6,
+        zorder=5,
     )
     legend.setdefault(f'path and its end: {result.outcome}', line)
     if result.headings_rad:
         arrows = _headings(path, np.array(result.headings_rad), interval_s, half_m)
-        arrows.set(facecolor=style.colour, zorder=4)
+        arrows.set(facecolor=style.colour, zorder=5)
         axes.add_collection(arrows)
         legend.setdefault(f'heading, every {interval_s:g} s', _arrow_handle())
     (start,) = axes.plot(
@@ -196,8 +198,8 @@ def _draw_scene(axes: Any, result: MissionResult, small: bool, legend: Legend) -
             color=mark.colour,
             markeredgecolor=BLACK,
             markeredgewidth=0.5,
-            markersize=7 if small else 13,
-            zorder=5,
+            markersize=9 if small else 18,
+            zorder=3.5,  # below the path, whose end may lie in the middle of the mark
         )
         legend.setdefault(mark.label, drawn)
         radius_m = result.arrival_radius_m
@@ -213,8 +215,13 @@ def _headings(path: np.ndarray, headings_rad: np.ndarray, interval_s: float, hal
     from matplotlib.collections import PolyCollection
 
     times_s = np.arange(interval_s, path[-1, 0], interval_s)
-    picks = np.searchsorted(path[:, 0], times_s)
     length, width = 0.085 * half_m, 0.065 * half_m
+    # An arrowhead as close to the end as it is long would cover the mark of the end.
+    picks = [
+        pick
+        for pick in np.searchsorted(path[:, 0], times_s)
+        if math.dist(path[pick, 1:], path[-1, 1:]) > length
+    ]
     outline = np.array([(0.5, 0.0), (-0.5, 0.5), (-0.3, 0.0), (-0.5, -0.5)]) * (length, width)
     return PolyCollection(
         [

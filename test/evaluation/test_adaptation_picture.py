@@ -1,5 +1,6 @@
 """The sheet of adaptation: its rows and words, onsets, rejected frames, and no empty row."""
 
+import dataclasses
 import itertools
 import math
 
@@ -17,7 +18,7 @@ from liquid_pilot.utils.palette import BLUE, VERMILLION
 
 def flown(seed, core=True, friction_ratio=math.nan, acting=True):
     """Return a mission of two seconds, whose frames of the sixth quarter second are rejected."""
-    log = AdaptationLog(seed, 'success')
+    log = AdaptationLog(seed, 'success', duration_s=2.0)
     for tick in range(40):
         shut = acting and 20 <= tick < 25
         log.samples.append(
@@ -71,6 +72,24 @@ def test_every_row_says_what_it_shows():
         'seed 2: success, 2.0 s',
     ]
     assert all('time' in axes.get_xlabel() for axes in rows['Gain of the picture'])
+
+
+def test_title_and_time_axis_end_with_the_mission_and_not_with_the_last_sample():
+    """The frame that ends a mission has no sample, and so the samples of 8.1 s end at 8.0 s."""
+    ends_s = {1: 2.15, 2: 2.6}
+    logs = [dataclasses.replace(flown(seed), duration_s=end_s) for seed, end_s in ends_s.items()]
+    rows = rows_of(adaptation_figure(logs, parse('noise:5@1s')))
+    titles = [axes.get_title() for axes in rows['Prediction error']]
+    assert titles == [f'seed {seed}: success, {end_s:.1f} s' for seed, end_s in ends_s.items()]
+    for panels in rows.values():
+        assert [axes.get_xlim() for axes in panels] == [(0.0, end_s) for end_s in ends_s.values()]
+
+
+@pytest.mark.filterwarnings('error')
+def test_a_mission_that_ended_with_its_first_frame_has_a_time_axis():
+    log = flown(1)
+    figure = adaptation_figure([AdaptationLog(1, 'crash', log.samples[:1], 0.0)], ())
+    assert {axes.get_xlim() for axes in figure.axes if axes.axison} == {(0.0, 0.1)}
 
 
 def test_friction_is_on_the_sheet_of_a_car_only():

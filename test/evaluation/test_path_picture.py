@@ -14,7 +14,7 @@ from liquid_pilot.evaluation.path_picture import draw_paths, paths_figure
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.mission import MissionResult
 from liquid_pilot.simulation.tasks.registry import layout_of
-from liquid_pilot.utils.palette import OUTCOMES
+from liquid_pilot.utils.palette import ORANGE, OUTCOMES, rgb
 
 
 def mission(
@@ -80,6 +80,38 @@ def test_a_road_has_no_ring_and_its_end_is_the_goal():
     assert rings(figure.axes[0]) == []
     assert {'road', 'end of the road'} < set(legend_of(figure))
     assert 'target' not in ' '.join(legend_of(figure))
+
+
+@pytest.mark.parametrize('vehicle', ['quadrotor', 'rover'])
+def test_the_end_of_a_path_on_the_goal_and_the_goal_are_both_seen(vehicle):
+    result = mission(0, vehicle=vehicle)
+    (axes,) = paths_figure([result], '').axes
+    (path,) = [line for line in axes.lines if len(line.get_xdata()) == 60]
+    (goal,) = [line for line in axes.lines if line.get_marker() == '*']
+    x, y = path.get_xydata()[-1]
+    assert (x, y) == pytest.approx(tuple(goal.get_xydata()[0]))
+    # The dot is above the star, and small enough for the points of the star to stick out.
+    assert path.get_zorder() > goal.get_zorder()
+    assert path.get_markersize() < 0.5 * goal.get_markersize()
+    assert to_hex(path.get_markeredgecolor()) == '#ffffff'
+    # Both colours are in the picture around that place.
+    picture = draw_paths([result], '')
+    figure = paths_figure([result], '')
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    column, row = (round(float(one)) for one in figure.axes[0].transData.transform((x, y)))
+    row = picture.shape[0] - row
+    around = picture[row - 14 : row + 14, column - 14 : column + 14].reshape(-1, 3)
+    for colour in (OUTCOMES['success'].colour, ORANGE):
+        difference = np.abs(around.astype(int) - rgb(colour)).max(axis=1)
+        assert (difference < 25).sum() > 20, colour
+
+
+def test_no_heading_covers_the_end_of_a_path():
+    """A mission of 8.05 s has its last heading at 8 s, which would lie upon the dot."""
+    (axes,) = paths_figure([mission(7, duration_s=8.05)], '').axes
+    (arrows,) = [each for each in axes.collections if type(each) is PolyCollection]
+    assert len(arrows.get_paths()) == 7
 
 
 def test_a_course_shows_gate_and_wrong_target():
