@@ -6,13 +6,20 @@ again when a cache file was cut short by a power loss. Here, either only costs t
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from liquid_pilot.liquid.kernel_cache import cache_folder, source_stamp
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid.kernel_cache import (
+    COMPILER_DISABLED,
+    cache_folder,
+    locked_cache,
+    source_stamp,
+)
 
 
 @contextmanager
@@ -37,6 +44,8 @@ R = TypeVar('R')
 
 # numba sets the entries of its configuration when it is loaded; no type checker sees them.
 _config: Any = numba.config
+_MAX_SAVE_WAIT_S = 10.0
+"""Longest wait for another process that stores what it compiled, s."""
 
 
 class _TolerantCache:
@@ -59,15 +68,18 @@ class _TolerantCache:
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store a compiled overload if the disk allows it."""
-        try:
-            self._inner.save_overload(sig, data)
-        except Exception:
-            # The old index may be what is broken: start a new one, or go without.
+        # numba reads the index, adds to it and writes it. Two machines of different processors
+        # that did so at once could each be given the machine code of the other.
+        with locked_cache('writing', _MAX_SAVE_WAIT_S):
             try:
-                self._inner.flush()
                 self._inner.save_overload(sig, data)
             except Exception:
-                return
+                # The old index may be what is broken: start a new one, or go without.
+                try:
+                    self._inner.flush()
+                    self._inner.save_overload(sig, data)
+                except Exception:
+                    return
 
     def has_entries(self) -> bool:
         """Return whether the cache holds anything made from the present sources."""
@@ -86,15 +98,30 @@ def is_cached(function: object) -> bool:
     return isinstance(cache, _TolerantCache) and cache.has_entries()
 
 
+def _refuse(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that raises in place of a kernel that cannot be compiled."""
+
+    @functools.wraps(function)
+    def refused(*arguments: P.args, **named: P.kwargs) -> R:
+        raise LiquidPilotError(COMPILER_DISABLED)
+
+    return refused
+
+
 def compiled(**options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that compiles a function with `numba.njit`, keeping its signature.
 
     The compiled function releases the GIL, does not raise on division by zero and is cached where
     possible.
 
+    Where numba compiles nothing (NUMBA_DISABLE_JIT), the function raises a LiquidPilotError when it
+    is called: the kernels are written for the compiler, and do not run without it.
+
     Args:
         options: further options of `numba.njit`, such as `fastmath`.
     """
+    if _config.DISABLE_JIT:
+        return _refuse
     options = {'nogil': True, 'error_model': 'numpy', **options}
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

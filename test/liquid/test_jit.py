@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import liquid_pilot
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid import kernel_cache
 
 PACKAGE = Path(liquid_pilot.__file__).parent
 SCRIPT = """
@@ -135,3 +137,44 @@ def test_another_process_compiles_what_a_flight_then_loads(tmp_path):
 def test_where_the_other_process_fails_this_one_compiles(tmp_path):
     assert _precompile('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path / 'a')) == 'hits [0, 0]'
     assert _precompile('/bin/false', NUMBA_CACHE_DIR=str(tmp_path / 'b')) == 'hits [0, 0]'
+
+
+DISABLED = """
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid import _kernels, precompile
+from liquid_pilot.onboard.adaptation import precompile as frontend
+for kernel in (*precompile.KERNELS, *frontend.KERNELS):
+    try:
+        kernel()
+    except LiquidPilotError as error:
+        print(error)
+"""
+
+
+def test_without_a_compiler_kernels_can_be_imported_and_say_why_they_cannot_be_called():
+    done = subprocess.run(
+        [sys.executable, '-c', DISABLED],
+        env={**os.environ, 'NUMBA_DISABLE_JIT': '1'},
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        timeout=180,
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) > 2
+    assert {line.rpartition('; ')[2] for line in lines} == {'unset NUMBA_DISABLE_JIT'}
+
+
+@pytest.mark.parametrize(
+    ('value', 'refused'), [('1', True), ('0', False), ('', False), ('x', False), (None, False)]
+)
+def test_whether_the_environment_disables_the_compiler(value, refused, monkeypatch):
+    monkeypatch.delenv('NUMBA_DISABLE_JIT', raising=False)
+    if value is not None:
+        monkeypatch.setenv('NUMBA_DISABLE_JIT', value)
+    if refused:
+        with pytest.raises(LiquidPilotError, match='unset NUMBA_DISABLE_JIT'):
+            kernel_cache.require_compiler()
+    else:
+        kernel_cache.require_compiler()

@@ -36,47 +36,12 @@ from liquid_pilot.learning.data.frames import (
 from liquid_pilot.learning.models.encoder import Encoder
 from liquid_pilot.learning.models.factory import MOTORS, TrainableCore
 from liquid_pilot.learning.random_streams import numpy_generator, torch_generator
+from liquid_pilot.learning.training.heads import ReadoutHead, TargetRecallLoss, masked_loss
 from liquid_pilot.learning.training.stage import Stage
 
 MAX_VALIDATIONS = 20
 """Largest number of validations of the encoder stage: encoding the held-out images takes long."""
 _MAX_JOINT_VALIDATIONS = MAX_VALIDATIONS // 4
-_HIDDEN_UNITS = 48
-
-
-class TargetRecallLoss(nn.Module):
-    """An auxiliary loss that makes a core remember: a read-out of the target from its state.
-
-    A linear layer maps states (B, T, S) to cosine and sine (B, T, 2) of the target's direction,
-    which the expert knows even when the camera does not see the target (privileged information, as
-    in Chen et al. 2020, 'Learning by cheating'). The layer is discarded after training.
-
-    Args:
-        core: the core whose state is read.
-        weight: factor on the loss.
-        seed: seed of the layer's initial weights.
-    """
-
-    def __init__(self, core: TrainableCore, weight: float, seed: int) -> None:
-        super().__init__()
-        self.weight = weight
-        size = core.state_size
-        self.layer = nn.Linear(size, 2)
-        bound, generator = size**-0.5, torch_generator(seed, 'recall', 0)
-        for parameter in self.layer.parameters():
-            nn.init.uniform_(parameter, -bound, bound, generator=generator)
-
-    def forward(
-        self, states: torch.Tensor, bearing: torch.Tensor, valid: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the weighted loss.
-
-        Args:
-            states: (B, T, S) states of the core.
-            bearing: (B, T, 2) cosine and sine of the target's direction.
-            valid: (B, T) ones for frames that count, zeros for padding.
-        """
-        return self.weight * _masked_loss(self.layer(states), bearing, valid)
 
 
 @dataclass(frozen=True)
@@ -106,7 +71,7 @@ class StageFactory:
         # With recall the features must hold the target as soon as it is visible, however long it
         # does not matter for the command.
         recalls = bool(s.recall) and frames.has_bearing
-        head = _ReadoutHead(s.features, generator, MOTORS + 2 if recalls else MOTORS)
+        head = ReadoutHead(s.features, generator, MOTORS + 2 if recalls else MOTORS)
         head = head.to(self.device)
 
         def frame_loss(
@@ -328,7 +293,7 @@ class StageFactory:
         """Return the loss of sequences (B, T) that the core runs through from rest."""
         outputs, states = core(inputs, self._tensor(dt_s))
         weights = self._tensor(valid)
-        total = _masked_loss(outputs, self._tensor(targets), weights)
+        total = masked_loss(outputs, self._tensor(targets), weights)
         if recall is not None:
             total = total + recall(states, self._tensor(_known(bearing)), weights)
         return total
@@ -352,26 +317,6 @@ class StageFactory:
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
 
 
-class _ReadoutHead(nn.Module):
-    """Maps features (B, F) and IMU (B, 6) to scaled commands (B, 4), while the encoder learns.
-
-    With six outputs the last two are cosine and sine of the target's direction.
-    """
-
-    def __init__(self, features: int, generator: torch.Generator, outputs: int) -> None:
-        super().__init__()
-        linear = (nn.Linear(features + 6, _HIDDEN_UNITS), nn.Linear(_HIDDEN_UNITS, outputs))
-        self.layers = nn.Sequential(nn.Tanh(), linear[0], nn.Tanh(), linear[1])
-        for layer in linear:
-            bound = layer.in_features**-0.5
-            for parameter in layer.parameters():
-                nn.init.uniform_(parameter, -bound, bound, generator=generator)
-
-    def forward(self, features: torch.Tensor, imu: torch.Tensor) -> torch.Tensor:
-        outputs: torch.Tensor = self.layers(torch.cat([features, imu], 1))
-        return outputs
-
-
 def fit_input_scale(core: TrainableCore, inputs: np.ndarray) -> None:
     """Set the core's input mapping so that every input has mean 0 and standard deviation 1.
 
@@ -388,11 +333,6 @@ def fit_input_scale(core: TrainableCore, inputs: np.ndarray) -> None:
 def raise_too_short(length: int) -> NoReturn:
     """Raise LiquidPilotError: no episode has as many frames as a window of `length`."""
     raise LiquidPilotError(f'no episode has sequence_length = {length} frames; lower it')
-
-
-def _masked_loss(outputs: torch.Tensor, targets: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Return the mean squared error over the frames (B, T) that are not padding."""
-    return (((outputs - targets) ** 2).mean(2) * valid).sum() / valid.sum()
 
 
 def _known(bearing: np.ndarray | None) -> np.ndarray:

@@ -19,7 +19,8 @@ from liquid_pilot.learning.models import warm_start
 from liquid_pilot.learning.models.encoder import Encoder
 from liquid_pilot.learning.models.factory import TrainableCore, make_core, parameter_count
 from liquid_pilot.learning.models.ltc import LiquidCore
-from liquid_pilot.learning.training.imitation import StageFactory, TargetRecallLoss, fit_input_scale
+from liquid_pilot.learning.training.heads import TargetRecallLoss
+from liquid_pilot.learning.training.imitation import StageFactory, fit_input_scale
 from liquid_pilot.learning.training.plan import RoundPlan
 from liquid_pilot.learning.training.stage import Stage, TrainingHistory, run_stage
 from liquid_pilot.pilot_file import PilotFile, PilotSpecification

@@ -21,12 +21,19 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from liquid_pilot.liquid.kernel_cache import cache_folder, compiler_environment, source_stamp
+from liquid_pilot.liquid.kernel_cache import (
+    cache_folder,
+    compiler_environment,
+    locked_cache,
+    source_stamp,
+)
 from liquid_pilot.utils.atomic_write import write_atomically
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 SOURCES = (_PACKAGE / 'liquid', _PACKAGE / 'onboard' / 'adaptation')
 """Folders of the files of kernels."""
+_MAX_COMPILATION_S = 300.0
+"""Longest wait for another process that compiles into the same cache, s."""
 _PROCESSOR_FIELDS = ('model name', 'flags', 'Features', 'CPU part', 'CPU implementer')
 """Beginnings of the lines of /proc/cpuinfo that tell of a processor, on x86 and on ARM."""
 
@@ -132,12 +139,14 @@ def main() -> int:
     from liquid_pilot.onboard.adaptation import precompile as frontend
 
     compilations = [*core.compilations(), *frontend.compilations()]
-    for number, compilation in enumerate(compilations, 1):
-        compilation()
-        print(number, len(compilations), flush=True)
-    if not all(map(is_cached, (*core.KERNELS, *frontend.KERNELS))):
-        return 1
-    note_compiled()
+    # Whoever comes second loads what the first one has compiled.
+    with locked_cache('compiling', _MAX_COMPILATION_S):
+        for number, compilation in enumerate(compilations, 1):
+            compilation()
+            print(number, len(compilations), flush=True)
+        if not all(map(is_cached, (*core.KERNELS, *frontend.KERNELS))):
+            return 1
+        note_compiled()
     return 0
 
 

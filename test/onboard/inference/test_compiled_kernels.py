@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -47,6 +49,59 @@ def test_after_it_nothing_is_left_to_compile(tmp_path):
         '[(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)] True',
     ]
     assert printed(WARM, tmp_path) == ['[0, 0, 0, 0, 0]']
+
+
+AT_ONCE = """
+from liquid_pilot.liquid import precompile
+from liquid_pilot.onboard.adaptation import precompile as frontend
+from liquid_pilot.onboard.inference import kernels
+assert kernels.main() == 0 and kernels.are_compiled()
+print([sum(kernel.stats.cache_hits.values())
+       for kernel in (*precompile.KERNELS, *frontend.KERNELS)])
+"""
+
+
+@pytest.mark.slow
+def test_of_processes_that_compile_at_once_one_compiles_and_the_others_load(tmp_path):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, '-c', AT_ONCE],
+            env={**os.environ, 'NUMBA_CACHE_DIR': str(tmp_path)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    said = sorted(process.communicate()[0].splitlines()[-1] for process in processes)
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert said == ['[0, 0, 0, 0, 0]', '[1, 1, 1, 1, 1]', '[1, 1, 1, 1, 1]']
+    assert printed(WARM, tmp_path) == ['[0, 0, 0, 0, 0]']
+
+
+def test_the_cache_is_locked_for_one_thing_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernel_cache, 'cache_folder', lambda: tmp_path)
+    with kernel_cache.locked_cache('this', 0.0), open(tmp_path / 'this.lock') as other:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another thing does not wait, and nobody waits for ever.
+        for name in ('that', 'this'):
+            with kernel_cache.locked_cache(name, 0.1):
+                pass
+    with open(tmp_path / 'this.lock') as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_where_nothing_can_be_locked_it_goes_on_without(tmp_path, monkeypatch):
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, 'no locks available')
+
+    entered = []
+    monkeypatch.setattr(kernel_cache.fcntl, 'flock', refuse)
+    for folder in (tmp_path, tmp_path / 'missing', None):
+        monkeypatch.setattr(kernel_cache, 'cache_folder', lambda folder=folder: folder)
+        with kernel_cache.locked_cache('this', 60.0):
+            entered.append(folder)
+    assert len(entered) == 3
 
 
 @pytest.mark.parametrize('program', ['/no/such/python', '/bin/false'])
