@@ -85,7 +85,6 @@ setup(
         *files_below('launch'),
         *files_below('config'),
         *files_below('pilots'),
-        *files_below('worlds'),
         ('lib/liquid_pilot', [f'scripts/{node}' for node in NODES]),
     ],
     distclass=DataFilesWhenEditable,

@@ -1,8 +1,8 @@
 """Every file that is installed beside the code is opened by what reads it on a robot."""
 
 import ast
-import functools
 import importlib
+import os
 import re
 import shutil
 import subprocess
@@ -20,10 +20,7 @@ from liquid_pilot.nodes.launch import flight_graph
 from liquid_pilot.nodes.launch.camera_drivers import DRIVERS
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
-from liquid_pilot.simulation.forest.layout import generate_forest
-from liquid_pilot.simulation.gazebo import world as gazebo_world
 from liquid_pilot.simulation.gazebo.quadrotor import GAZEBO_TOPICS
-from liquid_pilot.simulation.tasks.registry import gazebo_task_of
 from liquid_pilot.utils.resources import PACKAGE
 from liquid_pilot.utils.settings import from_strings
 
@@ -83,17 +80,6 @@ def bridge(path):
     assert out == {ros_topics.GAZEBO_TWIST, ros_topics.GAZEBO_ENABLE_MOTORS}
 
 
-def world(path):
-    """What `liquid-pilot export-world` writes."""
-    text, files = shipped_world()
-    assert path.read_bytes() == {**files, gazebo_world.WORLD_FILE: text.encode()}[path.name]
-
-
-@functools.cache
-def shipped_world():
-    return gazebo_world.build_sdf(gazebo_task_of('quadrotor'), generate_forest(7))
-
-
 def launch_file(path):
     """What it takes of liquid_pilot is there; where launch is installed, it is loaded."""
     tree = ast.parse(path.read_text())
@@ -137,22 +123,6 @@ READ_BY = {
     'config/onboard/liquid-pilot.service': unit,
     'launch/fly.launch.py': launch_file,
     'launch/hardware.launch.py': launch_file,
-    **{
-        f'worlds/forest/{name}': world
-        for name in (
-            'world.sdf',
-            'forest.obj',
-            'forest.mtl',
-            'cone.obj',
-            'cone.mtl',
-            'sky.obj',
-            'sky.mtl',
-            'sky.png',
-            'ground.png',
-            'leaves.png',
-            'bark.png',
-        )
-    },
 }
 
 
@@ -169,11 +139,21 @@ def environment():
 def test_nothing_is_shipped_that_nobody_opens():
     there = {
         str(path.relative_to(ROOT))
-        for folder in ('config', 'launch', 'worlds')
+        for folder in ('config', 'launch')
         for path in (ROOT / folder).rglob('*')
         if path.is_file() and '__pycache__' not in path.parts
     }
     assert there == set(READ_BY)
+
+
+@pytest.mark.skipif(not (ROOT / '.git').exists(), reason='not a clone of the repository')
+def test_a_clone_is_small():
+    """What can be made by a command, or is in no page, is not tracked."""
+    listed = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, capture_output=True, check=True)
+    paths = [ROOT / os.fsdecode(name) for name in listed.stdout.split(b'\0') if name]
+    sizes = {str(path.relative_to(ROOT)): path.stat().st_size for path in paths if path.is_file()}
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
+    assert sum(sizes.values()) < 5_000_000, largest
 
 
 @pytest.mark.parametrize('name', READ_BY)
@@ -306,7 +286,6 @@ def test_a_container_is_built_from_what_is_there(stage):
         'resource',
         'pilots',
         'scripts',
-        'worlds',
     ):
         assert needed not in ignored and (ROOT / needed).exists()
 

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -48,6 +49,34 @@ def test_a_domain_can_be_reserved_again_and_again():
     for _ in range(2 * len(ros_domain.DOMAINS)):
         ros_domain.release(ros_domain.reserve())
     assert int(os.environ['ROS_DOMAIN_ID']) in ros_domain.reserved()
+
+
+@pytest.mark.parametrize('address', ['127.0.0.1', '0.0.0.0'])
+def test_a_domain_that_somebody_uses_without_a_reservation_is_passed_over(monkeypatch, address):
+    used = ros_domain.reserve()
+    ros_domain.release(used)
+    monkeypatch.setattr(ros_domain, 'DOMAINS', [used])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as node:
+        node.bind((address, ros_domain.discovery_port(used, 3)))
+        with pytest.raises(RuntimeError, match='in use'):
+            ros_domain.reserve()
+    assert ros_domain.reserve() == used
+    ros_domain.release(used)
+
+
+def test_a_node_of_this_process_is_seen_at_the_ports_of_its_domain():
+    """This is how Fast DDS numbers its ports; another number would find nobody."""
+    rclpy = pytest.importorskip('rclpy')
+    context, domain = rclpy.Context(), ros_domain.reserve()
+    assert not ros_domain.is_in_use(domain)
+    rclpy.init(context=context, domain_id=domain)
+    node = rclpy.create_node('seen', context=context)
+    try:
+        assert ros_domain.is_in_use(domain)
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+        ros_domain.release(domain)
 
 
 def test_all_domains_in_use_is_one_line(monkeypatch):

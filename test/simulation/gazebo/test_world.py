@@ -6,6 +6,7 @@ import subprocess
 import pytest
 from sdf_reader import SEED, made
 
+from liquid_pilot.cli.main import main
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.forest.layout import generate_forest
 from liquid_pilot.simulation.gazebo import world
@@ -130,6 +131,20 @@ def test_every_file_that_is_named_is_there(each):
         named |= words(files, name, 'mtllib')
         named |= words(files, name.replace('.obj', '.mtl'), 'map_Kd')
     assert named == set(files)
+
+
+@pytest.mark.parametrize('vehicle', ['quadrotor', 'rover'])
+def test_the_command_writes_the_world_of_a_seed_with_all_its_files(vehicle, tmp_path, capsys):
+    out = tmp_path / 'world'
+    assert main(['export-world', '--vehicle', vehicle, '--seed', str(SEED), '--out', str(out)]) == 0
+    assert f'gz sim -r {out}/world.sdf' in capsys.readouterr().out
+    text, files = world.build_sdf(
+        gazebo_task_of(vehicle),
+        layout_of(vehicle, SEED, ()),
+        SimulationSettings(vehicle=vehicle),
+    )
+    expected = {**files, world.WORLD_FILE: text.encode()}
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
 
 
 def words(files, name, key):
