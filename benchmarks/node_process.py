@@ -1,7 +1,7 @@
 """Nodes in processes of their own, and a camera with an IMU that they answer.
 
 The benchmarks of the pilot node share it. Call `prepare` before anything starts ROS: traffic then
-stays on the loopback interface, on a separate ROS domain.
+stays on the loopback interface, on a ROS domain that no test and no other benchmark has.
 """
 
 from __future__ import annotations
@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / 'test' / 'support' / 'ros'))
+import ros_domain
 
 WIDTH, HEIGHT = 640, 480
 
@@ -26,7 +31,9 @@ def prepare() -> None:
     for name in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
         os.environ.setdefault(f'{name}_NUM_THREADS', '1')
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    os.environ.setdefault('ROS_DOMAIN_ID', str(40 + os.getpid() % 60))
+    if 'ROS_DOMAIN_ID' not in os.environ:
+        # Given back when this process ends.
+        os.environ['ROS_DOMAIN_ID'] = str(ros_domain.reserve())
     os.environ.update(flight_graph.environment(FlyOptions(), os.environ))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+import ros_domain
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +26,30 @@ def figures(script: str) -> dict:
     )
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout.splitlines()[-1])
+
+
+def test_a_benchmark_reserves_its_domain_as_a_test_does():
+    program = """
+        import os, node_process
+        node_process.prepare()
+        print(os.environ['ROS_DOMAIN_ID'], flush=True)
+        input()
+    """
+    environment = {**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT / "benchmarks"}'}
+    del environment['ROS_DOMAIN_ID']
+    with subprocess.Popen(
+        [sys.executable, '-c', textwrap.dedent(program)],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        domain = int(process.stdout.readline())
+        assert domain in ros_domain.DOMAINS and domain not in ros_domain.reserved()
+        with open(ros_domain.FOLDER / str(domain)) as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        process.communicate('\n')
+    assert process.returncode == 0
 
 
 @pytest.mark.realtime

@@ -50,7 +50,7 @@ class Process:
     """A node of the graph as a process; its output goes to a file."""
 
     def __init__(self, spec, log):
-        self.log = Path(log)
+        self.log, self.name = Path(log), spec.name
         self._file = open(self.log, 'ab')  # noqa: SIM115
         self.popen = subprocess.Popen(
             command_line(spec),
@@ -62,7 +62,14 @@ class Process:
 
     @property
     def output(self):
-        return self.log.read_text()
+        return self.log.read_text(errors='replace')
+
+    def state(self):
+        """Whether it runs, and the last three lines of its log, a line each."""
+        code = self.popen.poll()
+        lines = [line for line in self.output.splitlines() if line.strip()][-3:]
+        says = 'it runs' if code is None else f'ended with {code}'
+        return '\n'.join([f'{self.name}: {says}', *(f'    {line[:300]}' for line in lines)])
 
     def end(self, number=signal.SIGINT, limit_s=10.0):
         if self.popen.poll() is None:
@@ -78,10 +85,15 @@ class Process:
         return code
 
 
+_started = []
+"""The processes of the file of tests that runs."""
+
+
 @pytest.fixture(scope='module')
 def start_spec():
     """Function (NodeSpec, log file) -> Process; all end with the file of tests."""
-    started = []
+    started = _started
+    started.clear()
 
     def start(spec, log):
         started.append(Process(spec, log))
@@ -127,7 +139,9 @@ def eventually():
     def wait(condition, limit_s=30.0, step=lambda: time.sleep(0.02)):
         end_s = time.monotonic() + limit_s
         while not condition():
-            assert time.monotonic() < end_s, 'did not come true in time'
+            if time.monotonic() > end_s:
+                states = [process.state() for process in _started]
+                raise AssertionError('\n'.join([f'not true after {limit_s:g} s', *states]))
             step()
 
     return wait

@@ -1,9 +1,7 @@
 """A learner of another package may fail in any of its methods: the adaptation node goes on."""
 
-import sys
-
+import fragile_learner_package
 import numpy as np
-import page_package
 import pytest
 from std_srvs.srv import Trigger
 
@@ -11,59 +9,12 @@ from liquid_pilot.nodes import adaptation
 from liquid_pilot.nodes.common import node_base, trace_messages
 from liquid_pilot.nodes.common.parameters import Settings
 
-LEARNER = '''
-import numpy as np
-
-from liquid_pilot.onboard.adaptation.learner_messages import trained_time_scales
-
-FAULTS = {}
-
-
-class Fragile:
-    """A learner that fails, or returns what FAULTS says."""
-
-    def __init__(self, statistics, neurons, settings):
-        self.shape, self.neurons = statistics.filter_tau_s.shape, neurons
-
-    def _do(self, call, usual):
-        if call not in FAULTS:
-            return usual
-        if isinstance(FAULTS[call], BaseException):
-            raise FAULTS[call]
-        return FAULTS[call]
-
-    def reset(self):
-        self._do('reset', None)
-
-    def update(self, learner_input):
-        usual = trained_time_scales(learner_input.sequence, self.shape, self.neurons)
-        return self._do('update', usual)
-
-    def describe(self):
-        return self._do('describe', ('fragile', 'it works'))
-
-    def configure(self, settings):
-        self._do('configure', None)
-
-    def snapshot(self, digest):
-        return self._do('snapshot', '{}')
-
-    def restore(self, text, digest):
-        self._do('restore', None)
-'''
-
 
 @pytest.fixture
 def faults(tmp_path, monkeypatch):
     """Faults of an installed learner `fragile`, by its methods."""
-    (tmp_path / 'fragile_learner.py').write_text(LEARNER)
-    entries = {'liquid_pilot.learners': {'fragile': 'fragile_learner:Fragile'}}
-    page_package.write_metadata(tmp_path, 'fragile_learner', entries)
-    monkeypatch.syspath_prepend(tmp_path)
-    import fragile_learner
-
-    yield fragile_learner.FAULTS
-    sys.modules.pop('fragile_learner', None)
+    with fragile_learner_package.installed(tmp_path / 'packages', monkeypatch) as found:
+        yield found
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from rclpy.executors import SingleThreadedExecutor
 from liquid_pilot.nodes.common import messages, qos
 from liquid_pilot.nodes.launch import flight_graph
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
+from liquid_pilot.onboard.inference import kernels
 from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 
 LIMITS = get_vehicle_limits('quadrotor')
@@ -31,6 +32,11 @@ LATE_S = 0.4
 BRAKING_S = 1.5
 """A vehicle that hovers has stopped after this long, at the latest."""
 STILL_M_S = 0.35
+FLYING_M_S = 1.0
+FAR_M = 7.0
+"""A vehicle that is this far from its target flies on for some seconds."""
+NEEDED = ('guard', 'pilot', 'simulator')
+"""Nodes without which nothing flies."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
@@ -53,6 +59,10 @@ class Run:
         self.specs = {spec.name: spec for spec in flight_graph.nodes(options)}
         assert set(self.specs) == {'guard', 'pilot', 'adaptation', 'simulator'}
         self.processes = {}
+        self.struck = ''
+        self.broken = False
+        # The command does this before it starts a node, and it may take minutes.
+        kernels.compile_all()
         for name in self.specs:
             self.start(name)
         self.node = rclpy.create_node('ears', context=self._context)
@@ -86,26 +96,52 @@ class Run:
             self.executor.spin_once(timeout_sec=left_s)
 
     def fly(self, limit_s=90.0):
-        """Wait until it flies fast by commands of the pilot, and will for some seconds more."""
+        """Wait until it flies fast by commands of the pilot, and will for some seconds more.
+
+        How often commands come is a matter of the machine: it flies if the last ones are live.
+        """
         end_s = time.monotonic() + limit_s
-        while time.monotonic() < end_s:
-            self.commands.clear()
-            self.outputs.clear()
-            self.speeds.clear()
+        while time.monotonic() < end_s and not self.ended():
+            self.forget()
             self.spin(0.3)
-            live = [values for _, values in self.outputs if values != SAFE]
-            if len(live) > 3 and self.speeds and self.speeds[-1][1] > 1.0 and self.target_m > 7.0:
+            if len(self.outputs) < 4:
+                self.spin(0.7)
+            live = [values != SAFE for _, values in self.outputs[-4:]]
+            fast = bool(self.speeds) and self.speeds[-1][1] > FLYING_M_S
+            if len(live) == 4 and all(live) and fast and self.target_m > FAR_M:
                 return
-        raise AssertionError({name: process.output for name, process in self.processes.items()})
+        self.broken = True
+        raise AssertionError(self.why_it_does_not_fly())
+
+    def ended(self):
+        """What is said of the processes without which nothing flies, and which have ended."""
+        codes = {name: self.processes[name].popen.poll() for name in NEEDED}
+        return [f'the {name} ended with {code}' for name, code in codes.items() if code is not None]
+
+    def why_it_does_not_fly(self):
+        """One line of what is known, and below it the end of the log of every node."""
+        safe = sum(values == SAFE for _, values in self.outputs)
+        speed = f'{self.speeds[-1][1]:.2f} m/s' if self.speeds else 'no odometry'
+        heard = (
+            f'in the last second {len(self.commands)} commands of the pilot, {len(self.outputs)} '
+            f'of the guard ({safe} of them safe), {speed}, {self.target_m:.1f} m to the target'
+        )
+        happened = f'after {self.struck}' if self.struck else 'from the start'
+        lines = [f'it does not fly {happened}: {"; ".join([*self.ended(), heard])}']
+        return '\n'.join([*lines, *(process.state() for process in self.processes.values())])
+
+    def forget(self):
+        """Forget what was heard."""
+        for heard in (self.commands, self.outputs, self.speeds):
+            heard.clear()
 
     def strike(self, name, number, seconds):
         """Send a signal while it flies, and listen; everything heard is of afterwards."""
         self.fly()
+        self.struck = f'the {name} got {number.name}'
         self.processes[name].popen.send_signal(number)
         self.struck_s = time.monotonic()
-        self.commands.clear()
-        self.outputs.clear()
-        self.speeds.clear()
+        self.forget()
         self.spin(seconds)
 
     def after(self, what, seconds):
@@ -133,11 +169,28 @@ def alone():
 
 
 @pytest.fixture(scope='module')
-def run(start_spec, tmp_path_factory):
-    with alone() as domain:
-        made = Run(tmp_path_factory.mktemp('watchdogs'), start_spec, domain)
-        yield made
-        made.end()
+def runs(start_spec, tmp_path_factory):
+    """Function () -> a flight: the one that there is, or a new one when that has broken."""
+    with contextlib.ExitStack() as stack:
+        current = []
+
+        def get():
+            if current and (current[0].broken or current[0].ended()):
+                stack.close()
+                current.clear()
+            if not current:
+                domain = stack.enter_context(alone())
+                current.append(Run(tmp_path_factory.mktemp('watchdogs'), start_spec, domain))
+                stack.callback(current[0].end)
+            return current[0]
+
+        yield get
+
+
+@pytest.fixture
+def run(runs):
+    """A flight that tests share, so that what one of them breaks fails no other."""
+    return runs()
 
 
 def check_guard_gave_the_safe_command(run):
@@ -153,7 +206,8 @@ def check_vehicle_stopped(run):
         if after:
             break
         run.spin(0.5)
-    assert after and max(after) < STILL_M_S
+    assert after, run.why_it_does_not_fly()
+    assert max(after) < STILL_M_S
 
 
 def test_a_frozen_pilot(run):
@@ -200,6 +254,15 @@ def test_a_killed_pilot_and_one_that_is_started_again(run):
     check_guard_gave_the_safe_command(run)
     check_vehicle_stopped(run)
     run.start('pilot')
+    run.fly()
+
+
+def test_an_intruder_costs_a_mission_and_not_the_run(run):
+    run.fly()
+    intruder = run.node.create_publisher(TwistStamped, 'cmd_vel', qos.COMMAND)
+    run.struck = 'a second publisher of cmd_vel came and went'
+    run.spin(0.8)
+    run.node.destroy_publisher(intruder)
     run.fly()
 
 

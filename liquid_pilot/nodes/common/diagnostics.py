@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from diagnostic_msgs.msg import DiagnosticArray
 
@@ -15,6 +16,8 @@ from liquid_pilot.nodes.common.qos import DIAGNOSTICS
 
 INSTANCE_ID = os.urandom(4).hex()
 """Identifier of this process; another node of the same name has another one."""
+_BUSY_PERIOD_S = 0.5
+"""Period of the status of a node that is busy before anything spins, s."""
 
 
 class DiagnosticsReporter:
@@ -71,6 +74,19 @@ class DiagnosticsReporter:
         others = self.health.kinds - {kind}
         if others:
             self.resolved(*others)
+
+    def publish_during(self, *works: Callable[[], object]) -> None:
+        """Do long work before the node spins, in another thread, and publish meanwhile.
+
+        Args:
+            works: functions, called one after the other; what one raises is raised here.
+        """
+        with ThreadPoolExecutor(1) as executor:
+            for work in works:
+                result = executor.submit(work)
+                while wait([result], _BUSY_PERIOD_S).not_done:
+                    self.publish()
+                result.result()
 
     def publish(self) -> None:
         """Publish one status now; its name is constant, and the state is in its values."""

@@ -5,6 +5,8 @@ This is plain Python on the times that it is given, without ROS.
 
 from __future__ import annotations
 
+import math
+
 from liquid_pilot.interfaces import CameraGeometry, ObservationError
 from liquid_pilot.nodes.common.health import HealthMonitor
 from liquid_pilot.onboard.safety.preflight import (
@@ -17,6 +19,8 @@ from liquid_pilot.onboard.safety.preflight import (
 
 _AGE_WINDOW_COUNT = 40
 """Number of recent frames (or IMU samples) over which the median age is taken before engaging."""
+_BETWEEN_MISSIONS_S = 30.0
+"""Time that a simulator has for its report, or to start its next world, s."""
 
 
 class SensorMonitor:
@@ -31,6 +35,21 @@ class SensorMonitor:
         """Geometry of the camera by its newest camera_info; None before the first."""
         self.camera_fits = False
         """Whether that geometry covers the pilot's field of view."""
+        self._no_frame_due_until_s = -math.inf
+
+    def on_mission(self, marker: str, now_s: float) -> None:
+        """Take the start or the end of a mission in simulation.
+
+        Args:
+            marker: text of the message on `mission`: 'seed 7', or 'end success'.
+            now_s: steady time in seconds.
+        """
+        ended = marker.startswith('end ')
+        self._no_frame_due_until_s = now_s + _BETWEEN_MISSIONS_S if ended else -math.inf
+
+    def frame_is_due(self, now_s: float) -> bool:
+        """Return whether a camera that sends nothing is a fault, and not between two missions."""
+        return now_s >= self._no_frame_due_until_s
 
     def geometry(self, use_camera_info: bool) -> str:
         """Return the state of the geometry check, one of the texts of `preflight`."""

@@ -138,7 +138,7 @@ TOPICS: Mapping[str, Topic] = {
     MISSION: Topic(
         'std_msgs/msg/Header',
         ('simulator', 'gazebo'),
-        (),
+        ('pilot',),
         'MISSION',
         '`seed 7` at the stamp of the first frame of a mission, `end success` at the last',
     ),

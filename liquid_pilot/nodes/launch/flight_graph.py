@@ -45,6 +45,8 @@ class NodeSpec:
     """Whether the run fails when this node ends before the run does."""
     ends_run: bool = False
     """Whether the run ends when this node ends, with its exit code."""
+    ends_last: bool = False
+    """Whether Ctrl-C ends this node only after the one that ends the run."""
     package: str = PACKAGE
     """ROS package of the executable."""
     arguments: tuple[str, ...] = ()
@@ -172,6 +174,8 @@ def _recorder(options: FlyOptions) -> NodeSpec:
         },
         parameter_files=_files(options),
         required=options.demonstrate,
+        # The simulator publishes the end of the mission that Ctrl-C interrupts.
+        ends_last=True,
     )
 
 
@@ -222,18 +226,19 @@ def startup_notice(options: FlyOptions) -> str:
     if not options.adapt or options.demonstrate or has_statistics(options.pilot_name) is not False:
         return ''
     return (
-        f'{options.pilot_name} holds no statistics of its training, so it flies as trained, '
-        'without adapting; `liquid-pilot fit-statistics` adds them'
+        f'{options.pilot_name} holds no statistics of its training, so it does not adapt; '
+        '`liquid-pilot fit-statistics` adds them'
     )
 
 
 def engage_notice(options: FlyOptions) -> str:
     """Return how a person lets a pilot fly that nothing engages by itself."""
+    verb = 'drive' if get_vehicle(options.vehicle).drives else 'fly'
     namespace = options.namespace.strip('/')
     service = f'/{namespace}/{topics.GUARD_ENGAGE}' if namespace else f'/{topics.GUARD_ENGAGE}'
     own = f' --namespace {namespace}' if namespace else ''
     return (
-        'The guard is disengaged: the vehicle gets no command. To fly: '
+        f'The guard is disengaged: the vehicle gets no command. To {verb}: '
         f'`liquid-pilot engage{own}`, or `ros2 service call {service} std_srvs/srv/SetBool '
         "'{data: true}'`; to stop: `liquid-pilot stop" + own + '`, or Ctrl-C here'
     )

@@ -152,7 +152,7 @@ class FlyOptions(RunOptions):
         vehicle = get_vehicle(self.vehicle)
         if self.simulator == GAZEBO and not vehicle.gazebo_adapter:
             raise LiquidPilotError(
-                f'vehicle {self.vehicle} has no world in Gazebo; fly it in simulator:={MUJOCO}'
+                f'vehicle {self.vehicle} has no world in Gazebo; use simulator:={MUJOCO}'
             )
         accepted = self._accepted_adapters()
         if self.resolved_adapter not in accepted:
@@ -182,9 +182,9 @@ class FlyOptions(RunOptions):
             )
         if self.pilot != 'auto':
             raise LiquidPilotError(
-                f'pilot {self.pilot} would not fly: demonstrate:=true flies the expert; leave one '
-                'of them out (`liquid-pilot demonstrate --pilot` lets a pilot steer and the expert '
-                'label)'
+                f'pilot {self.pilot} would not steer: with demonstrate:=true the expert does; '
+                'leave one of them out (`liquid-pilot demonstrate --pilot` lets a pilot steer and '
+                'the expert label)'
             )
 
     def _check_simulator(self) -> None:
@@ -192,8 +192,8 @@ class FlyOptions(RunOptions):
             changed = self._changed(_OF_A_SIMULATION)
             if changed:
                 raise LiquidPilotError(
-                    f'simulator:=none flies no missions, so it has no use for {changed}; leave '
-                    'that out, or fly in a simulator'
+                    f'simulator:=none runs no missions, so it has no use for {changed}; leave '
+                    'that out, or use a simulator'
                 )
         elif self.simulator == MUJOCO:
             changed = self._changed(_OF_GAZEBO)

@@ -125,7 +125,7 @@ def _on_process_exit(spec: NodeSpec) -> Callable[[Any, LaunchContext], list[Emit
             return None
         code = event.returncode
         if spec.ends_run and code == 0:
-            return [EmitEvent(event=Shutdown(reason='all missions are flown'))]
+            return [EmitEvent(event=Shutdown(reason='all missions are over'))]
         if spec.ends_run or spec.required:
             # An exception makes `ros2 launch` exit with 1.
             raise LiquidPilotError(

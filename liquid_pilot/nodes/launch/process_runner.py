@@ -1,7 +1,8 @@
 """Runs a graph as processes where `launch` is not installed: starts, watches and ends them.
 
 Every node is a process in a session of its own, so that Ctrl-C reaches this process only. It then
-ends the nodes in order, by the ids of the processes that it started.
+ends the nodes at once, by the ids of the processes that it started, so that none reports another
+one's end as a fault. Only a recorder goes on until the simulator has ended.
 """
 
 from __future__ import annotations
@@ -156,6 +157,7 @@ def _watch(
         if signals:
             if ending is not None:
                 print_line('stopping the nodes')
+                _interrupt_others(running)
                 _terminate([ending], _MAX_REPORT_S, signals)
             return INTERRUPTED if signals[0] == signal.SIGINT else 128 + signals[0]
         for node in running:
@@ -165,9 +167,17 @@ def _watch(
                     'and the run cannot go on without it; see its message above'
                 )
                 if ending is not None:
+                    _interrupt_others(running)
                     _terminate([ending], _MAX_REPORT_S, signals, signal.SIGTERM)
                 return 1
         time.sleep(_POLL_PERIOD_S)
+
+
+def _interrupt_others(running: list[_NodeProcess]) -> None:
+    """Ask all nodes to end, except the one that ends the run and those that end after it."""
+    for node in running:
+        if node.code is None and not node.spec.ends_run and not node.spec.ends_last:
+            node.process.send_signal(signal.SIGINT)
 
 
 def _terminate(

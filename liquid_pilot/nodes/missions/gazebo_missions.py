@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from liquid_pilot.nodes.missions.gazebo_node import GazeboNode
 from liquid_pilot.nodes.missions.gazebo_server import GazeboServer
 from liquid_pilot.nodes.missions.mission_node import NoResponseError
 from liquid_pilot.nodes.missions.mission_run import MissionRun
+from liquid_pilot.nodes.missions.world_folder import world_folder
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.mission import Mission
 from liquid_pilot.simulation.base.settings import SimulationSettings
@@ -70,8 +70,7 @@ class GazeboMissions(MissionRun):
 
     @contextmanager
     def _simulator_context(self) -> Iterator[None]:
-        with tempfile.TemporaryDirectory(prefix='liquid_pilot_') as scratch:
-            self._temp_folder = Path(scratch)
+        with world_folder() as self._temp_folder:
             if self._out is not None:
                 self._out.mkdir(parents=True, exist_ok=True)
             yield

@@ -16,6 +16,8 @@ from liquid_pilot.nodes.common import messages, node_base, qos, topics, trace_me
 from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.common.health import COMPILING, WARNING
+from liquid_pilot.nodes.missions.guard_watch import GuardWatch
+from liquid_pilot.utils.foreign_text import plain_text
 from liquid_pilot.utils.settings import setting, setting_from
 
 READY = 'ready'
@@ -101,6 +103,7 @@ class MissionNode(node_base.LiquidNode):
         """Conflict with another run, which makes the current flight invalid; empty: there is
         none."""
         self._problems: dict[str, str] = {}
+        self._guard = GuardWatch()
         self._compiling_s: dict[str, float] = {}
         self._reporter = DiagnosticsReporter(
             self, lambda: (self.state, self.status_values), period_s=0.2
@@ -151,6 +154,13 @@ class MissionNode(node_base.LiquidNode):
                 self._problems[name] = status.message
             else:
                 self._problems.pop(name, None)
+            if name == 'guard':
+                self._guard.update(status.values)
+
+    @property
+    def guard_note(self) -> str:
+        """Why the guard lets no command through, and what to do; empty while it does."""
+        return self._guard.note
 
     @property
     def problems(self) -> str:
@@ -203,9 +213,12 @@ class MissionNode(node_base.LiquidNode):
             again_s = self.steady_s() + min(left_s, _RETRY_PERIOD_S)
             while not future.done() and (rest_s := again_s - self.steady_s()) > 0.0:
                 self.wait(min(rest_s, _POLL_PERIOD_S * 4))
+            if not future.done():
+                # The answer may have come while this process, or the machine, stood still.
+                self.wait(_POLL_PERIOD_S)
             if future.done():
                 answer = future.result()
-                return answer.success, answer.message
+                return answer.success, plain_text(answer.message)
             client.remove_pending_request(future)
         raise NoResponseError(f'the service {client.srv_name} does not answer')
 
@@ -223,6 +236,7 @@ class MissionNode(node_base.LiquidNode):
         Returns:
             Whether it succeeded, and the message of the guard.
         """
+        self._guard = GuardWatch()
         return self.call(self._engage, SetBool.Request(data=bool(on)), timeout_s)
 
     # Completeness of the graph
@@ -308,6 +322,30 @@ class MissionNode(node_base.LiquidNode):
         self.create_steady_timer(_DUPLICATE_CHECK_PERIOD_S, self._check_duplicates)
         self.state = READY
         self._reporter.publish()
+
+    def wait_until_alone(self, timeout_s: float, show: Callable[[str], None]) -> bool:
+        """Wait until no other run disturbs this one.
+
+        Args:
+            timeout_s: maximum time to wait.
+            show: callback, called with the reason when there is something to wait for.
+
+        Returns:
+            Whether no other run is there any more.
+
+        Raises:
+            StopRequestedError: the user asked to stop.
+        """
+        until_s, shown = self.steady_s() + timeout_s, False
+        while True:
+            self.conflict = ''
+            self._check_duplicates()
+            if not self.conflict or self.steady_s() > until_s:
+                return not self.conflict
+            if not shown:
+                shown = True
+                show(self.conflict)
+            self.wait(_POLL_PERIOD_S)
 
     def _check_duplicates(self) -> None:
         """Detect a second guard or pilot: its answers to our frames look like those of our own."""

@@ -35,7 +35,7 @@ from liquid_pilot.nodes.missions.mission_node import (
     StopRequestedError,
 )
 from liquid_pilot.nodes.missions.progress import MissionProgress
-from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
+from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.base.condition import label, parse
 from liquid_pilot.simulation.base.mission import Mission, MissionResult
 from liquid_pilot.simulation.tasks.registry import layout_of, task_of
@@ -65,8 +65,8 @@ class MissionRun(ABC):
         self._settings = settings = node.settings.current
         self._conditions = parse(settings.condition)
         self._out = out
-        climb = get_vehicle_limits(settings.vehicle).maximum[2]
-        self._progress = MissionProgress(settings.missions, drives=climb == 0.0)
+        drives = get_vehicle(settings.vehicle).drives
+        self._progress = MissionProgress(settings.missions, drives=drives)
         self._rules = task_of(settings.vehicle).rules
         if settings.time_limit_s:
             self._rules = replace(self._rules, time_limit_s=settings.time_limit_s)
@@ -129,7 +129,7 @@ class MissionRun(ABC):
             result = self._fly_mission(index, seed)
             self._results.append(result)
             self._adaptation_logs.append(
-                AdaptationLog(seed, result.outcome, self._adaptation_samples())
+                AdaptationLog(seed, result.outcome, self._adaptation_samples(), result.duration_s)
             )
             if len(self._camera_frames) < _MAX_FRAME_ROWS:
                 self._camera_frames.append(CameraFrames(seed, result.outcome, self._frames))
@@ -138,6 +138,11 @@ class MissionRun(ABC):
             if node.spinner.stopping:
                 raise StopRequestedError
             consecutive_aborts = consecutive_aborts + 1 if result.outcome == 'aborted' else 0
+            if node.conflict and not node.wait_until_alone(
+                self._settings.startup_timeout_s, self._progress.waiting
+            ):
+                self._progress.print_line(f'{node.conflict}: giving up')
+                return
             if consecutive_aborts >= _MAX_CONSECUTIVE_ABORTS:
                 self._progress.print_line(
                     f'{consecutive_aborts} missions in a row were aborted: giving up'
@@ -191,7 +196,9 @@ class MissionRun(ABC):
             'target_distance_m': f'{packet.target_distance_m:.1f}',
             'flight_s': f'{now_s:.1f}',
         }
-        self._progress.flying(now_s, packet.target_distance_m, self._node.problems)
+        self._progress.flying(
+            now_s, packet.target_distance_m, self._node.problems, self._node.guard_note
+        )
         return outcome
 
     def _finish(self) -> None:

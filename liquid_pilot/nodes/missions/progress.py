@@ -45,7 +45,7 @@ class MissionProgress:
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._missions = missions
-        self._name = ''
+        self._name = self._guard_note = ''
         self._shown_s = 0.0
         self._warned_s = 0.0
         self._ticks = 0
@@ -88,13 +88,17 @@ class MissionProgress:
         self._ticks, self._rate, self._shown_s = 0, '', 0.0
         self._draw(Text(f'{self._name}  building the world', style='dim'), plain='')
 
-    def flying(self, flight_s: float, distance_m: float, problem: str) -> None:
+    def flying(
+        self, flight_s: float, distance_m: float, problem: str, guard_note: str = ''
+    ) -> None:
         """Show one tick; the line is redrawn at most a few times per second.
 
         Args:
             flight_s: time since the start of the mission.
             distance_m: distance to the target.
             problem: problems that nodes report; empty: none.
+            guard_note: why the guard lets no command through; empty: it does. A change of it is
+                shown at once.
         """
         self._ticks += 1
         now_s = time.monotonic()
@@ -109,10 +113,10 @@ class MissionProgress:
             )
             self._mark = (now_s, self._ticks, flight_s)
         period_s = _REDRAW_S if self._live is not None else _PLAIN_S
-        if now_s - self._shown_s < period_s:
+        if now_s - self._shown_s < period_s and guard_note == self._guard_note:
             return
-        self._shown_s = now_s
-        state = f'warning: {problem}' if problem else self._moving
+        self._shown_s, self._guard_note = now_s, guard_note
+        state = guard_note or (f'warning: {problem}' if problem else self._moving)
         text = f'{self._name}  {distance_m:5.1f} m to go  {flight_s:5.1f} s  {state}  {self._rate}'
         self._draw(Text(text.rstrip()), plain=text.rstrip())
 

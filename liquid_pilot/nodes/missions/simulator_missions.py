@@ -118,6 +118,8 @@ class SimulatorMissions(MissionRun):
         node, simulation = self._node, self._simulation
         period_s = simulation.control_period_ns / NANOSECONDS_PER_SECOND
         node.reset_pilot()
+        # A mission that was aborted, or somebody else, may have left the guard engaged.
+        node.engage(False)
         node.pop_setpoint()
         # Stamps of the system clock must not lag behind by the time that building the world took.
         shift_ns = 0 if self._settings.publish_clock else time.time_ns() - packet.stamp_ns
@@ -139,7 +141,7 @@ class SimulatorMissions(MissionRun):
                 if not self._settings.publish_clock:
                     shift_ns += int(late_s * NANOSECONDS_PER_SECOND)
             setpoint = node.pop_setpoint()
-            if not engaged and setpoint is None and node.steady_s() - engage_s > _ENGAGE_PERIOD_S:
+            if not engaged and node.steady_s() - engage_s > _ENGAGE_PERIOD_S:
                 # Until commands of the pilot arrive the guard refuses, and the vehicle hovers.
                 engage_s = node.steady_s()
                 engaged, message = node.engage(True)

@@ -24,3 +24,8 @@ class VehicleSpec(NamedTuple):
     """Name of the adapter in Gazebo; empty: the vehicle has no world there."""
     car_model: CarModel | None = None
     """Model of a car, from which the friction is estimated; None for other vehicles."""
+
+    @property
+    def drives(self) -> bool:
+        """Whether the vehicle stays on the ground, so that messages say it drives, not flies."""
+        return self.limits.maximum[2] == 0.0

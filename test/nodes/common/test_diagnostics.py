@@ -1,13 +1,19 @@
 """The status that a node publishes on /diagnostics."""
 
+import threading
 import time
+from types import SimpleNamespace
 
+import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 
-from liquid_pilot.nodes.common import messages, node_base, qos, topics
+from liquid_pilot.interfaces import Command
+from liquid_pilot.nodes.common import diagnostics, messages, node_base, qos, topics
 from liquid_pilot.nodes.common.diagnostics import INSTANCE_ID, DiagnosticsReporter
 from liquid_pilot.nodes.common.health import WARNING
+from liquid_pilot.nodes.common.sensor_monitor import SensorMonitor
+from liquid_pilot.nodes.pilot import PilotNode
 from liquid_pilot.nodes.viewer import ViewerParameters
 
 
@@ -58,3 +64,65 @@ def test_the_name_is_constant_and_the_state_a_value(ros):
     assert (node.heard[-1].level, node.heard[-1].message) == (0, 'flying')
     assert all(status.values['instance'] == INSTANCE_ID for status in node.heard)
     assert all(status.values['extra'] == '7' for status in node.heard)
+
+
+@pytest.mark.parametrize(('vehicle', 'state'), [('quadrotor', 'flying'), ('rover', 'driving')])
+def test_the_state_of_a_pilot_is_a_word_for_its_vehicle(vehicle, state):
+    friction, command = SimpleNamespace(friction=None), Command(1, 1.0, 0.0, 0.0, 0.0)
+    specification = SimpleNamespace(vehicle=vehicle, name='some', rate_hz=20.0)
+    node = SimpleNamespace(
+        _commands=None,
+        _flight=SimpleNamespace(last_command=command, rejecting=False, state=friction),
+        settings=SimpleNamespace(current=SimpleNamespace(use_camera_info=False)),
+        _engine=SimpleNamespace(pilot=SimpleNamespace(specification=specification, digest='0')),
+        _sensors=SensorMonitor(),
+        _adaptation_client=None,
+        steady_s=lambda: 1.0,
+    )
+    assert PilotNode._describe(node)[0] == state
+    node._flight.last_command = None
+    assert PilotNode._describe(node)[0] == 'waiting'
+
+
+@pytest.mark.parametrize('frame_s', [None, 1.0])
+def test_a_pilot_does_not_miss_a_camera_after_the_end_of_a_mission(frame_s):
+    rejected = []
+    node = SimpleNamespace(
+        steady_s=lambda: 9.0,
+        settings=SimpleNamespace(current=SimpleNamespace(camera_timeout_s=0.5)),
+        _flight=SimpleNamespace(began_s=0.5, frame_s=frame_s),
+        _sync=SimpleNamespace(lockstep=False),
+        _sensors=SensorMonitor(),
+        _image_topic='image',
+        _check_adaptation_timeout=lambda *of: None,
+        _silence_text=lambda source, topic, reason: reason,
+        _reject=lambda kind, text: rejected.append((kind, text)),
+    )
+    PilotNode._on_mission(node, messages.pack_header(1, 'end aborted'))
+    PilotNode._check_timeouts(node)
+    assert rejected == []
+    PilotNode._on_mission(node, messages.pack_header(2, 'seed 8'))
+    PilotNode._check_timeouts(node)
+    text = 'no frame has ever arrived' if frame_s is None else 'no frame for 8.0 s'
+    assert rejected == [('camera', text)]
+
+
+def test_a_node_that_is_busy_before_it_spins_goes_on_to_publish(ros, monkeypatch):
+    monkeypatch.setattr(diagnostics, '_BUSY_PERIOD_S', 0.01)
+    node, done, published = Reporting(), [], threading.Event()
+    monkeypatch.setattr(node.reporter, 'publish', published.set)
+
+    def work():
+        done.append(published.wait(60.0))
+
+    def fail():
+        raise ValueError('not to be done')
+
+    try:
+        node.reporter.publish_during(work, lambda: done.append('last'))
+        assert done == [True, 'last']
+        with pytest.raises(ValueError, match='not to be done'):
+            node.reporter.publish_during(fail, lambda: done.append('never'))
+        assert done == [True, 'last']
+    finally:
+        node.destroy_node()

@@ -47,6 +47,20 @@ def test_readiness_has_rates_and_the_median_age_of_the_newest_frames():
     assert ready.geometry == GEOMETRY_UNCHECKED
 
 
+def test_between_two_missions_and_after_the_last_no_frame_is_due():
+    sensors = SensorMonitor()
+    # On a vehicle there are no missions, so that a silent camera is always a fault.
+    assert sensors.frame_is_due(0.0)
+    sensors.on_mission('seed 7', 1.0)
+    assert sensors.frame_is_due(1.0)
+    sensors.on_mission('end success', 9.0)
+    assert not sensors.frame_is_due(9.0) and not sensors.frame_is_due(38.9)
+    # A simulator that takes longer for a report or a world has a fault.
+    assert sensors.frame_is_due(39.0)
+    sensors.on_mission('seed 8', 10.0)
+    assert sensors.frame_is_due(10.0)
+
+
 def test_what_decides_without_ros_loads_no_ros():
     modules = ('health', 'sensor_monitor', 'sensor_sync', 'topics')
     imports = ', '.join(f'liquid_pilot.nodes.common.{name}' for name in modules)

@@ -81,7 +81,7 @@ def test_types_are_those_of_the_list():
 
 
 NODES_OF = {
-    'outputs/*': {'guard'},
+    'outputs/*.py': {'guard'},
     'missions/simulator_node.py': {'simulator'},
     'missions/gazebo_node.py': {'gazebo'},
     'missions/mission_node.py': {'simulator', 'gazebo'},

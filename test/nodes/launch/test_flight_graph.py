@@ -172,7 +172,7 @@ def test_what_holds_no_statistics_of_its_training_flies_as_trained_and_says_so(t
         ({'simulator': 'none', 'bridge': False}, 'no use for bridge:=false'),
         ({'gui': True, 'bridge': False}, 'mujoco has no use for gui:=true and bridge:=false'),
         ({'simulator': 'gazebo', 'realtime': True}, 'no use for realtime:=true'),
-        ({'demonstrate': True, 'pilot': 'road-ltc'}, 'pilot road-ltc would not fly'),
+        ({'demonstrate': True, 'pilot': 'road-ltc'}, 'pilot road-ltc would not steer'),
         ({'camera_topic': '~image'}, 'is not the name of a topic; use letters'),
         ({'camera_topic': 'caméra'}, 'is not the name of a topic'),
     ],
@@ -360,3 +360,10 @@ def test_the_fast_dds_profile_whitelists_the_loopback():
     addresses = [node.text for node in tree.iterfind('.//d:interfaceWhiteList/d:address', space)]
     assert addresses == ['127.0.0.1']
     assert tree.find('.//d:useBuiltinTransports', space).text == 'false'
+
+
+@pytest.mark.parametrize(('vehicle', 'words'), [('quadrotor', 'To fly: '), ('rover', 'To drive: ')])
+def test_what_is_said_to_a_person_holds_for_the_vehicle(vehicle, words, tmp_path):
+    options = FlyOptions(simulator='none', vehicle=vehicle, pilot=str(tmp_path))
+    assert words in flight_graph.engage_notice(options)
+    assert 'fl' not in flight_graph.startup_notice(options).removeprefix(str(tmp_path))

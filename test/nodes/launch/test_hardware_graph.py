@@ -172,5 +172,12 @@ def test_the_checklist_is_of_these_options():
     ):
         assert words in text
     assert 'mode switch' not in hardware_graph.checklist(HardwareOptions())
-    assert 'it adapts in flight' in text
+    assert 'the pilot adapts' in text
     assert 'exactly as trained' in hardware_graph.checklist(HardwareOptions(adapt=False))
+
+
+def test_the_checklist_of_a_rover_is_for_driving():
+    text = hardware_graph.checklist(HardwareOptions(vehicle='rover'))
+    assert text.startswith('Before you drive:')
+    assert 'flies' not in text and 'flight' not in text
+    assert hardware_graph.checklist(HardwareOptions()).startswith('Before you fly:')

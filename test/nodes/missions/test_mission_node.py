@@ -6,9 +6,10 @@ import time
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes import guard
 from liquid_pilot.nodes.common import messages, node_base
 from liquid_pilot.nodes.missions import mission_node
 
@@ -86,6 +87,65 @@ def test_while_a_node_compiles_no_time_is_counted(asker, monkeypatch):
         asker.wait_for_graph(0.2, shown.append)
     assert time.monotonic() - began_s > 8 * 0.05 + 0.2
     assert shown == ['the pilot compiles its network, once for this machine']
+
+
+def guard_told(state, reason):
+    values = {'state': state, 'reason': reason}
+    return messages.pack_diagnostics(messages.NodeStatus('guard', 0, '', values, '/guard'), 1)
+
+
+@pytest.mark.parametrize(
+    ('state', 'reason', 'words'),
+    [
+        ('stopped', 'stopped; engage to go on', 'guard stopped by `liquid-pilot stop`'),
+        ('disengaged', 'not engaged', 'guard disengaged by `liquid-pilot stop --disengage`'),
+        ('disengaged', 'not engaged: a human had the vehicle', 'a human had the vehicle'),
+        ('overridden', 'a human has the vehicle (mode LOITER)', 'human has the vehicle (mode LOI'),
+    ],
+)
+def test_who_has_taken_the_vehicle_from_the_pilot_is_known(
+    asker, monkeypatch, state, reason, words
+):
+    monkeypatch.setattr(asker, 'call', lambda *request: (True, 'engaged'))
+    asker.engage(True)
+    # What was published before the guard was engaged may arrive after it.
+    asker._on_diagnostics(guard_told('disengaged', 'not engaged'))
+    assert asker.guard_note == ''
+    asker._on_diagnostics(guard_told('engaged', ''))
+    asker._on_diagnostics(guard_told('safe', 'no good command for 0.5 s: safe command'))
+    assert asker.guard_note == ''
+    asker._on_diagnostics(guard_told(state, reason))
+    assert words in asker.guard_note
+    asker._on_diagnostics(guard_told('engaged', ''))
+    assert asker.guard_note == ''
+
+
+def test_the_guard_of_another_robot_is_not_ours(asker):
+    for state in ('engaged', 'stopped'):
+        status = messages.NodeStatus('guard', 0, '', {'state': state}, '/other/guard')
+        asker._on_diagnostics(messages.pack_diagnostics(status, 1))
+    assert asker.guard_note == ''
+
+
+@pytest.mark.parametrize(
+    ('handler', 'request_of', 'state'),
+    [
+        ('_on_stop', Trigger.Request(), 'stopped'),
+        ('_on_engage', SetBool.Request(data=False), 'disengaged'),
+    ],
+)
+def test_the_guard_reports_at_once_what_a_service_did(ros, handler, request_of, state):
+    node = guard.GuardNode()
+    try:
+        node._guard.engage(node._now_s())
+        reported = []
+        node._reporter.publish = lambda: reported.append(node._guard.state)
+        response = (Trigger if handler == '_on_stop' else SetBool).Response()
+        assert getattr(node, handler)(request_of, response).success
+        assert reported == [state]
+    finally:
+        node.close()
+        node.destroy_node()
 
 
 def test_a_node_that_compiled_and_fell_silent_is_waited_for_no_longer(asker, monkeypatch):

@@ -55,6 +55,16 @@ def test_a_terminal_gets_one_line_redrawn_that_goes_in_the_end():
     assert '\x1b[?25h' in text
 
 
+def test_what_happened_to_the_guard_is_shown_at_once_in_place_of_flying():
+    file = io.StringIO()
+    with MissionProgress(1, Console(file=file, soft_wrap=True)) as progress:
+        progress.building(0, 7)
+        for note in ('', '', 'guard stopped', 'guard stopped', ''):
+            progress.flying(0.0, 12.0, '' if not note else 'a problem', note)
+    states = [line.partition('0.0 s  ')[2] for line in file.getvalue().splitlines()]
+    assert states == ['flying', 'guard stopped', 'flying']
+
+
 def test_a_rover_drives():
     file = io.StringIO()
     with MissionProgress(1, Console(file=file, soft_wrap=True), drives=True) as progress:

@@ -20,9 +20,9 @@ def free_port():
 class Peer:
     """Sends the messages of a test to `port`, and receives those that come back."""
 
-    def __init__(self, port, system=1):
+    def __init__(self, port, system=1, own_port=0):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(('127.0.0.1', 0))
+        self.socket.bind(('127.0.0.1', own_port))
         self.socket.setblocking(False)
         self.address = ('127.0.0.1', port)
         self.mav = mavlink.MAVLink(None, srcSystem=system, srcComponent=1)
