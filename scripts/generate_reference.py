@@ -30,7 +30,16 @@ from reference_pages import (
     topics_page,
 )
 
-from liquid_pilot.cli.main import COMMANDS, load_command
+from liquid_pilot.cli.live.connection import NOT_FOUND
+from liquid_pilot.cli.main import (
+    COMMANDS,
+    FAILED,
+    INTERRUPTED,
+    REFUSED,
+    TERMINATED,
+    load_command,
+)
+from liquid_pilot.cli.output import READER_GONE
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.nodes.adaptation import AdaptationParameters
 from liquid_pilot.nodes.guard import GuardParameters
@@ -71,7 +80,7 @@ _YAML_HEADER = """\
 # Made by scripts/generate_reference.py from the declarations of the nodes.
 """
 _PARAMETERS_HEADER = """\
-# Launch arguments, node parameters and settings
+# Parameters: launch arguments, nodes, settings
 
 Made by `scripts/generate_reference.py` from the declarations of the nodes.
 
@@ -84,8 +93,23 @@ _COMMANDS_HEADER = """\
 
 Made by `scripts/generate_reference.py` from the arguments of the commands.
 
-In a checkout `./run COMMAND` installs what a command needs and runs it.
+In a checkout `./run COMMAND` installs what a command needs and runs it. An option is written in
+full: no command takes abbreviations.
+
+Exit codes, where a command does not say otherwise below:
 """
+_EXIT_CODES = {
+    0: 'it is done; a mission that crashes, or runs out of time, is a result',
+    FAILED: 'it was started and failed: an error, a mission that was aborted or given up, output '
+    'that cannot be written',
+    REFUSED: 'it was refused, with the reason, before anything was started or written',
+    NOT_FOUND: 'no node answers (`status`, `engage`, `stop`)',
+    INTERRUPTED: 'Ctrl-C (SIGINT) ended it; what was finished is kept. It is the usual end of '
+    '`record` and of `status --watch`, which have a code of their own then',
+    READER_GONE: 'the reader of its output has ended, as in `liquid-pilot fly --help | head -1`',
+    TERMINATED: 'SIGTERM ended it, as Ctrl-C does',
+}
+"""Exit codes of all commands, each with its meaning."""
 
 
 def parameter_file() -> str:
@@ -184,7 +208,12 @@ def commands_page() -> str:
         (f'[`liquid-pilot {name}`](#liquid-pilot-{name})', summary)
         for name, summary in COMMANDS.items()
     ]
-    parts = [_COMMANDS_HEADER, table(('command', 'what it does'), summaries)]
+    codes = [(str(code), meaning) for code, meaning in _EXIT_CODES.items()]
+    parts = [
+        _COMMANDS_HEADER,
+        table(('code', 'meaning'), codes),
+        table(('command', 'what it does'), summaries),
+    ]
     for name in COMMANDS:
         command = load_command(name)
         parser = argparse.ArgumentParser(add_help=False)
@@ -206,7 +235,7 @@ def _words(action: argparse.Action) -> str:
 
 
 def _help(action: argparse.Action) -> str:
-    required = 'required; ' if action.option_strings and action.required else ''
+    required = 'required; ' if action.required else ''
     text = required + (action.help or '').replace('%%', '%')
     if action.choices is None:
         return text

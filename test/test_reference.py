@@ -53,6 +53,14 @@ def test_a_file_that_is_not_is_named_and_written_again(tmp_path, monkeypatch, ca
     assert GENERATOR.main() == 0
 
 
+def test_the_page_of_commands_says_the_exit_codes_and_what_is_required():
+    page = GENERATOR.commands_page()
+    head, rest = page.split('## `liquid-pilot fly`', 1)
+    codes = re.findall(r'^\| (\d+) \| .+ \|$', head, re.MULTILINE)
+    assert codes == ['0', '1', '2', '3', '130', '141', '143']
+    assert '| `PILOT` | required; name of a shipped pilot' in rest
+
+
 def written(description):
     """The end of a table's row that has a description: paths of pages are links there."""
     linked = GENERATOR.link_pages(description)

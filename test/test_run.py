@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from liquid_pilot.cli import main
+
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = """#!/usr/bin/env bash
 printf '%s\\n' "$*" >>"$ASKED"
@@ -22,14 +24,16 @@ case "$*" in
         ;;
 esac
 """
+COMMANDS_PAGE = 'docs/reference/commands.md'
 CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 
 
 @pytest.fixture
 def run(tmp_path):
     """Function (*arguments, terminal, code, **environment): (output, errors, pip installs)."""
-    for name in ('run', 'setup.py', 'constraints.txt', 'constraints-numpy1.txt'):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / 'docs' / 'reference').mkdir(parents=True)
+    for name in ('run', 'setup.py', 'constraints.txt', 'constraints-numpy1.txt', COMMANDS_PAGE):
+        shutil.copy(ROOT / name, tmp_path / name)
     programs = tmp_path / 'programs'
     programs.mkdir()
     python = programs / 'python3'
@@ -91,19 +95,19 @@ def test_a_pipe_gets_no_escape_codes_and_standard_output_is_the_commands(run):
 
 
 def test_a_terminal_sees_what_pip_does(run):
-    _, errors, (install,) = run('inspect', terminal=True)
+    _, errors, (install,) = run('inspect', 'forest-ltc', terminal=True)
     assert ' -q' not in install and 'pip writes' in errors
     assert '\033[1m[liquid_pilot]\033[0m ' in errors
 
 
 @pytest.mark.parametrize('environment', [{'NO_COLOR': '1'}, {'TERM': 'dumb'}])
 def test_a_terminal_without_colours_gets_none(run, environment):
-    _, errors, _ = run('inspect', terminal=True, **environment)
+    _, errors, _ = run('inspect', 'forest-ltc', terminal=True, **environment)
     assert '[liquid_pilot] ' in errors and '\033' not in errors
 
 
 def test_torch_is_that_for_the_cpu(run):
-    _, errors, (torch, install) = run('train')
+    _, errors, (torch, install) = run('train', '--out', 'x')
     assert f'--index-url {CPU_INDEX}' in torch and ' --no-deps ' in torch
     assert torch.endswith('-c constraints.txt torch')
     assert CPU_INDEX not in install and '.[ros,sim,train,view]' in install
@@ -120,12 +124,12 @@ def test_torch_is_that_for_the_cpu(run):
     ],
 )
 def test_who_has_chosen_where_torch_comes_from_gets_it_from_there(run, environment):
-    _, _, (install,) = run('train', **environment)
+    _, _, (install,) = run('train', '--out', 'x', **environment)
     assert CPU_INDEX not in install
 
 
 def test_without_the_index_of_pytorch_pip_takes_what_it_finds(run):
-    _, errors, (install,) = run('train', FAKE_OFFLINE='1')
+    _, errors, (install,) = run('train', '--out', 'x', FAKE_OFFLINE='1')
     assert CPU_INDEX not in install
     assert 'that of PyPI, for CUDA, takes some gigabytes' in errors
 
@@ -140,7 +144,7 @@ def test_an_environment_without_pip_is_made_again(run, tmp_path):
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\nexit 1\n')
     python.chmod(0o755)
-    _, errors, installs = run('inspect')
+    _, errors, installs = run('doctor')
     assert 'making .venv' in errors and len(installs) == 1
 
 
@@ -156,7 +160,57 @@ def test_help_lists_the_commands_once_they_are_installed(run, tmp_path):
 
 
 def test_an_interrupted_installation_says_that_it_goes_on(run):
-    _, errors, installs = run('inspect', FAKE_INTERRUPT='1', code=130)
+    _, errors, installs = run('inspect', 'forest-ltc', FAKE_INTERRUPT='1', code=130)
     assert 'interrupted: the next start goes on' in errors and 'needs a network' not in errors
-    _, _, again = run('inspect')
+    _, _, again = run('doctor')
     assert installs == again and len(again) == 1
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        ('typo', "there is no command 'typo'. The commands are: fly status "),
+        ('onboard typo', "there is no command 'typo'"),
+        ('--headless', "there is no command '--headless'"),
+        ('demonstrate', 'demonstrate requires --out DIR; see docs/reference/commands.md'),
+        ('demonstrate --outer x', 'demonstrate requires --out DIR'),
+        ('dataset --out=x', 'dataset requires BAG ..., --config FILE; see'),
+        ('inspect --json', 'inspect requires PILOT; see'),
+        ('onboard inspect', 'inspect requires PILOT; see'),
+    ],
+)
+def test_what_cannot_run_is_refused_before_anything_is_installed(run, tmp_path, words, said):
+    output, errors, installs = run(*words.split(), code=2)
+    assert said in errors and errors.count('\n') == 1 and output == ''
+    assert not installs and not (tmp_path / '.venv').exists()
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        '--version',
+        'fly',
+        'onboard',
+        'evaluate',
+        'demonstrate --out=x',
+        'demonstrate -h',
+        'inspect -- -x',
+        'dataset bag --config c --out x',
+    ],
+)
+def test_what_may_run_is_installed(run, words):
+    _, errors, installs = run(*words.split())
+    assert installs and 'installed; the first start takes' in errors
+
+
+def test_every_command_and_its_requirements_are_known_before_the_installation(run):
+    for command in main.COMMANDS:
+        actions = main.make_parser(command)._subparsers._group_actions[0].choices[command]._actions
+        required = [
+            (action.option_strings or [action.metavar or action.dest])[0]
+            for action in actions
+            if action.required
+        ]
+        if required:
+            _, errors, _ = run(command, code=2)
+            assert all(f' {name}' in errors for name in required), errors

@@ -41,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'again unless bags or mapping have changed',
     )
     parser.add_argument(
+        '--correct-clocks',
+        action='store_true',
+        help='correct the offsets between the clocks of images, IMU and commands that are found; '
+        'without it they are only reported',
+    )
+    parser.add_argument(
         '--size',
         type=image_size('--size', 8, 4096),
         metavar='WxH',
@@ -81,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.out,
             arguments.size,
             lambda bag, done, of: report_progress(bag, done, of, math.nan),
+            arguments.correct_clocks,
         )
         previews = write_previews(dataset.training + dataset.validation, arguments.out)
     print('\n'.join(dataset.summary_lines()))

@@ -14,6 +14,7 @@ from liquid_pilot.cli.common import (
     load_pilot,
     path,
 )
+from liquid_pilot.liquid.kernel_cache import require_compiler
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.utils.extras import require_modules
 from liquid_pilot.utils.path_checks import check_writable_folder
@@ -94,6 +95,7 @@ def check(arguments: argparse.Namespace) -> None:
     """Refuse vehicle, pilot, conditions and folder that do not go together."""
     check_conditions(arguments.conditions, arguments.vehicle)
     if arguments.pilot:
+        require_compiler()
         pilot = load_pilot(arguments.pilot, '--pilot')
         pilot.require_vehicle(arguments.vehicle, 'the flight')
     check_writable_folder(arguments.out, '--out')

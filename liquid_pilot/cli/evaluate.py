@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from liquid_pilot.cli.common import add_setting, check_conditions, integer, load_pilot, path
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid.kernel_cache import require_compiler
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.utils.extras import require_modules
 from liquid_pilot.utils.path_checks import check_writable_folder
@@ -88,6 +89,7 @@ def check(arguments: argparse.Namespace) -> None:
         if parse_mode(mode) is not None:
             pilot.require_statistics()
     unique_names(pilots, modes)
+    require_compiler()
     vehicle = common_vehicle(pilots)
     check_conditions(arguments.conditions, vehicle)
     accepted = get_vehicle(vehicle).adapters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from liquid_pilot.cli.common import check_pilot_folder, load_pilot, path
+from liquid_pilot.liquid.kernel_cache import require_compiler
 from liquid_pilot.utils.path_checks import check_readable_folder
 
 DESCRIPTION = (
@@ -37,6 +38,7 @@ def check(arguments: argparse.Namespace) -> None:
     """Refuse episodes that are not of the pilot, and a folder that cannot be written."""
     from liquid_pilot.learning.data import dataset_index
 
+    require_compiler()
     pilot = load_pilot(arguments.pilot)
     check_readable_folder(arguments.episodes, 'DIR')
     episodes = dataset_index.read(arguments.episodes)

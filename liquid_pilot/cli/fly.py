@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from liquid_pilot.cli.common import add_setting, require_ros, spell_options
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid.kernel_cache import require_compiler
 from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
 from liquid_pilot.utils.settings import declared_settings, extract
 
@@ -42,6 +43,8 @@ def check(arguments: argparse.Namespace) -> None:
         check_before_start(options)
     require_ros()
     for spec in flight_graph.nodes(options):
+        if spec.executable == 'pilot':
+            require_compiler()
         # It is refused where the package of a node is not installed.
         process_runner.command_line(spec)
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
+from liquid_pilot.cli.output import READER_GONE, OutputLostError, watched_output
+
 PROGRAM = 'liquid-pilot'
-REFUSED, FAILED = 2, 1
+REFUSED, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 """Exit codes: what was asked for cannot be done and nothing was started; it was started, and
-failed."""
+failed; Ctrl-C ended it; SIGTERM did."""
 
 COMMANDS = {
     'fly': 'fly missions over ROS 2',
@@ -41,6 +44,10 @@ _FOLDERS = {'status': 'live.', 'engage': 'live.', 'stop': 'live.', 'doctor': 'he
 """The sub-package of a command's module, for those that are in one."""
 
 
+_MAX_SUGGESTIONS = 3
+"""Number of options with the same beginning that are named where an option is cut short."""
+
+
 class Command(Protocol):
     """The interface of a command's module.
 
@@ -61,7 +68,13 @@ class Command(Protocol):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose refusals are one line, as those of the commands themselves."""
+    """A parser whose refusals are one line, as those of the commands themselves.
+
+    It takes no abbreviation: the next option with the same beginning would change what it means.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong with the arguments, and exit with the code of a refusal."""
@@ -96,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: REFUSED for what was refused before anything started, FAILED for what failed
-        later, and what the command says otherwise.
+        later, INTERRUPTED and TERMINATED after a signal, READER_GONE when the reader of a pipe has
+        gone, and what the command says otherwise.
 
     Raises:
         SystemExit: after help, version or a refusal of the parser.
@@ -107,17 +121,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer_shell(COMMANDS, make_parser)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(words) if words and words[0] in COMMANDS else _run_nothing(words)
-        # A service may start this with its output closed.
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        return code
+        with watched_output():
+            return _run(words) if words and words[0] in COMMANDS else _run_nothing(words)
+    except OutputLostError as error:
+        if error.reader_gone:
+            return READER_GONE
+        command = [word for word in words[:1] if word in COMMANDS]
+        _print_error(' '.join([PROGRAM, *command]), str(error))
+        return FAILED
     except BrokenPipeError:
-        # `liquid-pilot inspect ... | head`: the reader has gone, and Python must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        # The reader of standard error has gone: there is nobody left to tell.
+        return READER_GONE
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _run_nothing(words: list[str]) -> int:
@@ -134,7 +150,7 @@ def _run_nothing(words: list[str]) -> int:
 
 def _run(words: list[str]) -> int:
     # Imported here because `liquid-pilot --help` needs none of it.
-    from liquid_pilot.utils.signals import end_on_sigint
+    from liquid_pilot.utils.signals import end_on_sigint, interrupt_on_sigterm
 
     with end_on_sigint():
         from liquid_pilot.interfaces import LiquidPilotError
@@ -149,7 +165,12 @@ def _run(words: list[str]) -> int:
             if check is not None:
                 check(arguments)
         failure = FAILED
-        return command.run(arguments)
+        with interrupt_on_sigterm() as termination:
+            try:
+                code = command.run(arguments)
+            except KeyboardInterrupt:
+                code = INTERRUPTED
+        return TERMINATED if termination.requested else code
     except LiquidPilotError as error:
         _print_error(name, str(error))
         return failure
@@ -168,12 +189,17 @@ def _parse(words: list[str]) -> argparse.Namespace:
     from liquid_pilot.cli.common import spell_switches
 
     parser, options = make_parser(words[0]), _options(words[0])
+    known = [text for action in options for text in action.option_strings]
+    name = f'{PROGRAM} {words[0]}'
+    # Before argparse asks for an option that is there, but spelled wrongly.
+    for word in itertools.takewhile(lambda word: word not in ('--', '-h', '--help'), words[1:]):
+        option = word.partition('=')[0]
+        if option.startswith('--') and ' ' not in option and option not in known:
+            _refuse_unknown(name, 'option', option, known)
     arguments, unknown = parser.parse_known_args([words[0], *spell_switches(options, words[1:])])
     if unknown:
         kind = 'option' if unknown[0].startswith('-') else 'argument'
-        given = unknown[0].partition('=')[0]
-        known = [text for action in options for text in action.option_strings]
-        _refuse_unknown(f'{PROGRAM} {words[0]}', kind, given, known)
+        _refuse_unknown(name, kind, unknown[0].partition('=')[0], known)
     return arguments
 
 
@@ -188,15 +214,19 @@ def _refuse_unknown(name: str, kind: str, given: str, known: Iterable[str]) -> N
     """Print that something is unknown, with what was probably meant, and exit."""
     from difflib import get_close_matches
 
-    close = get_close_matches(given, list(known), 1)
-    advice = f'did you mean {close[0]}?' if close else f'see {name} --help'
+    known = list(known)
+    longer = [each for each in known if each.startswith(given)] if len(given) > 2 else []
+    close = longer if 0 < len(longer) <= _MAX_SUGGESTIONS else get_close_matches(given, known, 1)
+    advice = f'did you mean {" or ".join(close)}?' if close else f'see {name} --help'
     _print_error(name, f'there is no {kind} {given!r}; {advice}')
     raise SystemExit(REFUSED)
 
 
 def _print_error(name: str, message: str) -> None:
     """Print the one line of an error."""
-    print(f'{name}: error: {" ".join(message.split())}', file=sys.stderr)
+    from liquid_pilot.utils.foreign_text import plain_text
+
+    print(f'{name}: error: {plain_text(" ".join(message.split()))}', file=sys.stderr)
 
 
 def module_name(command: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from liquid_pilot.cli.common import check_bag, integer, load_pilot, path
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid.kernel_cache import require_compiler
 from liquid_pilot.utils.extras import require_modules
 from liquid_pilot.utils.path_checks import (
     check_readable_file,
@@ -121,6 +122,7 @@ def check(arguments: argparse.Namespace) -> None:
         return
     from liquid_pilot.learning.training import compatibility
 
+    require_compiler()
     compatibility.check_device_name(arguments.device)
     check_writable_folder(arguments.out, '--out')
     pilot = load_pilot(arguments.start, '--from') if arguments.start else None

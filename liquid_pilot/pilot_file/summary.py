@@ -20,6 +20,7 @@ from liquid_pilot.pilot_file.files import (
 from liquid_pilot.pilot_file.format import PilotFile, load
 from liquid_pilot.pilot_file.onnx_check import count_onnx_parameters
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
+from liquid_pilot.utils.foreign_text import plain_lines, plain_text
 
 _COUNTED = ('encoder', 'core', 'total')
 """Parts of a pilot whose numbers are counted."""
@@ -150,7 +151,8 @@ def describe(folder: Path) -> str:
     wired = load(folder).wiring
     lines += ['', wiring.format_wiring(wired)] if wired else []
     lines += ['', 'card']
-    return '\n'.join([*lines, *_indented(content['card'], 2)])
+    # The card may hold any text.
+    return plain_lines('\n'.join(lines + _indented(content['card'], 2)))
 
 
 def format_counts(content: dict[str, Any]) -> str:
@@ -191,7 +193,7 @@ def _indented(value: Mapping[str, Any], depth: int) -> list[str]:
     lines = []
     for key, entry in value.items():
         if isinstance(entry, dict):
-            lines += [f'{" " * depth}{key}:', *_indented(entry, depth + 2)]
+            lines += [f'{" " * depth}{plain_text(key)}:', *_indented(entry, depth + 2)]
         else:
-            lines.append(f'{" " * depth}{key}: {entry}')
+            lines.append(f'{" " * depth}{plain_text(key)}: {plain_text(str(entry))}')
     return lines or [f'{" " * depth}(empty)']

@@ -1,4 +1,8 @@
-"""Ctrl-C (SIGINT) that waits for the end of a step, or that is left to another process."""
+"""Signals that end a program: SIGINT (Ctrl-C) and SIGTERM.
+
+Ctrl-C may wait for the end of a step, or be left to another process; SIGTERM ends a command as
+Ctrl-C does.
+"""
 
 from __future__ import annotations
 
@@ -76,3 +80,43 @@ def end_on_sigint() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Termination:
+    """Records that SIGTERM has arrived; see `interrupt_on_sigterm`."""
+
+    requested = False
+    """Whether SIGTERM has arrived."""
+
+    def on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal: record it, and do what Ctrl-C does at this moment."""
+        self.requested = True
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            handler(signal.SIGINT, frame)
+        else:
+            # A shell lets what it starts in the background ignore Ctrl-C, but not SIGTERM.
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupt_on_sigterm() -> Iterator[Termination]:
+    """Let SIGTERM end what runs in this context as Ctrl-C does, by a KeyboardInterrupt.
+
+    A process that SIGTERM ends at once frees nothing that outlives it: worker processes lose their
+    parent, and Python warns of the semaphores that they shared. Nothing is changed outside of the
+    main thread, and where SIGTERM is handled already.
+
+    Yields:
+        The object whose `requested` tells at last whether SIGTERM has arrived.
+    """
+    termination = Termination()
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield termination
+        return
+    signal.signal(signal.SIGTERM, termination.on_sigterm)
+    try:
+        yield termination
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -99,14 +99,14 @@ CASES = [
     ('fly --camera-topic x/', "--camera-topic 'x/' is not the name of a topic"),
     (
         'fly --simulator none --missions 5 --condition snow:3',
-        'no use for --missions 5 and --condition snow:3; leave that out, or fly in a simulator',
+        'no use for --missions 5 and --condition snow:3; leave that out, or use a simulator',
     ),
-    ('fly --simulator none --realtime', '--simulator none flies no missions'),
+    ('fly --simulator none --realtime', '--simulator none runs no missions'),
     ('fly --simulator none --no-bridge', 'no use for --no-bridge; leave that out'),
     ('fly --gui', '--simulator mujoco has no use for --gui; leave that out, or set --simulator'),
     ('fly --no-bridge', '--simulator mujoco has no use for --no-bridge'),
     ('fly --adapter px4', 'leave --adapter out, or set --simulator none for a vehicle'),
-    ('fly --demonstrate --pilot road-ltc', '--pilot road-ltc would not fly: --demonstrate'),
+    ('fly --demonstrate --pilot road-ltc', '--pilot road-ltc would not steer: with --demonstrate'),
     ('fly --demonstrate --simulator none', '--demonstrate needs the embedded simulator'),
     ('evaluate nope', "there is no pilot 'nope'"),
     ('inspect ~nobody-of-that-name/x', 'there is no pilot'),
@@ -311,6 +311,23 @@ def test_a_domain_that_ros_does_not_know_is_refused(words, domain, place, capsys
 def test_a_pilot_without_statistics_cannot_adapt(pilot, capsys):
     said = refusal(capsys, 'evaluate', f'{pilot.path}+adapt')
     assert 'holds no statistics of its training, so it cannot adapt; add them' in said
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        'fly --missions 1',
+        'evaluate forest-ltc',
+        'train --out new',
+        'fit-statistics forest-ltc episodes --out new',
+        'demonstrate --pilot forest-ltc --out new',
+    ],
+)
+def test_what_needs_compiled_kernels_is_refused_without_a_compiler(
+    words, place, capsys, monkeypatch
+):
+    monkeypatch.setenv('NUMBA_DISABLE_JIT', '1')
+    assert 'unset NUMBA_DISABLE_JIT' in refusal(capsys, *words.split())
 
 
 def test_every_option_of_a_refusal_is_one_that_there_is(place, capsys):

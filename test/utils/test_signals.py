@@ -1,4 +1,4 @@
-"""Ctrl-C that is deferred, or ignored by processes that are started."""
+"""Ctrl-C that is deferred or ignored by processes that are started, and SIGTERM like it."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from liquid_pilot.utils.signals import defer_sigint, ignore_sigint
+from liquid_pilot.utils.signals import defer_sigint, ignore_sigint, interrupt_on_sigterm
 
 
 def interrupt():
@@ -49,3 +49,38 @@ def test_another_thread_changes_nothing():
     thread.start()
     thread.join()
     assert seen == [(before, False)]
+
+
+def terminate():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_sigterm_interrupts_and_is_recorded():
+    with interrupt_on_sigterm() as termination:
+        assert not termination.requested
+        with pytest.raises(KeyboardInterrupt):
+            terminate()
+        assert termination.requested
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_sigterm_is_deferred_where_ctrl_c_is():
+    with interrupt_on_sigterm() as termination, defer_sigint() as interrupts:
+        terminate()
+        assert interrupts.pressed and termination.requested
+
+
+def test_sigterm_interrupts_where_ctrl_c_is_ignored():
+    with interrupt_on_sigterm(), ignore_sigint(), pytest.raises(KeyboardInterrupt):
+        terminate()
+
+
+def test_sigterm_that_is_handled_already_is_left_alone():
+    received = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    try:
+        with interrupt_on_sigterm() as termination:
+            terminate()
+        assert received == [signal.SIGTERM] and not termination.requested
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -17,8 +17,10 @@ from liquid_pilot.cli.common import number, require_ros
 from liquid_pilot.cli.live.robots import RobotReports
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.common.security import COMMANDS, with_enclave
 from liquid_pilot.nodes.launch import log_folder
 from liquid_pilot.nodes.launch.run_claim import domain_of
+from liquid_pilot.utils.foreign_text import plain_lines, plain_text
 from liquid_pilot.utils.resources import share_path
 
 NOT_FOUND = 3
@@ -262,7 +264,11 @@ class _HiddenNode:
         """Fully qualified names of the nodes that it has heard on /diagnostics."""
         self._context = rclpy.Context()
         # Ctrl-C stays a KeyboardInterrupt.
-        rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(
+            args=with_enclave(COMMANDS, []),
+            context=self._context,
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
         self.node = rclpy.create_node(
             f'_liquid_pilot_{os.getpid()}_{number}',
             context=self._context,
@@ -336,7 +342,7 @@ def _announce_often() -> None:
 
 def label(namespace: str) -> str:
     """Return the name of the guard of a namespace."""
-    return '/' + '/'.join(filter(None, (namespace, 'guard')))
+    return plain_text('/' + '/'.join(filter(None, (namespace, 'guard'))))
 
 
 def no_guard_text(namespace: str, others: list[str], timeout_s: float) -> str:
@@ -383,4 +389,4 @@ def print_error(command: str, text: str) -> None:
         command: the command that says it.
         text: the text; its first line says what is wrong.
     """
-    print(f'liquid-pilot {command}: error: {text}', file=sys.stderr, flush=True)
+    print(f'liquid-pilot {command}: error: {plain_lines(text)}', file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from liquid_pilot.cli.live import connection
 from liquid_pilot.cli.live.robots import NodeReport
 from liquid_pilot.nodes.common import topics
 from liquid_pilot.onboard.safety.guard import ENGAGED, REASON_SEPARATOR, SAFE
+from liquid_pilot.utils.foreign_text import plain_text
 
 DESCRIPTION = (
     'Engages the guard, so that the commands of the pilot reach the vehicle. The guard refuses '
@@ -82,9 +83,9 @@ def _engage(graph: connection.Connection, namespace: str) -> int:
     if graph.spin(future.done, asked_s + _ANSWER_TIMEOUT_S):
         answer = future.result()
         if answer.success:
-            print(f'{name}: {answer.message}', flush=True)
+            print(f'{name}: {plain_text(answer.message)}', flush=True)
             return 0
-        connection.print_error('engage', refusal(name, answer.message))
+        connection.print_error('engage', refusal(name, plain_text(answer.message)))
         return 1
     newest = report()
     if newest is not None and newest.age_s < time.monotonic() - asked_s:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -21,6 +22,10 @@ DESCRIPTION = (
 )
 _REPORT_PERIOD_S = 1.2
 """Time in which every node that is there reports, s; they do so once a second."""
+_SETTLED_S = 2.0
+"""Time without a new node after which the graph is known as a whole, s."""
+_MAX_EXTRA_S = 4.0
+"""Longest time by which the wait is extended while nodes are still being found, s."""
 _REDRAW_S = 0.25
 _PLAIN_PERIOD_S = 5.0
 """Period of the screens where there is no terminal, s."""
@@ -68,20 +73,31 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _listen_once(graph: connection.Connection, namespace: str | None, until_s: float) -> None:
-    """Listen until every node has reported, for the whole time where one is missing."""
+    """Listen until every node has reported, for the whole time where one is missing.
+
+    Nodes become known one by one. What was found shortly before the time is up is rarely all, so
+    that it goes on until nothing more has been found for a while.
+    """
+    known: set[str] = set()
+    found_s = -math.inf
 
     def complete() -> bool:
+        nonlocal known, found_s
         now_s, reports = time.monotonic(), graph.reports
+        # Drivers and autopilots publish diagnostics of their own, which are not waited for.
+        own = {name for name in graph.reporters() if name.rpartition('/')[2] in NODES}
+        if not own | reports.names <= known:
+            known, found_s = known | own | reports.names, now_s
         robots = reports.robots(now_s, namespace)
         if not robots or now_s - reports.first_s < _REPORT_PERIOD_S:
             return False
-        # Drivers and autopilots publish diagnostics of their own, which are not waited for.
-        own = {name for name in graph.reporters() if name.rpartition('/')[2] in NODES}
         return own <= reports.names and not any(robot.missing for robot in robots)
 
-    if not graph.spin(complete, until_s) and not graph.reports.names and graph.guards():
-        # It was found in the last moment, and reports within a second.
-        graph.spin(complete, until_s + _REPORT_PERIOD_S)
+    def settled() -> bool:
+        return complete() or time.monotonic() - found_s >= _SETTLED_S
+
+    if not graph.spin(complete, until_s, eager=True):
+        graph.spin(settled, until_s + _MAX_EXTRA_S, eager=True)
 
 
 def _watch(graph: connection.Connection, namespace: str | None, as_lines: bool) -> int:

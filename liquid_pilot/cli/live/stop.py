@@ -8,6 +8,7 @@ from typing import Any
 
 from liquid_pilot.cli.live import connection
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.utils.foreign_text import plain_text
 
 DESCRIPTION = (
     'Stops: the guard sends the safe command (hover, for a multicopter) until it is engaged again. '
@@ -75,7 +76,7 @@ class _Stop:
         self._graph.spin(self._done, self._began_s + self._timeout_s, eager=True)
         silent = sorted(set(self._pending) - set(self._answers))
         for namespace, answer in sorted(self._answers.items()):
-            text = f'{connection.label(namespace)}: {answer.message}'
+            text = f'{connection.label(namespace)}: {plain_text(answer.message)}'
             print(text, flush=True) if answer.success else connection.print_error('stop', text)
         for namespace in silent:
             if self._asked_s.get(namespace):
