@@ -234,7 +234,7 @@ def test_a_floor_loads_only_what_is_below(imported):
     below = {
         'interfaces': (),
         'utils': ('interfaces',),
-        'liquid': ('interfaces',),
+        'liquid': ('utils', 'interfaces'),
         'pilot_file': ('liquid', 'utils', 'interfaces'),
         'onboard': ('pilot_file', 'liquid', 'utils', 'interfaces'),
         'simulation': ('onboard', 'pilot_file', 'liquid', 'utils', 'interfaces'),
