@@ -36,7 +36,15 @@ ROS = [
 ]
 MAVLINK = ['pymavlink>=2.4.41', 'pyserial>=3.5']
 SIM = ['mujoco>=3.3', 'gymnasium>=1.0', 'matplotlib>=3.7']
-TRAIN = [*SIM, 'torch>=2.4', 'onnx>=1.16', 'onnxscript>=0.3', 'rosbags>=0.11']
+TRAIN = [
+    *SIM,
+    'torch>=2.4',
+    'onnx>=1.16',
+    'onnxscript>=0.3',
+    'rosbags>=0.11',
+    'zstandard>=0.22',
+    'lz4>=4.3',
+]
 
 setup(
     name=NAME,

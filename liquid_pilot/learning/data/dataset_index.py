@@ -17,6 +17,7 @@ from typing import Any
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
 from liquid_pilot.learning.data.episode import episode_file_name
 from liquid_pilot.utils.atomic_write import atomic_writer
+from liquid_pilot.utils.foreign_text import plain_text
 from liquid_pilot.utils.json_fields import JsonFields, one_line, parse_json
 
 INDEX = 'dataset.json'
@@ -54,6 +55,8 @@ class DataSource:
     rectify: bool = True
     """Whether the images are free of lens distortion, as those of the flying camera must then
     be."""
+    warnings: tuple[str, ...] = ()
+    """What is suspicious in the recordings, in one line each."""
 
     def __post_init__(self) -> None:
         """Raise LiquidPilotError where a side is empty or an episode is on both sides."""
@@ -181,6 +184,25 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         file_format == _SIMULATED_FORMAT,
         conditions,
         content.flag('rectify', True),
+        bag_warnings(content.peek('report')) if file_format == RECORDED_FORMAT else (),
+    )
+
+
+def bag_warnings(report: Any) -> tuple[str, ...]:
+    """Return what the report of converted bags says against them; nothing for another value.
+
+    >>> bag_warnings({'bags': [{'path': 'one', 'findings': ['topic /imu: it is in g']}]})
+    ('one: topic /imu: it is in g',)
+
+    Args:
+        report: the report in the index of a dataset.
+    """
+    bags = report.get('bags') if isinstance(report, dict) else None
+    return tuple(
+        plain_text(f'{bag.get("path")}: {finding}')
+        for bag in (bags if isinstance(bags, list) else ())
+        if isinstance(bag, dict) and isinstance(bag.get('findings'), list)
+        for finding in bag['findings']
     )
 
 

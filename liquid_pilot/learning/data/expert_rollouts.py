@@ -40,7 +40,7 @@ from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import RouteProgress
 from liquid_pilot.simulation.simulator import Simulation
-from liquid_pilot.utils.process_pool import spawned_pool
+from liquid_pilot.utils.processes.process_pool import spawned_pool
 
 _MIXING_PERIOD_TICKS = 20
 """Period in ticks at which DAgger draws whether expert or pilot steers: one second."""

@@ -15,11 +15,15 @@ from typing import NamedTuple
 import numpy as np
 
 from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND, ImuSample, ObservationError
+from liquid_pilot.learning.rosbag.stamps import MISSING_NS
 from liquid_pilot.learning.rosbag.topic_mapping import BagMapping
 from liquid_pilot.onboard.perception.imu import mean_imu
 
 _EARLY_PERIODS = 0.25
 """Periods by which a frame may be early and is still kept, since jitter would halve the rate."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+"""Largest value in the single precision of an episode."""
 
 
 class EpisodeMarker(NamedTuple):
@@ -34,7 +38,7 @@ class BagStreams:
     """The messages of one bag: F frames, I IMU samples, C commands."""
 
     frames_ns: np.ndarray
-    """(F,) int64 stamps of the frames, ns."""
+    """(F,) int64 stamps of the frames, ns; MISSING_NS where a frame has none."""
     imu_ns: np.ndarray
     """(I,) int64 stamps of the IMU samples, ns."""
     imu: np.ndarray
@@ -44,6 +48,11 @@ class BagStreams:
     commands: np.ndarray
     """(C, 4) float64 forward, left and up velocity in m/s and yaw rate in rad/s."""
     markers: list[EpisodeMarker] = field(default_factory=list)
+    lags_s: dict[str, float] = field(default_factory=dict)
+    """Median time from stamp to recording, s, by 'image', 'imu' and 'command'; NaN where it cannot
+    be told."""
+    notes: list[str] = field(default_factory=list)
+    """What is missing in the stamps, for the user."""
 
 
 @dataclass
@@ -74,6 +83,8 @@ def align(streams: BagStreams, mapping: BagMapping) -> tuple[list[Segment], Coun
     """
     dropped: Counter[str] = Counter()
     order = np.argsort(streams.frames_ns, kind='stable')
+    order = order[streams.frames_ns[order] != MISSING_NS]
+    _count(dropped, 'no stamp', len(streams.frames_ns) - len(order))
     stamps = streams.frames_ns[order]
     is_new = np.diff(stamps, prepend=stamps[:1] - 1) > 0
     _count(dropped, 'duplicate stamp', int(np.count_nonzero(~is_new)))
@@ -147,6 +158,8 @@ class _FrameAligner:
             )
             try:
                 imu = mean_imu(samples)
+                if not _fits(imu):
+                    raise ObservationError('imu: a sample is too large')
             except ObservationError:
                 _count(dropped, 'IMU not finite' if samples else 'no IMU', 1)
                 # As in flight, samples that were refused are not used for the next frame either.
@@ -164,7 +177,7 @@ class _FrameAligner:
             _count(dropped, 'no command', 1)
             return None
         command: np.ndarray = self._commands[latest]
-        if not np.isfinite(command).all():
+        if not _fits(command):
             _count(dropped, 'command not finite', 1)
             return None
         return command
@@ -255,6 +268,11 @@ def _decimated(stamps: np.ndarray, rate_hz: float) -> np.ndarray:
             kept.append(index)
             due_ns = max(due_ns, stamp_ns - 0.5 * period_ns) + period_ns
     return np.array(kept, np.int64)
+
+
+def _fits(values: np.ndarray) -> bool:
+    """Return whether values are finite, and stay so in the single precision of an episode."""
+    return bool((np.abs(values) < _LARGEST).all())
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -20,15 +20,25 @@ from liquid_pilot.learning.data.dataset_index import EPISODES
 from liquid_pilot.learning.data.episode import Episode, episode_file_name
 from liquid_pilot.learning.rosbag import reader, topic_mapping
 from liquid_pilot.learning.rosbag.alignment import Segment, align
-from liquid_pilot.learning.rosbag.streams import TopicReport, find_camera, read_streams
+from liquid_pilot.learning.rosbag.checks.clocks import compare_clocks, shifted
+from liquid_pilot.learning.rosbag.checks.findings import (
+    clock_findings,
+    command_findings,
+    imu_findings,
+    picture_findings,
+)
+from liquid_pilot.learning.rosbag.checks.picture_motion import picture_turns
+from liquid_pilot.learning.rosbag.storage.messages import Decoder
+from liquid_pilot.learning.rosbag.streams import find_camera, read_streams
+from liquid_pilot.learning.rosbag.topic_report import TopicReport
 from liquid_pilot.onboard.perception.field_of_view import centre_crop, check_calibrated
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 
-CONVERSION_VERSION = 1
+CONVERSION_VERSION = 2
 """Version of the conversion from messages to arrays, which is a part of the cache's key.
 
-Raise it in the same commit as any change by which a bag gives other arrays: in alignment, streams
-or topic_mapping here, or in imu, image_preprocessing, field_of_view or rectification of
+Raise it in the same commit as any change by which a bag gives other arrays: in the modules of this
+package, or in imu, image_preprocessing, field_of_view or rectification of
 onboard.perception. Renames, comments and new messages leave it as it is. A test converts a small
 bag, compares the arrays with a recorded digest of this version, and fails when they differ and the
 version was not raised."""
@@ -79,7 +89,7 @@ def convert_bags(
         LiquidPilotError: a bag or a topic cannot be used; the message names it and the reason.
     """
     (work / EPISODES).mkdir()
-    decode = reader.Decoder()
+    decode = Decoder()
     done = _Conversion()
     for bag in bags:
         _convert_bag(bag, settings, image_size, decode, work, done, on_progress)
@@ -107,7 +117,7 @@ def _convert_bag(
     bag: reader.Bag,
     settings: topic_mapping.BagMapping,
     image_size: tuple[int, int] | None,
-    decode: reader.Decoder,
+    decode: Decoder,
     work: Path,
     done: _Conversion,
     on_progress: BagProgressCallback | None,
@@ -130,7 +140,18 @@ def _convert_bag(
         streams, topics = read_streams(bag, settings, decode, preprocess, file, on_frame)
     shape = (raw.stat().st_size // (target.width * target.height * 3), target.height, target.width)
     images = np.memmap(raw, np.uint8, 'r', shape=(*shape, 3))
-    segments, dropped = align(streams, settings)
+    turns = picture_turns(images, streams.frames_ns, target)
+    clocks = compare_clocks(streams, turns, settings.command.max_age_s)
+    corrected = settings.correct_clocks and bool(clocks.offsets_s)
+    aligned = shifted(streams, clocks.offsets_s) if corrected else streams
+    findings = [
+        *streams.notes,
+        *clock_findings(clocks, settings, corrected),
+        *imu_findings(streams, settings, clocks),
+        *command_findings(streams, settings),
+        *picture_findings(settings.image.topic, turns),
+    ]
+    segments, dropped = align(aligned, settings)
     for segment in segments:
         number = len(done.groups)
         done.groups.append(f'{bag.path} {segment.name or number}')
@@ -139,9 +160,13 @@ def _convert_bag(
         done.periods_s.append(segment.dt_s[1:])
     del images
     raw.unlink()
-    done.reports.append(_bag_report(bag, settings, source, segments, topics, dropped))
+    report = _bag_report(bag, settings, source, segments, topics, dropped)
+    report['findings'] = findings
+    report['clock_offsets_s'] = clocks.offsets_s
+    done.reports.append(report)
     if not segments:
-        raise LiquidPilotError(f'{bag.path}: it gives no episode; {_dropped_text(dropped)}')
+        reasons = '; '.join((_dropped_text(dropped), *findings))
+        raise LiquidPilotError(f'{bag.path}: it gives no episode; {reasons}')
     if on_progress:
         on_progress(bag.path.name, 1000, 1000)
 

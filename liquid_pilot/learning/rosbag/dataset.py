@@ -27,6 +27,7 @@ from liquid_pilot.learning.data.dataset_index import (
     INDEX,
     RECORDED_FORMAT,
     DataSource,
+    bag_warnings,
 )
 from liquid_pilot.learning.data.episode import episode_file_name
 from liquid_pilot.learning.rosbag import reader, topic_mapping
@@ -35,7 +36,9 @@ from liquid_pilot.learning.rosbag.conversion import (
     BagProgressCallback,
     convert_bags,
 )
+from liquid_pilot.learning.rosbag.topic_report import TABLE_HEAD, table_lines
 from liquid_pilot.utils.atomic_write import replace_folder, write_atomically
+from liquid_pilot.utils.foreign_text import plain_text
 from liquid_pilot.utils.progress import ProgressCallback
 
 
@@ -61,29 +64,25 @@ class BagDataset:
     def summary_lines(self) -> list[str]:
         """Return the report as lines of a table."""
         report = self.report
-        lines = [f'{"topic":<32} {"messages":>8} {"Hz":>7} {"gaps":>5} {"refused":>7}  stamps']
+        lines = [TABLE_HEAD]
         for bag in report['bags']:
             note = '  (not closed: read up to where it breaks off)' if bag['unclosed'] else ''
             lines.append(f'{bag["path"]}{note}')
-            for topic, t in bag['topics'].items():
-                rate = '-' if t['rate_hz'] is None else f'{t["rate_hz"]:.1f}'
-                reason = f'  {t["why"]}' if t['why'] else ''
-                lines.append(
-                    f'  {topic:<30} {t["messages"]:>8} {rate:>7} {t["gaps"]:>5} '
-                    f'{t["refused"]:>7}  {t["stamps"]}{reason}'
-                )
+            lines += table_lines(bag['topics'])
             dropped = ', '.join(f'{count} {reason}' for reason, count in bag['dropped'].items())
             lines.append(
                 f'  {bag["episodes"]} episodes of {bag["frames"]} frames'
                 + (f'; frames left out: {dropped}' if dropped else '')
             )
+            lines += [f'  warning: {finding}' for finding in bag['findings']]
         camera = self.camera
         lines.append(
             f'{len(self.training)} episodes to train on, {len(self.validation)} held out; '
             f'{report["frames"]} frames, {report["minutes"]:g} minutes at {self.rate_hz:g} Hz; '
             f'images {camera.width} x {camera.height}'
         )
-        return lines
+        # Names of topics and types are those of the bag.
+        return [plain_text(line) for line in lines]
 
 
 def prepare(
@@ -92,6 +91,7 @@ def prepare(
     cache: Path,
     image_size: tuple[int, int] | None,
     on_progress: BagProgressCallback | None = None,
+    correct_clocks: bool = False,
 ) -> BagDataset:
     """Convert bags to episodes, or return the cached ones where nothing has changed.
 
@@ -102,6 +102,8 @@ def prepare(
         image_size: (width, height) of the stored images; None for 128 pixels of width and the
             aspect of the camera.
         on_progress: callback; see `BagProgressCallback`.
+        correct_clocks: whether estimated offsets between the clocks of images, IMU and commands
+            are corrected, as with `correct_clocks: true` in the mapping.
 
     Raises:
         LiquidPilotError: a bag or a topic cannot be used; the message names it and the reason.
@@ -109,6 +111,8 @@ def prepare(
     if not bags:
         raise LiquidPilotError('no bag is given; name folders, .mcap or .db3 files')
     settings = topic_mapping.load(mapping)
+    if correct_clocks:
+        settings = dataclasses.replace(settings, correct_clocks=True)
     opened = [reader.Bag(path) for path in sorted({path.resolve() for path in bags})]
     key = cache_key(settings, opened, image_size)
     cached = _load_cached(cache, key)
@@ -229,4 +233,5 @@ def prepare_source(
         mapping.name,
         simulated=False,
         rectify=dataset.rectify,
+        warnings=bag_warnings(dataset.report),
     )

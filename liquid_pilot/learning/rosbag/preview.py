@@ -131,4 +131,4 @@ def plot_commands(episodes: Sequence[Episode]) -> np.ndarray:
 
 
 def _write(path: Path, rgb: np.ndarray) -> Path:
-    return write_atomically(path, encode_png(rgb))
+    return write_atomically(path, encode_png(rgb), sync=False)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
+from liquid_pilot.learning.rosbag.yaml_file import load_yaml, short_repr
 from liquid_pilot.onboard.vehicles.registry import VEHICLES
 
 COMMAND_TYPES = {
@@ -29,6 +28,9 @@ COMMAND_VALUES = ('forward', 'left', 'up', 'yaw_rate')
 AXIS = re.compile(r'[+-]?(linear|angular)\.[xyz]|0')
 """A field of a twist, with its sign, or 0."""
 
+_MAX_NUMBER = 4e9
+"""Largest magnitude of any number; stamps of so many seconds, and their sums, fit into 64 bits."""
+
 
 def _one_of(*choices: str) -> dict[str, Any]:
     return {'choices': choices}
@@ -41,6 +43,8 @@ class ImageMapping:
     topic: str = '/camera/image_raw'
     """Topic of the images."""
     type: str = field(default='raw', metadata=_one_of('raw', 'compressed'))
+    offset_s: float = 0.0
+    """Time that is added to the stamps of the images, s."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class ImuMapping:
     """Rows of the matrix that rotates a vector from the IMU's frame to the body's (FLU)."""
     max_age_s: float = 0.2
     """Age up to which the latest sample stands in for a frame that has no sample of its own, s."""
+    offset_s: float = 0.0
+    """Time that is added to the stamps of the samples, s."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,15 @@ class CommandMapping:
     tan(steering angle) / wheelbase * max(|speed|, min_speed_m_s)."""
     min_speed_m_s: float = 0.1
     """Speed below which the yaw rate of AckermannDriveStamped no longer falls, m/s."""
+    steering_scale: float = 1.0
+    """Factor that converts the steering angle of AckermannDriveStamped to rad: 0.0174533 for
+    degrees."""
     latency_s: float = 0.0
     """Delay of the command that labels a frame, s: the reaction time of a human."""
     max_age_s: float = 0.5
     """Time for which a command is valid, s."""
+    offset_s: float = 0.0
+    """Time that is added to the stamps of the commands, s."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,8 @@ class BagMapping:
     clock: str = field(default='header', metadata=_one_of('header', 'log'))
     """Source of the stamps: 'header' for those in the messages, and log time where a message has
     none; 'log' for log time."""
+    correct_clocks: bool = False
+    """Whether estimated offsets between the clocks of images, IMU and commands are corrected."""
     rate_hz: float = 0.0
     """Rate to which the frames are reduced, Hz; 0 keeps all of them."""
     validation_share: float = 0.1
@@ -169,11 +182,7 @@ def load(path: Path) -> BagMapping:
     Raises:
         LiquidPilotError: the file cannot be read, or a value is wrong; the message names the key.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = ' '.join(str(error).split())
-        raise LiquidPilotError(f'{path}: cannot be read as YAML ({reason})') from None
+    values = load_yaml(path)
     return from_mapping({} if values is None else values, str(path))
 
 
@@ -199,9 +208,10 @@ def from_mapping(values: Any, source: str) -> BagMapping:
         must(
             AXIS.fullmatch(axis) is not None,
             f"command.{name} must be a field such as 'linear.x' or '-angular.z', or '0', "
-            f'not {axis!r}',
+            f'not {short_repr(axis)}',
         )
     must(len(command.scale) == 4, 'command.scale must be four numbers')
+    must(command.steering_scale != 0.0, 'command.steering_scale must not be 0')
     must(
         command.type != 'AckermannDriveStamped' or command.wheelbase_m > 0.0,
         'command.wheelbase_m must be given (metres) for AckermannDriveStamped',
@@ -221,6 +231,15 @@ def from_mapping(values: Any, source: str) -> BagMapping:
         'imu.rotation is not a rotation (rows of length 1, at right angles, right-handed)',
     )
     camera = mapping.camera
+    topics = [mapping.image.topic, imu.topic, command.topic]
+    if not camera.width:
+        topics.append(camera.topic)
+    if mapping.episodes.split_by == 'topic':
+        topics.append(mapping.episodes.topic)
+    if mapping.odometry.topic:
+        topics.append(mapping.odometry.topic)
+    twice = sorted({topic for topic in topics if topics.count(topic) > 1})
+    must(not twice, f'topic {"".join(twice[:1])} is named for two purposes; each has its own')
     if camera.width or not camera.topic:
         must(
             min(camera.width, camera.height) > 0 and min(camera.fx, camera.fy) > 0.0,
@@ -259,10 +278,10 @@ def _read(cls: Any, values: Any, source: str, prefix: str) -> Any:
     kinds = typing.get_type_hints(cls)
     read: dict[str, Any] = {}
     for key, value in values.items():
-        name = f'{prefix}{key}'
+        name = f'{prefix}{key if isinstance(key, str) else short_repr(key)}'
         if key not in fields:
             raise LiquidPilotError(
-                f'{source}: unknown key {name!r}; known: {", ".join(sorted(fields))}'
+                f'{source}: unknown key {short_repr(name)}; known: {", ".join(sorted(fields))}'
             )
         if dataclasses.is_dataclass(kinds[key]):
             read[key] = _read(kinds[key], value, source, f'{name}.')
@@ -274,7 +293,7 @@ def _read(cls: Any, values: Any, source: str, prefix: str) -> Any:
         choices = fields[key].metadata.get('choices')
         if choices and read[key] not in choices:
             raise LiquidPilotError(
-                f'{source}: {name} must be one of {", ".join(choices)}, not {value!r}'
+                f'{source}: {name} must be one of {", ".join(choices)}, not {short_repr(value)}'
             )
     return cls(**read)
 
@@ -283,13 +302,16 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     """Return a value of the type of its field; `where` is its name for error messages."""
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list):
-            raise LiquidPilotError(f'{where} must be a list, not {value!r}')
+            raise LiquidPilotError(f'{where} must be a list, not {short_repr(value)}')
         return tuple(_value(typing.get_args(kind)[0], entry, where) for entry in value)
+    finite = type(value) is int or (type(value) is float and math.isfinite(value))
+    if finite and abs(value) > _MAX_NUMBER:
+        raise LiquidPilotError(f'{where} must be within +-{_MAX_NUMBER:g}')
     if kind is float and type(value) is int:
         value = float(value)
     if kind is str and type(value) is int and value == 0:
         value = '0'
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         names = {float: 'a number', int: 'a whole number', str: 'a text', bool: 'true or false'}
-        raise LiquidPilotError(f'{where} must be {names[kind]}, not {value!r}')
+        raise LiquidPilotError(f'{where} must be {names[kind]}, not {short_repr(value)}')
     return value

@@ -95,3 +95,15 @@ def test_markers_split_episodes_and_what_lies_between_is_left_out():
         ('x', 80, 99),
     ]
     assert dropped == {'between episodes': 19}
+
+
+def test_values_beyond_single_precision_are_not_finite():
+    frames = np.arange(100, dtype=np.int64) * 50 * MS
+    imu, commands = np.zeros((100, 6)), np.zeros((100, 4))
+    imu[20, 2], imu[40, 5], commands[60, 0], commands[70, 3] = 1e39, -1e300, 1e39, -1e200
+    mapping = from_mapping({'episodes': {'min_duration_s': 0.5}}, 'test')
+    segments, dropped = align(BagStreams(frames, frames, imu, frames, commands), mapping)
+    assert dropped == {'IMU not finite': 2, 'command not finite': 2}
+    assert all(
+        np.isfinite(part.imu).all() and np.isfinite(part.commands).all() for part in segments
+    )

@@ -210,7 +210,10 @@ def test_the_cache_is_used_until_something_changes(tmp_path):
     assert sorted(entry.name for entry in cache.iterdir()) == ['dataset.json', 'episodes']
 
 
-GOLDEN = {1: 'eb9339f8b66d7761693925872be7d930fde93fe9ed01a94389de27eb0e19c5a6'}
+GOLDEN = {
+    1: 'eb9339f8b66d7761693925872be7d930fde93fe9ed01a94389de27eb0e19c5a6',
+    2: 'eb9339f8b66d7761693925872be7d930fde93fe9ed01a94389de27eb0e19c5a6',
+}
 """Digest of the arrays of one small bag, by the version of the conversion."""
 
 

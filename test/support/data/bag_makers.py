@@ -93,6 +93,7 @@ class Robot:
     command: str = 'geometry_msgs/msg/TwistStamped'
     info: bool = True
     distortion: tuple = ()
+    sensor: str = ''
     start_ns: int = START_NS
     silence: tuple = (0.0, 0.0)
     nan: str = ''
@@ -145,6 +146,20 @@ def write(path, robot=None, prefix='/bot'):
             bag.add(f'{prefix}/image', kind, stamp_ns, header=header(stamp_ns), **fields)
             if robot.info:
                 f, w, h = 0.9 * robot.width, robot.width, robot.height
+                more = {}
+                if robot.sensor:
+                    # A camera of twice the size, whose image is a part, binned, or neither.
+                    w, h = 2 * w, 2 * h
+                if robot.sensor == 'part':
+                    more['roi'] = message(
+                        'sensor_msgs/msg/RegionOfInterest',
+                        x_offset=w // 4,
+                        y_offset=h // 4,
+                        width=w // 2,
+                        height=h // 2,
+                    )
+                if robot.sensor == 'binned':
+                    f, more = 2 * f, {'binning_x': 2, 'binning_y': 2}
                 bag.add(
                     f'{prefix}/info',
                     'sensor_msgs/msg/CameraInfo',
@@ -155,6 +170,7 @@ def write(path, robot=None, prefix='/bot'):
                     k=np.array([f, 0, w / 2, 0, f, h / 2, 0, 0, 1.0]),
                     distortion_model='plumb_bob',
                     d=np.array(robot.distortion, float),
+                    **more,
                 )
         elif what == 'imu':
             bag.add(

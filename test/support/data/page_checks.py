@@ -156,6 +156,10 @@ def _check_ros(verb, *words):
         topic = topics.TOPICS.get(names[0]) or topics.TOPICS[_relative(names[0])]
         if words[0] == 'pub':
             assert topic.type in words, words
+    elif verb == 'security':
+        assert words[0] in ('create_keystore', 'create_enclave', 'generate_artifacts'), words
+        for policy in [word for before, word in pairwise(words) if before == '-p']:
+            assert (ROOT / policy).is_file(), policy
     else:
         known = ('launch', 'run', 'bag', 'node', 'doctor', 'interface', 'pkg')
         assert verb in known, f'ros2 has no verb {verb} that pages speak of'
