@@ -7,7 +7,6 @@ never loads it.
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,6 +16,7 @@ from liquid_pilot.liquid._jit import is_cached
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.kernel_cache import cache_folder, compiler_environment
 from liquid_pilot.liquid.parameters import LtcParameters
+from liquid_pilot.utils.processes.child_python import module_command
 
 KERNELS = (_kernels.step, _kernels.conductance)
 """The kernels that a core calls in flight."""
@@ -37,7 +37,7 @@ def precompile_kernels(functions: Sequence[object] = KERNELS, module: str = __na
         return
     try:
         subprocess.run(
-            [sys.executable, '-m', module],
+            module_command(module),
             env=compiler_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -107,7 +107,9 @@ class Wiring:
         names = _RECIPES[kind]
         for key in recipe:
             if key != 'kind' and key not in names:
-                raise LiquidPilotError(f'wiring.{key} is not part of a wiring of kind {kind!r}')
+                raise LiquidPilotError(
+                    f'{str(key)[:64]!r} is not part of a wiring of kind {kind!r}'
+                )
         for name in names:
             if name not in recipe:
                 raise LiquidPilotError(f'wiring.{name} is missing')

@@ -1,7 +1,9 @@
 """Atomic writes: a reader sees the old content of a file or folder, or the new one, never half.
 
-New content is written beside its destination under a temporary name and then renamed, which the
-file system does in one step.
+New content is written beside its destination under a temporary name, flushed to the disk and then
+renamed, which the file system does in one step. So a power cut leaves the old content or the new
+one too: a rename alone may reach the disk before the data, and then the file is empty or full of
+zeros.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ def atomic_writer(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
 
     Args:
         path: the destination; its folder is created when it is missing.
-        sync: whether the data is flushed to the disk before the rename, so that a power loss
-            leaves the old or the new content. Not needed for what can be made again.
+        sync: whether the data is flushed to the disk before the rename, and the rename after it,
+            so that a power cut leaves the old or the new content, and the new one once this has
+            returned. Not needed for what can be made again and is checked when it is read.
 
     Raises:
         LiquidPilotError: when the file cannot be written (a full disk, for example). `path` is
@@ -39,7 +42,7 @@ def atomic_writer(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
         raise LiquidPilotError(f'{path}: cannot be written ({os_error_text(error)})') from error
 
 
-def write_atomically(path: Path, data: bytes | str, sync: bool = False) -> Path:
+def write_atomically(path: Path, data: bytes | str, sync: bool = True) -> Path:
     """Write a whole file in one step, in a folder that exists.
 
     Args:
@@ -68,6 +71,8 @@ def _replacing(path: Path, sync: bool) -> Iterator[IO[bytes]]:
             if sync:
                 _flush_to_disk(file)
         os.replace(temporary, path)
+        if sync:
+            sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -104,7 +109,9 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     try:
         fresh.mkdir()
         yield fresh
+        _sync_tree(fresh)
         replace_folder(fresh, folder, replaced)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         # Without the destination, what was replaced is the only copy.
@@ -145,6 +152,34 @@ def os_error_text(error: OSError) -> str:
             'finished is kept'
         )
     return error.strerror or str(error)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, after a file in it was made or renamed.
+
+    Raises:
+        OSError: when the folder cannot be read, or the disk fails.
+    """
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        # Some network file systems have no such operation for folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(number)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Flush all files and names below a folder to the disk."""
+    for path in folder.rglob('*'):
+        if path.is_dir():
+            sync_folder(path)
+        elif path.is_file():
+            with open(path, 'rb') as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
 
 
 def _flush_to_disk(file: IO[bytes]) -> None:

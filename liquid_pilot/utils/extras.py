@@ -27,6 +27,12 @@ _ROS_MODULES = {
     'trajectory_msgs',
 }
 """Modules of ROS 2 that every node needs."""
+_SOURCE_ONLY = {
+    'px4_msgs': 'https://github.com/PX4/px4_msgs (the branch of your firmware)',
+    'crazyflie_interfaces': 'https://github.com/IMRCLab/crazyswarm2',
+    'ardupilot_msgs': 'https://github.com/ArduPilot/ardupilot (Tools/ros2/ardupilot_msgs)',
+}
+"""Packages of messages that are built from their sources: apt has none of them."""
 _MESSAGE_ENDINGS = ('_msgs', '_interfaces')
 """Ends of the names of ROS packages of messages."""
 
@@ -63,6 +69,11 @@ def install_advice(*modules: str, by_run: bool = True) -> str:
         return (
             'source ROS 2 (source /opt/ros/<distro>/setup.bash), or start the command by ./run of '
             'a checkout, which brings ROS 2 as wheels'
+        )
+    if modules[0] in _SOURCE_ONLY:
+        return (
+            f'clone {_SOURCE_ONLY[modules[0]]} into the src folder of your workspace, build it '
+            f'(colcon build --packages-up-to {modules[0]}), and source it: apt does not have it'
         )
     if modules[0].endswith(_MESSAGE_ENDINGS):
         return (

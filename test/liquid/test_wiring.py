@@ -154,6 +154,8 @@ EXPLICIT = wiring.explicit([[1, -1]], [[0, 1], [0, 0]], 1).to_dict()
         ({**NCP, 'kind': ['ncp']}, 'wiring.kind'),
         ({key: value for key, value in NCP.items() if key != 'seed'}, 'wiring.seed is missing'),
         ({**NCP, 'neurons': 5}, 'wiring.neurons is not part'),
+        ({**NCP, '\x1b[2J': 5}, r'wiring.\\x1b\[2J is not part'),
+        ({**NCP, 5: 5}, 'wiring.5 is not part'),
         ({**NCP, 'inputs': '10'}, 'wiring.inputs must be an integer'),
         ({**NCP, 'command': None}, 'wiring.command must be an integer'),
         ({**NCP, 'inter': 0}, 'wiring.inter must be an integer from 1'),

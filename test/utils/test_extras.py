@@ -24,7 +24,10 @@ def test_nothing_is_advised_that_cannot_work(monkeypatch, tmp_path):
     pip = f'{sys.executable} -m pip install '
     assert extras.install_advice('pygame', by_run=False) == pip + 'pygame-ce'
     assert 'source ROS 2' in extras.install_advice('rclpy')
-    assert 'ros-$ROS_DISTRO-px4-msgs' in extras.install_advice('px4_msgs')
+    assert 'ros-$ROS_DISTRO-ackermann-msgs' in extras.install_advice('ackermann_msgs')
+    for name in ('px4_msgs', 'crazyflie_interfaces', 'ardupilot_msgs'):
+        advice = extras.install_advice(name)
+        assert 'apt install' not in advice and f'--packages-up-to {name}' in advice
     # A system's Python that refuses pip (PEP 668).
     monkeypatch.setattr(sys, 'prefix', str(tmp_path))
     monkeypatch.setattr(sys, 'base_prefix', str(tmp_path))

@@ -103,6 +103,8 @@ class Engine:
         adaptation: settings of a pilot that adapts; None: it flies as trained.
         replace_stages: function that takes the stages of the pilot and returns those that are used.
             Experiments replace the core by it, for example.
+        watch_picture: function that is called in each tick with the preprocessed picture, (1, 3, H,
+            W) float32 in [0, 1], which it must neither change nor keep.
 
     Raises:
         LiquidPilotError: the pilot's parts do not fit together, or it cannot adapt.
@@ -116,9 +118,11 @@ class Engine:
         threads: int = 1,
         adaptation: AdaptationSettings | None = None,
         replace_stages: Callable[[Stages], Stages] | None = None,
+        watch_picture: Callable[[npt.NDArray[np.float32]], None] | None = None,
     ) -> None:
         specification = pilot.specification
         self.pilot = pilot
+        self.watch_picture = watch_picture
         self._replace_stages = replace_stages
         self._own_stages = make_stages(pilot, source_camera, threads, adaptation)
         self._use_stages()
@@ -232,6 +236,8 @@ class Engine:
         dt_s = self._elapsed_s(state.last_stamp_ns, observation.stamp_ns)
         imu = mean_imu(observation.imu)
         image = stages.preprocess(observation.image)
+        if self.watch_picture is not None:
+            self.watch_picture(image)
         frontend = stages.frontend.process(
             image, state.frontend, dt_s, imu[:3], scales and scales.temporal_filter
         )

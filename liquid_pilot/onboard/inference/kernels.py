@@ -28,6 +28,7 @@ from liquid_pilot.liquid.kernel_cache import (
     source_stamp,
 )
 from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.processes.child_python import module_command
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 SOURCES = (_PACKAGE / 'liquid', _PACKAGE / 'onboard' / 'adaptation')
@@ -65,7 +66,7 @@ def note_compiled() -> None:
             str(path.relative_to(cache)): path.stat().st_size
             for path in sorted(cache.rglob('*.nb[ic]'))
         }
-        write_atomically(_note(cache), json.dumps(sizes) + '\n')
+        write_atomically(_note(cache), json.dumps(sizes) + '\n', sync=False)
 
 
 def _note(cache: Path) -> Path:
@@ -114,7 +115,7 @@ def compile_all(on_progress: Callable[[int, int], None] | None = None) -> bool:
         return False
     try:
         with subprocess.Popen(
-            [sys.executable, '-m', __name__],
+            module_command(__name__),
             env=compiler_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -6,9 +6,9 @@ Cameras here are pinhole cameras; `rectification` covers those with lens distort
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from liquid_pilot.interfaces import CameraGeometry, DistortedCamera, ObservationError
+from liquid_pilot.interfaces import CameraGeometry, ObservationError
 
 _SNAP_TOLERANCE = 0.02
 """Relative change of the field of view that is accepted for an integer scale, by which resizing is
@@ -47,9 +47,6 @@ def centre_crop(target: CameraGeometry, width: int, height: int) -> Crop:
 def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, height: int) -> Crop:
     """Return the rectangle that has the field of view of a target camera.
 
-    An image that is smaller or larger than `source` says, at the same aspect ratio, is taken for a
-    scaled one.
-
     Args:
         target: the camera that the pilot was trained with.
         source: the camera that flies.
@@ -57,11 +54,11 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
         height: height of the image, pixels.
 
     Raises:
-        ObservationError: the aspect ratio differs, the source is not calibrated, or it lacks more
-            than MAX_MISSING_FRACTION of the target's view; the message gives degrees.
+        ObservationError: the size differs, the source is not calibrated, or it lacks more than
+            MAX_MISSING_FRACTION of the target's view; the message gives degrees.
     """
     check_calibrated(source)
-    x_scale, y_scale = checked_image_scale(source, width, height)
+    check_image_size(source, width, height)
     # Along each axis a ray at tangent t meets the image at c + f * t. The target's edges give the
     # span.
     left = source.cx - source.fx * target.cx / target.fx
@@ -75,55 +72,31 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
             f'camera: it sees {format_fov(source)}, and the pilot needs {format_fov(target)} about '
             'its axis; use a wider lens or a pilot trained for this camera'
         )
-    x, cut_width = _span(
-        0.5 * (left + right) * x_scale, (right - left) * x_scale, target.width, width
-    )
-    y, cut_height = _span(
-        0.5 * (top + bottom) * y_scale, (bottom - top) * y_scale, target.height, height
-    )
+    x, cut_width = _span(0.5 * (left + right), right - left, target.width, width)
+    y, cut_height = _span(0.5 * (top + bottom), bottom - top, target.height, height)
     return Crop(x, y, cut_width, cut_height)
 
 
-def camera_from_info(info: Any, rectified: bool = False) -> CameraGeometry:
-    """Return the camera of a sensor_msgs/CameraInfo, without checking it.
+def check_image_size(source: CameraGeometry, width: int, height: int) -> None:
+    """Check that an image has the size that its camera_info gives.
+
+    An image of another size may be a scaled one or a part, with another field of view each, and
+    nothing says which.
 
     Args:
-        info: the message, unpacked by any library.
-        rectified: whether its images are rectified, as by image_proc: the intrinsics are those of
-            `p`, without distortion.
-
-    Returns:
-        The camera; a DistortedCamera where the message has distortion coefficients.
-    """
-    k = [float(value) for value in (info.p if rectified else info.k)]
-    size = (int(info.width), int(info.height))
-    if rectified:
-        return CameraGeometry(*size, k[0], k[5], k[2], k[6])
-    pinhole = (*size, k[0], k[4], k[2], k[5])
-    coefficients = tuple(float(value) for value in info.d)
-    if not any(coefficients):
-        return CameraGeometry(*pinhole)
-    return DistortedCamera(*pinhole, str(info.distortion_model), coefficients)
-
-
-def checked_image_scale(source: CameraGeometry, width: int, height: int) -> tuple[float, float]:
-    """Return the factors by which an image is larger than its camera_info, in width and height.
-
-    Args:
-        source: the camera_info.
+        source: the camera_info, with region of interest and binning applied.
         width: width of the image, pixels.
         height: height of the image, pixels.
 
     Raises:
-        ObservationError: the aspect ratios differ.
+        ObservationError: the sizes differ by more than the pixel that binning may round.
     """
-    x_scale, y_scale = width / source.width, height / source.height
-    if abs(x_scale / y_scale - 1.0) > 0.01:
+    if abs(width - source.width) > 1 or abs(height - source.height) > 1:
         raise ObservationError(
             f'camera: the image is {width} x {height} but camera_info says {source.width} x '
-            f'{source.height}; make the driver publish the camera_info of this image'
+            f'{source.height}; make the driver publish the camera_info of this image, with its '
+            'region of interest and binning'
         )
-    return x_scale, y_scale
 
 
 def check_calibrated(source: CameraGeometry) -> None:
@@ -146,7 +119,11 @@ def _span(centre: float, extent: float, target: int, size: int) -> tuple[int, in
     factor = max(1, round(extent / target))
     snapped = factor * target
     if snapped <= size and abs(snapped / extent - 1.0) <= _SNAP_TOLERANCE:
-        return min(max(round(centre - 0.5 * snapped), 0), size - snapped), snapped
+        wanted = round(centre - 0.5 * snapped)
+        start = min(max(wanted, 0), size - snapped)
+        # At the edge of the image a wider span would move the view further than its excess.
+        if abs(start - wanted) <= max(1.0, _SNAP_TOLERANCE * extent):
+            return start, snapped
     start = min(max(round(centre - 0.5 * extent), 0), size - 1)
     end = min(max(round(centre + 0.5 * extent), start + 1), size)
     return start, end - start

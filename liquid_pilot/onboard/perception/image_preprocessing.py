@@ -48,6 +48,20 @@ class _Encoding(NamedTuple):
     """Width and height of a group of pixels that must not be cut."""
     min_size: tuple[int, int] = (1, 1)
     """Smallest width and height that can be converted."""
+    chroma_rows: bool = False
+    """Whether rows of interleaved chroma, for two rows of pixels each, follow those of the luma."""
+
+    def row_bytes(self, width: int) -> int:
+        """Return the number of bytes of a row of this width, without padding."""
+        return (
+            width + width % 2
+            if self.chroma_rows
+            else width * self.channels * self.bytes_per_channel
+        )
+
+    def row_count(self, height: int) -> int:
+        """Return the number of rows of bytes of an image of this height."""
+        return height + (height + 1) // 2 if self.chroma_rows else height
 
 
 _RGB, _BGR = (0, 1, 2), (2, 1, 0)
@@ -55,6 +69,12 @@ _RGB, _BGR = (0, 1, 2), (2, 1, 0)
 
 def _yuv(to_rgb: int) -> _Encoding:
     return _Encoding(2, _RGB, to_rgb=to_rgb, subsampling_cell=(2, 1), min_size=(2, 1))
+
+
+def _two_planes(to_rgb: int) -> _Encoding:
+    return _Encoding(
+        1, _RGB, to_rgb=to_rgb, subsampling_cell=(2, 2), min_size=(2, 2), chroma_rows=True
+    )
 
 
 def _bayer(to_rgb: int) -> _Encoding:
@@ -77,6 +97,8 @@ ENCODINGS: dict[str, _Encoding] = {
     'uyvy': _yuv(cv2.COLOR_YUV2RGB_UYVY),
     'yuv422_yuy2': _yuv(cv2.COLOR_YUV2RGB_YUYV),
     'yuyv': _yuv(cv2.COLOR_YUV2RGB_YUYV),
+    'nv12': _two_planes(cv2.COLOR_YUV2RGB_NV12),
+    'nv21': _two_planes(cv2.COLOR_YUV2RGB_NV21),
     # OpenCV names a mosaic by the second and third pixel of its second row, ROS by its first four.
     'bayer_rggb8': _bayer(cv2.COLOR_BayerBG2RGB),
     'bayer_bggr8': _bayer(cv2.COLOR_BayerRG2RGB),
@@ -154,17 +176,20 @@ class Preprocessor:
             )
         if width < encoding.min_size[0] or height < encoding.min_size[1]:
             raise ObservationError(f'image: {width} x {height} pixels are too few to fly on')
-        row = width * encoding.channels * encoding.bytes_per_channel
+        row = encoding.row_bytes(width)
+        data, rows = _bytes_of(image.data), encoding.row_count(height)
+        if encoding.chroma_rows and step > row and data.size == step * height == row * rows:
+            # Some drivers spread the chroma over the steps of the rows of pixels.
+            step = row
         if step < row:
             raise ObservationError(
                 f'image: step {step} is less than the {row} bytes of a row of {width} pixels '
                 f'of {image.encoding}'
             )
-        data = _bytes_of(image.data)
-        if not step * (height - 1) + row <= data.size <= step * height:
+        if not step * (rows - 1) + row <= data.size <= step * rows:
             raise ObservationError(
-                f'image: {data.size} bytes of data, but {height} rows of {step} bytes (step) '
-                f'make {step * height}'
+                f'image: {data.size} bytes of data, but {rows} rows of {step} bytes (step) '
+                f'make {step * rows}'
             )
         layout = (width, height, step, image.encoding, bool(image.is_bigendian))
         if layout != self._format:
@@ -198,7 +223,11 @@ class Preprocessor:
         top, inner_top, cut_height, inner_height = _align_to_cells(
             crop.top, crop.height, encoding.subsampling_cell[1], encoding.min_size[1], height
         )
-        read = _reader(encoding, Crop(left, top, cut_width, cut_height), step, big_endian)
+        part = Crop(left, top, cut_width, cut_height)
+        if encoding.chroma_rows:
+            read = _two_plane_reader(encoding, part, step, height)
+        else:
+            read = _reader(encoding, part, step, big_endian)
         inner = (
             slice(inner_top, inner_top + inner_height),
             slice(inner_left, inner_left + inner_width),
@@ -237,44 +266,6 @@ class Preprocessor:
             return output
 
         return run
-
-
-def decode_compressed(data: bytes, format: str) -> ImageBuffer:
-    """Decode a sensor_msgs/CompressedImage (JPEG or PNG) to a bgr8 image.
-
-    Args:
-        data: the bytes of the message.
-        format: its format, such as 'jpeg' or 'rgb8; jpeg compressed bgr8', for error messages. The
-            bytes themselves decide.
-
-    Raises:
-        ObservationError: the data are neither JPEG nor PNG, are cut short or cannot be decoded.
-    """
-    raw = bytes(data)
-    if raw.startswith(b'\xff\xd8'):
-        # OpenCV fills the missing part of a truncated JPEG with grey, which must not be flown on.
-        # Some cameras pad with zeros after the end.
-        complete = raw.rstrip(b'\x00').endswith(b'\xff\xd9')
-    elif raw.startswith(b'\x89PNG'):
-        complete = b'IEND' in raw[-64:]
-    else:
-        raise ObservationError(
-            f'compressed image: format {format!r} with {len(raw)} bytes is neither JPEG nor PNG; '
-            'set the image transport to `compressed`'
-        )
-    image = None
-    if complete:
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        try:
-            image = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
-        except cv2.error:
-            image = None
-    if image is None:
-        raise ObservationError(
-            f'compressed image: {len(raw)} bytes of {format!r} are broken or cut short'
-        )
-    height, width = image.shape[:2]
-    return ImageBuffer(image, width, height, 3 * width, 'bgr8')
 
 
 def _refuse(data: npt.NDArray[np.uint8]) -> Float32Array:
@@ -344,3 +335,19 @@ def _reader(encoding: _Encoding, crop: Crop, step: int, big_endian: bool) -> _Re
         to_rgb, rgb = encoding.to_rgb, np.zeros((crop.height, crop.width, 3), np.uint8)
         return lambda data: cv2.cvtColor(view(data), to_rgb, dst=rgb)
     return view
+
+
+def _two_plane_reader(encoding: _Encoding, crop: Crop, step: int, height: int) -> _Reader:
+    """Return the function that reads a rectangle of luma rows and of the chroma rows below them."""
+    assert encoding.to_rgb is not None
+    to_rgb, rgb = encoding.to_rgb, np.zeros((crop.height, crop.width, 3), np.uint8)
+    luma_at = crop.top * step + crop.left
+    chroma_at = (height + crop.top // 2) * step + crop.left
+    chroma_shape = (crop.height // 2, crop.width // 2, 2)
+
+    def read(data: npt.NDArray[np.uint8]) -> Pixels:
+        luma: Pixels = np.ndarray(rgb.shape[:2], np.uint8, data, luma_at, (step, 1))
+        chroma: Pixels = np.ndarray(chroma_shape, np.uint8, data, chroma_at, (step, 2, 1))
+        return cv2.cvtColorTwoPlane(luma, chroma, to_rgb, dst=rgb)
+
+    return read

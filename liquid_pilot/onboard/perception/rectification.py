@@ -18,18 +18,13 @@ from liquid_pilot.onboard.perception.field_of_view import (
     MAX_MISSING_FRACTION,
     Crop,
     check_calibrated,
-    checked_image_scale,
+    check_image_size,
     format_fov,
 )
+from liquid_pilot.onboard.perception.lens_models import DISTORTION_MODELS, EQUIDISTANT
 
 Pixels = npt.NDArray[Any]
 """An array (h, w) or (h, w, channels) of uint8 or uint16."""
-DISTORTION_MODELS: dict[str, tuple[int, ...]] = {
-    'plumb_bob': (4, 5),
-    'rational_polynomial': (8, 12, 14),
-    'equidistant': (4,),
-}
-"""Numbers of coefficients that each distortion model may have."""
 _MAX_OVERSAMPLING = 16
 """Largest number of samples per pixel of the pilot's image, along each axis."""
 
@@ -55,8 +50,8 @@ class Rectification:
         self, target: CameraGeometry, source: DistortedCamera, width: int, height: int
     ) -> None:
         _check_distortion(source)
-        scale = checked_image_scale(source, width, height)
-        coarse = _project(source, _rays(target, 2), scale)
+        check_image_size(source, width, height)
+        coarse = _project(source, _rays(target, 2))
         with np.errstate(over='ignore', invalid='ignore'):
             right, down = np.gradient(coarse, axis=1), np.gradient(coarse, axis=0)
             areas = right[..., 0] * down[..., 1] - right[..., 1] * down[..., 0]
@@ -80,7 +75,7 @@ class Rectification:
         )
         """Number of samples per pixel of the target, along each axis."""
         # Positions here count from the corner of a pixel, those of OpenCV from its centre.
-        fine = _project(source, _rays(target, self.oversampling), scale) - 0.5
+        fine = _project(source, _rays(target, self.oversampling)) - 0.5
         fine = np.clip(fine, 0.0, (width - 1, height - 1))
         begin = np.floor(fine.min(axis=(0, 1))).astype(int)
         end = np.minimum(np.floor(fine.max(axis=(0, 1))).astype(int) + 2, (width, height))
@@ -132,15 +127,13 @@ def _rays(target: CameraGeometry, oversampling: int) -> npt.NDArray[np.float64]:
     return np.stack(np.meshgrid(x, y), axis=-1)
 
 
-def _project(
-    source: DistortedCamera, rays: npt.NDArray[np.float64], scale: tuple[float, float]
-) -> npt.NDArray[np.float64]:
+def _project(source: DistortedCamera, rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return where rays (h, w, 2) meet the image, in pixels from its upper left corner."""
     flat = np.concatenate([rays.reshape(-1, 2), np.ones((rays.size // 2, 1))], axis=1)
     matrix = np.array([[source.fx, 0.0, source.cx], [0.0, source.fy, source.cy], [0.0, 0.0, 1.0]])
     coefficients, zero = np.array(source.coefficients), np.zeros(3)
-    if source.model == 'equidistant':
+    if source.model == EQUIDISTANT:
         points, _ = cv2.fisheye.projectPoints(flat[None], zero, zero, matrix, coefficients)
     else:
         points, _ = cv2.projectPoints(flat, zero, zero, matrix, coefficients)
-    return np.asarray(points, np.float64).reshape(rays.shape) * scale
+    return np.asarray(points, np.float64).reshape(rays.shape)

@@ -29,6 +29,8 @@ from liquid_pilot.interfaces import (
     VehicleState,
 )
 from liquid_pilot.onboard.safety.geofence import Geofence
+from liquid_pilot.onboard.safety.input_age import FUTURE_TOLERANCE_S
+from liquid_pilot.onboard.safety.slew_clock import SlewClock
 
 DISENGAGED = 'disengaged'
 """State in which nothing is sent; where the guard begins."""
@@ -62,12 +64,6 @@ inhibited, `engage` is refused and no command is good; while checks fail, `engag
 
 REASON_SEPARATOR = ' | '
 """Text between two reasons of a refusal to engage; a reason may itself hold a semicolon."""
-INITIAL_SLEW_STEP_S = 0.05
-"""Elapsed time assumed by the slew limit for a command without a predecessor, s."""
-MAX_SLEW_STEP_S = 0.1
-"""Maximum elapsed time that the slew limit uses, however far apart two stamps are, s."""
-FUTURE_TOLERANCE_S = 0.1
-"""Maximum time by which a stamp may be ahead of the clock, as two clocks differ a little, s."""
 _MAX_POSITION_M = 1e7
 """Bound on plausible positions and velocities in odometry, m and m/s."""
 _MAX_STAMP_NS = 2**31 * NANOSECONDS_PER_SECOND
@@ -129,7 +125,7 @@ class Guard:
         self._accepted_stamp_ns: int | None = None
         self._last_command_stamp_ns: int | None = None
         self._last_accepted_s = 0.0
-        self._rejected: tuple[int, float] | None = None
+        self._slew_clock = SlewClock()
 
     @property
     def state(self) -> str:
@@ -163,7 +159,11 @@ class Guard:
             return False, f'not engaged: {self._reason}'
         if self._state == ENGAGED:
             return True, 'already engaged'
-        reasons = [*failed_checks, *([self._inhibit_reason] if self._inhibit_reason else [])]
+        reasons = list(dict.fromkeys(failed_checks))
+        inhibited = self._inhibit_reason
+        # A check may have found what inhibits already, in the same words or more.
+        if inhibited and not any(reason.startswith(inhibited) for reason in reasons):
+            reasons.append(inhibited)
         if reasons:
             return False, f'not engaged: {REASON_SEPARATOR.join(reasons)}'
         self._enter_state(ENGAGED, 'waiting for the first command')
@@ -180,7 +180,7 @@ class Guard:
             True, and a message for the user.
         """
         if self._state == STOPPED:
-            return True, 'stopped already; engage to fly again'
+            return True, 'stopped already; engage to go on'
         if self._state == OVERRIDDEN:
             return True, f'disengaged already: {self._reason}'
         self._enter_state(DISENGAGED, 'not engaged')
@@ -198,7 +198,7 @@ class Guard:
         """
         if self._state == OVERRIDDEN:
             return False, f'nothing to stop: {self._reason}'
-        self._enter_state(STOPPED, 'stopped; engage to fly again')
+        self._enter_state(STOPPED, 'stopped; engage to go on')
         return True, 'stopped: the safe command holds until engaged again'
 
     def override(self, reason: str) -> None:
@@ -235,8 +235,9 @@ class Guard:
         Args:
             now_s: the time, s.
         """
-        self._expire(_number(now_s))
-        return self._decision(self._reason)
+        now_s = _number(now_s)
+        self._expire(now_s)
+        return self._decision(self._reason, now_s)
 
     def accept(
         self,
@@ -257,16 +258,16 @@ class Guard:
             clock_ns: the clock that the stamp was taken from, ns. A command that is older than
                 `command_timeout_s`, or more than FUTURE_TOLERANCE_S ahead, is dropped. None: the
                 age is not checked.
-            vehicle: the newest odometry, which a fence needs; None when there is none, or it is
-                too old.
+            vehicle: the newest odometry, which a fence needs, and whose stamp must be as young;
+                None when there is none, or it is too old.
         """
         now_s = _number(now_s)
         self._expire(now_s)
         if self._state not in (ENGAGED, SAFE):
-            return self._decision(self._reason)
+            return self._decision(self._reason, now_s)
         stamp_ns = _integer(command[0])
         if stamp_ns is None or not 0 <= stamp_ns < _MAX_STAMP_NS:
-            return self._decision('command dropped: its stamp is not a time')
+            return self._decision('command dropped: its stamp is not a time', now_s)
         values = tuple(_number(value) for value in command[1:])
         if len(values) != 4 or not all(map(math.isfinite, values)):
             return self._reject(stamp_ns, now_s, 'command is not finite: safe command')
@@ -275,11 +276,11 @@ class Guard:
         if clock_ns is not None:
             stale = self._stale(stamp_ns, clock_ns)
             if stale:
-                return self._decision(stale)
+                return self._decision(f'command dropped: {stale}', now_s)
         if stamp_ns == self._accepted_stamp_ns:
-            return self._decision('command dropped: its stamp was answered already')
+            return self._decision('command dropped: its stamp was answered already', now_s)
         if self._last_command_stamp_ns is not None and stamp_ns < self._last_command_stamp_ns:
-            return self._decision('command dropped: its stamp is older than the last one')
+            return self._decision('command dropped: its stamp is older than the last one', now_s)
         if self._inhibit_reason:
             return self._reject(stamp_ns, now_s, f'{self._inhibit_reason}: safe command')
         # Before the fence: where a command leads depends on what the vehicle can fly.
@@ -288,6 +289,9 @@ class Guard:
         if self._fence:
             if vehicle is None or not _is_usable(vehicle):
                 return self._reject(stamp_ns, now_s, 'geofence: no usable odometry: safe command')
+            stale = '' if clock_ns is None else self._stale(vehicle.stamp_ns, clock_ns)
+            if stale:
+                return self._reject(stamp_ns, now_s, f'geofence: odometry: {stale}: safe command')
             if self._home is None:
                 east, north, up = map(float, vehicle.position_enu_m)
                 self._home = east, north, up
@@ -296,49 +300,33 @@ class Guard:
 
     def _pass(self, stamp_ns: int, values: CommandValues, now_s: float, slowed: str) -> Decision:
         """Apply the slew limit to clamped values, and accept them."""
-        self._output = self.limits.limit_slew(
-            values, self._output, self._slew_step_s(stamp_ns, now_s)
-        )
-        self._state, self._reason, self._rejected = ENGAGED, '', None
+        step_s = self._slew_clock.step_s(stamp_ns, self._last_command_stamp_ns, now_s)
+        self._output = self.limits.limit_slew(values, self._output, step_s)
+        self._slew_clock.pass_on(step_s, now_s)
+        self._state, self._reason = ENGAGED, ''
         self._output_stamp_ns = self._accepted_stamp_ns = self._last_command_stamp_ns = stamp_ns
         self._last_accepted_s = now_s
-        return self._decision(slowed, accepted=True)
-
-    def _slew_step_s(self, stamp_ns: int, now_s: float) -> float:
-        """Return the time since the previous output that the slew limit may count, s."""
-        step_s = INITIAL_SLEW_STEP_S
-        if self._last_command_stamp_ns is not None:
-            step_s = (stamp_ns - self._last_command_stamp_ns) / NANOSECONDS_PER_SECOND
-            step_s = min(step_s, MAX_SLEW_STEP_S)
-        if self._rejected is None:
-            return step_s
-        # The safe command has left since the last accepted one. The stamp that it answered may be
-        # wrong, even in the future, so that the time since then counts as well.
-        rejected_stamp_ns, rejected_s = self._rejected
-        if stamp_ns > rejected_stamp_ns:
-            step_s = min(step_s, (stamp_ns - rejected_stamp_ns) / NANOSECONDS_PER_SECOND)
-        return max(0.0, min(step_s, now_s - rejected_s))
+        return self._decision(slowed, now_s, accepted=True)
 
     def _reject(self, stamp_ns: int, now_s: float, reason: str) -> Decision:
         """Answer a harmful command with the safe one, without feeding the watchdog."""
-        # At an unknown time: the next good command then keeps the safe values once.
-        self._rejected = stamp_ns, now_s if math.isfinite(now_s) else math.inf
+        self._slew_clock.reject(stamp_ns, now_s)
         self._state, self._reason = SAFE, reason
         self._output = self.limits.safe_command
         self._output_stamp_ns = stamp_ns
-        return self._decision(reason)
+        return self._decision(reason, now_s)
 
     def _stale(self, stamp_ns: int, clock_ns: int) -> str:
-        """Return why the stamp is dropped, or an empty string."""
-        clock = _integer(clock_ns)
-        if clock is None:
-            return 'command dropped: the clock is not a time'
+        """Return why a stamp is not of the present, or an empty string."""
+        stamp, clock = _integer(stamp_ns), _integer(clock_ns)
+        if stamp is None or clock is None:
+            return 'its stamp is not a time' if stamp is None else 'the clock is not a time'
         # Compared as integers: a corrupt clock may not fit a float.
-        age_ns = clock - stamp_ns
+        age_ns = clock - stamp
         if age_ns > int(self.limits.command_timeout_s * NANOSECONDS_PER_SECOND):
-            return f'command dropped: it is older than {self.limits.command_timeout_s:g} s'
+            return f'it is older than {self.limits.command_timeout_s:g} s'
         if age_ns < -int(FUTURE_TOLERANCE_S * NANOSECONDS_PER_SECOND):
-            return f'command dropped: its stamp is over {FUTURE_TOLERANCE_S:g} s in the future'
+            return f'its stamp is over {FUTURE_TOLERANCE_S:g} s in the future'
         return ''
 
     def _expire(self, now_s: float) -> None:
@@ -348,17 +336,19 @@ class Guard:
         # Written so that NaN and a clock that went back count as expired.
         if 0.0 <= now_s - self._last_accepted_s <= self.limits.command_timeout_s:
             return
-        self._enter_state(
-            SAFE, f'no good command for {self.limits.command_timeout_s:g} s: safe command'
-        )
+        # While it is inhibited, that is why no command is good.
+        why = self._inhibit_reason or f'no good command for {self.limits.command_timeout_s:g} s'
+        self._enter_state(SAFE, f'{why}: safe command')
 
     def _enter_state(self, state: str, reason: str) -> None:
         """Enter a state whose output is the safe command, and forget the last stamp."""
         self._state, self._reason = state, reason
         self._output = self.limits.safe_command
         self._last_command_stamp_ns = None
+        self._slew_clock.enter_safe()
 
-    def _decision(self, reason: str, accepted: bool = False) -> Decision:
+    def _decision(self, reason: str, now_s: float, accepted: bool = False) -> Decision:
+        self._slew_clock.give(now_s)
         return Decision(
             Command(self._output_stamp_ns, *self._output), self._state, reason, accepted
         )

@@ -21,6 +21,8 @@ GEOMETRY_MATCHES, GEOMETRY_DIFFERS, GEOMETRY_UNKNOWN, GEOMETRY_UNCHECKED = (
 """Results of a pilot's check of the camera's geometry."""
 REJECTING = 'rejecting'
 """State of a pilot that rejects frames."""
+PROBLEM_SEPARATOR = ' | '
+"""Text between two problems of the IMU at rest."""
 
 
 class Readiness(NamedTuple):
@@ -43,6 +45,9 @@ class Readiness(NamedTuple):
     geometry: str
     """Result of the check of the camera's geometry: GEOMETRY_MATCHES, GEOMETRY_DIFFERS,
     GEOMETRY_UNKNOWN or GEOMETRY_UNCHECKED."""
+    imu_at_rest: str = ''
+    """What is wrong with units and axes of the IMU, separated by PROBLEM_SEPARATOR; empty: nothing,
+    or the vehicle flies."""
 
     def values(self) -> dict[str, str]:
         """Return the values of a /diagnostics status, which has state and problem elsewhere."""
@@ -61,7 +66,7 @@ class Readiness(NamedTuple):
             values: the values, as text.
         """
         trained_rate_hz, camera_rate_hz, imu_rate_hz, frame_age_s, imu_age_s = (
-            _number(values.get(name, '')) for name in cls._fields[2:-1]
+            _number(values.get(name, '')) for name in cls._fields[2:7]
         )
         geometry = values.get('geometry', GEOMETRY_UNKNOWN)
         return cls(
@@ -73,6 +78,7 @@ class Readiness(NamedTuple):
             frame_age_s,
             imu_age_s,
             geometry,
+            values.get('imu_at_rest', ''),
         )
 
 
@@ -163,6 +169,7 @@ def _failed_pilot_checks(pilot: Readiness | None, required: PreflightRequirement
             f"camera: whether its field of view is the pilot file's: {pilot.geometry}; "
             'see what the pilot says'
         )
+    failed += [f'imu: {text}' for text in pilot.imu_at_rest.split(PROBLEM_SEPARATOR) if text]
     if pilot.state == REJECTING or (pilot.problem and not failed):
         failed.append(f'the pilot says "{pilot.problem}"')
     return failed

@@ -3,6 +3,9 @@
 pymavlink implements the protocol. By itself, the link sends only requests for the messages that it
 needs. Setpoints and heartbeats are sent by the caller, on a new decision of the guard. The link
 never arms the vehicle and never changes its mode: a human does.
+
+The link has one peer: system, component and address of the first autopilot whose heartbeat arrives
+whole (and truly signed, where there is a key). Whatever else arrives is ignored, and gets nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +18,12 @@ from liquid_pilot.interfaces import LiquidPilotError, VehicleState
 from liquid_pilot.onboard.geometry import attitude_enu_ned, enu_ned, flu_frd, into_body
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attitude_mask
+from liquid_pilot.onboard.setpoints.mavlink_signing import (
+    make_parser_class,
+    make_signing,
+    read_key,
+)
+from liquid_pilot.onboard.setpoints.mavlink_transport import Address, Transport, open_transport
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityNed
 from liquid_pilot.utils.extras import install_advice
 
@@ -22,8 +31,13 @@ HEARTBEAT_TIMEOUT_S = 3.0
 """Time without a heartbeat after which the autopilot is not connected, s; it sends one a second."""
 OFFBOARD_MODES = ('OFFBOARD', 'GUIDED')
 """Modes in which PX4 and ArduPilot (Copter and Rover) follow setpoints of a companion."""
+MAX_HALF_AGE_S = 1.0
+"""Age of attitude or position beyond which the other alone makes no odometry, s."""
 _REQUEST_PERIOD_S = 2.0
-_READ_BYTES, _MAX_READS = 4096, 500
+_MAX_PARSERS = 8
+"""Senders of datagrams that are listened to at a time before one is the peer."""
+_BAD_SIGNATURE = 'Invalid signature'
+"""Reason of pymavlink's message BAD_DATA."""
 _MILLI_G_M_S2 = 9.80665e-3
 _MAV_MODE_FLAG_SAFETY_ARMED = 128
 _MAV_COMP_ID_ONBOARD_COMPUTER = 191
@@ -69,20 +83,22 @@ class MavlinkUpdate(NamedTuple):
 class MavlinkLink:
     """A link to the first autopilot whose heartbeat arrives; all others are ignored.
 
-    Times are seconds of a steady clock.
+    Once it is chosen, only what comes from its address, system and component counts. Where it has
+    been silent for HEARTBEAT_TIMEOUT_S, its heartbeat may come from another port of the same
+    computer, as after a restart. Times are seconds of a steady clock.
 
     Args:
-        connection: connection of pymavlink, which is read as bytes: its own parser guesses the
-            version of the protocol from the first byte that arrives, which may be noise.
+        transport: the port.
         dialect: pymavlink's module of messages.
+        key: key of signed messages: others are ignored then; None: signatures are not looked at.
     """
 
-    def __init__(self, connection: Any, dialect: Any) -> None:
-        self._connection = connection
-        self._mav = dialect.MAVLink(
-            connection, srcSystem=1, srcComponent=_MAV_COMP_ID_ONBOARD_COMPUTER
-        )
-        self._mav.robust_parsing = True
+    def __init__(self, transport: Transport, dialect: Any, key: bytes | None = None) -> None:
+        self._transport, self._dialect = transport, dialect
+        self._signing = make_signing(dialect, key)
+        self._parser_class = make_parser_class(dialect)
+        self._parsers: dict[Address, Any] = {}
+        self._mav = self._new_parser()
         self._target: int | None = None
         self._component = 1
         self._heartbeat_s = -math.inf
@@ -90,33 +106,47 @@ class MavlinkLink:
         self._flags: int | None = None
         self._attitude: tuple[Any, ...] | None = None
         self._position: tuple[Any, ...] | None = None
+        self._polled_s = self._attitude_s = self._position_s = -math.inf
         self._last_request_s = -math.inf
         self._received_types: set[str] = set()
+        self.ignored_sender: Address | None = None
+        """The newest sender of datagrams that is not the peer; None before there was one."""
+        self.refused_signatures = 0
+        """Number of messages that were ignored because they are not signed with the key."""
 
     @classmethod
-    def open(cls, url: str, baud: int = 921600) -> MavlinkLink:
+    def open(cls, url: str, baud: int = 921600, key_file: str = '') -> MavlinkLink:
         """Open a link over a serial port or UDP.
 
         Args:
             url: such as `/dev/serial0` or `udpin:127.0.0.1:14540`.
             baud: baud rate of a serial port.
+            key_file: file with the key of signed messages; empty: messages are not signed.
 
         Raises:
-            LiquidPilotError: when pymavlink is missing or the port cannot be opened.
+            LiquidPilotError: when pymavlink is missing, the port cannot be opened, or the file
+                holds no key.
         """
+        key = read_key(key_file)
         try:
-            from pymavlink import mavutil
             from pymavlink.dialects.v20 import ardupilotmega
 
-            connection = mavutil.mavlink_connection(url, baud=baud)
+            transport = open_transport(url, baud)
         except ImportError as error:
             raise LiquidPilotError(
                 f'the adapter mavlink needs pymavlink and pyserial ({error}); '
                 f'{install_advice("pymavlink", "serial", by_run=False)}'
             ) from None
-        except (OSError, ValueError) as error:
-            raise LiquidPilotError(f'mavlink_url {url!r} cannot be opened: {error}') from error
-        return cls(connection, ardupilotmega)
+        return cls(transport, ardupilotmega, key)
+
+    @property
+    def peer(self) -> str:
+        """The chosen autopilot in words; empty before there is one."""
+        if self._target is None:
+            return ''
+        host, port = self._transport.peer or ('', 0)
+        at = f' at {host}:{port}' if host else ''
+        return f'system {self._target}, component {self._component}{at}'
 
     def poll(self, now_s: float) -> MavlinkUpdate:
         """Process all messages that have arrived, and request again those that are missing.
@@ -126,35 +156,74 @@ class MavlinkLink:
         """
         imu: list[ImuReading] = []
         has_new_state = False
-        for message in self._received():
+        self._polled_s = now_s
+        for message, sender in self._received(now_s):
             kind = message.get_type()
             if kind == 'HEARTBEAT':
-                self._on_heartbeat(message, now_s)
-            elif self._target is None or message.get_srcSystem() != self._target:
-                continue
-            else:
+                self._on_heartbeat(message, sender, now_s)
+            elif self._is_peer(message, sender):
                 self._received_types.add(kind)
                 has_new_state |= self._on_message(kind, message, imu)
         self._request_messages(now_s)
         return MavlinkUpdate(imu, self._state() if has_new_state else None)
 
-    def _received(self) -> Iterator[Any]:
-        for _ in range(_MAX_READS):
-            try:
-                data = self._connection.recv(_READ_BYTES)
-            except OSError:  # A serial adapter that was pulled out; it may come back.
-                return
-            if not data:
-                return
-            yield from self._mav.parse_buffer(data) or ()
+    def _received(self, now_s: float) -> Iterator[tuple[Any, Address]]:
+        """Yield the messages of those that may be or become the peer, with their senders."""
+        for data, sender in self._transport.received():
+            if not self._may_speak(sender, now_s):
+                self.ignored_sender = sender
+                continue
+            parser = self._parser_of(sender)
+            for message in parser.parse_buffer(data) or ():
+                if message.get_type() != 'BAD_DATA':
+                    yield message, sender
+                elif message.reason == _BAD_SIGNATURE:
+                    self.refused_signatures += 1
+                    if self._target is None and parser.signed_late:
+                        # Its clock is behind, and our signed heartbeat sets it right.
+                        self._transport.consider(sender)
 
-    def _on_heartbeat(self, message: Any, now_s: float) -> None:
+    def _may_speak(self, sender: Address, now_s: float) -> bool:
+        peer = self._transport.peer
+        if self._target is None or peer is None or sender == peer:
+            return True
+        return sender[0] == peer[0] and now_s - self._heartbeat_s > HEARTBEAT_TIMEOUT_S
+
+    def _parser_of(self, sender: Address) -> Any:
+        """Return the parser of a sender: the bytes of one never complete those of another."""
+        if sender not in self._parsers:
+            if len(self._parsers) >= _MAX_PARSERS:
+                self._parsers.pop(next(iter(self._parsers)))
+            self._parsers[sender] = self._new_parser()
+        return self._parsers[sender]
+
+    def _new_parser(self) -> Any:
+        parser = self._parser_class(
+            self._transport, srcSystem=1, srcComponent=_MAV_COMP_ID_ONBOARD_COMPUTER
+        )
+        parser.robust_parsing = True
+        parser.signing = self._signing
+        return parser
+
+    def _is_peer(self, message: Any, sender: Address) -> bool:
+        return (
+            self._target is not None
+            and sender == self._transport.peer
+            and message.get_srcSystem() == self._target
+            and message.get_srcComponent() == self._component
+        )
+
+    def _on_heartbeat(self, message: Any, sender: Address, now_s: float) -> None:
         if message.autopilot == _MAV_AUTOPILOT_INVALID:
             return
+        source = (message.get_srcSystem(), message.get_srcComponent())
         if self._target is None:
-            self._target, self._component = message.get_srcSystem(), message.get_srcComponent()
-        if message.get_srcSystem() != self._target:
+            self._target, self._component = source
+        elif source != (self._target, self._component):
             return
+        if sender != self._transport.peer:
+            self._transport.choose(sender)
+            self._parsers = {sender: self._parsers[sender]}
         from pymavlink import mavutil
 
         self._heartbeat_s = now_s
@@ -169,12 +238,14 @@ class MavlinkLink:
         elif kind == 'RAW_IMU' and 'HIGHRES_IMU' not in self._received_types:
             imu.append(_imu_reading(message, 1e-3, _MILLI_G_M_S2))
         elif kind == 'ATTITUDE_QUATERNION':
+            self._attitude_s = self._polled_s
             self._attitude = (
                 (message.q1, message.q2, message.q3, message.q4),
                 (message.rollspeed, message.pitchspeed, message.yawspeed),
             )
             return True
         elif kind == 'LOCAL_POSITION_NED':
+            self._position_s = self._polled_s
             self._position = (
                 (message.x, message.y, message.z),
                 (message.vx, message.vy, message.vz),
@@ -186,6 +257,9 @@ class MavlinkLink:
 
     def _state(self) -> VehicleState | None:
         if self._attitude is None or self._position is None:
+            return None
+        # One of the two streams may end while the other goes on.
+        if self._polled_s - min(self._attitude_s, self._position_s) > MAX_HALF_AGE_S:
             return None
         attitude = attitude_enu_ned(self._attitude[0])
         return VehicleState(
@@ -298,7 +372,7 @@ class MavlinkLink:
 
     def close(self) -> None:
         """Close the port."""
-        self._connection.close()
+        self._transport.close()
 
 
 def _imu_reading(message: Any, rate_scale: float, force_scale: float) -> ImuReading:

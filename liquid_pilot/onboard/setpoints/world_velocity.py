@@ -49,7 +49,7 @@ class VelocityEnuAdapter:
         self.name = name
 
     def convert(self, command: Command, state: VehicleState | None) -> VelocityEnu:
-        """Return the setpoint; raises ObservationError without an attitude."""
+        """Return the setpoint; raises ObservationError where an attitude is needed and missing."""
         return VelocityEnu(
             command.stamp_ns, world_velocity(self.name, command, state), command.yaw_rate_rad_s
         )
@@ -64,7 +64,7 @@ class VelocityNedAdapter:
         self.name = name
 
     def convert(self, command: Command, state: VehicleState | None) -> VelocityNed:
-        """Return the setpoint; raises ObservationError without an attitude."""
+        """Return the setpoint; raises ObservationError where an attitude is needed and missing."""
         return VelocityNed(
             command.stamp_ns,
             enu_ned(world_velocity(self.name, command, state)),
@@ -75,14 +75,20 @@ class VelocityNedAdapter:
 def world_velocity(name: str, command: Command, state: VehicleState | None) -> Vector:
     """Return the velocity of a command in the world, ENU, m/s.
 
+    A command that does not move the vehicle sideways, such as standstill, is the same in every
+    heading. It needs no attitude, so that it can be sent when the odometry is lost.
+
     Args:
         name: name of the adapter, for the error.
         command: the command, in the heading frame.
         state: odometry; None when there is none.
 
     Raises:
-        ObservationError: without an attitude.
+        ObservationError: the attitude is needed, and is missing or not usable.
     """
+    forward, left, up, _ = command.values
+    if forward == 0.0 and left == 0.0:
+        return 0.0, 0.0, up
     return heading_to_enu(command.values[:3], required_attitude(name, state))
 
 

@@ -51,18 +51,31 @@ def test_a_narrow_lens_is_refused_with_degrees_and_advice():
     assert 'wider lens' in message
 
 
+def test_a_whole_factor_does_not_move_the_view_at_the_edge():
+    focal, axis = 0.38671875 * 1739, 0.625 * 1739
+    camera = CameraGeometry(1739, 754, focal, focal, axis, 377.0)
+    crop = matching_crop(TARGET, camera, 1739, 754)
+    # 11 x 128 pixels would be 2 % more, and 52 pixels to the left of the axis.
+    assert crop.left == round(axis - focal * 64.0 / TARGET.fx)
+    assert crop.left + crop.width == 1739
+
+
 def test_a_hair_too_narrow_is_flown():
     narrow = CameraGeometry.from_vertical_fov(640, 360, math.radians(59.0))
     assert matching_crop(TARGET, narrow, 640, 360) == Crop(0, 0, 640, 360)
 
 
-def test_a_scaled_image_uses_the_same_intrinsics():
-    full = CameraGeometry.from_vertical_fov(1280, 720, math.radians(60.0))
-    assert matching_crop(TARGET, full, 640, 360) == Crop(0, 0, 640, 360)
+def test_an_image_of_another_size_is_not_taken_for_a_scaled_one():
+    """It may be a part of the sensor as well, with a smaller field of view."""
     focal = TARGET.fx * 4
     wide = CameraGeometry(1200, 800, focal, focal, 500.0, 420.0)
     assert matching_crop(TARGET, wide, 1200, 800) == Crop(244, 276, 512, 288)
-    assert matching_crop(TARGET, wide, 600, 400) == Crop(122, 138, 256, 144)
+    with pytest.raises(ObservationError, match='600 x 400 but camera_info says 1200 x 800'):
+        matching_crop(TARGET, wide, 600, 400)
+    half = CameraGeometry(600, 400, 0.5 * focal, 0.5 * focal, 250.0, 210.0)
+    assert matching_crop(TARGET, half, 600, 400) == Crop(122, 138, 256, 144)
+    # Binning may round a size up or down.
+    assert matching_crop(TARGET, half, 601, 400) == Crop(122, 138, 256, 144)
 
 
 def test_pixels_need_not_be_square():

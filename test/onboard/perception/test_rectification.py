@@ -15,9 +15,10 @@ from liquid_pilot.interfaces import (
     ImageBuffer,
     ObservationError,
 )
-from liquid_pilot.onboard.perception.field_of_view import camera_from_info
+from liquid_pilot.onboard.perception.camera_info import camera_from_info
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
-from liquid_pilot.onboard.perception.rectification import DISTORTION_MODELS, Rectification
+from liquid_pilot.onboard.perception.lens_models import DISTORTION_MODELS
+from liquid_pilot.onboard.perception.rectification import Rectification
 
 TARGET = CameraGeometry.from_vertical_fov(96, 64, math.radians(60.0))
 LENSES = {
@@ -86,10 +87,14 @@ def test_a_distorted_camera_sees_what_a_pinhole_sees(name):
     assert error(Preprocessor(TARGET, lens, rectify=False)(image)) > 0.025
 
 
-def test_a_scaled_image_uses_the_same_calibration():
+def test_a_binned_image_uses_the_same_calibration():
     lens = camera('webcam')
     half = cv2.resize(photograph(lens), (320, 240), interpolation=cv2.INTER_AREA)
-    assert error(Preprocessor(TARGET, lens)(buffer(half))) < 0.01
+    message = info(binning=2)
+    message.k[:6] = [lens.fx, 0.0, lens.cx, 0.0, lens.fy, lens.cy]
+    assert error(Preprocessor(TARGET, camera_from_info(message))(buffer(half))) < 0.01
+    with pytest.raises(ObservationError, match='320 x 240 but camera_info says 640 x 480'):
+        Preprocessor(TARGET, lens)(buffer(half))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +123,9 @@ def test_no_distortion_is_a_pinhole():
     assert not isinstance(plain, DistortedCamera)
 
 
-def info(model: str = 'plumb_bob', d: list[float] | None = None) -> SimpleNamespace:
+def info(
+    model: str = 'plumb_bob', d: list[float] | None = None, binning: int = 0
+) -> SimpleNamespace:
     return SimpleNamespace(
         width=640,
         height=480,
@@ -126,6 +133,9 @@ def info(model: str = 'plumb_bob', d: list[float] | None = None) -> SimpleNamesp
         d=LENSES['webcam'][1] if d is None else d,
         k=[330.0, 0.0, 320.0, 0.0, 331.0, 240.0, 0.0, 0.0, 1.0],
         p=[300.0, 0.0, 321.0, 0.0, 0.0, 301.0, 241.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        binning_x=binning,
+        binning_y=binning,
+        roi=SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0),
     )
 
 

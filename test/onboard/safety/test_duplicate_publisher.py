@@ -3,7 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liquid_pilot.onboard.safety.duplicate_publisher import DuplicatePublisherDetector
+from liquid_pilot.onboard.safety.duplicate_publisher import (
+    DuplicatePublisherDetector,
+    InterleavedMessages,
+    LivePublishers,
+)
 
 
 def watch(names, period_s):
@@ -45,3 +49,62 @@ def test_who_has_just_spoken_may_be_alive_and_who_has_not_is_not():
         and detector.recent_count(3.6) == 1
         and detector.recent_count(9.0) == 0
     )
+
+
+def detections(messages):
+    """Whether two publishers are found after each message (number, time in s)."""
+    order, found = InterleavedMessages(), []
+    for number, now_s in messages:
+        order.record(number, now_s)
+        found.append(order.detected(now_s))
+    return found
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60))
+def test_one_publisher_of_which_messages_get_lost_is_one(gaps):
+    numbers = [sum(gaps[: k + 1]) for k in range(len(gaps))]
+    assert not any(detections((number, 0.05 * k) for k, number in enumerate(numbers)))
+
+
+@given(st.integers(1, 10_000), st.integers(1, 3))
+def test_one_that_is_restarted_is_one(before, first):
+    """It begins to count again, even where it soon counts as far as before."""
+    messages = [(before + k, 0.05 * k) for k in range(20)]
+    messages += [(first + k, 2.0 + 0.05 * k) for k in range(600)]
+    assert not any(detections(messages))
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000), st.integers(1, 20))
+def test_two_are_found_by_the_second_message_of_the_second_one(one, other, ratio):
+    """Whatever their numbers and rates are, and until both have not been heard for the window."""
+    messages = [(one + k, 0.05 * k) for k in range(40)]
+    at_s, one = messages[-1][1], one + 40
+    for k in range(8):
+        at_s += 0.05
+        messages.append((other + k, at_s))
+        for _ in range(ratio):
+            at_s += 0.05
+            messages.append((one, at_s))
+            one += 1
+    found = detections(messages)
+    assert not any(found[:40])
+    # Two whose numbers happen to rise together for a while take longer.
+    assert all(found[40 + 3 * (ratio + 1) :]) or abs(other - one) < 400
+    assert InterleavedMessages().detected(0.0) is False
+
+
+def test_a_second_one_that_speaks_once_is_found_when_the_first_one_goes_on():
+    messages = [(900 + k, 0.05 * k) for k in range(20)] + [(5, 1.0), (920, 1.05), (921, 1.1)]
+    assert detections(messages) == [False] * 21 + [True, True]
+    assert detections([*messages, (1000, 1.05 + InterleavedMessages.WINDOW_S + 0.1)])[-1] is False
+
+
+def test_endpoints_count_unless_their_process_has_reported_them_and_is_silent():
+    live = LivePublishers()
+    live.report('', 0.0)
+    assert live.among(['a', 'b'], 100.0) == ['a', 'b'], 'nobody has reported them'
+    live.report('a', 0.0)
+    assert live.among(['a', 'b'], 2.5) == ['a', 'b']
+    assert live.among(['a', 'b'], 2.6) == ['b']
+    live.report('a', 3.0)
+    assert live.among(['a', 'b'], 3.1) == ['a', 'b'], 'it hung, and lives'

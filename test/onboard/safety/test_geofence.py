@@ -187,6 +187,33 @@ def test_odometry_that_could_be_meant_is_used(vehicle):
 
 
 @pytest.mark.parametrize(
+    ('age_ms', 'words'),
+    [
+        (0, ''),
+        (500, ''),
+        (501, 'it is older than 0.5 s'),
+        (100_000, 'it is older than 0.5 s'),
+        (-100, ''),
+        (-101, 'its stamp is over 0.1 s in the future'),
+        (math.nan, 'its stamp is not a time'),
+    ],
+)
+def test_odometry_that_has_just_arrived_is_as_old_as_its_stamp_says(age_ms, words):
+    clock_ns = 10**18
+    stamp_ns = age_ms if math.isnan(age_ms) else clock_ns - age_ms * 1_000_000
+    command, vehicle = Command(clock_ns, 1.0, 0.0, 0.0, 0.0), good._replace(stamp_ns=stamp_ns)
+    guard = Guard(LIMITS, Geofence(radius_m=10.0))
+    guard.engage(0.0)
+    decision = guard.accept(command, 0.0, clock_ns, vehicle)
+    assert decision.accepted is (not words)
+    assert decision.reason == (f'geofence: odometry: {words}: safe command' if words else '')
+    # Where stamps are of another clock, they are not compared.
+    other = Guard(LIMITS, Geofence(radius_m=10.0))
+    other.engage(0.0)
+    assert other.accept(command, 0.0, None, vehicle).accepted
+
+
+@pytest.mark.parametrize(
     ('slew', 'slower'),
     [
         ((0.5, 8.0, 8.0, 10.0), True),

@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 
 from liquid_pilot.interfaces import Command, VehicleLimits, VehicleState
 from liquid_pilot.onboard.safety.geofence import Geofence
-from liquid_pilot.onboard.safety.guard import (
-    ENGAGED,
-    INITIAL_SLEW_STEP_S,
-    MAX_SLEW_STEP_S,
-    SAFE,
-    Guard,
-)
+from liquid_pilot.onboard.safety.guard import ENGAGED, SAFE, Guard
+from liquid_pilot.onboard.safety.slew_clock import INITIAL_SLEW_STEP_S, MAX_SLEW_STEP_S
 
 MS = 1_000_000
 LIMITS = VehicleLimits(
@@ -102,7 +97,100 @@ def test_commands_rejected_for_odometry_or_by_the_caller_count_too():
     assert largest_step_s(after.command.values, LIMITS.safe_command) == pytest.approx(0.01)
 
 
+def test_a_burst_of_delayed_commands_slews_no_more_than_one_late_command():
+    """Ten commands with good stamps arrive at once, after a silence of 0.4 s."""
+    guard = engaged()
+    for tick in range(20):
+        last = guard.accept(Command(tick * 50 * MS, 0.1, 0.0, -0.2, 0.0), 0.05 * tick).command
+    now_s = 0.95 + 0.4
+    for tick in range(20, 30):
+        burst = guard.accept(Command(tick * 50 * MS, *FULL), now_s)
+        assert burst.accepted
+    assert largest_step_s(burst.command.values, last.values) == pytest.approx(MAX_SLEW_STEP_S)
+    after = guard.accept(Command(1500 * MS, *FULL), now_s + 0.02).command
+    assert largest_step_s(after.values, burst.command.values) == pytest.approx(0.02, abs=1e-5)
+
+
+def test_commands_that_arrive_in_turn_early_and_late_lose_no_slew():
+    """Their stamps are 50 ms apart, and they arrive after 0 and 30 ms, in turn."""
+    guard, outputs = engaged(), []
+    for tick in range(40):
+        rising = 0.1 + 0.05 * tick
+        arrival_s = 0.05 * tick + (0.03 if tick % 2 else 0.0)
+        outputs.append(guard.accept(Command(tick * 50 * MS, rising, 0, -0.2, 0), arrival_s).command)
+    assert outputs[-1].forward_m_s == pytest.approx(0.1 + 0.05 * 39)
+
+    # At the limit itself the first early one costs 30 ms, once, and no other one does.
+    guard, last, steps_s = engaged(), LIMITS.safe_command, []
+    limits_full = (0.1 + 8.0 * 0.05 * 5, 0.0, -0.2, 0.0)
+    for tick in range(6):
+        arrival_s = 0.05 * tick + (0.0 if tick % 2 else 0.03)
+        out = guard.accept(Command(tick * 50 * MS, *limits_full), arrival_s).command.values
+        steps_s.append(largest_step_s(out, last))
+        last = out
+    assert steps_s == pytest.approx([0.05, 0.02, 0.05, 0.05, 0.05, 0.03], abs=1e-5)
+
+
+@pytest.mark.parametrize('after_s', [0.0, 0.001, 0.02, 0.05, 0.2])
+@pytest.mark.parametrize('how', ['time-out', 'inhibit', 'engage', 'stop', 'override'])
+def test_the_first_command_slews_from_when_the_safe_one_left(how, after_s):
+    guard = engaged()
+    guard.accept(Command(0, *FULL), 0.0)
+    now_s = 0.1
+    if how == 'time-out':
+        now_s = 0.501
+    elif how == 'inhibit':
+        guard.inhibit('two publishers')
+    elif how == 'override':
+        guard.override('a human')
+    else:
+        {'engage': guard.disengage, 'stop': guard.stop}[how](now_s)
+    assert guard.check(now_s).command.values == LIMITS.safe_command
+    guard.inhibit('')
+    guard.override('')
+    guard.engage(now_s)
+    # What the watchdog says meanwhile changes nothing.
+    guard.check(now_s + after_s / 2)
+    first = guard.accept(Command(2000 * MS, *FULL), now_s + after_s)
+    assert first.accepted
+    step_s = largest_step_s(first.command.values, LIMITS.safe_command)
+    assert step_s == pytest.approx(min(after_s, INITIAL_SLEW_STEP_S), abs=1e-9)
+
+
+def test_engaging_again_and_again_moves_the_vehicle_no_farther():
+    guard = engaged()
+    guard.check(0.0)
+    for k in range(1, 20):
+        now_s = 0.001 * k
+        first = guard.accept(Command(k * MS, *FULL), now_s).command
+        assert largest_step_s(first.values, LIMITS.safe_command) <= 0.001 + 1e-9
+        guard.disengage(now_s)
+        guard.check(now_s)
+        guard.engage(now_s)
+
+
 values = st.tuples(*[st.floats(-3.0, 3.0)] * 4)
+arrivals = st.lists(
+    st.tuples(st.integers(0, 120), st.integers(1, 120), values), min_size=2, max_size=60
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(arrivals)
+def test_in_any_interval_the_outputs_change_by_no_more_than_the_time_at_the_guard_allows(sequence):
+    """Whatever the stamps say: by the time of the interval, and MAX_SLEW_STEP_S."""
+    guard, now_ms, stamp_ms, outputs = engaged(), 0, 0, []
+    for arrival_ms, ahead_ms, wanted in sequence:
+        now_ms, stamp_ms = now_ms + arrival_ms, stamp_ms + ahead_ms
+        out = guard.accept(Command(stamp_ms * MS, *wanted), now_ms / 1e3)
+        assert out.accepted
+        outputs.append((now_ms / 1e3, out.command.values))
+    for first, (start_s, before) in enumerate(outputs):
+        for end_s, after in outputs[first + 1 :]:
+            allowed_s = end_s - start_s + MAX_SLEW_STEP_S + 1e-6 * len(sequence)
+            assert largest_step_s(after, before) <= allowed_s
+
+
 messages = st.tuples(
     st.integers(1, 120),  # ms since the one before
     st.one_of(values, values, st.just(HARMFUL)),
@@ -133,6 +221,35 @@ def test_what_leaves_never_changes_faster_than_the_limit_unless_to_the_safe_comm
         else:
             assert wanted is HARMFUL and out == LIMITS.safe_command
         left_s, left = now_s, out
+
+
+@given(
+    st.sampled_from([0, 50 * MS, 1_764_000_000 * 10**9]),
+    st.lists(
+        st.tuples(
+            st.sampled_from([50 * MS, 50 * MS, 33_333_333, 16_666_667, 150 * MS, 1, 700 * MS]),
+            st.tuples(*[st.floats(-3, 3)] * 4),
+        ),
+        max_size=60,
+    ),
+)
+def test_in_lock_step_the_slew_follows_the_stamps_alone_to_the_last_bit(start_ns, commands):
+    """There the time at the guard is that of the stamps, and its rounding changes no flight."""
+    guard = engaged()
+    stamp_ns, last_ns, output = start_ns, None, LIMITS.safe_command
+    for gap_ns, values in [(0, LIMITS.safe_command), *commands]:
+        stamp_ns += gap_ns
+        step_s = INITIAL_SLEW_STEP_S
+        # Without a command for the time-out, or since it was engaged at the time 0.
+        expired = (stamp_ns if last_ns is None else stamp_ns - last_ns) > 500 * MS
+        if expired:
+            output = LIMITS.safe_command
+        elif last_ns is not None:
+            step_s = min((stamp_ns - last_ns) / 10**9, MAX_SLEW_STEP_S)
+        output = LIMITS.limit_slew(LIMITS.clamp(values), output, step_s)
+        last_ns = stamp_ns
+        answer = guard.accept(Command(stamp_ns, *values), stamp_ns / 10**9)
+        assert answer.command == Command(stamp_ns, *output)
 
 
 anything = st.sampled_from([math.nan, math.inf, -math.inf, 1e308, 10**400, None, 'x'])

@@ -5,6 +5,8 @@ import math
 import re
 from pathlib import Path
 
+import pytest
+
 from liquid_pilot.interfaces import Command, VehicleLimits
 from liquid_pilot.onboard.safety import guard as g
 
@@ -113,6 +115,19 @@ def test_what_leaves_is_safe_wherever_it_is_not_engaged():
         assert decision.accepted == (event == 'good command' and decision.state == g.ENGAGED)
 
 
+def test_a_command_moves_the_output_no_farther_than_the_time_since_it_was_given_allows():
+    """An output is given at once, each event comes 10 ms or more later, stamps are 50 ms apart."""
+    moved_s = []
+    for before, _, after, said in EXPLORED:
+        if isinstance(said, g.Decision) and said.accepted:
+            start = before.guard.check(before.now).command.values
+            moved_s.append((said.command.forward_m_s - start[0]) / LIMITS.slew[0])
+            since_s = before.guard._slew_clock._safe_since_s
+            allowed_s = 0.01 if since_s is None else min(0.05, after.now - since_s)
+            assert moved_s[-1] == pytest.approx(allowed_s, abs=1e-5)
+    assert min(moved_s) == pytest.approx(0.01, abs=1e-5) and max(moved_s) == pytest.approx(0.05)
+
+
 def test_nothing_engages_by_itself_after_a_stop_a_human_or_a_disengaging():
     for before, event, after, _ in EXPLORED:
         if before.guard.state in (g.DISENGAGED, g.STOPPED, g.OVERRIDDEN) and event != 'engage':
@@ -154,3 +169,15 @@ def test_the_table_in_the_docs_is_the_guards():
         for source in re.findall(r'`(\w+)`', sources)
     }
     assert listed == g.TRANSITIONS
+
+
+def test_a_reason_that_a_check_and_the_inhibition_share_is_said_once():
+    guard = g.Guard(LIMITS)
+    guard.inhibit('the autopilot is not connected')
+    engaged, message = guard.engage(0.0, ['imu: no samples/s', 'the autopilot is not connected'])
+    assert not engaged
+    assert message == 'not engaged: imu: no samples/s | the autopilot is not connected'
+    assert guard.engage(0.0, ['the autopilot is not connected: no heartbeat'])[1] == (
+        'not engaged: the autopilot is not connected: no heartbeat'
+    )
+    assert not guard.engage(0.0)[0], 'it is inhibited, whatever the checks say'

@@ -44,6 +44,7 @@ def test_all_clear():
         ({'frame_age_s': 0.51}, 'camera: its stamps are 0.51 s old'),
         ({'frame_age_s': -0.11}, 'camera: its stamps are -0.11 s old'),
         ({'imu_age_s': 3.0}, 'imu: its stamps are 3 s old'),
+        ({'imu_at_rest': 'gravity is 1 m/s^2'}, 'imu: gravity is 1 m/s^2'),
         ({'geometry': GEOMETRY_DIFFERS}, 'does not fit'),
         ({'geometry': GEOMETRY_UNKNOWN}, 'not known'),
         ({'state': 'rejecting', 'problem': 'imu: no message'}, 'the pilot says "imu: no message"'),

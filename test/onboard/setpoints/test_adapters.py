@@ -48,6 +48,21 @@ def test_attitude_thrust_says_what_it_lacks():
         make_adapter('attitude_thrust').convert(COMMAND, None)
 
 
+@pytest.mark.parametrize('name', ['mavros', 'ardupilot', 'px4', 'mavlink'])
+def test_standstill_needs_no_odometry(name):
+    """Nor does a climb or a turn, which are the same in any heading."""
+    adapter = make_adapter(name)
+    unusable = VehicleState(0, (0.0,) * 3, (0.0,) * 4, (0.0,) * 3, (0.0,) * 3)
+    turned = VehicleState(0, (0.0,) * 3, (0.6, 0.0, 0.0, 0.8), (0.0,) * 3, (0.0,) * 3)
+    for values in ((0.0,) * 4, (0.0, 0.0, -0.2, 0.5)):
+        command = Command(7, *values)
+        answers = [adapter.convert(command, state) for state in (None, unusable, turned)]
+        assert answers[0] == answers[1] == answers[2]
+    for moving in ((1e-9, 0.0, 0.0, 0.0), (0.0, 1e-9, 0.0, 0.0)):
+        with pytest.raises(ObservationError, match=f'{name} needs the attitude'):
+            adapter.convert(Command(7, *moving), None)
+
+
 def test_unknown_names_are_answered_with_the_known_ones():
     with pytest.raises(LiquidPilotError, match='attitude_thrust, cmd_vel'):
         make_adapter('px5')

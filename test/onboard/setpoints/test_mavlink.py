@@ -195,6 +195,24 @@ def test_another_vehicle_and_a_ground_station_are_not_ours(ends):
     station.close()
 
 
+def test_odometry_ends_when_one_of_its_two_streams_does(ends):
+    """Attitude and position are two messages; either alone would be passed off as new."""
+    link, peer = ends
+    peer.send(peer.heartbeat())
+    heard(link)
+    peer.send(peer.attitude(), peer.place())
+    assert heard(link, 10.0).state is not None
+    for going, back in ((peer.attitude, peer.place), (peer.place, peer.attitude)):
+        peer.send(going(), back())
+        assert heard(link, 20.0).state is not None
+        peer.send(going())
+        assert heard(link, 20.9).state is not None
+        peer.send(going())
+        assert heard(link, 21.1).state is None
+        peer.send(back())
+        assert heard(link, 21.2).state is not None
+
+
 def test_losses_reordering_and_noise_leave_a_true_picture(ends):
     link, peer = ends
     rng = random.Random(4)

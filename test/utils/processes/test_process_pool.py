@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from liquid_pilot.utils.process_pool import WorkerDiedError, spawned_pool
+from liquid_pilot.utils.processes.process_pool import WorkerDiedError, spawned_pool
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 PARENT = """
 import os, sys
-from liquid_pilot.utils.process_pool import spawned_pool
+from liquid_pilot.utils.processes.process_pool import spawned_pool
 
 def main():
     with spawned_pool(2, print, ()) as pool:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.processes.child_python import safe_path_for_children
 
 
 class WorkerDiedError(LiquidPilotError):
@@ -43,14 +44,17 @@ def spawned_pool(
     Raises:
         WorkerDiedError: when a worker dies (killed for memory, or a fault in a driver).
     """
-    pool = ProcessPoolExecutor(
-        workers,
-        multiprocessing.get_context('spawn'),
-        initializer=_initialise_worker,
-        initargs=(start, arguments, ignore_ctrl_c),
-    )
+    with safe_path_for_children():
+        pool = ProcessPoolExecutor(
+            workers,
+            multiprocessing.get_context('spawn'),
+            initializer=_initialise_worker,
+            initargs=(start, arguments, ignore_ctrl_c),
+        )
     try:
-        yield pool
+        # The processes are started when the first job is submitted.
+        with safe_path_for_children():
+            yield pool
     except BrokenProcessPool as error:
         raise WorkerDiedError(
             'a worker process died (out of memory, or a fault in the OpenGL driver); what was '
