@@ -8,7 +8,7 @@ if [ ! -x "$_root/.venv/bin/python3" ]; then
 fi
 export PATH=$_root/.venv/bin:$PATH
 # The `ros2` command runs the system's Python, which must find the package and its libraries.
-export PYTHONPATH=$_root:$("$_root/.venv/bin/python3" -c \
+export PYTHONPATH=$_root:$("$_root/.venv/bin/python3" -I -c \
     'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
 export AMENT_PREFIX_PATH=$_root/.venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}
 unset _root

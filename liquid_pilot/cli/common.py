@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _UNCHANGED: Any = object()
 _SIZE = re.compile(r'(\d{1,6})x(\d{1,6})')
-_BAG_SUFFIXES = ('.mcap', '.db3')
+_BAG_SUFFIXES = ('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')
 _LAUNCH_ARGUMENT = re.compile(r'\b(?P<name>[a-z_]+):=(?P<value>[^\s,;)]*)')
 
 
@@ -272,14 +272,13 @@ def check_bag(bag: Path, label: str) -> None:
     """
     if bag.is_dir():
         check_readable_folder(bag, label)
-        kinds = {file.suffix for file in bag.iterdir()}
-        if not kinds & set(_BAG_SUFFIXES):
+        if not any(file.name.endswith(_BAG_SUFFIXES) for file in bag.iterdir()):
             raise LiquidPilotError(
                 f'{label}: {bag} holds no bag; name a folder with an .mcap or .db3 file'
             )
         return
     check_readable_file(bag, label)
-    if bag.suffix not in _BAG_SUFFIXES:
+    if not bag.name.endswith(_BAG_SUFFIXES):
         raise LiquidPilotError(
             f'{label}: {bag} is no bag; name a rosbag2 folder, an .mcap or a .db3 file'
         )

@@ -7,11 +7,14 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from liquid_pilot.cli.common import path, require_ros
+from liquid_pilot.cli.common import add_setting, path, require_ros
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.launch.flight_options import check_topic
+from liquid_pilot.nodes.recording.settings import RecordingSettings
+from liquid_pilot.utils.foreign_text import plain_text
 from liquid_pilot.utils.path_checks import check_writable_folder
+from liquid_pilot.utils.settings import declared_settings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='DIR',
         help='rosbag2 folder to write; it must be empty or missing',
     )
+    for name in declared_settings(RecordingSettings):
+        add_setting(parser, RecordingSettings, name)
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -77,7 +82,7 @@ def check(arguments: argparse.Namespace) -> None:
     if out.is_dir() and any(out.iterdir()):
         raise LiquidPilotError(f'--out: {out} is not empty; choose another folder')
     require_ros()
-    from liquid_pilot.nodes.launch.run_claim import domain_of
+    from liquid_pilot.nodes.common.process.ros_domain import domain_of
 
     domain_of(os.environ)
 
@@ -94,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
             ros_arguments += ['-p', f'image_topic:={remapped}']
         elif remapped:
             ros_arguments += ['-r', f'{topic}:={remapped}']
+    for name in declared_settings(RecordingSettings):
+        ros_arguments += ['-p', f'{name}:={getattr(arguments, name)}']
     if arguments.compressed:
         ros_arguments += ['-p', 'image_transport:=compressed']
     if arguments.topic:
@@ -131,7 +138,8 @@ class _Display:
         from rich.live import Live
 
         self._requested = requested
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        # Brackets in the texts of others are no markup.
+        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self._live = (
             Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         )
@@ -183,7 +191,7 @@ class _Display:
 
     def _state(self, node: RecorderNode, topic: str, now_s: float) -> str:
         if topic in node.recording_errors:
-            return f'not recorded: {node.recording_errors[topic]}'
+            return f'not recorded: {plain_text(node.recording_errors[topic])}'
         if topic not in self._seen:
             return (
                 'silent: no message has arrived'

@@ -209,6 +209,8 @@ def run(arguments: argparse.Namespace) -> int:
     with progress.progress_display(console) as report_progress:
         try:
             data = _data(arguments, settings, report_progress)
+            for warning in data.warnings if data else ():
+                console.print(f'warning: {warning}', highlight=False, markup=False, soft_wrap=True)
             pilot = train(
                 settings,
                 arguments.out,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -92,7 +92,7 @@ class AdaptationLog:
         }
 
 
-def to_npz(logs: Sequence[AdaptationLog]) -> bytes:
+def to_npz(logs: Iterable[AdaptationLog]) -> bytes:
     """Return a compressed npz file with the arrays 'seed_<seed>/<quantity>' of all logs."""
     arrays: dict[str, Any] = {
         f'seed_{log.seed}/{_NPZ_KEYS.get(name, name)}': array

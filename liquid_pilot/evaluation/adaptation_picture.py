@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -83,7 +83,7 @@ _ROWS = (
 )
 
 
-def plot_adaptation(logs: Sequence[AdaptationLog], conditions: Sequence[Condition]) -> bytes:
+def plot_adaptation(logs: Iterable[AdaptationLog], conditions: Sequence[Condition]) -> bytes:
     """Draw what adaptation did, as a PNG file.
 
     Args:
@@ -97,7 +97,7 @@ def plot_adaptation(logs: Sequence[AdaptationLog], conditions: Sequence[Conditio
     return buffer.getvalue()
 
 
-def adaptation_figure(logs: Sequence[AdaptationLog], conditions: Sequence[Condition]) -> Figure:
+def adaptation_figure(logs: Iterable[AdaptationLog], conditions: Sequence[Condition]) -> Figure:
     """Return errors, time constants and corrections over time, one column per mission.
 
     A row is left out when the pilot has no such quantity, or when it changed next to nothing in any
@@ -109,8 +109,12 @@ def adaptation_figure(logs: Sequence[AdaptationLog], conditions: Sequence[Condit
     """
     from matplotlib.figure import Figure
 
-    usable = [log for log in logs if log.samples]
-    drawn = usable[:_MAX_COLUMNS]
+    drawn: list[AdaptationLog] = []
+    count = 0
+    for log in logs:
+        if log.samples:
+            count += 1
+            drawn += [log] * (count <= _MAX_COLUMNS)
     data = [log.arrays() for log in drawn]
     rows = [row for row in _ROWS if _is_shown(row, data)]
     idle = [row.title.lower() for row in _ROWS if _is_idle(row, data)]
@@ -135,7 +139,7 @@ def adaptation_figure(logs: Sequence[AdaptationLog], conditions: Sequence[Condit
     for log, top, bottom in zip(drawn, grid[0, 1:], grid[-1, 1:], strict=True):
         top.set_title(f'seed {log.seed}: {log.outcome}, {log.duration_s:.1f} s', fontsize=9)
         bottom.set_xlabel('time since the first frame, s', fontsize=8)
-    some = '' if len(drawn) == len(usable) else f', {len(drawn)} of {len(usable)} missions'
+    some = '' if len(drawn) == count else f', {len(drawn)} of {count} missions'
     figure.suptitle(
         f'What adaptation did, second by second (condition: {label(tuple(conditions))}{some})',
         fontsize=11,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,31 +22,45 @@ _INTERVALS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 _SCALES_M = (1, 2, 5, 10, 20, 50, 100)
 Legend = dict[str, Any]
 """Handles of the legend by their text, in the order in which they were drawn first."""
+Restore = Callable[[MissionResult], MissionResult]
+"""Function that returns a mission with its scene and its whole path."""
 
 
-def draw_paths(results: Sequence[MissionResult], title: str) -> np.ndarray:
+def as_it_is(result: MissionResult) -> MissionResult:
+    """Return a mission that has its whole path already."""
+    return result
+
+
+def draw_paths(
+    results: Sequence[MissionResult], title: str, restore: Restore = as_it_is
+) -> np.ndarray:
     """Draw the paths from above, one panel per mission.
 
     Args:
         results: the missions, as for `paths_figure`.
         title: title of the picture.
+        restore: as for `paths_figure`.
 
     Returns:
         (height, width, 3) uint8 RGB.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    canvas = FigureCanvasAgg(paths_figure(results, title))
+    canvas = FigureCanvasAgg(paths_figure(results, title, restore))
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
 
 
-def paths_figure(results: Sequence[MissionResult], title: str) -> Figure:
+def paths_figure(
+    results: Sequence[MissionResult], title: str, restore: Restore = as_it_is
+) -> Figure:
     """Return the paths from above, one panel per mission, all panels at one scale.
 
     Args:
         results: the missions; of more than a hundred, failures are drawn first.
         title: title of the picture.
+        restore: function that returns a mission with its scene and its whole path, where
+            `results` hold less than that.
 
     Returns:
         The figure, with a legend of what is in it.
@@ -57,7 +71,7 @@ def paths_figure(results: Sequence[MissionResult], title: str) -> Figure:
     if len(flown) > _MAX_PANELS:
         flown.sort(key=lambda result: (result.outcome == 'success', result.seed))
         title = f'{title} ({_MAX_PANELS} of {len(flown)}, failures first)'
-    shown = flown[:_MAX_PANELS]
+    shown = [restore(result) for result in flown[:_MAX_PANELS]]
     small = len(shown) > _MAX_LARGE_PANELS
     columns = min(len(shown), 10 if small else 4)
     rows = -(-len(shown) // columns)

@@ -14,17 +14,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from liquid_pilot.evaluation.path_picture import draw_paths
+from liquid_pilot.evaluation.path_picture import Restore, as_it_is, draw_paths
 from liquid_pilot.evaluation.statistics import wilson_interval
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
 from liquid_pilot.simulation.base.mission import OUTCOMES, MissionResult
-from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.atomic_write import atomic_writer, write_atomically
 from liquid_pilot.utils.image_sheet import SheetPicture, SheetRow, image_sheet
 from liquid_pilot.utils.png import encode_png
 
 INTERRUPTED = 'interrupted by the user'
-"""The reason of a mission that the user interrupted; such a mission is not counted as a trial."""
+"""The reason of a mission that the user interrupted."""
 _MAX_ROWS = 12
+_COLUMNS = 6
+"""Max number of frames of a mission in camera.png."""
 
 
 class CameraFrames(NamedTuple):
@@ -39,10 +41,10 @@ class CameraFrames(NamedTuple):
 def summarise(results: Sequence[MissionResult]) -> dict[str, Any]:
     """Return the counts of outcomes and the success rate with its 95 % interval (Wilson).
 
-    A mission that the user interrupted is not a trial; one that was aborted for any other reason
-    counts as a failure.
+    An aborted mission is not a trial, whoever or whatever has ended it: it says nothing about the
+    pilot.
     """
-    trials = [result for result in results if result.reason != INTERRUPTED]
+    trials = [result for result in results if result.outcome != 'aborted']
     counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in OUTCOMES}
     low, high = wilson_interval(counts['success'], len(trials))
     durations = [result.duration_s for result in results if result.outcome == 'success']
@@ -65,6 +67,7 @@ def write_report(
     meta: Mapping[str, Any],
     camera_frames: Sequence[CameraFrames] = (),
     pictures: bool = True,
+    restore: Restore = as_it_is,
 ) -> list[Path]:
     """Write the report of a run.
 
@@ -76,6 +79,8 @@ def write_report(
         meta: how they were flown; written as 'run'.
         camera_frames: frames of the missions for camera.png.
         pictures: whether to write more than report.json.
+        restore: function that returns a mission with its scene and its whole path, where
+            `results` hold less than that.
 
     Returns:
         The paths of the files.
@@ -89,17 +94,21 @@ def write_report(
         'summary': counts,
         'run': dict(meta),
     }
-    text = json.dumps(content, indent=2, allow_nan=False, default=str) + '\n'
+    encoder = json.JSONEncoder(indent=2, allow_nan=False, default=str)
     written = []
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        written.append(write_atomically(out_dir / 'report.json', text.encode()))
+        # It is written after every mission: piece by piece, so that the memory for it stays small.
+        with atomic_writer(out_dir / 'report.json') as file:
+            file.writelines(piece.encode() for piece in encoder.iterencode(content))
+            file.write(b'\n')
+        written.append(out_dir / 'report.json')
         if not pictures:
             return written
         if any(result.path for result in results):
-            written.append(write_atomically(out_dir / 'paths.npz', _npz(results)))
+            written.append(write_atomically(out_dir / 'paths.npz', _npz(results, restore)))
             title = f'{counts["successes"]} of {counts["trials"]} missions succeeded'
-            picture = encode_png(draw_paths(results, title))
+            picture = encode_png(draw_paths(results, title, restore))
             written.append(write_atomically(out_dir / 'paths.png', picture))
         if any(mission.frames for mission in camera_frames):
             written.append(
@@ -110,10 +119,12 @@ def write_report(
     return written
 
 
-def _npz(results: Sequence[MissionResult]) -> bytes:
+def _npz(results: Sequence[MissionResult], restore: Restore) -> bytes:
     """Return an npz file with 'seed_<seed>' of each mission: (n, 4) of seconds, x, y, z (ENU)."""
     arrays: dict[str, Any] = {
-        f'seed_{result.seed}': np.array(result.path, np.float64).reshape(-1, 4)
+        f'seed_{result.seed}': np.array(
+            restore(result).path if result.path else [], np.float64
+        ).reshape(-1, 4)
         for result in results
     }
     buffer = io.BytesIO()
@@ -121,7 +132,21 @@ def _npz(results: Sequence[MissionResult]) -> bytes:
     return buffer.getvalue()
 
 
-def contact_sheet(camera_frames: Sequence[CameraFrames], columns: int = 6) -> np.ndarray:
+def shown_frames(
+    frames: Sequence[tuple[float, ImageBuffer]], columns: int = _COLUMNS
+) -> list[tuple[float, ImageBuffer]]:
+    """Return the frames of a mission that its row shows, evenly spread over its time.
+
+    Args:
+        frames: (seconds since the start, frame).
+        columns: max number of frames.
+    """
+    count = min(columns, len(frames))
+    picks = np.round(np.linspace(0, len(frames) - 1, count)).astype(int)
+    return [frames[pick] for pick in picks]
+
+
+def contact_sheet(camera_frames: Sequence[CameraFrames], columns: int = _COLUMNS) -> np.ndarray:
     """Draw frames of missions, one row per mission, evenly spread over its time.
 
     Args:
@@ -134,12 +159,10 @@ def contact_sheet(camera_frames: Sequence[CameraFrames], columns: int = 6) -> np
     missions = [mission for mission in camera_frames if mission.frames][:_MAX_ROWS]
     rows = []
     for mission in missions:
-        count = min(columns, len(mission.frames))
-        picks = np.round(np.linspace(0, len(mission.frames) - 1, count)).astype(int)
+        shown = shown_frames(mission.frames, columns)
         pictures: list[SheetPicture | None] = [None] * columns
-        places = np.round(np.linspace(0, columns - 1, count)).astype(int)
-        for column, pick in zip(places, picks, strict=True):
-            time_s, image = mission.frames[pick]
+        places = np.round(np.linspace(0, columns - 1, len(shown))).astype(int)
+        for column, (time_s, image) in zip(places, shown, strict=True):
             pixels = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
             pictures[column] = SheetPicture(pixels, f'{time_s:.1f} s')
         label = f'seed {mission.seed}\n{mission.outcome}\n{mission.frames[-1][0]:.1f} s'

@@ -19,6 +19,7 @@ from typing import Any
 
 from liquid_pilot.evaluation.metrics import FlightMetrics
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.atomic_write import sync_folder
 
 RESULTS_FILE = 'missions.jsonl'
 GZIP_RESULTS_FILE = f'{RESULTS_FILE}.gz'
@@ -93,6 +94,7 @@ class ResultsStore:
             size = os.fstat(self._file).st_size
             if size and os.pread(self._file, 1, size - 1) != b'\n':
                 os.write(self._file, b'\n')
+            sync_folder(folder)
         except BlockingIOError as error:
             self.close()
             raise LiquidPilotError(
@@ -113,6 +115,7 @@ class ResultsStore:
             line = json.dumps(content, separators=(',', ':'), allow_nan=False)
             try:
                 os.write(self._file, line.encode() + b'\n')
+                os.fsync(self._file)
             except OSError as error:
                 raise LiquidPilotError(f'{RESULTS_FILE} cannot be written: {error}') from error
 

@@ -21,7 +21,8 @@ from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.rollout import InProcessPilot, MissionPilot
 from liquid_pilot.simulation.simulator import Simulation
-from liquid_pilot.utils.process_pool import WorkerDiedError, spawned_pool
+from liquid_pilot.utils.processes.child_python import safe_path_for_children
+from liquid_pilot.utils.processes.process_pool import WorkerDiedError, spawned_pool
 from liquid_pilot.utils.signals import ignore_sigint
 
 OnFlight = Callable[[RunKey, FlightMetrics, RolloutTiming], None]
@@ -195,7 +196,9 @@ def _run_until_worker_death(
     Returns:
         The jobs that were in progress when a worker died; empty when none died.
     """
-    stop = multiprocessing.get_context('spawn').Event()
+    with safe_path_for_children():
+        # The event brings a process that tracks it.
+        stop = multiprocessing.get_context('spawn').Event()
     in_flight: dict[Future[tuple[FlightMetrics, RolloutTiming]], Job] = {}
     try:
         with spawned_pool(workers, _start_worker, (config, stop), ignore_ctrl_c=True) as pool:

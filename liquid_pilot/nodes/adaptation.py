@@ -8,7 +8,6 @@ and logged when they change.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -278,4 +277,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    node_base.exit_process(main())

@@ -8,7 +8,6 @@ simulator. ros_gz_bridge carries camera, IMU, odometry and /clock (config/gazebo
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from liquid_pilot.nodes.common import node_base
@@ -30,4 +29,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    node_base.exit_process(main())

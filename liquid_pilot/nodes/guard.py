@@ -7,9 +7,7 @@ arrives. It imports neither numba nor ONNX Runtime, so that it survives their fa
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Any
 
 from geometry_msgs.msg import TwistStamped
 from std_srvs.srv import SetBool, Trigger
@@ -19,126 +17,23 @@ from liquid_pilot.interfaces import (
     Command,
     LiquidPilotError,
     ObservationError,
-    VehicleLimits,
     VehicleState,
 )
 from liquid_pilot.nodes.common import messages, node_base, qos, topics
 from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.health import ERROR, WARNING, HealthMonitor, format_number
 from liquid_pilot.nodes.common.parameters import Settings
-from liquid_pilot.nodes.outputs.base import OutputParameters
-from liquid_pilot.nodes.outputs.monitors import GuardMonitors, OdometrySubscription
+from liquid_pilot.nodes.common.publishers.single_publisher import NumberedCallback
+from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
+from liquid_pilot.nodes.outputs.monitors import NO_ODOMETRY, GuardMonitors, OdometrySubscription
 from liquid_pilot.nodes.outputs.registry import make_output
-from liquid_pilot.onboard.safety.geofence import Geofence
-from liquid_pilot.onboard.safety.guard import SAFE, SILENT_STATES, STOPPED, Decision, Guard
-from liquid_pilot.onboard.safety.preflight import PreflightRequirements, failed_checks
-from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
-from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
-from liquid_pilot.utils.settings import setting, setting_from
+from liquid_pilot.onboard.safety.guard import ENGAGED, SAFE, SILENT_STATES, STOPPED, Decision, Guard
+from liquid_pilot.onboard.safety.preflight import failed_checks
+from liquid_pilot.onboard.setpoints.registry import make_adapter
 
 _FINAL_FLUSH_TIMEOUT_NS = 500_000_000
 """Time that the end of the node waits for the vehicle to receive the safe command, ns."""
-_DUPLICATE_CHECK_PERIOD_S = 0.25
-_QUADROTOR = get_vehicle_limits('quadrotor')
-_FourNumbers: TypeAlias = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class GuardParameters(OutputParameters):
-    """Parameters of the guard node; lists have four entries: forward, left, up and yaw rate."""
-
-    adapter: str = setting(
-        'cmd_vel',
-        'setpoint that the vehicle takes: '
-        + '; '.join(f'{name}: {entry.description}' for name, entry in ADAPTERS.built_in.items()),
-        choices=ADAPTERS,
-    )
-    maximum: tuple[float, ...] = setting(
-        _QUADROTOR.maximum,
-        'largest magnitude of forward, left, up and yaw rate',
-        'm/s, m/s, m/s, rad/s',
-        low=0.0,
-        high=100.0,
-    )
-    slew: tuple[float, ...] = setting(
-        _QUADROTOR.slew,
-        'largest change per second of forward, left, up and yaw rate',
-        'm/s^2, m/s^2, m/s^2, rad/s^2',
-        low=1e-3,
-        high=1000.0,
-    )
-    safe_command: tuple[float, ...] = setting(
-        _QUADROTOR.safe_command,
-        'forward, left, up and yaw rate that are sent when no good command arrives; zero is hover '
-        'for a multicopter',
-        'm/s, m/s, m/s, rad/s',
-        low=-100.0,
-        high=100.0,
-    )
-    command_timeout_s: float = setting(
-        _QUADROTOR.command_timeout_s,
-        'without a good command for this long the safe command is sent',
-        's',
-        low=0.02,
-        high=10.0,
-    )
-    rate_hz: float = setting(
-        20.0,
-        'rate of the watchdog, and of the safe command while it is sent',
-        'Hz',
-        low=2.0,
-        high=200.0,
-    )
-    engage_on_start: bool = setting(
-        False, 'engage at the first commands of the pilot, without a call of guard/engage'
-    )
-    check_stamp_age: bool = setting(
-        True,
-        'drop commands whose stamp is older than command_timeout_s by the ROS clock; false when '
-        "the camera's clock is not the ROS clock",
-    )
-    preflight: bool = setting(
-        True,
-        'refuse to engage until the checks pass: camera and IMU rate, clocks, camera geometry, '
-        'and the status of the autopilot (docs/explanation/guard.md)',
-    )
-    min_camera_rate_ratio: float = setting_from(PreflightRequirements, 'min_camera_rate_ratio')
-    min_imu_rate_hz: float = setting_from(PreflightRequirements, 'min_imu_rate_hz')
-    geofence_radius_m: float = setting_from(Geofence, 'radius_m')
-    geofence_ceiling_m: float = setting_from(Geofence, 'ceiling_m')
-    geofence_reaction_s: float = setting_from(Geofence, 'reaction_s')
-    lockstep: bool = setting(
-        False,
-        'for lock-step simulation only: answer each command at once, and let time stand still '
-        'between commands',
-    )
-
-    def limits(self) -> VehicleLimits:
-        """Return the limits of the vehicle.
-
-        Raises:
-            LiquidPilotError: a list has not four entries, or the limits contradict each other.
-        """
-        # VehicleLimits checks the number of entries.
-        return VehicleLimits(
-            cast(_FourNumbers, self.maximum),
-            cast(_FourNumbers, self.slew),
-            self.command_timeout_s,
-            cast(_FourNumbers, self.safe_command),
-        )
-
-    def fence(self) -> Geofence:
-        """Return the geofence."""
-        return Geofence(self.geofence_radius_m, self.geofence_ceiling_m, self.geofence_reaction_s)
-
-    def requirements(self) -> PreflightRequirements:
-        """Return the requirements of the preflight checks."""
-        return PreflightRequirements(
-            self.min_camera_rate_ratio,
-            self.min_imu_rate_hz,
-            self.command_timeout_s if self.check_stamp_age else None,
-            ADAPTERS[self.adapter].requires_offboard_mode,
-        )
+_INPUT_CHECK_PERIOD_S = 0.25
 
 
 class GuardNode(node_base.LiquidNode):
@@ -170,39 +65,47 @@ class GuardNode(node_base.LiquidNode):
         self._odometry_input: OdometrySubscription | None = None
         if self._adapter.needs_odometry or fence:
             self._odometry_input = OdometrySubscription(
-                self, settings.lockstep, self._answer_lockstep
+                self, settings.lockstep, self._answer_lockstep, self._on_odometry_publishers
             )
-        self.create_subscription(TwistStamped, topics.PILOT_COMMAND, self._on_command, qos.COMMAND)
+        # In lock-step the simulator sees to it that one pilot answers.
+        on_command: Any = self._on_lockstep_command
+        if not settings.lockstep:
+            on_command = NumberedCallback(self._on_command)
+        self.create_subscription(TwistStamped, topics.PILOT_COMMAND, on_command, qos.COMMAND)
         self.create_service(SetBool, topics.GUARD_ENGAGE, self._on_engage)
         self.create_service(Trigger, topics.GUARD_STOP, self._on_stop)
         if not settings.lockstep:
-            self._monitors = GuardMonitors(self, self._on_override)
+            self._monitors = GuardMonitors(self, self._on_override, settings.check_stamp_age)
             self.create_steady_timer(1.0 / settings.rate_hz, self._watchdog)
-            self.create_steady_timer(_DUPLICATE_CHECK_PERIOD_S, self._poll_duplicates)
+            self.create_steady_timer(_INPUT_CHECK_PERIOD_S, self._check_inputs)
 
     def _now_s(self) -> float:
         """Return the time of the guard: steady time, or in lock-step that of the newest command."""
         return self._time_s if self.settings.current.lockstep else self.steady_s()
 
-    def _on_command(self, message: TwistStamped) -> None:
+    def _on_lockstep_command(self, message: TwistStamped) -> None:
+        self._command_s = arrived_s = self.steady_s()
+        self._pending_command = messages.unpack_command(message)
+        self._answer_lockstep()
+        self._reporter.health.tick(self.steady_s(), self.steady_s() - arrived_s)
+
+    def _on_command(self, message: TwistStamped, number: int | None) -> None:
+        """Answer a command, with the number that its publisher has given it."""
         command = messages.unpack_command(message)
         self._command_s = arrived_s = self.steady_s()
-        if self.settings.current.lockstep:
-            self._pending_command = command
-            self._answer_lockstep()
-        else:
-            self._update_trust()
-            if self._engage_pending:
-                self._engage_pending = not self._engage()[0]
-            checks_stamps = self.settings.current.check_stamp_age
-            clock_ns = self.get_clock().now().nanoseconds if checks_stamps else None
-            decision = self._guard.accept(command, self._now_s(), clock_ns, self._vehicle_state)
-            self._log_decision(decision)
-            rejected = decision.state == SAFE and decision.command.stamp_ns == command.stamp_ns
-            if decision.accepted or rejected:
-                self._send(decision.command)
-            if decision.accepted:
-                self._sent_health.tick(self.steady_s(), self._age_s(command.stamp_ns))
+        if self._monitors.on_command(number):
+            # Before this command, which may be that of the other publisher.
+            self._duplicates = self._monitors.duplicates
+        self._update_trust()
+        if self._engage_pending:
+            self._engage_pending = not self._engage()[0]
+        decision = self._guard.accept(command, self._now_s(), self._clock_ns(), self._vehicle_state)
+        self._log_decision(decision)
+        rejected = decision.state == SAFE and decision.command.stamp_ns == command.stamp_ns
+        if decision.accepted or rejected:
+            self._send(decision.command)
+        if decision.accepted:
+            self._sent_health.tick(self.steady_s(), self._age_s(command.stamp_ns))
         self._reporter.health.tick(self.steady_s(), self.steady_s() - arrived_s)
 
     def _answer_lockstep(self) -> None:
@@ -235,15 +138,34 @@ class GuardNode(node_base.LiquidNode):
             self._send(self._stamped_now(decision.command))
         self._output.on_decision()
 
-    def _poll_duplicates(self) -> None:
-        """Look for other publishers of commands."""
+    def _check_inputs(self) -> None:
+        """Look for other publishers of commands, and at the age of the odometry."""
         self._duplicates = self._monitors.duplicates
+        problem = self._odometry_problem()
+        if problem and self._guard.state in (ENGAGED, SAFE):
+            self._reporter.problem('odometry age', problem)
+        else:
+            self._reporter.resolved('odometry age')
+
+    def _on_odometry_publishers(self, problem: str) -> None:
+        """Report that odometry has several publishers, or (empty) that it has one again."""
+        if problem:
+            self._reporter.problem('odometry publishers', problem)
+        else:
+            self._reporter.resolved('odometry publishers')
 
     def _update_trust(self) -> None:
         """Update the guard's trust state and detect loss of autopilot authority."""
         status = self._output.status
         lost = status is not None and status.connected is False
-        self._guard.inhibit(self._duplicates or ('the autopilot is not connected' if lost else ''))
+        # Without odometry the adapter can make standstill at most, which is the safe command.
+        blind = self._odometry_problem() if self._adapter.needs_odometry else ''
+        if blind.startswith(NO_ODOMETRY):
+            # Without its age, so that the reason stays the same.
+            blind = blind.partition(': ')[0]
+        self._guard.inhibit(
+            self._duplicates or ('the autopilot is not connected' if lost else '') or blind
+        )
         if status is None or lost:
             return
         has_authority = status.accepts_setpoints is not False and status.armed is not False
@@ -261,11 +183,21 @@ class GuardNode(node_base.LiquidNode):
         if self._odometry_input is None:
             return None
         settings = self.settings.current
-        return (
-            self._odometry_input.newest
-            if settings.lockstep
-            else self._odometry_input.latest_within(settings.command_timeout_s)
-        )
+        if settings.lockstep:
+            return self._odometry_input.newest
+        return self._odometry_input.latest_within(settings.command_timeout_s, self._clock_ns())
+
+    def _odometry_problem(self) -> str:
+        """Return why the odometry cannot be used; empty where it can, or is not needed."""
+        if self._odometry_input is None:
+            return ''
+        timeout_s = self.settings.current.command_timeout_s
+        return self._odometry_input.problem(timeout_s, self._clock_ns())
+
+    def _clock_ns(self) -> int | None:
+        """Return the clock that stamps are compared with; None where they are of another one."""
+        checks_stamps = self.settings.current.check_stamp_age
+        return self.get_clock().now().nanoseconds if checks_stamps else None
 
     def _age_s(self, stamp_ns: int) -> float:
         return (self.get_clock().now().nanoseconds - stamp_ns) * 1e-9
@@ -321,13 +253,16 @@ class GuardNode(node_base.LiquidNode):
                 f'no command on {topic} in the last {settings.command_timeout_s:g} '
                 's; see what the pilot says on /diagnostics'
             )
-        if self._odometry_input is not None and self._vehicle_state is None:
-            failed.append(f'no recent odometry on {self.resolve_topic_name(topics.ODOMETRY)}')
+        failed += filter(None, [self._odometry_problem()])
         if settings.preflight:
             failed += filter(None, [self._monitors.possible_duplicates])
-            failed += failed_checks(
+            found = failed_checks(
                 self._monitors.readiness, self._output.status, settings.requirements()
             )
+            if stale := self._monitors.stale_reports:
+                # In place of what is said about a pilot that reports nothing.
+                found[0] = stale
+            failed += found
         return failed
 
     def _on_override(self, reason: str) -> None:
@@ -338,7 +273,7 @@ class GuardNode(node_base.LiquidNode):
             self.get_logger().warning(
                 f'{reason}: nothing is sent'
                 if reason
-                else 'the human has given the vehicle back; engage to fly again'
+                else 'the human has given the vehicle back; engage to go on'
             )
 
     def _on_engage(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
@@ -351,6 +286,7 @@ class GuardNode(node_base.LiquidNode):
             if flying and not self.settings.current.lockstep:
                 self._send_safe()
         self.get_logger().info(response.message)
+        self._reporter.publish()
         return response
 
     def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -359,6 +295,7 @@ class GuardNode(node_base.LiquidNode):
         if response.success:
             self._send_safe()
         self.get_logger().warning(response.message)
+        self._reporter.publish()
         return response
 
     def _send_safe(self) -> None:
@@ -397,4 +334,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    node_base.exit_process(main())

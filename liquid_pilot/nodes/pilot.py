@@ -6,14 +6,11 @@ or the IMU must not be flown on, this node reports it and publishes no command.
 
 from __future__ import annotations
 
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 
 from geometry_msgs.msg import TwistStamped
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
-from std_msgs.msg import Float32MultiArray, Float64MultiArray
+from sensor_msgs.msg import CameraInfo, Imu
+from std_msgs.msg import Float32MultiArray, Float64MultiArray, Header
 from std_srvs.srv import Trigger
 
 from liquid_pilot import pilot_file
@@ -24,22 +21,28 @@ from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.health import COMPILING, WARNING, format_number
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
-from liquid_pilot.nodes.common.sensor_monitor import FrameStampCheck, SensorMonitor
+from liquid_pilot.nodes.common.publishers import endpoints, single_publisher
+from liquid_pilot.nodes.common.sensor_monitor import (
+    FrameStampCheck,
+    SensorMonitor,
+    no_camera_info_text,
+)
 from liquid_pilot.nodes.common.sensor_sync import CameraImuSync, ImuTimeoutError
+from liquid_pilot.nodes.common.sensors.camera_input import LOST_FRAMES, NO_CAMERA, CameraInput
+from liquid_pilot.nodes.common.sensors.guard_status import follow_guard
+from liquid_pilot.nodes.common.sensors.sensor_checks import SensorChecks
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
 from liquid_pilot.onboard.inference import kernels
 from liquid_pilot.onboard.inference.engine import Engine, EngineState
-from liquid_pilot.onboard.perception.field_of_view import camera_from_info
-from liquid_pilot.onboard.perception.image_preprocessing import decode_compressed
+from liquid_pilot.onboard.perception.camera_info import camera_from_info
 from liquid_pilot.onboard.safety.preflight import REJECTING
+from liquid_pilot.onboard.vehicles.registry import get_vehicle
 
 _TIMEOUT_CHECK_PERIOD_S = 0.2
 _STARTUP_GRACE_S = 3.0
 """Time after a start or a reset in which missing frames and samples are not reported, s."""
 _MAX_FRAME_WAIT_S = 1.0
 """Time that a frame waits for its IMU samples in lock-step before this is reported, s."""
-_COMPILING_PERIOD_S = 0.5
-"""Period at which a pilot that compiles says so, s."""
 
 
 @dataclass
@@ -85,8 +88,12 @@ class PilotNode(node_base.LiquidNode):
                 f'the pilot {pilot.specification.name} is trained for a '
                 f'{pilot.specification.vehicle}, not for a {settings.vehicle}; choose another pilot'
             )
+        self._checks = SensorChecks(settings)
         self._engine = Engine(
-            pilot, threads=settings.threads, adaptation=settings.adaptation_settings()
+            pilot,
+            threads=settings.threads,
+            adaptation=settings.adaptation_settings(),
+            watch_picture=self._checks.on_picture,
         )
         self._applied_settings = settings
         self._adaptation_client = AdaptationClient(self._engine) if settings.adaptation else None
@@ -97,28 +104,34 @@ class PilotNode(node_base.LiquidNode):
         self._waiting_since_s = 0.0
         self._flight = self._begin_flight()
 
-        self._commands = self.create_publisher(TwistStamped, topics.PILOT_COMMAND, qos.COMMAND)
-        self._traces = self.create_publisher(Float64MultiArray, topics.PILOT_TRACE, qos.TRACE)
-        self.create_subscription(Imu, topics.IMU, self._on_imu, qos.sensor(settings.lockstep))
-        self.create_subscription(
-            CameraInfo, topics.CAMERA_INFO, self._on_camera_info, qos.sensor(settings.lockstep)
+        self._commands, self._command_publisher = endpoints.create_publisher(
+            TwistStamped, topics.PILOT_COMMAND, qos.COMMAND, node=self
         )
-        self._image_topic = self.resolve_topic_name(topics.IMAGE)
-        if settings.image_transport == 'raw':
-            self.create_subscription(Image, self._image_topic, self._on_image, qos.IMAGE)
-        else:
-            self._image_topic += '/compressed'
-            self.create_subscription(
-                CompressedImage, self._image_topic, self._on_compressed, qos.IMAGE
-            )
+        self._traces = self.create_publisher(Float64MultiArray, topics.PILOT_TRACE, qos.TRACE)
+        single_publisher.create_subscription(
+            Imu,
+            topics.IMU,
+            self._on_imu,
+            qos.sensor(settings.lockstep),
+            node=self,
+            report=lambda problem: self._reject('imu publishers', problem) if problem else None,
+            source='imu',
+            lockstep=settings.lockstep,
+        )
+        self._camera = CameraInput(
+            self, self._on_camera_info, self._on_frame, self._on_refused_frame
+        )
         if self._adaptation_client is not None:
             self.create_subscription(
                 Float32MultiArray, topics.TIME_SCALES, self._on_time_scales, qos.TRACE
             )
+        self.create_subscription(Header, topics.MISSION, self._on_mission, qos.MISSION)
+        if self._checks.active:
+            follow_guard(self, self._checks.on_guard)
         self.create_service(Trigger, topics.PILOT_RESET, self._on_reset)
         self.create_steady_timer(_TIMEOUT_CHECK_PERIOD_S, self._check_timeouts)
         self.get_logger().info(
-            f'{pilot.specification.name} is ready: camera {self._image_topic}, '
+            f'{pilot.specification.name} is ready: camera {self._camera.topic}, '
             f'imu {self.resolve_topic_name(topics.IMU)}'
         )
 
@@ -127,13 +140,7 @@ class PilotNode(node_base.LiquidNode):
         if not kernels.are_compiled():
             self._state = COMPILING
             self.get_logger().info('compiling the network for this machine, once')
-            with ThreadPoolExecutor(1) as executor:
-                # Nothing spins yet, so this thread publishes.
-                for work in (kernels.compile_all, self._engine.warm_up):
-                    result = executor.submit(work)
-                    while wait_for([result], _COMPILING_PERIOD_S).not_done:
-                        self._reporter.publish()
-                    result.result()
+            self._reporter.publish_during(kernels.compile_all, self._engine.warm_up)
             self._state = 'loading'
         self._engine.warm_up()
 
@@ -147,39 +154,33 @@ class PilotNode(node_base.LiquidNode):
             self._reject('imu', str(error))
             return
         self._sensors.imu.tick(now_s, self._age_s(sample.stamp_ns))
+        self._checks.on_imu(sample, now_s)
         self._sync.add_imu(sample, now_s)
         if self._sync.lockstep and self._sync.has_frame:
             self._try_tick(now_s)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         settings, sensors = self.settings.current, self._sensors
-        camera = camera_from_info(message, settings.rectified)
-        if not settings.use_camera_info or camera == sensors.camera:
+        if not settings.use_camera_info:
             return
-        sensors.camera = camera
+        camera = NO_CAMERA
         try:
+            camera = camera_from_info(message, settings.rectified)
+            if camera == sensors.camera:
+                return
             self._engine.set_camera(camera)
         except ObservationError as error:
-            sensors.camera_fits = False
+            sensors.camera, sensors.camera_fits = camera, False
             self._reject('camera_info', str(error))
             return
-        sensors.camera_fits = True
+        sensors.camera, sensors.camera_fits = camera, True
         self._reporter.resolved('camera_info')
         if self._sync.lockstep and self._sync.has_frame:
             self._try_tick(self.steady_s())
 
-    def _on_image(self, message: Image) -> None:
-        self._on_frame(*messages.unpack_image(message))
-
-    def _on_compressed(self, message: CompressedImage) -> None:
-        stamp_ns, data, image_format = messages.unpack_compressed(message)
-        try:
-            image = decode_compressed(data, image_format)
-        except ObservationError as error:
-            self._flight.frame_s = self.steady_s()
-            self._reject('image', str(error))
-            return
-        self._on_frame(stamp_ns, image)
+    def _on_refused_frame(self, reason: str) -> None:
+        self._flight.frame_s = self.steady_s()
+        self._reject('image', reason)
 
     def _on_frame(self, stamp_ns: int, image: ImageBuffer) -> None:
         now_s = self._flight.frame_s = self.steady_s()
@@ -231,6 +232,9 @@ class PilotNode(node_base.LiquidNode):
         if accepted and self._sync.lockstep and self._sync.has_frame:
             self._try_tick(self.steady_s())
 
+    def _on_mission(self, message: Header) -> None:
+        self._sensors.on_mission(message.frame_id, self.steady_s())
+
     # The tick
 
     def _try_tick(self, now_s: float) -> None:
@@ -239,12 +243,8 @@ class PilotNode(node_base.LiquidNode):
         if settings.use_camera_info and not self._sensors.camera_fits:
             if self._sensors.camera is None:
                 topic = self.resolve_topic_name(topics.CAMERA_INFO)
-                self._reject(
-                    'camera_info',
-                    f'camera: no message has arrived on {topic} ({self.count_publishers(topic)} '
-                    'publishers), so its field of view is not known; start it, or set '
-                    "use_camera_info to false to fly on the image's centre",
-                )
+                count = self.count_publishers(topic)
+                self._reject('camera_info', no_camera_info_text(topic, count))
             return
         if self._awaits_time_scales():
             return
@@ -252,8 +252,10 @@ class PilotNode(node_base.LiquidNode):
             observation = self._sync.pop_observation(now_s, settings.imu_timeout_s)
             if observation is None:
                 return
+            self._checks.check_imu(observation.imu, now_s)
             flight.scales = self._next_time_scales(settings)
             tick = self._engine.tick(flight.state, observation, flight.scales)
+            self._checks.check_tick(tick, now_s)
         except ImuTimeoutError as error:
             if self._sync.has_imu or now_s - flight.began_s >= _STARTUP_GRACE_S:
                 self._reject('imu', self._silence_text('imu', topics.IMU, str(error)))
@@ -267,7 +269,7 @@ class PilotNode(node_base.LiquidNode):
         self._commands.publish(messages.pack_command(tick.command))
         flight.sequence += 1
         flight.rejecting = False
-        self._reporter.resolved_all_except('adaptation')
+        self._reporter.resolved_all_except('adaptation', LOST_FRAMES)
         done_s = self.steady_s()
         if flight.frame_s is not None:
             self._reporter.health.tick(done_s, done_s - flight.frame_s)
@@ -302,6 +304,7 @@ class PilotNode(node_base.LiquidNode):
 
     def _begin_flight(self) -> _Flight:
         """Return a flight that begins now, with a network in its initial state."""
+        self._checks.reset()
         flight = _Flight(self._engine.initial_state(), self.steady_s())
         if self._adaptation_client is not None:
             self._adaptation_client.start_flight(flight.identifier)
@@ -321,55 +324,45 @@ class PilotNode(node_base.LiquidNode):
         self._flight.rejecting = True
         self._reporter.problem(kind, message)
 
-    def _silence_text(self, source: str, topic: str, reason: str) -> str:
-        topic = self.resolve_topic_name(topic)
-        return (
-            f'{source}: {reason} on {topic} ({self.count_publishers(topic)} publishers); start '
-            'the driver or remap the topic'
-        )
+    def _silence_text(self, source: str, topic: str, reason: str, lost: str = '') -> str:
+        count = self.count_publishers(topic := self.resolve_topic_name(topic))
+        advice = lost or 'start the driver or remap the topic'
+        return f'{source}: {reason} on {topic} ({count} publishers); {advice}'
 
     def _check_timeouts(self) -> None:
         """Report inputs that do not arrive."""
         settings, now_s = self.settings.current, self.steady_s()
+        if self._sensors.camera is None:
+            self._camera.ask_for_latched_info()
         self._check_adaptation_timeout(settings, now_s)
         if self._sync.lockstep:
             sees = self._sensors.camera_fits or not settings.use_camera_info
             waits = self._sync.has_frame and not self._awaits_time_scales()
             if waits and sees and now_s - self._waiting_since_s > _MAX_FRAME_WAIT_S:
-                self._reject(
-                    'imu',
-                    self._silence_text(
-                        'imu', topics.IMU, 'a frame waits for a sample of its time or later'
-                    ),
-                )
+                reason = 'a frame waits for a sample of its time or later'
+                self._reject('imu', self._silence_text('imu', topics.IMU, reason))
             return
+        silent_s = now_s - (self._flight.frame_s or self._flight.began_s)
+        reason, limit_s = f'no frame for {silent_s:.1f} s', settings.camera_timeout_s
         if self._flight.frame_s is None:
-            if now_s - self._flight.began_s < _STARTUP_GRACE_S:
-                return
-            reason = 'no frame has ever arrived'
-        elif now_s - self._flight.frame_s > settings.camera_timeout_s:
-            reason = f'no frame for {now_s - self._flight.frame_s:.1f} s'
+            reason, limit_s = 'no frame has ever arrived', _STARTUP_GRACE_S
+        lost = self._camera.loss.text(now_s)
+        if silent_s > limit_s and self._sensors.frame_is_due(now_s):
+            self._reject('camera', self._silence_text('camera', self._camera.topic, reason, lost))
+        elif lost:
+            self._reporter.problem(LOST_FRAMES, f'camera: {lost}', WARNING)
         else:
-            return
-        self._reject('camera', self._silence_text('camera', self._image_topic, reason))
+            self._reporter.resolved(LOST_FRAMES)
 
     def _check_adaptation_timeout(self, settings: PilotParameters, now_s: float) -> None:
         """Fly on without the adaptation node when it does not answer in time."""
-        client = self._adaptation_client
-        if (
-            client is None
-            or client.timed_out
-            or not client.is_overdue(now_s, settings.adaptation_timeout_s)
-        ):
+        client, limit_s = self._adaptation_client, settings.adaptation_timeout_s
+        if client is None or client.timed_out or not client.is_overdue(now_s, limit_s):
             return
         client.timed_out = True
-        self._reporter.problem(
-            'adaptation',
-            self._silence_text(
-                'adaptation', topics.TIME_SCALES, 'the adaptation node does not answer'
-            ),
-            WARNING,
-        )
+        reason = 'the adaptation node does not answer'
+        text = self._silence_text('adaptation', topics.TIME_SCALES, reason)
+        self._reporter.problem('adaptation', text, WARNING)
         if self._sync.has_frame:
             self._try_tick(now_s)
 
@@ -381,20 +374,23 @@ class PilotNode(node_base.LiquidNode):
         if not hasattr(self, '_commands'):
             return self._state, {}
         settings, specification = self.settings.current, self._engine.pilot.specification
-        state = 'waiting' if self._flight.last_command is None else 'flying'
+        moving = 'driving' if get_vehicle(specification.vehicle).drives else 'flying'
+        state = 'waiting' if self._flight.last_command is None else moving
         if self._flight.rejecting:
             state = REJECTING
-        friction = self._flight.state.friction
+        friction, now_s = self._flight.state.friction, self.steady_s()
         readiness = self._sensors.readiness(
-            state, specification.rate_hz, settings.use_camera_info, self.steady_s()
+            state, specification.rate_hz, settings.use_camera_info, now_s
         )
         return state, {
             'pilot': specification.name,
             'digest': self._engine.pilot.digest[:12],
+            'command_publisher': self._command_publisher,
             'adaptation': 'on' if self._adaptation_client else 'off',
             **({} if friction is None else {'friction': format_number(friction.friction_ratio, 2)}),
             'frame_age_p99_ms': format_number(self._sensors.frames.latency_ms(0.99), 2),
             **readiness.values(),
+            **self._checks.values(now_s),
         }
 
 
@@ -404,4 +400,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    node_base.exit_process(main())

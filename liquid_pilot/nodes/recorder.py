@@ -6,7 +6,6 @@ time. Messages are stored as they arrive, serialised.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import node_base, qos
-from liquid_pilot.nodes.common.bag_writer import BagWriter, OfferedQos
 from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.common.message_types import (
@@ -27,6 +25,9 @@ from liquid_pilot.nodes.common.message_types import (
 )
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.common.topics import RECORDED_TOPICS
+from liquid_pilot.nodes.recording.bag_metadata import OfferedQos
+from liquid_pilot.nodes.recording.bag_writer import BagWriter
+from liquid_pilot.nodes.recording.settings import RecordingSettings
 from liquid_pilot.utils.settings import setting, setting_from
 
 _FLUSH_S = 1.0
@@ -53,6 +54,8 @@ class RecorderParameters:
         low=1024,
         high=1 << 28,
     )
+    max_file_size: int = setting_from(RecordingSettings, 'max_file_size')
+    sync_period_s: float = setting_from(RecordingSettings, 'sync_period_s')
 
 
 class RecorderNode(node_base.LiquidNode):
@@ -69,7 +72,12 @@ class RecorderNode(node_base.LiquidNode):
         """
         super().__init__('recorder')
         settings = self.settings.current
-        self.bag = BagWriter(Path(settings.path), settings.chunk_size)
+        self.bag = BagWriter(
+            Path(settings.path),
+            settings.chunk_size,
+            settings.max_file_size,
+            settings.sync_period_s,
+        )
         image = settings.image_topic
         if settings.image_transport == 'compressed':
             image += '/compressed'
@@ -191,4 +199,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    node_base.exit_process(main())

@@ -1,4 +1,8 @@
-"""The viewer node: a window with the camera image, the pilot's command, and the state."""
+"""The viewer node: a window with the camera image, the command, and the state.
+
+The bars show what the guard sends to the vehicle on `cmd_vel`. Where it sends nothing there, they
+show what the pilot wants (`pilot/command`), and the line below them says so.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,17 @@ from sensor_msgs.msg import Image
 
 from liquid_pilot.interfaces import CameraGeometry, Command, ObservationError
 from liquid_pilot.nodes.common import messages, node_base, qos, topics
+from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
+from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 from liquid_pilot.utils.extras import install_advice
-from liquid_pilot.utils.settings import setting
+from liquid_pilot.utils.settings import setting, setting_from
 
-_BARS = (('forward', 2.5, 'm/s'), ('left', 1.5, 'm/s'), ('up', 1.0, 'm/s'), ('yaw', 1.5, 'rad/s'))
-_BAR_HEIGHT, _PANEL = 22, 120
+_BARS = (('forward', 'm/s'), ('left', 'm/s'), ('up', 'm/s'), ('yaw', 'rad/s'))
+_BAR_HEIGHT, _PANEL = 22, 132
+_SENT_FOR_S = 1.0
+"""Time for which the newest output of the guard is shown, s."""
 _DRIVERS = {'WAYLAND_DISPLAY': 'wayland', 'DISPLAY': 'x11'}
 """Variables that name a display, and SDL's drivers for them."""
 _BACKGROUND, _TEXT_COLOUR, _TRACK_COLOUR, _BAR_COLOUR = (
@@ -37,6 +45,7 @@ class ViewerParameters:
     """Parameters of the viewer node."""
 
     width: int = setting(768, 'width of the window', 'pixels', low=160, high=8192)
+    vehicle: str = setting_from(FlightSettings, 'vehicle')
     rate_hz: float = setting(30.0, 'rate at which the window is drawn', 'Hz', low=1.0, high=120.0)
 
 
@@ -86,8 +95,10 @@ class ViewerNode(node_base.LiquidNode):
 
         Raises:
             NoWindowError: there is no display.
+            LiquidPilotError: there is no such vehicle.
         """
         super().__init__('viewer')
+        self._maximum = get_vehicle_limits(self.settings.current.vehicle).maximum
         self._pygame = open_display()
         # Surface and font of pygame, which has no usable types.
         self._window: Any = None
@@ -95,11 +106,15 @@ class ViewerNode(node_base.LiquidNode):
         self._preprocess: Preprocessor | None = None
         self._pixels: np.ndarray | None = None
         self._image_error = ''
-        self._command = Command(0, 0.0, 0.0, 0.0, 0.0)
+        self._wanted = Command(0, 0.0, 0.0, 0.0, 0.0)
+        self._sent: tuple[float, Command] | None = None
         self._status: dict[str, messages.NodeStatus] = {}
         self.create_subscription(Image, topics.IMAGE, self._on_image, qos.IMAGE)
         self.create_subscription(
             TwistStamped, topics.PILOT_COMMAND, self._on_command, qos.COMMAND_BEST_EFFORT
+        )
+        self.create_subscription(
+            TwistStamped, topics.CMD_VEL, self._on_sent, qos.COMMAND_BEST_EFFORT
         )
         self.create_subscription(
             DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, qos.DIAGNOSTICS
@@ -124,7 +139,16 @@ class ViewerNode(node_base.LiquidNode):
             self._image_error = str(error)
 
     def _on_command(self, message: TwistStamped) -> None:
-        self._command = messages.unpack_command(message)
+        self._wanted = messages.unpack_command(message)
+
+    def _on_sent(self, message: TwistStamped) -> None:
+        self._sent = self.steady_s(), messages.unpack_command(message)
+
+    def command(self) -> tuple[Command, str]:
+        """Return the command to show, and what it is, in words."""
+        if self._sent is not None and self.steady_s() - self._sent[0] <= _SENT_FOR_S:
+            return self._sent[1], f'sent by the guard ({topics.CMD_VEL})'
+        return self._wanted, f'wanted by the pilot ({topics.PILOT_COMMAND}), not sent'
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         space = self.get_namespace().rstrip('/') + '/'
@@ -183,7 +207,10 @@ class ViewerNode(node_base.LiquidNode):
     def _draw_bars(self, top: int) -> None:
         half = self.settings.current.width // 8
         middle = 80 + half
-        for (name, maximum, unit), value in zip(_BARS, self._command.values, strict=True):
+        command, source = self.command()
+        for (name, unit), maximum, value in zip(_BARS, self._maximum, command.values, strict=True):
+            if maximum == 0.0:
+                continue  # The vehicle does not move that way.
             length = round(half * min(max(value / maximum, -1.0), 1.0))
             self._pygame.draw.rect(self._window, _TRACK_COLOUR, (middle - half, top, 2 * half, 14))
             self._pygame.draw.rect(
@@ -192,6 +219,7 @@ class ViewerNode(node_base.LiquidNode):
             self._write(name, 12, top)
             self._write(f'{value:+.2f} {unit}', middle + half + 10, top)
             top += _BAR_HEIGHT
+        self._write(source, 12, top)
 
     def _write(self, text: str, left: int, top: int) -> None:
         self._window.blit(self._font.render(text, True, _TEXT_COLOUR), (left, top))
@@ -207,7 +235,7 @@ def main() -> int:
         return node_base.run('viewer', ViewerNode)
     except NoWindowError as error:
         print(
-            f'[viewer] no window: {error}. Flying goes on without it; --headless (headless:=true)'
+            f'[viewer] no window: {error}. The run goes on without it; --headless (headless:=true)'
             ' leaves it out.',
             file=sys.stderr,
             flush=True,
@@ -218,4 +246,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    node_base.exit_process(main())

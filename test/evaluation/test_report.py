@@ -80,9 +80,9 @@ def test_the_report_holds_missions_summary_and_run(tmp_path):
         assert cv2.imread(str(file)) is not None
 
 
-def test_only_what_the_user_interrupted_is_no_trial():
+def test_what_was_aborted_is_no_trial_whatever_the_reason():
     counted = summarise([result(1), result(2, 'aborted', 'no command answered a frame')])
-    assert (counted['trials'], counted['successes'], counted['aborted']) == (2, 1, 1)
+    assert (counted['trials'], counted['successes'], counted['aborted']) == (1, 1, 1)
     counted = summarise([result(1), result(2, 'aborted', INTERRUPTED)])
     assert (counted['trials'], counted['success_rate']) == (1, 1.0)
     assert summarise([])['success_rate'] is None

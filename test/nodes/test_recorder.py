@@ -142,6 +142,40 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(ros, start_node, tmp
     assert bag.unclosed
 
 
+def test_a_long_recording_goes_on_in_other_files(ros, start_node, tmp_path, eventually):
+    path = tmp_path / 'long'
+    recorder = start_node(
+        'recorder',
+        tmp_path / 'log',
+        namespace='long',
+        path=str(path),
+        chunk_size=1 << 16,
+        max_file_size=1 << 20,
+    )
+    node = rclpy.create_node('talker', namespace='long')
+    images = node.create_publisher(Image, 'camera/image_raw', qos.IMAGE)
+    eventually(images.get_subscription_count, 20)
+    random = np.random.default_rng(0)
+
+    def three_files():
+        image = ImageBuffer(random.bytes(160 * 120 * 3), 160, 120, 480, 'rgb8')
+        images.publish(messages.pack_image(image, 1))
+        return len(list(path.glob('*.mcap'))) > 2
+
+    eventually(three_files, 60)
+    assert recorder.end() == 0, recorder.output
+    node.destroy_node()
+    bag = Bag(path)
+    count = sum(1 for _ in bag.messages(['/long/camera/image_raw']))
+    assert count > 30 and not bag.unclosed
+    with Reader(path) as reader:
+        (topic,) = [entry for entry in reader.connections if entry.topic.endswith('image_raw')]
+        assert sum(1 for _ in reader.messages([topic])) == topic.msgcount == count
+    assert sorted(file.name for file in path.iterdir())[:3] == [
+        f'long_{number}.mcap' for number in range(3)
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.realtime
 def test_the_command_records_other_names_and_types_and_warns_of_silence(

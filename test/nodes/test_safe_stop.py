@@ -6,148 +6,30 @@ Real pilot and guard as processes, over DDS; this test is camera and IMU. They a
 import math
 import re
 import shutil
-import time
 
-import numpy as np
 import pytest
-import rclpy
-import service_calls
-from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import TwistStamped
-from rclpy.executors import SingleThreadedExecutor
-from sensor_msgs.msg import CameraInfo, Image, Imu
+from flight_rig import PERIOD_S, SAFE, TIMEOUT_S, Rig, Turntable
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
-from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample
-from liquid_pilot.nodes.common import messages, qos
+from liquid_pilot.interfaces import CameraGeometry
 
-TIMEOUT_S = 0.3
 IMU_TIMEOUT_S = 0.2
-PERIOD_S = 0.05
-HALF_NS = 25_000_000
-SAFE = (0.0, 0.0, 0.0, 0.0)
 
 pytestmark = pytest.mark.realtime
-CAMERA = CameraGeometry.from_vertical_fov(128, 72, math.radians(52.0))
-
-
-def good_image():
-    pixels = np.random.default_rng(0).integers(0, 256, (72, 128, 3), dtype=np.uint8)
-    return ImageBuffer(pixels.tobytes(), 128, 72, 384, 'rgb8')
-
-
-class Rig:
-    """Camera, IMU, and ears."""
-
-    def __init__(self, start_node, pilot, folder):
-        self.start_node, self.folder, self.path = start_node, folder, pilot.path
-        self.guard = start_node('guard', folder / 'guard.log', command_timeout_s=TIMEOUT_S)
-        self.pilot = self.start_pilot(pilot.path)
-        self.node = rclpy.create_node('rig')
-        self.executor = SingleThreadedExecutor()
-        self.executor.add_node(self.node)
-        publish, hear = self.node.create_publisher, self.node.create_subscription
-        self._images = publish(Image, 'camera/image_raw', qos.IMAGE)
-        self._infos = publish(CameraInfo, 'camera/camera_info', qos.SENSOR_RELIABLE)
-        self._imus = publish(Imu, 'imu/data', qos.SENSOR_RELIABLE)
-        self.said, self.commands, self.outputs = {}, [], []
-        self.began_ns = 0
-        hear(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
-        hear(TwistStamped, 'pilot/command', lambda m: self._keep(self.commands, m), qos.COMMAND)
-        hear(TwistStamped, 'cmd_vel', lambda m: self._keep(self.outputs, m), qos.COMMAND)
-        self.override = publish(Bool, 'guard/override', qos.COMMAND)
-        self.engage_client = self.node.create_client(SetBool, 'guard/engage')
-        self.stop_client = self.node.create_client(Trigger, 'guard/stop')
-        self.reset_client = self.node.create_client(Trigger, 'pilot/reset')
-
-    def start_pilot(self, path):
-        return self.start_node(
-            'pilot',
-            self.folder / 'pilot.log',
-            pilot=str(path),
-            time_jump_s=0.4,
-            vehicle='quadrotor',
-        )
-
-    def _on_diagnostics(self, message):
-        stamp = message.header.stamp
-        if stamp.sec * 1_000_000_000 + stamp.nanosec < self.began_ns:
-            # It was said before this flight, and is late.
-            return
-        for status in messages.unpack_diagnostics(message):
-            self.said.setdefault(status.hardware_id, []).append(status)
-
-    def _keep(self, where, message):
-        where.append((time.monotonic(), messages.unpack_command(message)))
-
-    def spin(self, seconds):
-        end_s = time.monotonic() + seconds
-        while (left_s := end_s - time.monotonic()) > 0.0:
-            self.executor.spin_once(timeout_sec=left_s)
-
-    def call(self, client, request):
-        return service_calls.call(self.executor, client, request)
-
-    def fly(self, seconds, image=good_image, imu=(0.1, 0.0, 0.0), shift_ns=0, camera=CAMERA):
-        """Be camera and IMU for that long; what came meanwhile is in commands and outputs."""
-        self.commands.clear()
-        self.outputs.clear()
-        self.said.clear()
-        self.began_s = time.monotonic()
-        self.began_ns = self.node.get_clock().now().nanoseconds
-        for _ in range(round(seconds / PERIOD_S)):
-            stamp_ns = max(0, self.node.get_clock().now().nanoseconds + shift_ns)
-            if imu is not None:
-                # Two, so that their rate is enough on a busy machine too.
-                for at_ns in (max(0, stamp_ns - HALF_NS), stamp_ns):
-                    self._imus.publish(messages.pack_imu(ImuSample(at_ns, imu, (0.0, 0.0, 9.8))))
-            if camera is not None:
-                self._infos.publish(messages.pack_camera_info(camera, stamp_ns))
-            if image is not None:
-                self._images.publish(messages.pack_image(image(), stamp_ns))
-            self.spin(PERIOD_S)
-
-    def settle(self, **inputs):
-        """Fly until what the pilot wants reaches the vehicle; False when it does not."""
-        for _ in range(40):
-            self.fly(0.25, **inputs)
-            if self.outputs and self.commands and self.outputs[-1][1].values != SAFE:
-                return True
-        return False
-
-    def last_live(self):
-        """When the last command left that was not the safe one, seconds into this flight."""
-        live = [at for at, command in self.outputs if command.values != SAFE]
-        return live[-1] - self.began_s if live else 0.0
-
-    def problems(self, name):
-        return ' | '.join(
-            status.message for status in self.said.get(f'/{name}', []) if status.level
-        )
 
 
 @pytest.fixture(scope='module')
 def rig(ros, start_node, pilot, tmp_path_factory):
     made = Rig(start_node, pilot, tmp_path_factory.mktemp('logs'))
     yield made
-    # They are in no namespace, where other tests fly.
-    made.guard.end()
-    made.pilot.end()
-    made.executor.shutdown()
-    made.node.destroy_node()
+    made.end()
 
 
 @pytest.fixture
 def flying(rig):
     """The rig with a pilot that steers and a guard that lets it."""
-    deadline_s = time.monotonic() + 60.0
-    while True:
-        rig.fly(0.2)
-        if rig.commands and rig.call(rig.engage_client, SetBool.Request(data=True)).success:
-            break
-        assert time.monotonic() < deadline_s, rig.pilot.output + rig.guard.output
-    assert rig.settle()
+    rig.take_off()
     return rig
 
 
@@ -160,7 +42,7 @@ def test_the_guard_refuses_to_engage_while_nobody_steers(rig):
 
 
 def with_changes(**changes):
-    return lambda: good_image()._replace(**changes)
+    return lambda: Turntable().image()._replace(**changes)
 
 
 FAULTS = {

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from liquid_pilot.cli.health.extension_checks import check_extensions
 from liquid_pilot.cli.health.onboard_checks import FAIL, OK, ONBOARD_CHECKS, WARN, Check
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.launch import loopback
+from liquid_pilot.nodes.common.process import loopback
 from liquid_pilot.utils.extras import install_advice
 from liquid_pilot.utils.resources import shipped_pilots
 

@@ -17,9 +17,10 @@ from liquid_pilot.cli.common import number, require_ros
 from liquid_pilot.cli.live.robots import RobotReports
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.common.process import log_folder
+from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES, profile_variable
+from liquid_pilot.nodes.common.process.ros_domain import domain_of
 from liquid_pilot.nodes.common.security import COMMANDS, with_enclave
-from liquid_pilot.nodes.launch import log_folder
-from liquid_pilot.nodes.launch.run_claim import domain_of
 from liquid_pilot.utils.foreign_text import plain_lines, plain_text
 from liquid_pilot.utils.resources import share_path
 
@@ -334,10 +335,9 @@ class _HiddenNode:
 
 def _announce_often() -> None:
     """Choose the profile of Fast DDS by which others find this process soon, unless one is set."""
-    names = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
     fast_dds = os.environ.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') == 'rmw_fastrtps_cpp'
-    if fast_dds and not any(name in os.environ for name in names):
-        os.environ.update(dict.fromkeys(names, str(share_path('config/fastdds_commands.xml'))))
+    if fast_dds and not any(name in os.environ for name in PROFILE_VARIABLES):
+        os.environ[profile_variable()] = str(share_path('config/fastdds_commands.xml'))
 
 
 def label(namespace: str) -> str:

@@ -95,7 +95,7 @@ def _rows(robot: Robot) -> Iterator[_Row]:
     if pilot is not None and pilot.state != SILENT:
         yield from _sensors(pilot)
         if 'adaptation' not in nodes and pilot.values.get('adaptation') == 'off':
-            yield _Row('adaptation', 'off', OK, ['the pilot flies as trained'])
+            yield _Row('adaptation', 'off', OK, ['the pilot is as it was trained'])
     if 'adaptation' in nodes:
         yield _node('adaptation', nodes['adaptation'], nodes['adaptation'].values.get('reason', ''))
     for name in ('simulator', 'gazebo'):

@@ -12,7 +12,7 @@ from typing import Any
 
 from liquid_pilot.cli.live import connection
 from liquid_pilot.cli.live.robots import NODES, Robot
-from liquid_pilot.nodes.launch.run_claim import domain_of
+from liquid_pilot.nodes.common.process.ros_domain import domain_of
 
 DESCRIPTION = (
     'Shows what runs in this ROS domain: the state of guard, pilot and adaptation with their '
@@ -93,11 +93,11 @@ def _listen_once(graph: connection.Connection, namespace: str | None, until_s: f
             return False
         return own <= reports.names and not any(robot.missing for robot in robots)
 
-    def settled() -> bool:
+    def nothing_new() -> bool:
         return complete() or time.monotonic() - found_s >= _SETTLED_S
 
     if not graph.spin(complete, until_s, eager=True):
-        graph.spin(settled, until_s + _MAX_EXTRA_S, eager=True)
+        graph.spin(nothing_new, until_s + _MAX_EXTRA_S, eager=True)
 
 
 def _watch(graph: connection.Connection, namespace: str | None, as_lines: bool) -> int:

@@ -12,6 +12,7 @@ from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.common.health import ERROR, OK, WARNING, HealthMonitor
 from liquid_pilot.nodes.common.messages import NodeStatus, pack_diagnostics
 from liquid_pilot.nodes.common.node_base import LiquidNode
+from liquid_pilot.nodes.common.process.clock_watch import ClockWatch
 from liquid_pilot.nodes.common.qos import DIAGNOSTICS
 
 INSTANCE_ID = os.urandom(4).hex()
@@ -42,7 +43,8 @@ class DiagnosticsReporter:
         self._node = node
         self._state = state
         self._publisher = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, DIAGNOSTICS)
-        self._timer = node.create_steady_timer(period_s, self.publish)
+        self._clock = ClockWatch(node)
+        self._timer = node.create_steady_timer(period_s, self._on_timer)
 
     def problem(self, kind: str, message: str, level: int = ERROR) -> None:
         """Report a problem, which stays in /diagnostics until it is resolved.
@@ -69,11 +71,19 @@ class DiagnosticsReporter:
         for kind in self.health.resolved(*kinds):
             self._node.get_logger().info(f'{kind}: recovered')
 
-    def resolved_all_except(self, kind: str) -> None:
-        """Remove all problems except those of one kind."""
-        others = self.health.kinds - {kind}
+    def resolved_all_except(self, *kinds: str) -> None:
+        """Remove all problems except those of these kinds."""
+        others = self.health.kinds - set(kinds)
         if others:
             self.resolved(*others)
+
+    def _on_timer(self) -> None:
+        missing = self._clock.problem()
+        if missing:
+            self.problem('clock', missing)
+        elif self.health.has('clock'):
+            self.resolved('clock')
+        self.publish()
 
     def publish_during(self, *works: Callable[[], object]) -> None:
         """Do long work before the node spins, in another thread, and publish meanwhile.

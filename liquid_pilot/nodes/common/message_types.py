@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.extras import install_advice
 from liquid_pilot.utils.resources import find_installed
 
 _PRIMITIVES = frozenset(
@@ -46,9 +47,7 @@ def import_message_type(name: str) -> type[Any]:
         found: type[Any] = getattr(importlib.import_module(f'{package}.msg'), short)
     except (ImportError, AttributeError) as error:
         raise LiquidPilotError(
-            f'{name} is not installed ({error}): sudo apt install '
-            f'ros-$ROS_DISTRO-{package.replace("_", "-")}, or build {package} in your workspace, '
-            'and source it'
+            f'{name} is not installed ({error}); {install_advice(package)}'
         ) from None
     return found
 

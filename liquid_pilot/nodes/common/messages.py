@@ -31,6 +31,7 @@ from liquid_pilot.interfaces import (
     ObservationError,
     VehicleState,
 )
+from liquid_pilot.utils.foreign_text import plain_text
 
 BASE_FRAME = 'base_link'
 """Body frame (FLU)."""
@@ -301,10 +302,13 @@ def pack_diagnostics(status: NodeStatus, stamp_ns: int) -> DiagnosticArray:
     """Convert a NodeStatus to diagnostic_msgs/DiagnosticArray."""
     entry = DiagnosticStatus(
         level=bytes([int(status.level)]),
-        name=status.name,
-        message=status.message,
-        hardware_id=status.hardware_id,
-        values=[KeyValue(key=str(key), value=str(value)) for key, value in status.values.items()],
+        name=plain_text(status.name),
+        message=plain_text(status.message),
+        hardware_id=plain_text(status.hardware_id),
+        values=[
+            KeyValue(key=plain_text(str(key)), value=plain_text(str(value)))
+            for key, value in status.values.items()
+        ],
     )
     message = DiagnosticArray(status=[entry])
     message.header.stamp = to_time(stamp_ns)
@@ -312,14 +316,14 @@ def pack_diagnostics(status: NodeStatus, stamp_ns: int) -> DiagnosticArray:
 
 
 def unpack_diagnostics(message: DiagnosticArray) -> list[NodeStatus]:
-    """Return every status of diagnostic_msgs/DiagnosticArray."""
+    """Return every status of diagnostic_msgs/DiagnosticArray, whose texts are fit to be shown."""
     return [
         NodeStatus(
-            entry.name,
+            plain_text(entry.name),
             entry.level[0],
-            entry.message,
-            {item.key: item.value for item in entry.values},
-            entry.hardware_id,
+            plain_text(entry.message),
+            {plain_text(item.key): plain_text(item.value) for item in entry.values},
+            plain_text(entry.hardware_id),
         )
         for entry in message.status
     ]

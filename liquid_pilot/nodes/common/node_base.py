@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import signal
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import InvalidNamespaceException, InvalidNodeNameException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.parameters import Settings, declare, summary
+from liquid_pilot.nodes.common.plain_logger import PlainLogger
+from liquid_pilot.nodes.common.process import ros_start
+from liquid_pilot.nodes.common.security import with_enclave
+from liquid_pilot.utils.foreign_text import plain_text
 
 INTERRUPTED = 130
 """Exit code after SIGINT, by the convention of shells."""
@@ -36,6 +39,7 @@ class LiquidNode(Node):
 
     parameters: type
     """The dataclass; its fields are made by `utils.settings.setting`."""
+    _plain_logger: PlainLogger | None = None
 
     def __init__(self, name: str) -> None:
         """Declare the parameters.
@@ -49,6 +53,12 @@ class LiquidNode(Node):
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
         self.settings: Settings[Any] = declare(self, self.parameters)
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
+
+    def get_logger(self) -> PlainLogger:
+        """Return the logger of the node."""
+        if self._plain_logger is None:
+            self._plain_logger = PlainLogger(super().get_logger().name)
+        return self._plain_logger
 
     def steady_s(self) -> float:
         """Return the time of the steady clock, which never jumps and never stops, in seconds."""
@@ -122,6 +132,22 @@ class Spinner:
         self._executor.shutdown()
 
 
+def exit_process(code: int) -> NoReturn:
+    """End this process at once, after `run` has returned.
+
+    The node has left the graph by then, and all is written. Python would take up to a second to
+    free what the end of the process frees as well.
+
+    Args:
+        code: the exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A reader that has gone gets nothing any more.
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 def usage(name: str, node: type[LiquidNode]) -> str:
     """Return the text of `ros2 run liquid_pilot NAME --help`: the purpose and the parameters."""
     about = (sys.modules[node.__module__].__doc__ or '').strip()
@@ -183,10 +209,13 @@ def run(
     early: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: early.append(number))
+    # The launcher has them wait, so that none ends this process during its imports.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
     _import_type_support()
     try:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        node = make()
+        ros_start.start(with_enclave(name, sys.argv if args is None else args))
+        with ros_start.refusals_in_one_line():
+            node = make()
         name = node.get_name()
         spinner = Spinner(node)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -199,10 +228,8 @@ def run(
             spinner.wait()
         return 0
     except LiquidPilotError as error:
-        print(f'[{name}] error: {error}', file=sys.stderr, flush=True)
-        return 1
-    except (InvalidNamespaceException, InvalidNodeNameException) as error:
-        print(f'[{name}] error: {error}'.replace('\n', ' '), file=sys.stderr, flush=True)
+        text = plain_text(str(error).replace('\n', ' '))
+        print(f'[{name}] error: {text}', file=sys.stderr, flush=True)
         return 1
     except ExternalShutdownException:
         return 0

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from rcl_interfaces.msg import (
@@ -33,6 +33,8 @@ from liquid_pilot.utils.settings import Setting, check, declared_settings, from_
 T = TypeVar('T')
 _BUILT_IN = ('use_sim_time', 'start_type_description_service')
 """Parameters that rclpy declares itself."""
+_OF_RCLPY = tuple(f'qos_overrides./{topic}.' for topic in ('clock', 'parameter_events', 'rosout'))
+"""Beginnings of further ones, which rclpy heeds."""
 
 
 def descriptor(declared: Setting) -> ParameterDescriptor:
@@ -119,11 +121,13 @@ def declare(node: Node, owner: type[T]) -> Settings[T]:
         LiquidPilotError: for a parameter that the node does not have and for a wrong value.
     """
     overrides = cast(dict[str, Parameter], node.get_parameters_by_prefix(''))
+    _check_sim_time(overrides)
     given = {
         name: parameter.value
         for name, parameter in overrides.items()
-        if name not in _BUILT_IN and not name.startswith('qos_overrides.')
+        if name not in _BUILT_IN and not name.startswith(_OF_RCLPY)
     }
+    _refuse_qos_overrides(given)
     values = from_mapping(owner, given)
     for name in given:
         node.undeclare_parameter(name)
@@ -134,6 +138,24 @@ def declare(node: Node, owner: type[T]) -> Settings[T]:
     settings = Settings(values)
     node.add_on_set_parameters_callback(settings.set_parameters)
     return settings
+
+
+def _check_sim_time(overrides: Mapping[str, Parameter]) -> None:
+    """Refuse a value of use_sim_time by which rclpy goes on with the time of the system."""
+    given = overrides.get('use_sim_time')
+    if given is not None and not isinstance(given.value, bool):
+        raise LiquidPilotError(f'use_sim_time must be true or false, not {given.value!r}')
+
+
+def _refuse_qos_overrides(given: Iterable[str]) -> None:
+    """Refuse quality-of-service overrides, which would have no effect."""
+    for name in given:
+        if name.startswith('qos_overrides.'):
+            raise LiquidPilotError(
+                f'{name} would have no effect: each topic has the quality of service of '
+                'docs/reference/topics.md, on which the time limits rely; leave it out, and match '
+                'it in the other node'
+            )
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,11 @@ from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
-from liquid_pilot.utils.settings import extract, setting, setting_from
+from liquid_pilot.onboard.perception.compressed_image import CompressedLimits
+from liquid_pilot.onboard.perception.picture_checks import PictureLimits
+from liquid_pilot.onboard.safety.imu_checks import ImuLimits
+from liquid_pilot.onboard.safety.sensor_plausibility import ImuFlightLimits
+from liquid_pilot.utils.settings import declared_settings, extract, setting, setting_from
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,40 @@ class FrontendParameters:
 
 
 @dataclass(frozen=True)
-class PilotParameters(FrontendParameters):
+class SensorCheckParameters:
+    """Parameters of the checks whether picture and IMU can be believed."""
+
+    check_sensors: bool = setting(
+        True,
+        'do not fly on a blind or frozen picture, nor on an IMU with impossible readings, units or '
+        'axes; in lock-step nothing is checked (docs/explanation/sensor_checks.md)',
+    )
+    min_picture_texture: float = setting_from(PictureLimits, 'min_picture_texture')
+    min_picture_coherence: float = setting_from(PictureLimits, 'min_picture_coherence')
+    max_blind_s: float = setting_from(PictureLimits, 'max_blind_s')
+    max_frozen_picture_s: float = setting_from(PictureLimits, 'max_frozen_picture_s')
+    frozen_picture_turn_rad: float = setting_from(PictureLimits, 'frozen_picture_turn_rad')
+    max_angular_velocity_rad_s: float = setting_from(ImuLimits, 'max_angular_velocity_rad_s')
+    max_specific_force_m_s2: float = setting_from(ImuLimits, 'max_specific_force_m_s2')
+    max_sustained_turn_rad_s: float = setting_from(ImuFlightLimits, 'max_sustained_turn_rad_s')
+    max_frozen_imu_s: float = setting_from(ImuFlightLimits, 'max_frozen_imu_s')
+    sensor_recovery_s: float = setting_from(ImuFlightLimits, 'sensor_recovery_s')
+    gravity_tolerance: float = setting_from(ImuLimits, 'gravity_tolerance')
+    max_tilt_deg: float = setting_from(ImuLimits, 'max_tilt_deg')
+    max_gyro_bias_rad_s: float = setting_from(ImuLimits, 'max_gyro_bias_rad_s')
+    max_gyro_noise_rad_s: float = setting_from(ImuLimits, 'max_gyro_noise_rad_s')
+    max_force_noise_m_s2: float = setting_from(ImuLimits, 'max_force_noise_m_s2')
+    min_turn_rad_s: float = setting_from(ImuLimits, 'min_turn_rad_s')
+    max_opposite_correlation: float = setting_from(ImuLimits, 'max_opposite_correlation')
+
+    def imu_limits(self) -> ImuLimits:
+        """Return the limits of the IMU; its rate is checked by the guard."""
+        names = declared_settings(SensorCheckParameters).keys() & declared_settings(ImuLimits)
+        return ImuLimits(**{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
+class PilotParameters(SensorCheckParameters, FrontendParameters):
     """Parameters of the pilot node."""
 
     pilot: str = setting_from(FlightSettings, 'pilot')
@@ -82,6 +119,8 @@ class PilotParameters(FrontendParameters):
         'centre of the image, whatever its field of view',
     )
     rectified: bool = setting_from(FlightSettings, 'rectified')
+    max_compressed_pixels: int = setting_from(CompressedLimits, 'max_compressed_pixels', live=True)
+    max_compressed_bytes: int = setting_from(CompressedLimits, 'max_compressed_bytes', live=True)
     lockstep: bool = setting(
         False,
         'for lock-step simulation only: wait for the IMU sample of each frame, and answer a '

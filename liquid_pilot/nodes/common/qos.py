@@ -25,6 +25,9 @@ SENSOR = _profile(reliable=False, depth=100)
 """IMU and odometry, as drivers publish them."""
 SENSOR_RELIABLE = _profile(reliable=True, depth=500)
 """IMU and odometry in lock-step, where every sample counts, even over a second without a frame."""
+LATCHED = _profile(reliable=True, depth=1, latched=True)
+"""The newest message of a publisher that keeps it for late subscribers, such as a camera_info that
+is published once."""
 COMMAND = _profile(reliable=True, depth=1)
 """Commands: delivery of the newest is guaranteed."""
 COMMAND_BEST_EFFORT = _profile(reliable=False, depth=1)

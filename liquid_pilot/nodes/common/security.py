@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from liquid_pilot.interfaces import LiquidPilotError
+
 ENCLAVES = '/liquid_pilot'
 """The path of the enclaves of this package."""
 COMMANDS = 'commands'
@@ -28,8 +30,17 @@ def with_enclave(name: str, arguments: Sequence[str]) -> list[str]:
     Args:
         name: last part of the enclave, such as 'guard'.
         arguments: the command line.
+
+    Raises:
+        LiquidPilotError: security is enforced, and there are no keys; rcl says nothing of it.
     """
     enabled = os.environ.get('ROS_SECURITY_ENABLE') == 'true'
+    enforced = enabled and os.environ.get('ROS_SECURITY_STRATEGY') == 'Enforce'
+    if enforced and not os.environ.get('ROS_SECURITY_KEYSTORE'):
+        raise LiquidPilotError(
+            'ROS_SECURITY_STRATEGY is Enforce and ROS_SECURITY_KEYSTORE is not set; let it name '
+            'the folder with the keys (docs/explanation/security.md)'
+        )
     if not enabled or set(_OPTIONS) & set(arguments):
         return list(arguments)
     return [*arguments, '--ros-args', '--enclave', f'{ENCLAVES}/{_SHARED.get(name, name)}']

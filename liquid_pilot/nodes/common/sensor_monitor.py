@@ -125,3 +125,16 @@ class FrameStampCheck:
             )
         self._stale_since_s = None
         return back_s
+
+
+def no_camera_info_text(topic: str, publishers: int) -> str:
+    """Return what a pilot says that waits for camera_info.
+
+    Args:
+        topic: the topic, with its namespace.
+        publishers: number of its publishers.
+    """
+    return (
+        f'camera: no message has arrived on {topic} ({publishers} publishers), so its field of '
+        "view is not known; start it, or set use_camera_info to false to use the image's centre"
+    )

@@ -23,6 +23,7 @@ ATTITUDE_THRUST = 'attitude_thrust'
 GUARD_OVERRIDE = 'guard/override'
 MISSION = 'mission'
 EXPERT_COMMAND = 'expert/command'
+OBSTACLES = 'obstacles'
 CLOCK = '/clock'
 DIAGNOSTICS = '/diagnostics'
 
@@ -108,7 +109,7 @@ TOPICS: Mapping[str, Topic] = {
     CMD_VEL: Topic(
         'geometry_msgs/msg/TwistStamped',
         ('guard',),
-        ('vehicle', 'simulator', 'gazebo'),
+        ('vehicle', 'simulator', 'gazebo', 'viewer'),
         'COMMAND',
         'body velocity that the guard lets through; with `stamped: false` a geometry_msgs/Twist',
     ),
@@ -149,6 +150,14 @@ TOPICS: Mapping[str, Topic] = {
         'SENSOR_RELIABLE',
         'command of the expert before noise is added, with `fly --demonstrate`',
     ),
+    OBSTACLES: Topic(
+        'sensor_msgs/msg/PointCloud2',
+        ('simulator',),
+        (),
+        'MISSION',
+        'surfaces of trunks, posts and hedges in `odom`, once a mission, where sensor_msgs_py is '
+        'installed',
+    ),
     CLOCK: Topic(
         'rosgraph_msgs/msg/Clock',
         ('simulator',),
@@ -159,7 +168,7 @@ TOPICS: Mapping[str, Topic] = {
     DIAGNOSTICS: Topic(
         'diagnostic_msgs/msg/DiagnosticArray',
         ('every node',),
-        ('guard', 'simulator', 'gazebo', 'viewer'),
+        ('pilot', 'guard', 'simulator', 'gazebo', 'viewer'),
         'DIAGNOSTICS',
         'health of each node (docs/reference/ros_interface.md#diagnostics)',
     ),

@@ -27,6 +27,8 @@ class CameraRequest:
     """Frame of the images."""
     info_url: str
     """URL of the calibration; empty: the driver's own."""
+    pixel_format: str = ''
+    """Pixel format in the driver's own words; empty: one that the pilot reads."""
 
 
 class CameraDriver(NamedTuple):
@@ -51,7 +53,7 @@ def _v4l2(request: CameraRequest) -> dict[str, Any]:
         'image_size': [request.width, request.height],
         'time_per_frame': [period.numerator, period.denominator],
         'camera_frame_id': request.frame,
-        **non_empty(camera_info_url=request.info_url),
+        **non_empty(camera_info_url=request.info_url, pixel_format=request.pixel_format),
     }
 
 
@@ -62,7 +64,7 @@ def _usb_cam(request: CameraRequest) -> dict[str, Any]:
         'image_height': request.height,
         'framerate': float(request.rate_hz),
         'frame_id': request.frame,
-        **non_empty(camera_info_url=request.info_url),
+        **non_empty(camera_info_url=request.info_url, pixel_format=request.pixel_format),
     }
 
 
@@ -72,6 +74,8 @@ def _camera_ros(request: CameraRequest) -> dict[str, Any]:
         'width': request.width,
         'height': request.height,
         'frame_id': request.frame,
+        # Left to itself it takes the first format of the camera, whatever that is.
+        'format': request.pixel_format or 'RGB888',
         'FrameDurationLimits': [period_us, period_us],
         **non_empty(camera=request.device, camera_info_url=request.info_url),
     }
@@ -83,7 +87,9 @@ def _realsense(request: CameraRequest) -> dict[str, Any]:
         'enable_color': True,
         'enable_depth': False,
         'rgb_camera.color_profile': size,
-        **non_empty(serial_no=request.device),
+        **non_empty(
+            **{'serial_no': request.device, 'rgb_camera.color_format': request.pixel_format}
+        ),
     }
 
 

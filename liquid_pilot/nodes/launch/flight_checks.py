@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.common.process.ros_domain import domain_of
 from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, FlyOptions
-from liquid_pilot.nodes.launch.run_claim import domain_of
 from liquid_pilot.simulation.gazebo.program import find_gazebo
 from liquid_pilot.simulation.tasks.registry import task_of
 from liquid_pilot.utils.extras import require_modules
@@ -79,3 +79,20 @@ def _check_yaml(file: Path) -> None:
         raise LiquidPilotError(
             f'params_file: {file} holds no parameters; copy config/fly.yaml and change its values'
         )
+    mixed = _mixed_list(content)
+    if mixed:
+        raise LiquidPilotError(
+            f'params_file: the list {mixed} in {file} mixes whole numbers, decimal ones or texts, '
+            'which ROS does not take; write all of its values in one way, such as [1.0, 2.5]'
+        )
+
+
+def _mixed_list(content: object) -> str:
+    """Return the name of a list whose values are of several types; empty: there is none."""
+    for name, value in content.items() if isinstance(content, dict) else ():
+        if isinstance(value, list) and len({type(one) for one in value}) > 1:
+            return str(name)
+        found = _mixed_list(value)
+        if found:
+            return found
+    return ''

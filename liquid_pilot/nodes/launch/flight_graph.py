@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES, profile_variable
 from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, FlyOptions, has_statistics
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.utils.path_checks import user_path
@@ -42,7 +43,11 @@ class NodeSpec:
     log_level: str = 'warn'
     """Lowest level that the node prints."""
     required: bool = True
-    """Whether the run fails when this node ends before the run does."""
+    """Whether the run ends, and fails, when this node ends before the run does."""
+    restarts: bool = False
+    """Whether this node is started again when it ends before the run does."""
+    matters: bool = True
+    """Whether the run goes on but has failed when this node fails before the run ends."""
     ends_run: bool = False
     """Whether the run ends when this node ends, with its exit code."""
     ends_last: bool = False
@@ -72,12 +77,29 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
         specs.append(_recorder(options))
     if not options.headless:
         specs.append(_viewer(options))
+    namespace = options.namespace.strip('/')
+    clock = _clock_remapping(options)
     return [
         dataclasses.replace(
-            spec, namespace=options.namespace.strip('/'), log_level=options.log_level
+            spec if options.simulated else on_vehicle(spec),
+            namespace=namespace,
+            log_level=options.log_level,
+            remappings=spec.remappings + clock,
         )
         for spec in specs
     ]
+
+
+def on_vehicle(spec: NodeSpec) -> NodeSpec:
+    """Return a node as it runs on a vehicle, where only the guard ends a run.
+
+    The others are started again. A recorder is not, because its folder is written already; nor is
+    a viewer, whose window a person has closed.
+    """
+    if spec.name == 'guard':
+        return spec
+    restarts = spec.name not in ('recorder', 'viewer')
+    return dataclasses.replace(spec, required=False, restarts=restarts)
 
 
 def _guard(options: FlyOptions) -> NodeSpec:
@@ -183,10 +205,11 @@ def _viewer(options: FlyOptions) -> NodeSpec:
     return NodeSpec(
         'viewer',
         'viewer',
-        parameters=_clock(options),
+        parameters={**_clock(options), 'vehicle': options.vehicle},
         parameter_files=_files(options),
         remappings=options.image_remapping,
         required=False,
+        matters=False,
     )
 
 
@@ -198,6 +221,12 @@ def _files(options: FlyOptions) -> tuple[Path, ...]:
 
 def _clock(options: FlyOptions) -> dict[str, Any]:
     return {'use_sim_time': options.sim_time}
+
+
+def _clock_remapping(options: FlyOptions) -> tuple[tuple[str, str], ...]:
+    """Return the remapping of /clock: one pair, or none when it has its usual name."""
+    topic = options.resolved_clock_topic
+    return () if topic == topics.CLOCK else ((topics.CLOCK, topic),)
 
 
 def _pilot_name(options: FlyOptions) -> dict[str, Any]:
@@ -267,7 +296,6 @@ def environment(options: FlyOptions, present: Mapping[str, str]) -> dict[str, st
         added['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
         local = present.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST') == 'LOCALHOST'
         fast_dds = present.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') == 'rmw_fastrtps_cpp'
-        profiles = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
-        if local and fast_dds and not any(name in present for name in profiles):
-            added.update(dict.fromkeys(profiles, str(share_path('config/fastdds.xml'))))
+        if local and fast_dds and not any(name in present for name in PROFILE_VARIABLES):
+            added[profile_variable()] = str(share_path('config/fastdds.xml'))
     return {name: value for name, value in added.items() if name not in present}

@@ -126,6 +126,12 @@ class FlyOptions(RunOptions):
         choices=('auto', 'true', 'false'),
     )
 
+    clock_topic: str = setting(
+        topics.CLOCK,
+        'topic of the simulated time; simulated robots in namespaces of one ROS domain need one '
+        'each: `clock` is that of the namespace',
+    )
+
     def __post_init__(self) -> None:
         """Refuse options that cannot be flown, before anything starts.
 
@@ -145,6 +151,7 @@ class FlyOptions(RunOptions):
         check_topic('camera_topic', self.camera_topic)
         if self.camera_info_topic:
             check_topic('camera_info_topic', self.camera_info_topic)
+        check_topic('clock_topic', self.clock_topic)
         if self.params_file:
             check_readable_file(user_path(self.params_file), 'params_file')
 
@@ -283,6 +290,13 @@ class FlyOptions(RunOptions):
         if self.use_sim_time == 'auto':
             return self.simulated
         return self.use_sim_time == 'true'
+
+    @property
+    def resolved_clock_topic(self) -> str:
+        """The full name of the topic of the simulated time."""
+        if self.clock_topic.startswith('/'):
+            return self.clock_topic
+        return '/' + '/'.join(filter(None, (self.namespace.strip('/'), self.clock_topic)))
 
     @property
     def image_remapping(self) -> tuple[tuple[str, str], ...]:

@@ -12,10 +12,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.common.process.dds_profile import (
+    PROFILE_VARIABLES,
+    VEHICLE_PROFILE,
+    profile_variable,
+)
 from liquid_pilot.nodes.launch import flight_graph
 from liquid_pilot.nodes.launch.camera_drivers import DRIVERS, non_empty
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions, autopilot_of, parse_pose
+from liquid_pilot.onboard.vehicles.registry import get_vehicle
+from liquid_pilot.utils.resources import share_path
 
 Quaternion = tuple[float, float, float, float]
 """Quaternion x, y, z, w, in the order of tf2."""
@@ -58,7 +65,8 @@ def nodes(options: HardwareOptions) -> list[NodeSpec]:
                 remappings=spec.remappings + added,
             )
         )
-    return [*_transforms(options), *_camera(options), *specs]
+    before = [*_transforms(options), *_camera(options)]
+    return [*map(flight_graph.on_vehicle, before), *specs]
 
 
 def _camera(options: HardwareOptions) -> list[NodeSpec]:
@@ -149,7 +157,12 @@ def _quaternion_product(one: Quaternion, other: Quaternion) -> Quaternion:
 
 def environment(options: HardwareOptions, present: Mapping[str, str]) -> dict[str, str]:
     """Return the variables to add to the environment `present` of the nodes."""
-    return flight_graph.environment(options.flight_options(), present)
+    added = flight_graph.environment(options.flight_options(), present)
+    fast_dds = present.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') == 'rmw_fastrtps_cpp'
+    if fast_dds and not any(name in present for name in PROFILE_VARIABLES):
+        # Room for large frames; who finds whom is left to the user's discovery range.
+        added[profile_variable()] = str(share_path(VEHICLE_PROFILE))
+    return added
 
 
 def checklist(options: HardwareOptions) -> str:
@@ -163,12 +176,13 @@ def checklist(options: HardwareOptions) -> str:
         f'{flight.camera_topic}, with its camera_info',
         f'imu: {options.imu_topic or autopilot.imu or topics.IMU}; at rest z reads +9.8 (up is up)',
         'turn the robot to the left by hand: its IMU must show a positive yaw rate',
-        'it adapts in flight (adapt:=false: exactly as trained)'
+        'the pilot adapts (adapt:=false: exactly as trained)'
         if flight.adapts
-        else 'it flies exactly as trained',
+        else 'the pilot acts exactly as trained',
         f'you call guard/engage, which says what is missing; adapter {options.adapter}',
         'guard/stop, and guard/override on your switch: try both before you need them',
     ]
     if options.autopilot in _AUTOPILOTS_WITH_MODE:
         lines.append('flip the mode switch: the guard must disengage at once')
-    return 'Before you fly:\n' + '\n'.join(f'  [ ] {line}' for line in lines)
+    verb = 'drive' if get_vehicle(flight.vehicle).drives else 'fly'
+    return f'Before you {verb}:\n' + '\n'.join(f'  [ ] {line}' for line in lines)

@@ -22,6 +22,7 @@ _OF_A_DRIVER = (
     'camera_height',
     'camera_rate_hz',
     'camera_info_url',
+    'camera_format',
 )
 """Arguments that mean something for a camera driver only."""
 
@@ -100,6 +101,11 @@ class HardwareOptions(RunOptions):
     camera_info_url: str = setting(
         '', "calibration, such as file:///home/me/camera.yaml; empty: the driver's own"
     )
+    camera_format: str = setting(
+        '',
+        "pixel format in the driver's own words, such as YUYV; empty: RGB888 for camera_ros, and "
+        "the driver's own for the others",
+    )
     camera_topic: str = setting_from(
         FlightSettings,
         'image_topic',
@@ -111,7 +117,7 @@ class HardwareOptions(RunOptions):
     odom_topic: str = setting('', "odometry topic of the guard; empty: the autopilot's, else odom")
     base_frame: str = setting('base_link', 'frame of the vehicle: x forward, y left, z up')
     camera_frame: str = setting(
-        'camera_optical_frame', 'frame of the images: x right, y down, z ahead'
+        'camera_link_optical', 'frame of the images: x right, y down, z ahead'
     )
     imu_frame: str = setting('imu_link', 'frame of the IMU')
     camera_pose: str = setting(
@@ -191,6 +197,7 @@ class HardwareOptions(RunOptions):
             self.camera_rate_hz,
             self.camera_frame,
             self.camera_info_url,
+            self.camera_format,
         )
 
 

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import atexit
+import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from typing import Any
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import Any, NoReturn
 
 from launch.actions import (
     DeclareLaunchArgument,
@@ -16,10 +20,11 @@ from launch.actions import (
     LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
-    SetEnvironmentVariable,
+    TimerAction,
 )
 from launch.event_handlers import OnProcessExit
-from launch.events import Shutdown
+from launch.events import Shutdown, matches_action
+from launch.events.process import SignalProcess
 from launch.launch_context import LaunchContext
 from launch.launch_description import LaunchDescription
 from launch_ros.actions import Node
@@ -29,8 +34,11 @@ from liquid_pilot.nodes.launch.flight_checks import check_before_start
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 from liquid_pilot.nodes.launch.flight_options import Options, with_run_folder
 from liquid_pilot.nodes.launch.preparation import prepared
+from liquid_pilot.nodes.launch.restarts import Restarts, fatal_end, how_it_ended
 from liquid_pilot.utils.settings import declared_settings, from_strings, is_switch
 
+_HEAD_START_S = 0.5
+"""Time from the signal for the simulator to the one for all."""
 _HELD = ExitStack()
 """What graphs hold until this process ends."""
 
@@ -57,21 +65,25 @@ def make_launch_description(
         check_before_start(options.flight_options())
         specs, added = nodes(options), environment(options, context.environment)
         _HELD.enter_context(prepared(specs, added, _print_line))
-        actions: list[Any] = [SetEnvironmentVariable(name, value) for name, value in added.items()]
         message = text(options)
-        if message:
-            actions.append(LogInfo(msg=message))
-        for spec in specs:
-            node = _node(spec)
-            on_exit = OnProcessExit(target_action=node, on_exit=_on_process_exit(spec))
-            actions += [RegisterEventHandler(on_exit), node]
-        return actions
+        graph = _Graph(added)
+        return [
+            *([LogInfo(msg=message)] if message else []),
+            *(action for spec in specs for action in graph.start(spec)),
+        ]
 
     return LaunchDescription([*_arguments(kind), OpaqueFunction(function=start)])
 
 
+def _raise(text: str) -> NoReturn:
+    """Raise an exception, which makes `ros2 launch` exit with 1."""
+    raise LiquidPilotError(text)
+
+
 def _print_line(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    # An exception of a handler would end the launch, the guard too, where the reader has gone.
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _arguments(kind: type[Any]) -> list[DeclareLaunchArgument]:
@@ -96,41 +108,97 @@ def _arguments(kind: type[Any]) -> list[DeclareLaunchArgument]:
     return arguments
 
 
-def _node(spec: NodeSpec) -> Node:
-    """Return the launch action of a process."""
-    return Node(
-        package=spec.package,
-        executable=spec.executable,
-        name=spec.name,
-        namespace=spec.namespace,
-        remappings=list(spec.remappings),
-        output='screen',
-        parameters=[*map(str, spec.parameter_files), dict(spec.parameters)],
-        arguments=list(spec.arguments),
-        ros_arguments=['--log-level', spec.log_level],
-        # Time for the simulator to write its report after Ctrl-C.
-        sigterm_timeout='30' if spec.ends_run else '5',
-        sigkill_timeout='5',
-    )
+class _Graph:
+    """The processes of one graph: how each is started, and what follows when it ends."""
 
+    def __init__(self, added: Mapping[str, str]) -> None:
+        """Begin without processes.
 
-def _on_process_exit(spec: NodeSpec) -> Callable[[Any, LaunchContext], list[EmitEvent] | None]:
-    """Return the handler of the end of a process.
+        Args:
+            added: variables for the environment of these processes, and of no others of the launch.
+        """
+        self._added = dict(added)
+        self._restarts: dict[str, Restarts] = {}
+        self._ends_run: Node | None = None
+        self._failed = False
+        self._lost: list[str] = []
 
-    `ros2 launch` alone would go on, and exit with 0.
-    """
+    def start(self, spec: NodeSpec) -> list[Any]:
+        """Return the actions that start a process and watch for its end."""
+        node = self._node(spec)
+        now_s = time.monotonic()
+        if spec.ends_run:
+            self._ends_run = node
+        if spec.name in self._restarts:
+            self._restarts[spec.name].started(now_s)
+        else:
+            self._restarts[spec.name] = Restarts(spec.name, now_s)
+        on_exit = OnProcessExit(target_action=node, on_exit=partial(self._on_exit, spec))
+        return [RegisterEventHandler(on_exit), node]
 
-    def handle(event: Any, context: LaunchContext) -> list[EmitEvent] | None:
-        if context.is_shutdown:
+    def _node(self, spec: NodeSpec) -> Node:
+        """Return the launch action of a process."""
+        return Node(
+            package=spec.package,
+            executable=spec.executable,
+            name=spec.name,
+            namespace=spec.namespace,
+            remappings=list(spec.remappings),
+            output='screen',
+            parameters=[*map(str, spec.parameter_files), dict(spec.parameters)],
+            arguments=list(spec.arguments),
+            ros_arguments=['--log-level', spec.log_level],
+            additional_env=self._added,
+            # Time for the simulator to write its report after Ctrl-C.
+            sigterm_timeout='30' if spec.ends_run else '5',
+            sigkill_timeout='5',
+        )
+
+    def _on_exit(self, spec: NodeSpec, event: Any, context: LaunchContext) -> list[Any] | None:
+        """Return what follows the end of a process; `ros2 launch` alone would exit with 0."""
+        if context.is_shutdown or self._failed:
             return None
         code = event.returncode
+        if spec.restarts:
+            return self._start_again(spec, code)
         if spec.ends_run and code == 0:
+            if self._lost:
+                return self._fail('; '.join(self._lost), None)
             return [EmitEvent(event=Shutdown(reason='all missions are over'))]
         if spec.ends_run or spec.required:
-            # An exception makes `ros2 launch` exit with 1.
-            raise LiquidPilotError(
-                f'the {spec.name} ended with exit code {code}; see its message above'
-            )
+            return self._fail(fatal_end(spec.name, code), None if spec.ends_run else self._ends_run)
+        if code != 0:
+            text = f'the {spec.name} {how_it_ended(code)}'
+            _print_line(f'{text}; the run goes on without it')
+            if spec.matters:
+                self._lost.append(f'{text} before the run was over')
         return None
 
-    return handle
+    def _fail(self, text: str, simulator: Node | None) -> list[Any]:
+        """End the launch with exit code 1.
+
+        Args:
+            text: what has happened.
+            simulator: a process that must not take the end for Ctrl-C of the user; None: there is
+                none.
+        """
+        self._failed = True
+        # The messages of the other nodes, which end now, would bury it.
+        atexit.register(_print_line, text)
+        if simulator is None:
+            _raise(text)
+        # `launch` ends processes by SIGINT; the first signal counts.
+        terminate = SignalProcess(
+            signal_number=signal.SIGTERM, process_matcher=matches_action(simulator)
+        )
+        later = OpaqueFunction(function=lambda context: _raise(text))
+        return [EmitEvent(event=terminate), TimerAction(period=_HEAD_START_S, actions=[later])]
+
+    def _start_again(self, spec: NodeSpec, code: int) -> list[Any]:
+        delay_s, text = self._restarts[spec.name].ended(code, time.monotonic())
+        _print_line(text)
+        if delay_s is None:
+            return []
+        # The start is noted when the time has come.
+        again = OpaqueFunction(function=lambda context: self.start(spec))
+        return [TimerAction(period=delay_s, actions=[again])]

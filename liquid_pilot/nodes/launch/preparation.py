@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from liquid_pilot.liquid.kernel_cache import cache_folder
-from liquid_pilot.nodes.launch import log_folder, loopback
+from liquid_pilot.nodes.common.process import log_folder, loopback
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 from liquid_pilot.nodes.launch.run_claim import claimed
 from liquid_pilot.onboard.inference import kernels

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.common.security import COMMANDS, with_enclave
 
 THREAD = 'liquid_pilot readiness'
 """Name of the thread that waits."""
@@ -41,7 +42,11 @@ def _wait(namespace: str, announce: Callable[[], None], ended: threading.Event) 
     from std_srvs.srv import SetBool, Trigger
 
     context = Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(
+        args=with_enclave(COMMANDS, []),
+        context=context,
+        signal_handler_options=SignalHandlerOptions.NO,
+    )
     node = rclpy.create_node(
         'liquid_pilot_fly',
         namespace=namespace.strip('/'),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import re
 import socket
 import struct
 import sys
@@ -17,13 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.common.process.ros_domain import domain_of
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 
-_NUMBER = re.compile(r'(0[xX][0-9a-fA-F]+)|(0[0-7]+)|0|[1-9][0-9]*', re.ASCII)
 _LONGEST_NAME = 100
 """Length of the longest name of a local socket, which ends at 107 bytes."""
-_LAST_DOMAIN = 232
-"""The last ROS domain whose ports exist."""
 _own: set[str] = set()
 """Names that this process has claimed."""
 _CREDENTIALS = struct.Struct('3i')
@@ -43,49 +41,32 @@ def claimed(specs: Iterable[NodeSpec], environment: Mapping[str, str]) -> Iterat
     """
     domain = domain_of(environment)
     with ExitStack() as stack:
-        for what in _shared(specs):
-            stack.enter_context(_claim(f'liquid_pilot/domain_{domain}/{what}', domain))
+        for what, advice in _shared(specs):
+            name = f'liquid_pilot/domain_{domain}/{what}'
+            stack.enter_context(_claim(name, domain, advice))
         yield
 
 
-def domain_of(environment: Mapping[str, str]) -> int:
-    """Return the ROS domain of an environment, in which 5, 05 and 0x5 are the same one.
-
-    Args:
-        environment: the environment of the nodes.
-
-    Raises:
-        LiquidPilotError: ROS_DOMAIN_ID is not a number, or DDS has no ports for it.
-    """
-    text = environment.get('ROS_DOMAIN_ID') or '0'
-    # As rcl reads it, with strtoul: a leading zero means octal.
-    found = _NUMBER.fullmatch(text.strip())
-    if found is None:
-        raise LiquidPilotError(
-            f'ROS_DOMAIN_ID is {text!r}, which is not a number; set it to one from 0 to 101'
-        )
-    digits, hexadecimal, octal = found.group(0), found.group(1), found.group(2)
-    domain = int(digits, 16 if hexadecimal else 8 if octal else 10)
-    if domain > _LAST_DOMAIN:
-        raise LiquidPilotError(
-            f'ROS_DOMAIN_ID is {domain}, for which DDS has no ports; set it to one from 0 to 101'
-        )
-    return domain
-
-
-def _shared(specs: Iterable[NodeSpec]) -> list[str]:
-    """Return what only one graph of a domain can have."""
+def _shared(specs: Iterable[NodeSpec]) -> list[tuple[str, str]]:
+    """Return what only one graph of a domain can have, each with further advice."""
     shared = []
     for spec in specs:
         if spec.executable == 'guard':
-            shared.append(f'/{spec.namespace}')
+            shared.append((f'/{spec.namespace}', ''))
         if spec.ends_run and spec.parameters.get('publish_clock', True):
-            shared.append('clock')
+            clock = dict(spec.remappings).get(topics.CLOCK, topics.CLOCK)
+            advice = (
+                '. Robots in namespaces fly beside each other where each has a clock of its own: '
+                'set the option clock_topic of both to clock'
+                if spec.namespace and clock == topics.CLOCK
+                else ''
+            )
+            shared.append((f'clock {clock}', advice))
     return shared
 
 
 @contextmanager
-def _claim(name: str, domain: int) -> Iterator[None]:
+def _claim(name: str, domain: int, advice: str) -> Iterator[None]:
     # The name of an abstract socket begins with a zero byte; other systems than Linux have none.
     # One process may load its graph again.
     if sys.platform != 'linux' or name in _own:
@@ -106,7 +87,7 @@ def _claim(name: str, domain: int) -> Iterator[None]:
                 raise LiquidPilotError(
                     f'another run is in progress in the ROS domain {domain}'
                     + (f' (process {process})' if process else '')
-                    + ': end it, or set ROS_DOMAIN_ID to another number for one of them'
+                    + f': end it, or set ROS_DOMAIN_ID to another number for one of them{advice}'
                 ) from None
         _own.add(name)
         try:

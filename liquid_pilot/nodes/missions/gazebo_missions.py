@@ -202,6 +202,7 @@ class GazeboMissions(MissionRun):
         node.pop_states()
         outcome = None
         while outcome is None:
+            node.check_alive()
             for state in self._wait_for_odometry(server, 'no odometry; last output of Gazebo'):
                 first_ns = first_ns or state.stamp_ns
                 route_progress.update(state.position_enu_m)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.common.child_process import child_setup
+from liquid_pilot.nodes.common.process.child_process import child_setup
 
 _POLL_S = 0.05
 _MAX_SHUTDOWN_S = 5.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,10 @@ from liquid_pilot.utils.settings import setting, setting_from
 READY = 'ready'
 """State on /diagnostics when the graph is complete and no mission has begun."""
 _POLL_PERIOD_S = 0.05
+_OF_A_FLIGHT = ('guard', 'pilot')
+"""Names of the nodes without which a vehicle does not move."""
+_FROZEN_S = 10.0
+"""Time without a report after which a node counts as frozen; they report every second."""
 _DUPLICATE_CHECK_PERIOD_S = 0.25
 _RETRY_PERIOD_S = 3.0
 """Time after which a call of a service that has not answered is repeated, s."""
@@ -105,6 +110,7 @@ class MissionNode(node_base.LiquidNode):
         self._problems: dict[str, str] = {}
         self._guard = GuardWatch()
         self._compiling_s: dict[str, float] = {}
+        self._reported_s: dict[str, float] = {}
         self._reporter = DiagnosticsReporter(
             self, lambda: (self.state, self.status_values), period_s=0.2
         )
@@ -146,6 +152,7 @@ class MissionNode(node_base.LiquidNode):
             if status.hardware_id == own or not status.hardware_id.startswith(space):
                 continue
             name = status.hardware_id[len(space) :]
+            self._reported_s[name] = self.steady_s()
             if status.values.get('state') == COMPILING:
                 self._compiling_s[name] = self.steady_s()
             else:
@@ -172,6 +179,36 @@ class MissionNode(node_base.LiquidNode):
         """The nodes that compile their kernels, by name; nobody is to blame for that time."""
         since_s = self.steady_s() - _COMPILING_MEMORY_S
         return sorted(name for name, said_s in self._compiling_s.items() if said_s > since_s)
+
+    @property
+    def prevented_by(self) -> str:
+        """Why the pilot cannot fly, for a reason that is not its own; empty: there is none.
+
+        In real time a second publisher of commands does not end a mission at once, because DDS may
+        list one that has gone for some seconds: the guard holds the safe command.
+        """
+        if self.guard_note:
+            return self.guard_note
+        topic = topics.PILOT_COMMAND
+        if self.count_publishers(self.resolve_topic_name(topic)) > 1:
+            return f'{topic} has a second publisher, so the guard held the safe command'
+        return ''
+
+    def check_alive(self) -> None:
+        """Check, in real time, that the nodes of the flight go on.
+
+        A node that hangs ends no process, and the vehicle stops until the time is up.
+
+        Raises:
+            NoResponseError: a node that has reported its state no longer does.
+        """
+        since_s = self.steady_s() - _FROZEN_S
+        for name in _OF_A_FLIGHT:
+            if self._reported_s.get(name, math.inf) < since_s:
+                raise NoResponseError(
+                    f'the {name} has not reported its state for {_FROZEN_S:g} s: it hangs, or is '
+                    'gone'
+                )
 
     # Waiting. All of these raise StopRequestedError when the user asks to stop.
 
@@ -350,7 +387,8 @@ class MissionNode(node_base.LiquidNode):
     def _check_duplicates(self) -> None:
         """Detect a second guard or pilot: its answers to our frames look like those of our own."""
         for topic in (self.setpoint_topic, *self.exclusive_topics):
-            if self.count_publishers(topic) > 1:
+            # A robot in a namespace may have a clock of its own, by a remapping.
+            if self.count_publishers(self.resolve_topic_name(topic)) > 1:
                 self.conflict = (
                     f'{topic} has a second publisher: another run is in progress. End it, or set '
                     'ROS_DOMAIN_ID to another number for one of them'

@@ -21,7 +21,12 @@ from liquid_pilot.evaluation.adaptation_log import (
     to_npz,
 )
 from liquid_pilot.evaluation.adaptation_picture import plot_adaptation
-from liquid_pilot.evaluation.report import INTERRUPTED, CameraFrames, write_report
+from liquid_pilot.evaluation.report import (
+    INTERRUPTED,
+    CameraFrames,
+    shown_frames,
+    write_report,
+)
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
     ImageBuffer,
@@ -29,6 +34,7 @@ from liquid_pilot.interfaces import (
     SensorPacket,
 )
 from liquid_pilot.nodes.common.trace_messages import GATE_FIELDS, Trace
+from liquid_pilot.nodes.missions.flight_log import FlightLog
 from liquid_pilot.nodes.missions.mission_node import (
     MissionNode,
     NoResponseError,
@@ -47,6 +53,8 @@ _MAX_FRAME_ROWS = 12
 """Number of missions whose camera frames are in the report."""
 _MAX_CONSECUTIVE_ABORTS = 2
 """Number of aborted missions in a row after which the run ends."""
+_INTRUDER_PATIENCE_S = 10.0
+"""Time for which a run waits until another one that disturbs it has gone, s."""
 
 
 class MissionRun(ABC):
@@ -74,7 +82,7 @@ class MissionRun(ABC):
         self._results: list[MissionResult] = []
         self._camera_frames: list[CameraFrames] = []
         self._frames: list[tuple[float, ImageBuffer]] = []
-        self._adaptation_logs: list[AdaptationLog] = []
+        self._log = FlightLog(out)
         self._ticks = 0
         self._wall_s = 0.0
         self._started = time.strftime('%Y-%m-%dT%H:%M:%S%z')
@@ -127,19 +135,20 @@ class MissionRun(ABC):
         for index in range(self._settings.missions):
             seed = self._settings.seed + index
             result = self._fly_mission(index, seed)
-            self._results.append(result)
-            self._adaptation_logs.append(
-                AdaptationLog(seed, result.outcome, self._adaptation_samples(), result.duration_s)
+            adaptation = AdaptationLog(
+                seed, result.outcome, self._adaptation_samples(), result.duration_s
             )
+            self._results.append(self._log.add(result, adaptation))
             if len(self._camera_frames) < _MAX_FRAME_ROWS:
-                self._camera_frames.append(CameraFrames(seed, result.outcome, self._frames))
+                shown = shown_frames(self._frames)
+                self._camera_frames.append(CameraFrames(seed, result.outcome, shown))
             self._progress.finished(result)
             self._write(pictures=False)
             if node.spinner.stopping:
                 raise StopRequestedError
             consecutive_aborts = consecutive_aborts + 1 if result.outcome == 'aborted' else 0
             if node.conflict and not node.wait_until_alone(
-                self._settings.startup_timeout_s, self._progress.waiting
+                _INTRUDER_PATIENCE_S, self._progress.waiting
             ):
                 self._progress.print_line(f'{node.conflict}: giving up')
                 return
@@ -188,10 +197,16 @@ class MissionRun(ABC):
         if not self._frames:
             self._node.publish_marker(packet.stamp_ns, f'seed {mission.seed}')
         outcome = mission.update(packet)
+        if outcome == 'timeout' and (prevented := self._node.prevented_by):
+            mission.void_timeout(prevented)
+            outcome = mission.outcome
         now_s = mission.flight_time_s
         due = not self._frames or now_s - self._frames[-1][0] >= _FRAME_PERIOD_S - 1e-9
         if packet.observation is not None and (due or outcome is not None):
             self._frames.append((now_s, packet.observation.image))
+            if len(self._camera_frames) >= _MAX_FRAME_ROWS:
+                # They are not shown.
+                del self._frames[:-1]
         self._node.status_values = {
             'target_distance_m': f'{packet.target_distance_m:.1f}',
             'flight_s': f'{now_s:.1f}',
@@ -231,13 +246,15 @@ class MissionRun(ABC):
         }
         if not pictures:
             return write_report(self._out, self._results, meta, pictures=False)
-        written = write_report(self._out, self._results, meta, self._camera_frames)
-        if any(log.samples for log in self._adaptation_logs):
+        written = write_report(
+            self._out, self._results, meta, self._camera_frames, restore=self._log.restore
+        )
+        if any(log.samples for log in self._log.adaptation()):
             written += [
-                write_atomically(self._out / 'adaptation.npz', to_npz(self._adaptation_logs)),
+                write_atomically(self._out / 'adaptation.npz', to_npz(self._log.adaptation())),
                 write_atomically(
                     self._out / 'adaptation.png',
-                    plot_adaptation(self._adaptation_logs, self._conditions),
+                    plot_adaptation(self._log.adaptation(), self._conditions),
                 ),
             ]
         return written

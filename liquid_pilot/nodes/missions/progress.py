@@ -18,6 +18,7 @@ from rich.text import Text
 
 from liquid_pilot.evaluation.report import format_duration, summarise
 from liquid_pilot.simulation.base.mission import MissionResult
+from liquid_pilot.utils.foreign_text import plain_lines
 from liquid_pilot.utils.palette import OUTCOMES
 from liquid_pilot.utils.tables import terminal_table
 
@@ -71,7 +72,7 @@ class MissionProgress:
 
     def print_line(self, text: str) -> None:
         """Print a line that stays."""
-        self._console.print(escape(text))
+        self._console.print(escape(plain_lines(text)))
 
     def waiting(self, text: str) -> None:
         """Show why no mission is in progress."""
@@ -172,12 +173,15 @@ class MissionProgress:
         self._console.print()
         self._console.print(table)
         self._console.print()
+        aborted = summary['aborted']
         if summary['trials']:
             self._console.print(
                 f'{summary["successes"]} of {summary["trials"]} missions succeeded: '
                 f'{100 * summary["success_rate"]:.0f} % (95 % interval {100 * low:.0f} to '
-                f'{100 * high:.0f} %)'
+                f'{100 * high:.0f} %)' + (f'; {aborted} aborted, not counted' if aborted else '')
             )
+        elif aborted:
+            self._console.print(f'{aborted} aborted: no mission counts')
         if files:
             names = ', '.join(file.name for file in files)
             self._console.print(escape(f'{files[0].parent}: {names}'))

@@ -63,6 +63,7 @@ class SimulatorMissions(MissionRun):
 
     def _fly(self, mission: Mission) -> None:
         packet = self._simulation.reset(mission.seed, self._next_ns)
+        self._node.obstacles.publish(self._simulation.layout, packet.stamp_ns)
         if self._settings.realtime:
             self._fly_in_real_time(mission, packet)
         else:
@@ -128,6 +129,7 @@ class SimulatorMissions(MissionRun):
         engage_s = start_s
         while True:
             packet = shift_stamps(packet, shift_ns)
+            node.check_alive()
             if engaged and self._on_packet(mission, packet) is not None:
                 break
             node.publish(packet, simulation.camera)

@@ -25,6 +25,7 @@ from liquid_pilot.nodes.common import messages, qos, topics
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.missions.mission_node import MissionNode, MissionParameters, NoResponseError
+from liquid_pilot.nodes.missions.obstacle_cloud import ObstacleCloud
 from liquid_pilot.utils.settings import setting, setting_from
 
 
@@ -86,6 +87,7 @@ class SimulatorNode(MissionNode):
         self._infos = self.create_publisher(CameraInfo, topics.CAMERA_INFO, qos.SENSOR_RELIABLE)
         self._imus = self.create_publisher(Imu, topics.IMU, qos.SENSOR_RELIABLE)
         self._odometry = self.create_publisher(Odometry, topics.ODOMETRY, qos.SENSOR_RELIABLE)
+        self.obstacles = ObstacleCloud(self)
         self._clocks: Publisher | None = None
         if settings.publish_clock:
             self._clocks = self.create_publisher(Clock, topics.CLOCK, qos.CLOCK)

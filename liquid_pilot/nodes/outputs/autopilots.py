@@ -25,8 +25,9 @@ from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.ackermann import AckermannSetpoint
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attitude_mask
 from liquid_pilot.onboard.setpoints.hover import HoverSetpoint
-from liquid_pilot.onboard.setpoints.mavlink import OFFBOARD_MODES
+from liquid_pilot.onboard.setpoints.mavlink import MAX_HALF_AGE_S, OFFBOARD_MODES
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityEnu
+from liquid_pilot.utils.foreign_text import plain_text
 
 MAX_STATUS_AGE_S = 3.0
 """Maximum age of a status, s; an older one counts as a lost connection."""
@@ -149,9 +150,8 @@ def mavros_status(message: Any) -> VehicleStatus:
 
     Setpoints are accepted in the mode OFFBOARD by PX4 and in GUIDED by ArduPilot.
     """
-    return VehicleStatus(
-        bool(message.connected), bool(message.armed), message.mode, message.mode in OFFBOARD_MODES
-    )
+    mode = plain_text(message.mode)
+    return VehicleStatus(bool(message.connected), bool(message.armed), mode, mode in OFFBOARD_MODES)
 
 
 def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget, ardupilot: bool) -> Any:
@@ -196,7 +196,7 @@ class ArduPilotOutput(PublisherOutput):
         self._imu = node.create_publisher(Imu, topics.IMU, qos.SENSOR_RELIABLE)
         self._odometry = node.create_publisher(Odometry, topics.ODOMETRY, qos.SENSOR_RELIABLE)
         self._twist: TwistStamped | None = None
-        self._pose_s = -math.inf
+        self._twist_s = self._pose_s = -math.inf
         for kind, topic, callback in (
             (Imu, 'imu/experimental/data', self._on_imu),
             (PoseStamped, 'pose/filtered', self._on_pose),
@@ -240,11 +240,12 @@ class ArduPilotOutput(PublisherOutput):
         )
 
     def _on_twist(self, message: TwistStamped) -> None:
-        self._twist = message
+        self._twist, self._twist_s = message, self._node.steady_s()
 
     def _on_pose(self, message: PoseStamped) -> None:
         self._pose_s = self._node.steady_s()
-        if self._twist is not None:
+        # The velocity is of another message, which may have stopped to come.
+        if self._twist is not None and self._pose_s - self._twist_s <= MAX_HALF_AGE_S:
             self._odometry.publish(
                 messages.pack_odometry(
                     ardupilot_state(message, self._twist, self._node.get_clock().now().nanoseconds)

@@ -123,6 +123,11 @@ class OutputParameters:
         low=9600,
         high=4_000_000,
     )
+    mavlink_key_file: str = setting(
+        '',
+        'file with the key of signed messages: 64 hexadecimal digits or a passphrase; unsigned '
+        'messages are ignored then; empty: no signing (mavlink, mavlink_attitude)',
+    )
 
     def vehicle_settings(self) -> AdapterSettings:
         """Return the settings of the adapter."""

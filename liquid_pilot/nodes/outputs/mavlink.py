@@ -6,6 +6,8 @@ stamped by the ROS clock on arrival, since the autopilot's time begins at its st
 
 from __future__ import annotations
 
+import math
+
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Imu
 
@@ -19,25 +21,29 @@ from liquid_pilot.onboard.setpoints.world_velocity import VelocityNed
 POLL_S = 0.005
 """Period at which the link is read."""
 _HEARTBEAT_S = 1.0
+_WARNING_PERIOD_S = 5.0
 
 
 class MavlinkOutput:
     """Sends setpoints over a MAVLink connection and publishes what the autopilot reports."""
 
-    def __init__(self, node: node_base.LiquidNode, url: str, baud: int) -> None:
+    def __init__(self, node: node_base.LiquidNode, url: str, baud: int, key_file: str = '') -> None:
         """Open the connection.
 
         Args:
             node: the guard node.
             url: serial port or address of the autopilot, as pymavlink takes it.
             baud: baud rate of a serial port.
+            key_file: file with the key of signed messages; empty: messages are not signed.
 
         Raises:
-            LiquidPilotError: pymavlink is not installed, or the port cannot be opened.
+            LiquidPilotError: pymavlink is not installed, the port cannot be opened, or the file
+                holds no key.
         """
         self._node = node
-        self._link = MavlinkLink.open(url, baud)
-        self._heartbeat_s = 0.0
+        self._link = MavlinkLink.open(url, baud, key_file)
+        self._peer, self._refused_signatures = '', 0
+        self._heartbeat_s = -math.inf
         self._imu = node.create_publisher(Imu, topics.IMU, qos.SENSOR_RELIABLE)
         self._odometry = node.create_publisher(Odometry, topics.ODOMETRY, qos.SENSOR_RELIABLE)
         node.create_steady_timer(POLL_S, self._poll)
@@ -71,3 +77,27 @@ class MavlinkOutput:
             self._imu.publish(messages.pack_imu(ImuSample(now_ns, *sample)))
         if update.state is not None:
             self._odometry.publish(messages.pack_odometry(update.state._replace(stamp_ns=now_ns)))
+        self._log_peer()
+
+    def _log_peer(self) -> None:
+        """Log whom the link has chosen, and those whose datagrams it ignores."""
+        logger = self._node.get_logger()
+        if self._link.peer != self._peer:
+            logger.info(f'the autopilot is {self._link.peer}')
+            self._peer = self._link.peer
+        if self._link.ignored_sender is not None:
+            host, port = self._link.ignored_sender
+            logger.warning(
+                f'datagrams from {host}:{port} are ignored: the autopilot is {self._peer}. To '
+                'choose again, restart the guard',
+                once=True,
+            )
+        refused = self._link.refused_signatures
+        if refused > self._refused_signatures:
+            self._refused_signatures = refused
+            logger.warning(
+                f'{refused} MAVLink messages were ignored, because they are not signed with the '
+                'key of mavlink_key_file, or are late; set up signing with this key on the '
+                'autopilot, and check the clock of this computer',
+                throttle_duration_sec=_WARNING_PERIOD_S,
+            )

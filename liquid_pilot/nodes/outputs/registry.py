@@ -28,7 +28,9 @@ def _mavlink(node: node_base.LiquidNode, settings: OutputParameters) -> Output[A
     # Imported here, because pymavlink is optional.
     from liquid_pilot.nodes.outputs.mavlink import MavlinkOutput
 
-    return MavlinkOutput(node, settings.mavlink_url, settings.mavlink_baud)
+    return MavlinkOutput(
+        node, settings.mavlink_url, settings.mavlink_baud, settings.mavlink_key_file
+    )
 
 
 OUTPUT_FACTORIES: dict[str, Callable[[node_base.LiquidNode, OutputParameters], Output[Any]]] = {

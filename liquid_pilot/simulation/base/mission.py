@@ -126,6 +126,11 @@ class Mission:
         if self.outcome is None:
             self._end('aborted', reason)
 
+    def void_timeout(self, reason: str) -> None:
+        """Make an aborted mission of one whose time is up, because its pilot could not fly."""
+        if self.outcome == 'timeout':
+            self._end('aborted', reason)
+
     def _end(self, outcome: str, reason: str) -> None:
         self.outcome, self.reason = outcome, reason
 

@@ -65,7 +65,8 @@ def test_the_profile_of_the_user_is_left_alone(given, expected, monkeypatch):
     if not expected:
         assert environment == given
         return
-    (file,) = {environment[name] for name in PROFILES}
+    # One name: the other would make Fast DDS warn.
+    (file,) = [environment[name] for name in PROFILES if name in environment]
     root = ElementTree.parse(file).getroot()
     assert any(element.get('is_default_profile') == 'true' for element in root.iter())
 

@@ -5,16 +5,20 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 
+from liquid_pilot.cli.live.robots import NODES, SILENT_AFTER_S
 from liquid_pilot.interfaces import Command
 from liquid_pilot.nodes.common import diagnostics, messages, node_base, qos, topics
 from liquid_pilot.nodes.common.diagnostics import INSTANCE_ID, DiagnosticsReporter
 from liquid_pilot.nodes.common.health import WARNING
 from liquid_pilot.nodes.common.sensor_monitor import SensorMonitor
+from liquid_pilot.nodes.common.sensors.frame_loss import FrameLoss
 from liquid_pilot.nodes.pilot import PilotNode
 from liquid_pilot.nodes.viewer import ViewerParameters
+from liquid_pilot.utils.resources import share_path
 
 
 class Reporting(node_base.LiquidNode):
@@ -33,6 +37,26 @@ class Reporting(node_base.LiquidNode):
         own = self.get_fully_qualified_name()
         found = messages.unpack_diagnostics(message)
         self.heard += [status for status in found if status.hardware_id == own]
+
+
+def test_the_analyzer_file_names_each_status_of_the_package_in_one_group():
+    """For diagnostic_aggregator; the viewer reports nothing."""
+    loaded = yaml.safe_load(share_path('config/diagnostic_analyzers.yaml').read_text())
+    groups = {
+        name: group
+        for name, group in loaded['/**']['ros__parameters'].items()
+        if isinstance(group, dict)
+    }
+    named = [
+        name
+        for group in groups.values()
+        for key in ('expected', 'startswith')
+        for name in group.get(key, ())
+    ]
+    assert sorted(named) == sorted(NODES)
+    assert [groups[name]['expected'] for name in ('guard', 'pilot')] == [['guard'], ['pilot']]
+    assert {group['type'] for group in groups.values()} == {'diagnostic_aggregator/GenericAnalyzer'}
+    assert {group['timeout'] for group in groups.values()} == {SILENT_AFTER_S}
 
 
 def test_the_name_is_constant_and_the_state_a_value(ros):
@@ -77,6 +101,8 @@ def test_the_state_of_a_pilot_is_a_word_for_its_vehicle(vehicle, state):
         _engine=SimpleNamespace(pilot=SimpleNamespace(specification=specification, digest='0')),
         _sensors=SensorMonitor(),
         _adaptation_client=None,
+        _command_publisher='',
+        _checks=SimpleNamespace(values=lambda now_s: {}),
         steady_s=lambda: 1.0,
     )
     assert PilotNode._describe(node)[0] == state
@@ -93,10 +119,11 @@ def test_a_pilot_does_not_miss_a_camera_after_the_end_of_a_mission(frame_s):
         _flight=SimpleNamespace(began_s=0.5, frame_s=frame_s),
         _sync=SimpleNamespace(lockstep=False),
         _sensors=SensorMonitor(),
-        _image_topic='image',
+        _camera=SimpleNamespace(topic='image', loss=FrameLoss(), ask_for_latched_info=lambda: None),
         _check_adaptation_timeout=lambda *of: None,
-        _silence_text=lambda source, topic, reason: reason,
+        _silence_text=lambda source, topic, reason, lost: reason,
         _reject=lambda kind, text: rejected.append((kind, text)),
+        _reporter=SimpleNamespace(resolved=lambda kind: None),
     )
     PilotNode._on_mission(node, messages.pack_header(1, 'end aborted'))
     PilotNode._check_timeouts(node)

@@ -20,7 +20,7 @@ from liquid_pilot.interfaces import (
     VehicleState,
 )
 from liquid_pilot.nodes.common import messages
-from liquid_pilot.onboard.perception.field_of_view import camera_from_info
+from liquid_pilot.onboard.perception.camera_info import camera_from_info
 
 STAMP = 1_700_000_000_123_456_789
 ODD = (0.1, -1 / 3, math.pi)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 from rclpy.executors import SingleThreadedExecutor
 
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import node_base
 from liquid_pilot.nodes.viewer import ViewerParameters
 
@@ -84,3 +86,45 @@ def test_an_error_for_the_user_is_one_line_and_code_1(capfd):
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 1
     assert capfd.readouterr().err == '[camera] error: the lens cap is on\n'
+
+
+def test_a_process_ends_at_once_and_loses_no_output():
+    program = (
+        'import atexit, sys\n'
+        'from liquid_pilot.nodes.common import node_base\n'
+        'atexit.register(print, "Python takes itself apart")\n'
+        'print("the last line", end="")\n'
+        'node_base.exit_process(3)\n'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (3, 'the last line', '')
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_waits_until_the_node_is_there_ends_it(number, monkeypatch):
+    monkeypatch.setattr(node_base.ros_start, 'start', lambda arguments: None)
+    # Other tests of this process go on with ROS.
+    monkeypatch.setattr(node_base.rclpy, 'try_shutdown', lambda: None)
+    kept = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+    came = []
+
+    class Made(node_base.LiquidNode):
+        parameters = ViewerParameters
+
+        def __init__(self):
+            raise LiquidPilotError('made')
+
+    try:
+        # Not to the process, one of whose other threads might take it.
+        signal.pthread_kill(threading.get_ident(), number)
+        # It is taken before the node is made, by a handler and not by the default of Python.
+        monkeypatch.setattr(
+            node_base, '_import_type_support', lambda: came.append(signal.sigpending())
+        )
+        assert node_base.run('made', Made) == 1
+    finally:
+        for one, handler in kept.items():
+            signal.signal(one, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert came == [set()]

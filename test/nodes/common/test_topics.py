@@ -84,19 +84,22 @@ NODES_OF = {
     'outputs/*.py': {'guard'},
     'missions/simulator_node.py': {'simulator'},
     'missions/gazebo_node.py': {'gazebo'},
+    'missions/obstacle_cloud.py': {'simulator'},
     'missions/mission_node.py': {'simulator', 'gazebo'},
     'common/diagnostics.py': {'every node'},
+    'common/sensors/camera_input.py': {'pilot'},
+    'common/sensors/guard_status.py': {'pilot'},
     **{f'{node}.py': {node} for node in ('pilot', 'adaptation', 'guard', 'viewer')},
 }
 """Files of nodes, and the nodes that they are part of."""
 ALSO = {
     'COMMAND': {'COMMAND_BEST_EFFORT'},
-    'SENSOR': {'SENSOR_RELIABLE', 'sensor'},
+    'SENSOR': {'SENSOR_RELIABLE', 'sensor', 'LATCHED'},
     'IMAGE': {'FRAMES_RELIABLE'},
     'CLOCK': {'CLOCK_BEST_EFFORT'},
 }
 """Profiles that a user of a topic may have in place of the declared one: others in lock-step, for a
-recording, or that any publisher fits."""
+recording, for what was published before, or that any publisher fits."""
 
 
 def users(function):

@@ -10,7 +10,10 @@ import pytest
 
 from liquid_pilot.cli import fly, main
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.common.process import dds_profile
+from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES, profile_variable
 from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch.flight_checks import check_before_start
 from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.nodes.launch.process_runner import command_line
@@ -272,9 +275,8 @@ def test_the_command_line_gives_the_options(others):
 
 def test_launch_arguments_give_the_same_options():
     named = {name for others in OTHER_SETS for name in others}
-    assert named | {'vehicle', 'params_file', 'demonstrate', 'bridge', 'adapt'} == {
-        field.name for field in dataclasses.fields(FlyOptions)
-    }
+    alone = {'vehicle', 'params_file', 'demonstrate', 'bridge', 'adapt', 'clock_topic'}
+    assert named | alone == {field.name for field in dataclasses.fields(FlyOptions)}
     for others in OTHER_SETS:
         texts = {
             name: str(value).lower() if value is True else str(value)
@@ -313,7 +315,7 @@ def test_the_launch_files_name_no_node_and_no_option_of_their_own(file, options)
 def test_the_command_of_a_node():
     spec = specs(namespace='/uav/', camera_topic='my/image', pilot='12')['pilot']
     line = command_line(spec)
-    assert line[1:3] == ['-m', 'liquid_pilot.nodes.pilot']
+    assert line[1:4] == ['-P', '-m', 'liquid_pilot.nodes.pilot']
     assert '__ns:=/uav' in line
     assert 'camera/image_raw:=my/image' in line
     # A text that looks like a number stays a text.
@@ -342,14 +344,15 @@ def test_run_folders_are_never_written_twice(tmp_path, monkeypatch):
 def test_simulation_stays_on_this_machine_unless_the_user_says_otherwise():
     added = flight_graph.environment(FlyOptions(), {})
     assert added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-    profile = added['FASTRTPS_DEFAULT_PROFILES_FILE']
-    assert profile == added['FASTDDS_DEFAULT_PROFILES_FILE']
-    assert os.path.isfile(profile)
+    assert os.path.isfile(added[profile_variable()])
+    # The other name would make every node of Fast DDS 3 warn.
+    assert sum(name in added for name in PROFILE_VARIABLES) == 1
     wide = flight_graph.environment(FlyOptions(), {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'})
     assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in wide
-    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in wide
-    own = flight_graph.environment(FlyOptions(), {'FASTDDS_DEFAULT_PROFILES_FILE': '/x'})
-    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in own
+    assert profile_variable() not in wide
+    for name in PROFILE_VARIABLES:
+        own = flight_graph.environment(FlyOptions(), {name: '/x'})
+        assert not set(PROFILE_VARIABLES) & set(own)
     real = flight_graph.environment(FlyOptions(simulator='none'), {'OMP_NUM_THREADS': '4'})
     assert set(real) == {'MALLOC_MMAP_THRESHOLD_', 'OPENBLAS_NUM_THREADS'}
 
@@ -367,3 +370,39 @@ def test_what_is_said_to_a_person_holds_for_the_vehicle(vehicle, words, tmp_path
     options = FlyOptions(simulator='none', vehicle=vehicle, pilot=str(tmp_path))
     assert words in flight_graph.engage_notice(options)
     assert 'fl' not in flight_graph.startup_notice(options).removeprefix(str(tmp_path))
+
+
+def test_a_robot_in_a_namespace_may_have_a_clock_of_its_own():
+    found = specs(namespace='/drone1/', clock_topic='clock', record=True, headless=False)
+    assert all(('/clock', '/drone1/clock') in spec.remappings for spec in found.values())
+    assert not any('/clock' in dict(spec.remappings) for spec in specs(namespace='one').values())
+    with pytest.raises(LiquidPilotError, match="clock_topic 'a b' is not the name of a topic"):
+        FlyOptions(clock_topic='a b')
+
+
+@pytest.mark.parametrize(
+    ('package', 'distribution', 'expected'),
+    [
+        ('fastrtps', 'kilted', PROFILE_VARIABLES[0]),
+        ('fastdds', 'jazzy', PROFILE_VARIABLES[1]),
+        ('', 'jazzy', PROFILE_VARIABLES[0]),
+        ('', 'kilted', PROFILE_VARIABLES[1]),
+        ('', 'rolling', PROFILE_VARIABLES[1]),
+    ],
+)
+def test_only_the_variable_that_the_installed_fast_dds_knows_is_set(
+    package, distribution, expected, tmp_path, monkeypatch
+):
+    if package:
+        (tmp_path / 'share' / package).mkdir(parents=True)
+    monkeypatch.setattr(dds_profile, 'package_prefixes', lambda package: [tmp_path])
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    added = flight_graph.environment(FlyOptions(), {})
+    assert [name for name in PROFILE_VARIABLES if name in added] == [expected]
+
+
+def test_a_list_of_mixed_types_is_refused_before_anything_starts(tmp_path):
+    file = tmp_path / 'mixed.yaml'
+    file.write_text('/**:\n  ros__parameters:\n    rates: [1, 2.5]\n')
+    with pytest.raises(LiquidPilotError, match=r'the list rates in .* mixes whole numbers'):
+        check_before_start(FlyOptions(params_file=str(file), simulator='none'))

@@ -1,12 +1,14 @@
 """The graph of a real robot as data: drivers, transforms, remappings, and what is refused."""
 
 import math
+import os
 
 import numpy as np
 import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.common import topics
+from liquid_pilot.nodes.common import messages, topics
+from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES, profile_variable
 from liquid_pilot.nodes.launch import hardware_graph
 from liquid_pilot.nodes.launch.camera_drivers import DRIVERS
 from liquid_pilot.nodes.launch.hardware_options import AUTOPILOTS, HardwareOptions
@@ -100,6 +102,35 @@ def test_every_driver_publishes_on_our_topics(camera):
     assert ('file:///c.yaml' in values.values()) == (camera != 'realsense2_camera')
 
 
+def test_a_vehicle_has_room_for_large_frames_unless_the_user_has_a_profile():
+    options = HardwareOptions()
+    added = hardware_graph.environment(options, {'OMP_NUM_THREADS': '4'})
+    assert added[profile_variable()].endswith('config/fastdds_vehicle.xml')
+    assert os.path.isfile(added[profile_variable()])
+    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in added
+    assert sum(name in added for name in PROFILE_VARIABLES) == 1
+    for name in PROFILE_VARIABLES:
+        assert not set(PROFILE_VARIABLES) & set(hardware_graph.environment(options, {name: '/x'}))
+    other = hardware_graph.environment(options, {'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'})
+    assert not set(PROFILE_VARIABLES) & set(other)
+
+
+@pytest.mark.parametrize(
+    ('camera', 'name', 'unset'),
+    [
+        ('camera_ros', 'format', 'RGB888'),
+        ('v4l2_camera', 'pixel_format', None),
+        ('usb_cam', 'pixel_format', None),
+        ('realsense2_camera', 'rgb_camera.color_format', None),
+    ],
+)
+def test_the_pixel_format_is_one_that_the_pilot_reads(camera, name, unset):
+    """camera_ros takes the first format of the camera otherwise: NV21 on a Raspberry Pi."""
+    assert specs(camera=camera)['camera'].parameters.get(name) == unset
+    chosen = specs(camera=camera, camera_format='YUYV')['camera'].parameters
+    assert chosen[name] == 'YUYV'
+
+
 def test_frame_rates_as_each_driver_wants_them():
     def parameters(camera):
         return specs(camera=camera, camera_rate_hz=30.0)['camera'].parameters
@@ -124,7 +155,7 @@ def test_an_optical_frame_looks_along_its_z():
     assert (values['--x'], values['--z']) == ('0.1', '0.05')
     assert (values['--frame-id'], values['--child-frame-id']) == (
         'base_link',
-        'camera_optical_frame',
+        messages.CAMERA_FRAME,
     )
     # Pitched down by 30 degrees, it looks ahead and down; turned left, to the left.
     down = specs(camera_pose=f'0 0 0 0 {math.radians(30)} 0')['camera_transform']

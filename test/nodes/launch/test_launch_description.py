@@ -4,8 +4,10 @@ They are on no package index, so where ROS is not installed this is skipped; tes
 there what the files name with the graph.
 """
 
+import atexit
 import dataclasses
 import importlib.util
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from launch.actions import (
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
+    TimerAction,
 )
 from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -39,9 +42,12 @@ FOLDER = Path(__file__).resolve().parents[3] / 'launch'
 
 
 @pytest.fixture(autouse=True)
-def _gazebo(monkeypatch):
-    """The graph of Gazebo is made here, not run."""
+def last_lines(monkeypatch):
+    """The graph of Gazebo is made here, not run; what would be said at the end is returned."""
     monkeypatch.setattr(flight_checks, 'find_gazebo', lambda: 'gz')
+    said = []
+    monkeypatch.setattr(atexit, 'register', lambda function, *texts: said.extend(texts))
+    return said
 
 
 def loaded(file):
@@ -166,11 +172,14 @@ def test_it_starts_the_nodes_of_the_graph(arguments, tmp_path):
             given = values[name]
             assert (list(given) if isinstance(value, list) else given) == value, name
         assert remappings == list(spec.remappings)
-    variables = {
-        text(context, each.name): text(context, each.value)
-        for each in of(SetEnvironmentVariable, found)
-    }
-    assert variables == flight_graph.environment(options, context.environment)
+    # Of these nodes alone: what else a launch file starts keeps its environment.
+    assert not of(SetEnvironmentVariable, found)
+    for node in of(Node, found):
+        variables = {
+            text(context, name): text(context, value)
+            for name, value in node.process_description.additional_env
+        }
+        assert variables == flight_graph.environment(options, context.environment)
 
 
 def ends(context, found, name, code):
@@ -196,9 +205,45 @@ def test_when_all_missions_are_flown_the_launch_ends(simulator, node, tmp_path):
     assert isinstance(action, EmitEvent)
     with pytest.raises(LiquidPilotError, match=f'the {node} ended with exit code 1'):
         ends(context, found, node, 1)
-    with pytest.raises(LiquidPilotError, match='the guard ended'):
-        ends(context, found, 'guard', 0)
     assert ends(context, found, 'viewer', 1) is None
+
+
+def test_a_simulator_is_terminated_where_a_node_fails_and_only_then_all_is(tmp_path, last_lines):
+    context, found = actions('fly.launch.py', out=str(tmp_path / 'run'))
+    signalled, later = ends(context, found, 'guard', -9)
+    assert signalled.event.signal == signal.SIGTERM
+    assert isinstance(later, TimerAction)
+    (action,) = later.actions
+    with pytest.raises(LiquidPilotError, match='the guard was ended by SIGKILL') as raised:
+        action.execute(context)
+    # It is said again at the very end, when the others have said theirs.
+    assert last_lines == [str(raised.value)]
+    # The simulator, which ends now, is not another failure.
+    assert ends(context, found, 'simulator', 143) is None
+
+
+def test_a_recorder_that_fails_fails_the_launch_when_all_missions_are_over(tmp_path, last_lines):
+    context, found = actions('fly.launch.py', record='true', out=str(tmp_path / 'run'))
+    assert ends(context, found, 'recorder', -9) is None
+    with pytest.raises(LiquidPilotError, match='the recorder was ended by SIGKILL'):
+        ends(context, found, 'simulator', 0)
+    assert 'before the run was over' in last_lines[0]
+
+
+def test_on_a_vehicle_nodes_are_started_again_and_only_the_guard_ends_the_launch(capsys):
+    arguments = {'autopilot': 'mavlink', 'camera': 'v4l2_camera', 'camera_pose': '0 0 0 0 0 0'}
+    context, found = actions('hardware.launch.py', **arguments)
+    for name in ('pilot', 'camera', 'adaptation', 'camera_transform'):
+        for code, delay_s in ((-9, 1.0), (1, 2.0)):
+            (timer,) = ends(context, found, name, code)
+            assert isinstance(timer, TimerAction)
+            assert timer.period == delay_s
+            handler, node = timer.actions[0].execute(context)
+            assert isinstance(handler, RegisterEventHandler)
+            assert described(context, node)[2] == name
+        assert f'the {name} was ended by SIGKILL' in capsys.readouterr().err
+    with pytest.raises(LiquidPilotError, match='the guard ended with exit code 0'):
+        ends(context, found, 'guard', 0)
 
 
 @pytest.mark.parametrize(

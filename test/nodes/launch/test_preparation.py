@@ -12,7 +12,9 @@ import ros_domain
 
 from liquid_pilot.cli import main
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.launch import flight_graph, loopback, preparation, run_claim
+from liquid_pilot.nodes.common.process import loopback
+from liquid_pilot.nodes.common.process import ros_domain as domains
+from liquid_pilot.nodes.launch import flight_graph, preparation, run_claim
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 
 HOLD = """
@@ -99,10 +101,13 @@ def test_only_what_is_shared_is_claimed(hold):
     hold(domain(), 'mujoco', 'three')
     # Two simulators share /clock, in whatever namespaces they are.
     with (
-        pytest.raises(LiquidPilotError),
+        pytest.raises(LiquidPilotError, match='set the option clock_topic of both to clock'),
         run_claim.claimed(specs(namespace='four'), here),
     ):
         pytest.fail('two clocks')
+    # Unless this one has a clock of its own.
+    with run_claim.claimed(specs(namespace='four', clock_topic='clock'), here):
+        pass
 
 
 def test_one_process_may_load_its_graph_again():
@@ -154,7 +159,7 @@ def test_where_local_sockets_are_forbidden_it_flies_all_the_same(monkeypatch):
     [(None, 0), ('', 0), ('0', 0), ('5', 5), ('05', 5), (' 5', 5), ('0x1F', 31), ('010', 8)],
 )
 def test_a_domain_is_read_as_ros_reads_it(text, number):
-    assert run_claim.domain_of({} if text is None else {'ROS_DOMAIN_ID': text}) == number
+    assert domains.domain_of({} if text is None else {'ROS_DOMAIN_ID': text}) == number
 
 
 def test_without_a_loopback_interface_nothing_is_started(monkeypatch, tmp_path, capsys):

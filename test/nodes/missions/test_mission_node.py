@@ -2,16 +2,21 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import rclpy
+from geometry_msgs.msg import TwistStamped
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import SetBool, Trigger
 
-from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.interfaces import LiquidPilotError, SensorPacket, VehicleState
 from liquid_pilot.nodes import guard
-from liquid_pilot.nodes.common import messages, node_base
+from liquid_pilot.nodes.common import messages, node_base, qos
 from liquid_pilot.nodes.missions import mission_node
+from liquid_pilot.nodes.missions.mission_run import MissionRun
+from liquid_pilot.simulation.base.mission import Mission
+from liquid_pilot.simulation.base.task import MissionRules
 
 
 @pytest.fixture
@@ -153,3 +158,61 @@ def test_a_node_that_compiled_and_fell_silent_is_waited_for_no_longer(asker, mon
     assert asker.compiling == ['pilot']
     monkeypatch.setattr(mission_node, '_COMPILING_MEMORY_S', 0.0)
     assert asker.compiling == []
+
+
+def status(name, level=0):
+    """A report of a node on /diagnostics."""
+    return messages.pack_diagnostics(
+        messages.NodeStatus(name, level, 'flying', {'state': 'flying'}, f'/{name}'), 1
+    )
+
+
+def test_a_node_that_no_longer_reports_ends_the_mission_and_not_the_time_limit(asker, monkeypatch):
+    now_s = [100.0]
+    monkeypatch.setattr(asker, 'steady_s', lambda: now_s[0])
+    # Nodes that never report are not known to hang.
+    asker.check_alive()
+    for name in ('guard', 'pilot', 'viewer'):
+        asker._on_diagnostics(status(name))
+    now_s[0] = 109.0
+    asker._on_diagnostics(status('guard'))
+    asker.check_alive()
+    now_s[0] = 111.0
+    with pytest.raises(mission_node.NoResponseError, match='the pilot has not reported its state'):
+        asker.check_alive()
+    asker._on_diagnostics(status('pilot'))
+    asker.check_alive()
+
+
+def test_what_keeps_a_pilot_from_flying_is_not_its_failure(asker):
+    assert asker.prevented_by == ''
+    asker.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
+    assert asker.prevented_by == ''
+    asker.create_publisher(TwistStamped, 'pilot/command', qos.COMMAND)
+    assert asker.prevented_by.startswith('pilot/command has a second publisher')
+    asker._guard.note = 'guard stopped'
+    assert asker.prevented_by == 'guard stopped'
+
+
+@pytest.mark.parametrize(
+    ('prevented', 'outcome'), [('', 'timeout'), ('guard stopped by a human', 'aborted')]
+)
+def test_a_mission_whose_time_is_up_while_its_pilot_could_not_fly_is_aborted(prevented, outcome):
+    node = SimpleNamespace(
+        conflict='', prevented_by=prevented, guard_note='', problems='', publish_marker=lambda *_: 0
+    )
+    run = SimpleNamespace(
+        _node=node,
+        _frames=[],
+        _camera_frames=[],
+        _period_ns=1,
+        _ticks=0,
+        _progress=SimpleNamespace(flying=lambda *_: None),
+    )
+    mission = Mission(1, None, MissionRules(time_limit_s=1.0))
+    state = VehicleState(0, (0.0, 0.0, 1.0), (1.0, 0.0, 0.0, 0.0), (0.0,) * 3, (0.0,) * 3)
+    for stamp_ns in (1, 1_500_000_000):
+        packet = SensorPacket(stamp_ns, None, (), state, 9.0, None)
+        ended = MissionRun._on_packet(run, mission, packet)
+    assert (ended, mission.result.outcome) == (outcome, outcome)
+    assert prevented in mission.result.reason

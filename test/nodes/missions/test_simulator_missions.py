@@ -345,10 +345,11 @@ def test_a_node_that_dies_ends_the_run_with_a_clear_line(run_cli, tmp_path, even
     nodes = children(process.pid)
     _, error = process.communicate(timeout=180)
     assert process.returncode == 1
-    said, ended = error.splitlines()
+    said, stopping, ended = error.splitlines()
     assert said.startswith(f"[pilot] error: there is no pilot '{tmp_path / 'none'}'")
+    assert stopping == 'the pilot ended with exit code 1: stopping the nodes'
     assert ended == (
-        'the pilot ended with exit code 1 and the run cannot go on without it; see '
+        'the pilot ended with exit code 1, and the run cannot go on without it; see '
         'its message above'
     )
     assert alive(nodes) == []

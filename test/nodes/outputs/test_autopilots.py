@@ -51,7 +51,8 @@ def test_what_is_not_installed_is_named(start_node, tmp_path, adapter, package):
         return
     assert guard.popen.wait(60) == 1
     assert f'{package}/msg/' in guard.output and 'is not installed' in guard.output
-    assert 'apt install' in guard.output
+    from_source = package in ('px4_msgs', 'crazyflie_interfaces', 'ardupilot_msgs')
+    assert ('clone https://' if from_source else 'apt install') in guard.output
     assert 'Traceback' not in guard.output
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from liquid_pilot.nodes.launch import flight_graph, log_folder, preparation
+from liquid_pilot.nodes.common.process import log_folder
+from liquid_pilot.nodes.launch import flight_graph, preparation
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 
 
