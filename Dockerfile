@@ -17,6 +17,8 @@ ENV NUMBA_CACHE_DIR=/var/cache/liquid_pilot
 ENV ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 COPY config/onboard/entrypoint.bash /entrypoint.bash
 ENTRYPOINT ["/bin/bash", "/entrypoint.bash"]
+# `docker stop` ends a launch as Ctrl-C does. At SIGTERM it would leave its nodes to be killed.
+STOPSIGNAL SIGINT
 
 FROM base AS gazebo
 # Without a screen Gazebo renders through EGL, on a GPU or with Mesa.

@@ -11,7 +11,8 @@ ncps: the encoder of `learning.models.encoder`, then `ncps.torch.LTC`, in infere
 They take turns by rounds of 20 ticks. `p50_us` and `p99_us` are of this package's ticks,
 `ratio_vs_torch_ncps` is the quotient of the medians. `cold_p50_us` is the median of first ticks:
 each comes after 50 ms of idleness, as between two frames at 20 Hz, and a sweep over 64 MiB that
-leaves nothing of the pilot in the processor's caches. `parts_p50_us` says where the time goes.
+leaves nothing of the pilot in the processor's caches. `parts_p50_us` says where the time goes;
+`sensor_checks` are those of the pilot node, which the tick of the engine does not contain.
 The last line printed is one JSON object.
 """
 
@@ -37,8 +38,16 @@ import torch
 from onnx import numpy_helper
 
 from liquid_pilot import pilot_file
-from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
+from liquid_pilot.interfaces import (
+    NANOSECONDS_PER_SECOND,
+    ImageBuffer,
+    ImuSample,
+    Observation,
+    ObservationError,
+)
 from liquid_pilot.learning.models.encoder import Encoder
+from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
+from liquid_pilot.nodes.common.sensors.sensor_checks import SensorChecks
 from liquid_pilot.onboard.inference.encoder import Encoder as OnnxEncoder
 from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
@@ -181,8 +190,24 @@ def parts(engine: Engine, seen: list[Observation]) -> dict[str, float]:
     stages = engine.stages
     encoder = make_encoder(engine.pilot)
     picture = stages.preprocess(image)
-    inputs = engine.tick(state, seen[0]).core_inputs
+    tick = engine.tick(state, seen[0])
+    inputs = tick.core_inputs
+    checks, now_s = SensorChecks(PilotParameters()), 0.0
+
+    def check_sensors() -> None:
+        nonlocal now_s
+        now_s += PERIOD_NS / NANOSECONDS_PER_SECOND
+        checks.on_guard({'state': 'engaged'}, now_s)
+        checks.on_picture(picture)
+        try:
+            checks.check_imu(seen[0].imu, now_s)
+            checks.check_tick(tick, now_s)
+        except ObservationError:
+            # The picture and the IMU are the same each time.
+            checks.reset()
+
     jobs = {
+        'sensor_checks': check_sensors,
         'preprocess': lambda: stages.preprocess(image),
         'encoder': lambda: encoder(picture),
         'core': lambda: engine.core.step(state.core, inputs, 0.05),

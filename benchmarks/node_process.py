@@ -59,7 +59,9 @@ def running(
     try:
         yield process
         if process.poll() is not None:
-            raise RuntimeError(f'{command[2]} ended early, with exit code {process.returncode}')
+            raise RuntimeError(
+                f'{" ".join(command[:4])} ended early, with exit code {process.returncode}'
+            )
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if process.poll() is None:
@@ -169,6 +171,8 @@ class Camera:
         stamp = self._to_time(time.time_ns())
         self._imu.header.stamp = self._info.header.stamp = stamp
         self._infos.publish(self._info)
+        # Readings that repeat to the last bit are not flown on.
+        self._imu.angular_velocity.x = 1e-3 * (1.0 - self._imu.angular_velocity.x)
         self._imus.publish(self._imu)
         self._spinner.wait(imu_ahead_s)
         self._image.header.stamp = self._asked = stamp

@@ -19,7 +19,7 @@ import realtime
 import ros_domain
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-pytest_plugins = ['pytester']
+pytest_plugins = ['pytester', 'fault_table']
 PROFILES = str(REPOSITORY / 'config' / 'fastdds.xml')
 
 # Started in the background by a shell, this process would ignore Ctrl-C, and so would those that

@@ -1,10 +1,13 @@
 """The package as ROS and pip see it: manifest, version, executables, pins."""
 
 import ast
+import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -44,20 +47,98 @@ def test_every_ros_package_imported_is_in_the_manifest_and_vice_versa():
                     imported |= {alias.name.split('.')[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and not node.level:
                     imported.add(node.module.split('.')[0])
+    # Imported by name, since they are optional.
+    imported |= {'cv_bridge', 'sensor_msgs_py'}
     ros = {
         name
         for name in imported
-        if name.endswith('_msgs')
-        or name
-        in ('rclpy', 'std_srvs', 'rcl_interfaces', 'launch', 'launch_ros', 'ament_index_python')
+        if name.endswith(('_msgs', '_interfaces', '_srvs', '_msgs_py'))
+        or name in ('rclpy', 'launch', 'launch_ros', 'ament_index_python', 'cv_bridge')
     }
     # Started, not imported.
     assert declared - {'ros2launch', 'tf2_ros'} == ros
 
 
-@pytest.mark.parametrize('node', NODES)
-def test_a_node_starts_from_where_ros2_run_looks(node, tmp_path):
-    """The script installed as lib/liquid_pilot/<node>, in a prefix that has this Python."""
+DEPENDENCIES = {
+    'numpy': 'python3-numpy',
+    'numba': 'python3-numba',
+    'llvmlite': 'python3-numba',
+    'onnxruntime': 'python3-onnxruntime-pip',
+    'cv2': 'python3-opencv',
+    'yaml': 'python3-yaml',
+    'rich': 'python3-rich',
+    'argcomplete': 'python3-argcomplete',
+    'pymavlink': 'python3-pymavlink-pip',
+    'serial': 'python3-serial',
+    'matplotlib': 'python3-matplotlib',
+    'mujoco': 'python3-mujoco-pip',
+    'gymnasium': 'python3-gymnasium-pip',
+    'pygame': 'python3-pygame',
+}
+"""Modules and their rosdep keys."""
+WITHOUT_KEY = {'safetensors', 'mcap', 'lz4', 'zstandard'}
+"""Modules that no rosdep key has; README.md tells how they are installed. lz4 and zstandard come
+with mcap."""
+SIMULATION = {'matplotlib', 'mujoco', 'gymnasium', 'pygame'}
+TRAINING = {'torch', 'onnx', 'onnxscript', 'rosbags'}
+
+
+def test_every_other_package_imported_is_in_the_manifest_and_a_robot_takes_no_simulator():
+    elements = [e for e in MANIFEST.iter('exec_depend') if e.text.startswith('python3-')]
+    # pyserial is imported by pymavlink.
+    imported = {'serial'}
+    for path in (ROOT / 'liquid_pilot').rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.split('.')[0])
+    known = {element.text for element in MANIFEST.iter('exec_depend')}
+    others = imported - set(sys.stdlib_module_names) - {'liquid_pilot'} - TRAINING - WITHOUT_KEY
+    assert {DEPENDENCIES[name] for name in others - known} == {e.text for e in elements}
+    on_a_robot = {element.text for element in elements if element.get('condition') is None}
+    assert on_a_robot == {key for name, key in DEPENDENCIES.items() if name not in SIMULATION}
+    assert {element.get('condition') for element in elements} == {
+        None,
+        '$LIQUID_PILOT_ONBOARD != 1',
+    }
+
+
+def test_the_file_of_hashes_has_the_versions_of_the_constraints_and_all_that_flying_takes():
+    """Where it is old: python scripts/lock_hashes.py."""
+    text = (ROOT / 'requirements-hashes.txt').read_text()
+    locked = dict(
+        re.findall(r'^([a-z0-9.-]+)==(\S+) \\\n    --hash=sha256:[0-9a-f]{64}\b', text, re.M)
+    )
+    assert len(locked) == len(re.findall(r'^[^#\s]', text, re.MULTILINE)) > 100
+    constraints = {
+        name.lower().replace('_', '-'): version
+        for name, version in re.findall(
+            r'^([\w.-]+)==(\S+)', (ROOT / 'constraints.txt').read_text(), re.MULTILINE
+        )
+    }
+    tools = {'setuptools'}
+    assert {name: constraints.get(name) for name in set(locked) - tools} == {
+        name: version for name, version in locked.items() if name not in tools
+    }
+    spec = importlib.util.spec_from_file_location('lock', ROOT / 'scripts' / 'lock_hashes.py')
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    wanted = {re.match(r'[\w.-]+', line)[0].lower() for line in script.requirements()}
+    assert wanted <= set(locked)
+
+
+def test_containers_end_as_ctrl_c_does():
+    """SIGTERM to `ros2 launch`, the default of `docker stop`, leaves its nodes running."""
+    text = (ROOT / 'Dockerfile').read_text()
+    assert re.findall(r'^(FROM .*|STOPSIGNAL .*)', text, re.MULTILINE)[:2] == [
+        'FROM ros:${ROS_DISTRO}-ros-base AS base',
+        'STOPSIGNAL SIGINT',
+    ]
+
+
+def installed_script(node, tmp_path):
+    """(The script as lib/liquid_pilot/<node>, in a prefix that has this Python; environment)."""
     script = ROOT / 'scripts' / node
     assert os.access(script, os.X_OK)
     place = tmp_path / 'lib' / 'liquid_pilot' / node
@@ -74,11 +155,32 @@ def test_a_node_starts_from_where_ros2_run_looks(node, tmp_path):
         'PYTHONPATH': str(ROOT),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
     }
+    return place, environment
+
+
+@pytest.mark.parametrize('node', NODES)
+def test_a_node_starts_from_where_ros2_run_looks(node, tmp_path):
+    place, environment = installed_script(node, tmp_path)
     answer = subprocess.run(
         [place, '--help'], env=environment, capture_output=True, text=True, timeout=180
     )
     assert answer.returncode == 0, answer.stderr
     assert node in answer.stdout and 'usage' in answer.stdout.lower()
+
+
+def test_ctrl_c_while_a_node_is_imported_ends_it_without_a_word(tmp_path):
+    """As `ros2 launch` ends all nodes when one of them fails early."""
+    place, environment = installed_script('guard', tmp_path)
+    for delay_s in (0.02, 0.1, 0.3):
+        process = subprocess.Popen(
+            [place], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        # Before Python runs, the shell ends by the signal.
+        assert process.returncode in (0, -signal.SIGINT)
+        assert error == ''
 
 
 @pytest.mark.parametrize('file', ['constraints.txt', 'constraints-numpy1.txt'])

@@ -61,6 +61,26 @@ def announcements(path):
     assert [child.tag.rpartition('}')[2] for child in profile.find('{*}rtps')] == ['builtin']
 
 
+def large_frames(path):
+    """It gives shared memory, and leaves interfaces and discovery as they are."""
+    root = ElementTree.parse(path).getroot()
+    transports = {
+        node.findtext('{*}transport_id'): {child.tag.rpartition('}')[2] for child in node}
+        for node in root.iterfind('.//{*}transport_descriptor')
+    }
+    assert sorted(transports.values(), key=len) == [
+        {'transport_id', 'type'},
+        {'transport_id', 'type', 'segment_size'},
+    ]
+    # A frame of 1920 x 1080 as rgb8, and six nodes in the 64 MB of a container.
+    assert 1920 * 1080 * 3 < int(root.findtext('.//{*}segment_size')) <= 64_000_000 // 6
+    (profile,) = root.iterfind('.//{*}participant')
+    assert profile.get('is_default_profile') == 'true'
+    assert {node.text for node in profile.iterfind('.//{*}transport_id')} == set(transports)
+    settings = {child.tag.rpartition('}')[2] for child in profile.find('{*}rtps')}
+    assert settings == {'userTransports', 'useBuiltinTransports'}
+
+
 def bridge(path):
     """Topics of Gazebo are the world's; test_gazebo_missions.py flies by those of ROS."""
     entries = yaml.safe_load(path.read_text())
@@ -107,12 +127,28 @@ def unit(path):
     assert sections == ['Unit', 'Service', 'Install']
 
 
+def security_policy(path):
+    """`ros2 security generate_artifacts`; test/nodes/common/test_security.py has its content."""
+    root = ElementTree.parse(path).getroot()
+    assert (root.tag, root.get('version')) == ('policy', '0.2.0')
+
+
+def analyzers(path):
+    """By diagnostic_aggregator; test/nodes/common/test_diagnostics.py looks at the names."""
+    given = yaml.safe_load(path.read_text())['/**']['ros__parameters']
+    groups = [value for value in given.values() if isinstance(value, dict)]
+    assert groups and all({'type', 'path', 'timeout'} <= set(group) for group in groups)
+
+
 READ_BY = {
     'config/dataset.yaml': topic_mapping.load,
+    'config/diagnostic_analyzers.yaml': analyzers,
     'config/fly.yaml': nodes,
     'config/gazebo_bridge.yaml': bridge,
     'config/fastdds.xml': fast_dds,
     'config/fastdds_commands.xml': announcements,
+    'config/fastdds_vehicle.xml': large_frames,
+    'config/security_policy.xml': security_policy,
     'config/train_forest.yaml': training,
     'config/train_memory.yaml': training,
     'config/train_quick.yaml': training,
@@ -267,6 +303,7 @@ def test_a_container_is_built_from_what_is_there(stage):
         'COPY',
         'ENV',
         'ENTRYPOINT',
+        'STOPSIGNAL',
         'CMD',
     }
     ignored = (ROOT / '.dockerignore').read_text().split()

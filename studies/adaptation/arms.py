@@ -30,7 +30,8 @@ from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeS
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import CORE_LOG_SCALE_RANGE, FILTER_LOG_SCALE_RANGE
 from liquid_pilot.onboard.inference.engine import Engine
-from liquid_pilot.onboard.safety.guard import MAX_SLEW_STEP_S, Guard
+from liquid_pilot.onboard.safety.guard import Guard
+from liquid_pilot.onboard.safety.slew_clock import MAX_SLEW_STEP_S
 from liquid_pilot.onboard.setpoints.registry import make_adapter
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base.random_streams import random_stream

@@ -23,7 +23,7 @@ from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.utils.atomic_write import write_atomically
-from liquid_pilot.utils.process_pool import spawned_pool
+from liquid_pilot.utils.processes.process_pool import spawned_pool
 from studies.adaptation.study import PHASE_STRIDE, SCHEDULE_OFFSET, Study
 from studies.common import ROOT, Display, Missions
 

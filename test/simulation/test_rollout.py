@@ -11,7 +11,7 @@ from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
-from liquid_pilot.utils.process_pool import spawned_pool
+from liquid_pilot.utils.processes.process_pool import spawned_pool
 
 SHORT = MissionRules(time_limit_s=1.5)
 

@@ -73,6 +73,18 @@ def test_a_mission_that_is_cut_short_is_aborted():
     }
 
 
+def test_only_a_timeout_can_be_voided_because_the_pilot_could_not_fly():
+    late = Mission(4, None, MissionRules(time_limit_s=1.0))
+    late.update(packet(0.0))
+    assert late.update(packet(1.0)) == 'timeout'
+    late.void_timeout('guard stopped')
+    assert (late.outcome, late.result.reason) == ('aborted', 'guard stopped')
+    crashed = Mission(4, None)
+    crashed.update(packet(0.0, distance=1.0))
+    crashed.void_timeout('guard stopped')
+    assert crashed.result.outcome == 'success'
+
+
 def test_an_abort_does_not_undo_an_end():
     mission = Mission(4, None)
     mission.update(packet(0.0, distance=1.0))

@@ -1,7 +1,7 @@
 """Mutation testing of the guard: the share of small faults in its code that its tests find.
 
     pip install cosmic-ray
-    python benchmarks/guard_mutation.py [--workers 2] [--module MODULE]
+    python benchmarks/robustness/guard_mutation.py [--workers 2] [--module MODULE]
 
 cosmic-ray makes one small change at a time (an operator, a comparison, a constant, a branch) to a
 copy of the module, in a temporary folder, and runs the guard's tests against it. A change that no
@@ -25,9 +25,10 @@ from pathlib import Path
 
 from liquid_pilot.utils.progress import make_progress
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TESTS = (
     'test/onboard/safety/test_guard.py',
+    'test/onboard/safety/test_guard_slew.py',
     'test/onboard/safety/test_guard_states.py',
     'test/onboard/safety/test_geofence.py',
 )
