@@ -44,6 +44,10 @@ def centre_crop(target: CameraGeometry, width: int, height: int) -> Crop:
     return Crop(left, top, cut_width, cut_height)
 
 
+_MAX_PIXELS, _MIN_FOCAL_LENGTH = 1e6, 1e-2
+"""Bounds of intrinsics that a camera can have, pixels."""
+
+
 def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, height: int) -> Crop:
     """Return the rectangle that has the field of view of a target camera.
 
@@ -105,8 +109,9 @@ def check_calibrated(source: CameraGeometry) -> None:
     if (
         source.width <= 0
         or source.height <= 0
-        or not all(math.isfinite(number) for number in numbers)
-        or min(source.fx, source.fy) <= 0.0
+        # Written so that NaN is refused.
+        or not all(abs(number) < _MAX_PIXELS for number in numbers)
+        or min(source.fx, source.fy) < _MIN_FOCAL_LENGTH
     ):
         raise ObservationError(
             f'camera: camera_info is not calibrated ({source}); calibrate the camera, or fly '
