@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.utils.foreign_text import plain_text
 
 _RECIPES = {
     'ncp': (
@@ -108,7 +109,7 @@ class Wiring:
         for key in recipe:
             if key != 'kind' and key not in names:
                 raise LiquidPilotError(
-                    f'{str(key)[:64]!r} is not part of a wiring of kind {kind!r}'
+                    f'wiring.{plain_text(str(key), 64)} is not part of a wiring of kind {kind!r}'
                 )
         for name in names:
             if name not in recipe:
