@@ -34,7 +34,8 @@ def flying(rig):
 
 
 def test_the_guard_refuses_to_engage_while_nobody_steers(rig):
-    rig.fly(0.4, image=None)
+    rig.engage(False)
+    rig.fly(1.0, image=None)
     answer = rig.call(rig.engage_client, SetBool.Request(data=True))
     assert not answer.success
     assert 'no command on /pilot/command' in answer.message
@@ -69,7 +70,14 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize('fault', FAULTS)
+QUICK = ('camera stops', 'IMU is NaN', 'frame has no data')
+"""Faults of the quick tests."""
+
+
+@pytest.mark.parametrize(
+    'fault',
+    [pytest.param(fault, marks=[] if fault in QUICK else pytest.mark.slow) for fault in FAULTS],
+)
 def test_a_fault_stops_the_pilot_says_why_and_ends_with_the_safe_command(flying, fault):
     inputs, words = FAULTS[fault]
     flying.fly(1.0, **inputs)
@@ -93,6 +101,7 @@ def test_a_fault_stops_the_pilot_says_why_and_ends_with_the_safe_command(flying,
     assert flying.guard.popen.poll() is None
 
 
+@pytest.mark.slow
 def test_an_imu_that_never_came(flying):
     flying.call(flying.reset_client, Trigger.Request())
     # After a reset samples may take three seconds to come before that is a complaint.
@@ -130,6 +139,7 @@ def test_disengaged_the_guard_gives_the_safe_command_once_and_is_silent(flying):
     assert not flying.outputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('damage', 'words'),
     [
@@ -212,6 +222,7 @@ def test_engaging_names_each_check_that_fails(flying):
     assert flying.settle()
 
 
+@pytest.mark.slow
 def test_what_it_takes_from_frame_to_vehicle_is_measured(flying):
     flying.fly(2.5)
     values = flying.said['/guard'][-1].values
@@ -226,3 +237,5 @@ def test_a_guard_that_ends_leaves_the_safe_command(flying):
     flying.spin(0.3)
     assert flying.outputs[-1][1].values == SAFE
     assert 'Traceback' not in flying.pilot.output + flying.guard.output
+    # For the tests that follow.
+    flying.guard = flying.start_guard()

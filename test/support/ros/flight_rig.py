@@ -67,7 +67,7 @@ class Rig:
     def __init__(self, start_node, pilot, folder, **parameters):
         self.start_node, self.folder, self.path = start_node, folder, pilot.path
         self._parameters = parameters
-        self.guard = start_node('guard', folder / 'guard.log', command_timeout_s=TIMEOUT_S)
+        self.guard = self.start_guard()
         self.pilot = self.start_pilot(pilot.path)
         self.vehicle = Turntable()
         self.node = rclpy.create_node('rig')
@@ -94,6 +94,9 @@ class Rig:
         self.pilot.end()
         self.executor.shutdown()
         self.node.destroy_node()
+
+    def start_guard(self):
+        return self.start_node('guard', self.folder / 'guard.log', command_timeout_s=TIMEOUT_S)
 
     def start_pilot(self, path):
         return self.start_node(
