@@ -110,6 +110,7 @@ def test_every_frame_is_answered_once_with_the_bits_of_the_engine(other_side, pi
     engine = Engine(pilot, source_camera=CAMERA)
     state = engine.initial_state()
     sim = other_side
+    sim.restart()
     for index in range(1, 5):
         stamp_ns = index * STEP_NS
         tick = engine.tick(state, Observation(stamp_ns, image(index), imu(stamp_ns)))

@@ -204,6 +204,7 @@ def test_two_pilots_of_one_name_end_in_the_safe_command_and_one_flies_on(flying,
     assert flying.settle()
 
 
+@pytest.mark.slow
 def test_engaging_names_each_check_that_fails(flying):
     flying.call(flying.engage_client, SetBool.Request(data=False))
     # Frames that are stamped two seconds ago, and no IMU.

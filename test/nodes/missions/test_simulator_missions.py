@@ -370,11 +370,12 @@ def test_a_killed_runner_takes_its_nodes_along(pilot, run_cli, tmp_path, eventua
 @pytest.mark.parametrize(
     ('topic', 'kind'),
     [
-        ('cmd_vel', TwistStamped),
-        ('pilot/command', TwistStamped),
-        ('adaptation/time_scales', Float32MultiArray),
+        pytest.param('cmd_vel', TwistStamped, id='guard', marks=pytest.mark.slow),
+        pytest.param('pilot/command', TwistStamped, id='pilot'),
+        pytest.param(
+            'adaptation/time_scales', Float32MultiArray, id='adaptation', marks=pytest.mark.slow
+        ),
     ],
-    ids=['guard', 'pilot', 'adaptation'],
 )
 def test_a_second_one_is_noticed_and_the_mission_does_not_count(
     ros, adaptive_pilot, run_cli, tmp_path, eventually, topic, kind
