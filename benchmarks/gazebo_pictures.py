@@ -34,7 +34,8 @@ from liquid_pilot.interfaces import (
     Observation,
     VehicleState,
 )
-from liquid_pilot.learning.rosbag.reader import Bag, Decoder
+from liquid_pilot.learning.rosbag.reader import Bag
+from liquid_pilot.learning.rosbag.storage.messages import Decoder
 from liquid_pilot.nodes.common import messages
 from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.simulation.base.condition import parse

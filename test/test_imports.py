@@ -5,6 +5,7 @@ some imports happen only when a function is called, is checked by importing each
 process that then reads sys.modules.
 """
 
+import ast
 import graphlib
 import importlib.util
 import json
@@ -287,3 +288,40 @@ def test_help_and_launch_are_quick(imported):
         'liquid_pilot.nodes.launch.process_runner',
     ):
         assert not imported[name] & set(WATCHED), name
+
+
+def _names_in(path):
+    """The names that a file defines or imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).partition('.')[0] for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize('folder', ['benchmarks', 'scripts', 'studies'])
+def test_what_a_program_imports_from_the_package_is_there(folder):
+    """Programs that a test runs only with others' parts, or for hours, import what has moved."""
+    checked, missing = 0, []
+    for program in (REPOSITORY / folder).rglob('*.py'):
+        for node in ast.walk(ast.parse(program.read_text())):
+            if not isinstance(node, ast.ImportFrom) or node.level or not node.module:
+                continue
+            if node.module.partition('.')[0] != 'liquid_pilot' or node.module == 'liquid_pilot':
+                continue
+            base = REPOSITORY.joinpath(*node.module.split('.'))
+            file = base / '__init__.py' if base.is_dir() else base.with_suffix('.py')
+            names = _names_in(file) if file.exists() else set()
+            if base.is_dir():
+                names |= {path.stem for path in base.iterdir()}
+            checked += 1
+            missing += [
+                f'{program.relative_to(REPOSITORY)}:{node.lineno} {node.module}.{alias.name}'
+                for alias in node.names
+                if alias.name not in names
+            ]
+    assert checked and not missing
