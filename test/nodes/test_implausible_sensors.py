@@ -145,7 +145,9 @@ UNITS = {
 def test_engaging_is_refused_while_the_imu_has_other_units_or_axes(rig, fault):
     change, words = UNITS[fault]
     rig.engage(False)
-    rig.fly(2.5, imu=change)
+    # For three seconds after a flight, and until the guard has reported its end, the vehicle may
+    # still move; then the samples of one second are judged.
+    rig.fly(5.5, imu=change)
     refused = rig.engage()
     assert not refused.success
     assert re.search(words, refused.message), refused.message
