@@ -146,7 +146,7 @@ def growth(slow: np.ndarray, fast: np.ndarray) -> float:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--pilot', default='forest-ltc', help='a pilot that can adapt')
     parser.add_argument('--rounds', type=int, default=150, help='rounds of 20 ticks of each side')
     parser.add_argument('--quick', action='store_true', help='few rounds, for a test')

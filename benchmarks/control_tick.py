@@ -301,7 +301,7 @@ def _progress(stage: str, done: int, of: int, started_s: float) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--pilot', default='forest-ltc', help='a liquid pilot')
     parser.add_argument('--ticks', type=int, default=2000, help='warm ticks of each side')
     parser.add_argument('--cold-ticks', type=int, default=100, help='cold ticks of each side')

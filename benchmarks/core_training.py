@@ -79,7 +79,7 @@ def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--rounds', type=int, default=15)
     parser.add_argument('--quick', action='store_true', help='one round')
     arguments = parser.parse_args()

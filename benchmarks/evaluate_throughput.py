@@ -22,7 +22,7 @@ from liquid_pilot.utils.progress import make_progress
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--pilot', default='forest-ltc')
     parser.add_argument('--missions', type=int, default=40)
     parser.add_argument('--seed', type=int, default=10_000)

@@ -163,7 +163,7 @@ def installed_bytes() -> dict[str, int]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--pilot', default='forest-ltc')
     parser.add_argument('--frames', type=int, default=200, help='frames before memory is read')
     parser.add_argument('--quick', action='store_true', help='few frames, for a test')

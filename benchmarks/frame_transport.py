@@ -175,7 +175,7 @@ def table(rows: list[dict]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print the table, and one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--seconds', type=float, default=10.0, help='duration of each row')
     parser.add_argument('--rate', type=float, default=10.0, help='frames a second')
     parser.add_argument('--quick', action='store_true', help='one size for two seconds, for a test')

@@ -151,7 +151,7 @@ def sheet(flights: list[RecordedFlight], drawn: list[list[ImageBuffer]]) -> np.n
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('run', type=Path, help='run folder of a recorded flight in Gazebo')
     parser.add_argument('--pilot', default='forest-ltc')
     parser.add_argument('--condition', default='clear', help='the condition of the flight')

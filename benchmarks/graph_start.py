@@ -50,8 +50,9 @@ def measure_start() -> tuple[dict[str, float], float]:
 
     from liquid_pilot.nodes.common import messages, node_base, qos, topics
     from liquid_pilot.nodes.launch import flight_graph
-    from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
+    from liquid_pilot.nodes.launch.flight_options import FlyOptions
     from liquid_pilot.nodes.launch.process_runner import command_line
+    from liquid_pilot.nodes.launch.run_folder import with_run_folder
     from liquid_pilot.nodes.missions.mission_node import READY
 
     found: dict[str, float] = {}
@@ -112,7 +113,9 @@ def measure_floor() -> float:
 def main() -> None:
     """Measure, and print the figures as JSON."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument('--starts', type=int, default=5)
     parser.add_argument('--quick', action='store_true', help='one start')

@@ -117,7 +117,7 @@ def measure_version(name: str, rounds: int) -> dict:
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--rounds', type=int, default=200)
     parser.add_argument(
         '--native-only',

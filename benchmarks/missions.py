@@ -126,7 +126,7 @@ def compare(pilot: str, adapter: str, missions: int, seed: int, out: Path, worke
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--pilot', default='forest-ltc')
     parser.add_argument('--missions', type=int, default=100)
     parser.add_argument('--seed', type=int, default=10_000)

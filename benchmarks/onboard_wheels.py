@@ -106,7 +106,7 @@ def weigh(folder: Path) -> dict[str, object]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--python', nargs='+', default=['3.10', '3.12'], metavar='X.Y')
     parser.add_argument('--keep', type=Path, metavar='FOLDER', help='leave the wheels there')
     parsed = parser.parse_args(arguments)

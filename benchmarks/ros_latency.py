@@ -127,7 +127,7 @@ def measure(pilot: str, frames: int, warm_up: int) -> dict:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--pilot', default='forest-ltc')
     parser.add_argument('--frames', type=int, default=1000, help='frames for each node')
     parser.add_argument('--quick', action='store_true', help='few frames, for a test')

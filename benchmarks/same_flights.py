@@ -121,7 +121,7 @@ def through_ros(run: Run) -> dict[str, list[object]]:
 
 def main() -> int:
     """Record or compare, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument('--record', type=Path, metavar='FILE', help='write the flights there')
     chosen.add_argument('--compare', type=Path, metavar='FILE', help='compare with those there')

@@ -105,7 +105,7 @@ def exact_derivatives(core: LiquidCore, inputs: np.ndarray, dt_s: np.ndarray) ->
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--rounds', type=int, default=200)
     parser.add_argument('--quick', action='store_true', help='5 rounds, and errors over 10 steps')
     arguments = parser.parse_args()

@@ -6,7 +6,7 @@
 
 | file | made from |
 |---|---|
-| flight.webp | forest-ltc, adapting, seed 0, in process (`flight_film.py`) |
+| flight.webp | forest-ltc, adapting, seed 0, in process (`figures/flight_film.py`) |
 | paths.webp | paths.png of `fly --missions 3` |
 | adaptation.webp | adaptation.png of `fly --missions 3 --condition noise:5@2s+blink:3@5s` |
 | driving_adaptation.webp | adaptation.png of `fly --vehicle rover --missions 2 --seed 31
@@ -45,7 +45,7 @@ from liquid_pilot.simulation.simulator import Simulation
 from liquid_pilot.utils.image_sheet import SheetPicture, SheetRow, image_sheet
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / 'scripts'), str(ROOT)]
+sys.path[:0] = [str(ROOT / 'scripts' / 'figures'), str(ROOT)]
 import flight_film  # noqa: E402
 
 from studies.figures import reduce_colours  # noqa: E402
@@ -182,7 +182,9 @@ PICTURES: dict[str, Callable[[], bytes]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw the pictures, print their sizes, and return the exit code."""
-    parser = argparse.ArgumentParser(description='Draw the pictures of the documentation.')
+    parser = argparse.ArgumentParser(
+        description='Draw the pictures of the documentation.', allow_abbrev=False
+    )
     parser.add_argument(
         'names', nargs='*', choices=[*PICTURES, []], help='pictures; without names: all'
     )

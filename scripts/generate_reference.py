@@ -46,6 +46,7 @@ from liquid_pilot.nodes.guard import GuardParameters
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.nodes.missions.gazebo_node import GazeboParameters
+from liquid_pilot.nodes.missions.scene_node import SceneParameters
 from liquid_pilot.nodes.missions.simulator_node import SimulatorParameters
 from liquid_pilot.nodes.pilot import PilotParameters
 from liquid_pilot.nodes.recorder import RecorderParameters
@@ -63,6 +64,7 @@ NODES = {
     'guard': GuardParameters,
     'simulator': SimulatorParameters,
     'gazebo': GazeboParameters,
+    'scene': SceneParameters,
     'recorder': RecorderParameters,
     'viewer': ViewerParameters,
 }
@@ -87,6 +89,10 @@ Made by `scripts/generate_reference.py` from the declarations of the nodes.
 A node refuses a value of a wrong type, out of its range or not among its choices, and a parameter
 that it does not have. `config/fly.yaml` lists all parameters with their defaults: copy it, change
 values, and name the copy with `params_file`. An argument of the flight overrides the file.
+
+ROS ignores what matches no node. So a file is refused, before anything starts, that names no node
+that there is, a node in another namespace only, or nearly a node or parameter; the message has the
+names.
 """
 _COMMANDS_HEADER = """\
 # Commands
@@ -216,7 +222,7 @@ def commands_page() -> str:
     ]
     for name in COMMANDS:
         command = load_command(name)
-        parser = argparse.ArgumentParser(add_help=False)
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         command.add_arguments(parser)
         rows = [(f'`{_words(action)}`', link_pages(_help(action))) for action in parser._actions]
         parts.append(f'## `liquid-pilot {name}`\n')
@@ -258,7 +264,9 @@ FILES = {
 
 def main() -> int:
     """Write or check the files and return the exit code."""
-    parser = argparse.ArgumentParser(description='Write the files made from declarations.')
+    parser = argparse.ArgumentParser(
+        description='Write the files made from declarations.', allow_abbrev=False
+    )
     parser.add_argument('--check', action='store_true', help='write nothing; name what is old')
     check = parser.parse_args().check
     outdated = [

@@ -25,7 +25,7 @@ PYTHON_PAGES = {
     'Evaluation': 'evaluation',
 }
 """Beginnings of the groups of names in the docstring of `liquid_pilot`, and their pages."""
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'recorder', 'viewer')
+NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'scene', 'recorder', 'viewer')
 _PAGE = re.compile(r'\bdocs/((?:\w+/)+(\w+)\.md)((?:#[\w-]+)?)')
 _TOPICS_HEADER = """\
 # Topics and services

@@ -88,6 +88,7 @@ def parse_arguments(
     steps: Sequence[str],
     arguments: list[str] | None,
     part_names: Callable[[bool], Sequence[str]] | None = None,
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> argparse.Namespace:
     """Parse the command line of a study.
 
@@ -97,8 +98,9 @@ def parse_arguments(
         arguments: the command line; None: that of this process.
         part_names: function that returns the names that --only accepts, given --smoke; None: no
             --only.
+        add_options: function that adds the options of this study alone.
     """
-    parser = argparse.ArgumentParser(description=description.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=description.partition('\n')[0], allow_abbrev=False)
     parser.add_argument(
         'steps',
         nargs='*',
@@ -122,6 +124,8 @@ def parse_arguments(
     )
     if part_names is not None:
         parser.add_argument('--only', metavar='NAME', help='do one part of the plan')
+    if add_options is not None:
+        add_options(parser)
     parsed = parser.parse_args(arguments)
     unknown = sorted(set(parsed.steps) - {*steps, 'page'})
     if unknown:

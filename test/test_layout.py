@@ -1,5 +1,9 @@
-"""The repository stays easy to survey: short files of one subject, in folders of a few entries."""
+"""The repository stays easy to survey: short files of one subject, in folders of a few entries.
 
+Its programs take options alike, too.
+"""
+
+import ast
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'liquid_pilot'
 MAX_LINES = 410
 MAX_FILES = 16
+PROGRAMS = ('benchmarks', 'examples', 'liquid_pilot', 'scripts', 'studies')
 
 
 def test_no_python_file_is_longer_than_about_400_lines():
@@ -40,3 +45,22 @@ def test_the_tests_mirror_the_package(floor):
     """Every folder of tests of a floor has the path of the folder that it tests."""
     for path in (ROOT / 'test' / floor).rglob('test_*.py'):
         assert (PACKAGE / path.parent.relative_to(ROOT / 'test')).is_dir(), path
+
+
+def parsers(path):
+    """Calls in a file that make a parser of options."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith('ArgumentParser'):
+            yield node
+
+
+def test_no_program_takes_the_beginning_of_an_option_for_the_option():
+    """A misspelt or a later option would be another one in silence."""
+    made = [
+        (f'{path}:{call.lineno}', {key.arg: ast.unparse(key.value) for key in call.keywords})
+        for path in repository_files()
+        if path.suffix == '.py' and path.parts[0] in PROGRAMS
+        for call in parsers(path)
+    ]
+    assert len(made) > 25
+    assert [at for at, options in made if options.get('allow_abbrev') != 'False'] == []

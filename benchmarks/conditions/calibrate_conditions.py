@@ -198,7 +198,7 @@ def write(found: dict[str, list[float]], record: dict[str, Any]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('pilot', nargs='?', default='forest-ltc')
     parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes')
     parser.add_argument('--out', type=Path, default=ROOT / 'runs' / 'calibration')

@@ -137,7 +137,7 @@ def _write(path: Path, page: np.ndarray) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--seed', type=int, default=7)
     parser.add_argument('--width', type=int, default=132, help='width of a picture, in pixels')
     parser.add_argument('--courses', action='store_true', help='draw the courses')

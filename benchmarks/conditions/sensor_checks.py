@@ -130,7 +130,7 @@ def fly(
 
 def main(arguments: list[str] | None = None) -> int:
     """Fly, print one JSON object, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--vehicle', default='quadrotor', choices=('quadrotor', 'rover'))
     parser.add_argument('--severities', default='1,3,5', help='severities, with commas')
     parser.add_argument('--families', default='', help='families, with commas; empty: all')

@@ -196,7 +196,7 @@ def recording_of(folder: Path) -> dict[str, Any]:
 
 def main() -> int:
     """Fly, or print the table of earlier runs, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--minutes', type=float, default=120.0, help='of all runs together')
     parser.add_argument('--warm-up', type=float, default=5.0, metavar='MINUTES', help='of each run')
     parser.add_argument('--out', type=Path, metavar='DIR', help='what it has is kept')

@@ -223,7 +223,7 @@ def table_text(rows: dict[str, dict[str, Any]]) -> str:
 
 def main() -> int:
     """Run what is left of a run, and return 1 if there is a fault."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--out', type=Path, metavar='FILE', help='JSON lines; what it has is kept')
     parser.add_argument('--table', type=Path, metavar='FILE', help='only print the table of a file')
     parser.add_argument('--only', default='', metavar='TARGETS', help='targets, by commas')

@@ -12,9 +12,10 @@ from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Rosbag2Writer
 from rosbags.typesys import Stores, get_typestore
 
+from liquid_pilot.learning.rosbag.bag_cameras import find_camera
+from liquid_pilot.learning.rosbag.collector import MessageCollector
 from liquid_pilot.learning.rosbag.reader import Bag
 from liquid_pilot.learning.rosbag.storage.messages import Decoder
-from liquid_pilot.learning.rosbag.streams import find_camera, read_streams
 from liquid_pilot.learning.rosbag.topic_mapping import from_mapping
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 
@@ -127,4 +128,4 @@ def read(folder: Path, name: str, files: dict[str, bytes], images: IO[bytes]) ->
     bag = Bag(folder / name)
     camera = find_camera(bag, _MAPPING, _DECODE)
     preprocess = Preprocessor(camera, camera)
-    read_streams(bag, _MAPPING, _DECODE, preprocess, images, lambda: None)
+    MessageCollector(bag, _MAPPING, _DECODE, preprocess, images, lambda: None).read()

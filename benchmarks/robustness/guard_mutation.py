@@ -129,7 +129,7 @@ def meaning(source: str) -> str:
 
 def main() -> int:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--module', default='liquid_pilot/onboard/safety/guard.py')
     parser.add_argument('--workers', type=int, default=2, metavar='N')
     parser.add_argument('--limit', type=int, metavar='N', help='test every N-th change only')

@@ -107,7 +107,7 @@ def cut(work: Path, seconds: float, sync_period_s: float, max_file_size: int) ->
 
 def main() -> int:
     """Cut the power several times and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0], allow_abbrev=False)
     parser.add_argument('--quick', action='store_true', help='two cuts, after three seconds')
     parser.add_argument('--write', nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid._random_choices import RandomChoices
 from liquid_pilot.utils.foreign_text import plain_text
 
 _RECIPES = {
@@ -184,7 +185,7 @@ def ncp(
             raise LiquidPilotError(
                 f'wiring.{name} must be an integer from {low} to {high} (the {what}), not {count!r}'
             )
-    draw = _RandomChoices(seed)
+    draw = RandomChoices(seed)
     neurons = motor + command + inter
     motors = list(range(motor))
     commands = list(range(motor, motor + command))
@@ -218,7 +219,7 @@ def dense(inputs: int, neurons: int, motors: int, seed: int) -> Wiring:
     _check_sizes({'inputs': inputs, 'neurons': neurons, 'motors': motors}, seed)
     if motors > neurons:
         raise LiquidPilotError(f'wiring.motors must be at most {neurons} (the neurons): {motors}')
-    draw = _RandomChoices(seed)
+    draw = RandomChoices(seed)
     signs = np.array(
         [-1 if draw.below(3) == 0 else 1 for _ in range((inputs + neurons) * neurons)], np.int8
     )
@@ -306,38 +307,8 @@ def format_wiring(wiring: Wiring) -> str:
     return '\n'.join(lines)
 
 
-class _RandomChoices:
-    """Random choices made from the raw bits of PCG64.
-
-    A pilot file holds only the seed of a wiring. numpy guarantees that the raw bits of a seed never
-    change, but not what its Generator makes of them, so that the choices are made here.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._bits = np.random.PCG64(seed)
-
-    def below(self, bound: int) -> int:
-        """Return an integer in [0, bound), without bias."""
-        limit = (1 << 64) // bound * bound
-        while (raw := int(self._bits.random_raw())) >= limit:
-            pass
-        return raw % bound
-
-    def sign(self) -> int:
-        """Return -1 or 1."""
-        return 2 * self.below(2) - 1
-
-    def sample(self, items: Any, count: int) -> list[int]:
-        """Return `count` distinct ones of the items (partial Fisher-Yates shuffle)."""
-        pool = list(items)
-        for k in range(count):
-            other = k + self.below(len(pool) - k)
-            pool[k], pool[other] = pool[other], pool[k]
-        return pool[:count]
-
-
 def _fan_out(
-    draw: _RandomChoices, matrix: np.ndarray, sources: list[int], targets: list[int], count: int
+    draw: RandomChoices, matrix: np.ndarray, sources: list[int], targets: list[int], count: int
 ) -> None:
     """Connect each source to `count` targets, in place.
 

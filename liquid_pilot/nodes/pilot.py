@@ -28,9 +28,15 @@ from liquid_pilot.nodes.common.sensor_monitor import (
     no_camera_info_text,
 )
 from liquid_pilot.nodes.common.sensor_sync import CameraImuSync, ImuTimeoutError
-from liquid_pilot.nodes.common.sensors.camera_input import LOST_FRAMES, NO_CAMERA, CameraInput
+from liquid_pilot.nodes.common.sensors.camera_input import (
+    LOST_FRAMES,
+    NO_CAMERA,
+    WRONG_DEPTH,
+    CameraInput,
+)
 from liquid_pilot.nodes.common.sensors.guard_status import follow_guard
 from liquid_pilot.nodes.common.sensors.sensor_checks import SensorChecks
+from liquid_pilot.nodes.common.sensors.silent_inputs import silence_text
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
 from liquid_pilot.onboard.inference import kernels
 from liquid_pilot.onboard.inference.engine import Engine, EngineState
@@ -94,9 +100,11 @@ class PilotNode(node_base.LiquidNode):
             threads=settings.threads,
             adaptation=settings.adaptation_settings(),
             watch_picture=self._checks.on_picture,
+            mono16_bits=settings.mono16_bits,
         )
-        self._applied_settings = settings
-        self._adaptation_client = AdaptationClient(self._engine) if settings.adaptation else None
+        self._adaptation_client = (
+            AdaptationClient(self._engine, settings) if settings.adaptation else None
+        )
         # Everything is compiled before the first frame can arrive.
         self._compile()
         self._sync = CameraImuSync(settings.lockstep)
@@ -239,7 +247,7 @@ class PilotNode(node_base.LiquidNode):
 
     def _try_tick(self, now_s: float) -> None:
         """Answer the frame that waits, if it can be answered now."""
-        settings, flight = self.settings.current, self._flight
+        settings, flight, client = self.settings.current, self._flight, self._adaptation_client
         if settings.use_camera_info and not self._sensors.camera_fits:
             if self._sensors.camera is None:
                 topic = self.resolve_topic_name(topics.CAMERA_INFO)
@@ -253,12 +261,12 @@ class PilotNode(node_base.LiquidNode):
             if observation is None:
                 return
             self._checks.check_imu(observation.imu, now_s)
-            flight.scales = self._next_time_scales(settings)
+            flight.scales = None if client is None else client.next_scales(settings)
             tick = self._engine.tick(flight.state, observation, flight.scales)
             self._checks.check_tick(tick, now_s)
         except ImuTimeoutError as error:
             if self._sync.has_imu or now_s - flight.began_s >= _STARTUP_GRACE_S:
-                self._reject('imu', self._silence_text('imu', topics.IMU, str(error)))
+                self._reject('imu', silence_text(self, 'imu', topics.IMU, str(error)))
             return
         except ObservationError as error:
             self._reject(str(error).partition(':')[0], str(error))
@@ -269,13 +277,13 @@ class PilotNode(node_base.LiquidNode):
         self._commands.publish(messages.pack_command(tick.command))
         flight.sequence += 1
         flight.rejecting = False
-        self._reporter.resolved_all_except('adaptation', LOST_FRAMES)
+        self._reporter.resolved_all_except('adaptation', LOST_FRAMES, WRONG_DEPTH)
         done_s = self.steady_s()
         if flight.frame_s is not None:
             self._reporter.health.tick(done_s, done_s - flight.frame_s)
-        if self._adaptation_client is not None:
-            self._adaptation_client.on_tick(tick, done_s)
-        if settings.publish_trace or self._adaptation_client is not None:
+        if client is not None:
+            client.on_tick(tick, done_s)
+        if settings.publish_trace or client is not None:
             self._traces.publish(
                 trace_messages.pack_trace(
                     trace_messages.make_trace(
@@ -290,17 +298,6 @@ class PilotNode(node_base.LiquidNode):
         return (
             client is not None and self._sync.lockstep and client.pending and not client.timed_out
         )
-
-    def _next_time_scales(self, settings: PilotParameters) -> TimeScales | None:
-        """Apply changed settings and return the time scales of the next tick."""
-        if self._adaptation_client is None:
-            return None
-        if settings is not self._applied_settings:
-            self._applied_settings = settings
-            adaptation = settings.adaptation_settings()
-            if adaptation is not None:
-                self._engine.configure(adaptation)
-        return self._adaptation_client.next_scales()
 
     def _begin_flight(self) -> _Flight:
         """Return a flight that begins now, with a network in its initial state."""
@@ -324,11 +321,6 @@ class PilotNode(node_base.LiquidNode):
         self._flight.rejecting = True
         self._reporter.problem(kind, message)
 
-    def _silence_text(self, source: str, topic: str, reason: str, lost: str = '') -> str:
-        count = self.count_publishers(topic := self.resolve_topic_name(topic))
-        advice = lost or 'start the driver or remap the topic'
-        return f'{source}: {reason} on {topic} ({count} publishers); {advice}'
-
     def _check_timeouts(self) -> None:
         """Report inputs that do not arrive."""
         settings, now_s = self.settings.current, self.steady_s()
@@ -340,28 +332,29 @@ class PilotNode(node_base.LiquidNode):
             waits = self._sync.has_frame and not self._awaits_time_scales()
             if waits and sees and now_s - self._waiting_since_s > _MAX_FRAME_WAIT_S:
                 reason = 'a frame waits for a sample of its time or later'
-                self._reject('imu', self._silence_text('imu', topics.IMU, reason))
+                self._reject('imu', silence_text(self, 'imu', topics.IMU, reason))
             return
         silent_s = now_s - (self._flight.frame_s or self._flight.began_s)
         reason, limit_s = f'no frame for {silent_s:.1f} s', settings.camera_timeout_s
         if self._flight.frame_s is None:
             reason, limit_s = 'no frame has ever arrived', _STARTUP_GRACE_S
-        lost = self._camera.loss.text(now_s)
+        warnings = self._camera.warnings(now_s)
         if silent_s > limit_s and self._sensors.frame_is_due(now_s):
-            self._reject('camera', self._silence_text('camera', self._camera.topic, reason, lost))
-        elif lost:
-            self._reporter.problem(LOST_FRAMES, f'camera: {lost}', WARNING)
-        else:
-            self._reporter.resolved(LOST_FRAMES)
+            lost = warnings.pop(LOST_FRAMES)
+            self._reject('camera', silence_text(self, 'camera', self._camera.topic, reason, lost))
+        for kind, text in warnings.items():
+            if text:
+                self._reporter.problem(kind, f'camera: {text}', WARNING)
+            else:
+                self._reporter.resolved(kind)
 
     def _check_adaptation_timeout(self, settings: PilotParameters, now_s: float) -> None:
         """Fly on without the adaptation node when it does not answer in time."""
-        client, limit_s = self._adaptation_client, settings.adaptation_timeout_s
-        if client is None or client.timed_out or not client.is_overdue(now_s, limit_s):
+        client = self._adaptation_client
+        if client is None or not client.times_out(now_s, settings.adaptation_timeout_s):
             return
-        client.timed_out = True
         reason = 'the adaptation node does not answer'
-        text = self._silence_text('adaptation', topics.TIME_SCALES, reason)
+        text = silence_text(self, 'adaptation', topics.TIME_SCALES, reason)
         self._reporter.problem('adaptation', text, WARNING)
         if self._sync.has_frame:
             self._try_tick(now_s)

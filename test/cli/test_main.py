@@ -185,8 +185,15 @@ def test_the_doctor_measures_a_tick_and_looks_at_a_robot():
     assert {'governor', 'thread pools', 'providers', 'shared memory', 'ports', 'vehicles'} <= set(
         checks
     )
-    assert checks['tick'].level == doctor.OK, checks['tick']
-    assert 0.05 < float(checks['tick'].found.split('takes ')[1].split(' ms')[0]) < 40.0
+    median_ms = float(checks['tick'].found.split('takes ')[1].split(' ms')[0])
+    # Whether it is fast enough depends on what else this machine does.
+    assert median_ms > 0.05, checks['tick']
+
+
+@pytest.mark.realtime
+def test_a_tick_is_fast_enough_here():
+    level, found, *_ = onboard_checks.check_tick_time()
+    assert level == doctor.OK, found
 
 
 @pytest.mark.parametrize(

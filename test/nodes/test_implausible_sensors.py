@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from flight_rig import PERIOD_S, RNG, SAFE, TIMEOUT_S, Rig, picture
+from flight_rig import PERIOD_S, RNG, SAFE, TIMEOUT_S, picture
 
 from liquid_pilot.onboard.perception.picture_checks import PictureLimits
 from liquid_pilot.onboard.safety.sensor_plausibility import ImuFlightLimits
@@ -17,19 +17,6 @@ BLIND_S = PictureLimits().max_blind_s
 FROZEN_S = PictureLimits().max_frozen_picture_s
 FROZEN_IMU_S = ImuFlightLimits().max_frozen_imu_s
 SLACK_S = 0.5
-
-
-@pytest.fixture(scope='module')
-def rig(ros, start_node, pilot, tmp_path_factory):
-    made = Rig(start_node, pilot, tmp_path_factory.mktemp('logs'))
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def flying(rig):
-    rig.take_off()
-    return rig
 
 
 def uniform(level):

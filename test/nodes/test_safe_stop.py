@@ -8,7 +8,7 @@ import re
 import shutil
 
 import pytest
-from flight_rig import PERIOD_S, SAFE, TIMEOUT_S, Rig, Turntable
+from flight_rig import PERIOD_S, SAFE, TIMEOUT_S, Turntable
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
@@ -17,20 +17,6 @@ from liquid_pilot.interfaces import CameraGeometry
 IMU_TIMEOUT_S = 0.2
 
 pytestmark = pytest.mark.realtime
-
-
-@pytest.fixture(scope='module')
-def rig(ros, start_node, pilot, tmp_path_factory):
-    made = Rig(start_node, pilot, tmp_path_factory.mktemp('logs'))
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def flying(rig):
-    """The rig with a pilot that steers and a guard that lets it."""
-    rig.take_off()
-    return rig
 
 
 def test_the_guard_refuses_to_engage_while_nobody_steers(rig):
@@ -48,7 +34,7 @@ def with_changes(**changes):
 
 FAULTS = {
     'camera stops': ({'image': None}, r'camera: no frame for \d\.\d s on /camera/image_raw'),
-    'IMU stops': ({'imu': None}, r'imu: no message for \d\.\d s on /imu/data \(1 publishers\)'),
+    'IMU stops': ({'imu': None}, r'imu: no message for \d\.\d s on /imu/data \(1 publisher\)'),
     'IMU is NaN': ({'imu': (0.0, math.nan, 0.0)}, 'imu: a sample is not finite'),
     'IMU is infinite': ({'imu': (math.inf, 0.0, 0.0)}, 'imu: a sample is not finite'),
     'frame is empty': (

@@ -1,20 +1,13 @@
 """Two cameras, or two IMUs, on one topic: a real pilot and guard say so, and do not fly on them."""
 
 import pytest
-from flight_rig import Rig, Turntable
+from flight_rig import Turntable
 from sensor_msgs.msg import Image, Imu
 
 from liquid_pilot.interfaces import ImuSample
 from liquid_pilot.nodes.common import messages, qos
 
 pytestmark = [pytest.mark.realtime, pytest.mark.slow]
-
-
-@pytest.fixture(scope='module')
-def rig(ros, start_node, pilot, tmp_path_factory):
-    made = Rig(start_node, pilot, tmp_path_factory.mktemp('logs'))
-    yield made
-    made.end()
 
 
 @pytest.mark.parametrize('source', ['camera', 'imu'])

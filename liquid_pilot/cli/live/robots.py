@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from liquid_pilot.nodes.common.health import ERROR, OK, WARNING
@@ -16,13 +16,15 @@ from liquid_pilot.nodes.common.health import ERROR, OK, WARNING
 if TYPE_CHECKING:
     from liquid_pilot.nodes.common.messages import NodeStatus
 
-NODES = ('guard', 'pilot', 'adaptation', 'simulator', 'gazebo', 'recorder')
+NODES = ('guard', 'pilot', 'adaptation', 'simulator', 'gazebo', 'scene', 'recorder')
 """The nodes that report, in the order in which they are shown."""
 SILENT_AFTER_S = 3.0
 """A node that has not reported for this long has ended, or hangs; nodes report once a second."""
 _FORGOTTEN_AFTER_S = 60.0
 """A node that has not reported for this long is shown no more."""
 _LEVELS = {OK: 'ok', WARNING: 'warning', ERROR: 'error'}
+NO_GOOD_COMMAND = 'no good command'
+"""Words of a guard that has to send the safe command."""
 SILENT = 'silent'
 """State of a node that has stopped to report."""
 MISSING = {
@@ -154,7 +156,26 @@ class RobotReports:
             if namespace not in (None, space) or age_s > _FORGOTTEN_AFTER_S:
                 continue
             found.setdefault(space, {})[name] = _report(name, status, age_s)
-        return [Robot(space, nodes) for space, nodes in found.items()]
+        return [Robot(space, _with_cause(nodes)) for space, nodes in found.items()]
+
+
+def _with_cause(nodes: dict[str, NodeReport]) -> dict[str, NodeReport]:
+    """Return the reports of a robot, of whose guard without a good command the cause is named.
+
+    The guard sees commands only. Why there are none is known by the pilot, or by its silence.
+    """
+    guard, pilot = nodes.get('guard'), nodes.get('pilot')
+    if guard is None or NO_GOOD_COMMAND not in guard.problem:
+        return nodes
+    if pilot is None:
+        cause = 'no pilot reports'
+    elif pilot.state == SILENT:
+        cause = 'the pilot has ended, or it hangs'
+    elif pilot.level >= ERROR and pilot.problem:
+        cause = f'the pilot gives none: {pilot.problem}'
+    else:
+        return nodes
+    return {**nodes, 'guard': replace(guard, problem=f'{guard.problem}; {cause}')}
 
 
 def _report(name: str, status: NodeStatus, age_s: float) -> NodeReport:

@@ -91,6 +91,8 @@ def _rows(robot: Robot) -> Iterator[_Row]:
     for name, lines_of in (('guard', _guard), ('pilot', _pilot)):
         if name in nodes:
             yield lines_of(nodes[name])
+        if name == 'guard':
+            yield from _px4_mode(nodes.get(name))
     pilot = nodes.get('pilot')
     if pilot is not None and pilot.state != SILENT:
         yield from _sensors(pilot)
@@ -98,7 +100,7 @@ def _rows(robot: Robot) -> Iterator[_Row]:
             yield _Row('adaptation', 'off', OK, ['the pilot is as it was trained'])
     if 'adaptation' in nodes:
         yield _node('adaptation', nodes['adaptation'], nodes['adaptation'].values.get('reason', ''))
-    for name in ('simulator', 'gazebo'):
+    for name in ('simulator', 'gazebo', 'scene'):
         if name in nodes:
             yield _simulator(name, nodes[name])
     if 'recorder' in nodes:
@@ -128,6 +130,16 @@ def _guard(report: NodeReport) -> _Row:
     elif 'failed_checks' in report.values:
         line += '; its checks pass: `liquid-pilot engage` lets the pilot fly'
     return _node('guard', report, line, reasons=report.failed_checks)
+
+
+def _px4_mode(guard: NodeReport | None) -> Iterator[_Row]:
+    """Yield the row of the mode that the guard registers with PX4; none where it does not."""
+    if guard is None or guard.state == SILENT or 'px4_mode' not in guard.values:
+        return
+    values = guard.values
+    number = values.get('px4_mode_number')
+    line = f'"{values.get("px4_mode_name", "?")}"' + (f', nav_state {number}' if number else '')
+    yield _Row('px4_mode', values['px4_mode'], OK if number else WARNING, [line])
 
 
 def _pilot(report: NodeReport) -> _Row:

@@ -1,4 +1,4 @@
-"""Collects the messages of one bag, in the pilot's units and frames, and images of its size."""
+"""Reads one bag into arrays, in the pilot's units and frames, and into images of its size."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from liquid_pilot.interfaces import (
     ObservationError,
 )
 from liquid_pilot.learning.rosbag.alignment import BagStreams, EpisodeMarker
+from liquid_pilot.learning.rosbag.checks.findings import depth_findings
 from liquid_pilot.learning.rosbag.commands import command_values
 from liquid_pilot.learning.rosbag.reader import Bag
 from liquid_pilot.learning.rosbag.stamps import MISSING_NS, TopicStamps, believed, used_stamps
@@ -25,7 +26,8 @@ from liquid_pilot.learning.rosbag.topic_mapping import COMMAND_TYPES, BagMapping
 from liquid_pilot.learning.rosbag.topic_report import TopicReport
 from liquid_pilot.onboard.perception.camera_info import camera_from_info
 from liquid_pilot.onboard.perception.compressed_image import decode_compressed
-from liquid_pilot.onboard.perception.image_preprocessing import ENCODINGS, Preprocessor
+from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
+from liquid_pilot.onboard.perception.pixel_depth import is_deep_png, largest_value
 
 _IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
 _MARKER_TYPES = ('std_msgs/msg/Header', 'std_msgs/msg/String')
@@ -43,7 +45,7 @@ _DEEP_PNGS = 20
 
 
 class MessageCollector:
-    """Collects the messages of one bag, one by one.
+    """Collects the messages of one bag; `read` takes all of them.
 
     Args:
         bag: the bag.
@@ -76,10 +78,24 @@ class MessageCollector:
         self._deep_pngs = 0
         self.reports: dict[str, TopicReport] = {}
         """Report of each topic."""
-        self.deepest_value = 0
+        self._largest_deep = 0
         """Largest value of a pixel of 16 bits."""
 
-    def add(self, purpose: str, message: BagMessage) -> None:
+    def read(self) -> BagStreams:
+        """Read the bag once, and return all that it holds; `reports` is complete then.
+
+        Raises:
+            LiquidPilotError: a topic is missing, is of another type, or holds nothing usable; the
+                message names the bag and the topic.
+        """
+        topics = _topics_of(self._mapping)
+        for message in self._bag.messages(set(topics)):
+            self._add(topics[message.topic], message)
+        streams, image = self._streams(topics), self._mapping.image
+        streams.notes += depth_findings(image.topic, self._largest_deep, image.mono16_bits)
+        return streams
+
+    def _add(self, purpose: str, message: BagMessage) -> None:
         """Add one message of a topic with this purpose.
 
         Raises:
@@ -119,7 +135,9 @@ class MessageCollector:
     def _add_image(self, stamp_ns: int, content: Any, topic: str) -> None:
         """Write the encoder's input in flight, before scaling: (H, W, 3) uint8 RGB."""
         if self._mapping.image.type == 'compressed':
-            image = decode_compressed(content.data.tobytes(), content.format)
+            bits = self._mapping.image.mono16_bits
+            data = content.data.tobytes()
+            image = decode_compressed(data, content.format, mono16_bits=bits)
         else:
             image = ImageBuffer(
                 content.data,
@@ -131,25 +149,21 @@ class MessageCollector:
             )
         planes = self._preprocess(image)[0]
         pixels = np.rint(planes.transpose(1, 2, 0) * 255.0).astype(np.uint8).tobytes()
-        self._look_at_depth(content)
+        self._look_at_depth(content, image)
         self._images.write(pixels)
         self._on_frame()
 
-    def _look_at_depth(self, content: Any) -> None:
+    def _look_at_depth(self, content: Any, image: ImageBuffer) -> None:
         """Note the largest value of an image whose pixels have 16 bits."""
         if self._mapping.image.type == 'compressed':
-            # The ninth byte of a PNG's first chunk, whose data begin at byte 16.
-            is_deep = content.data[1:4].tobytes() == b'PNG' and content.data[24] == 16
-            if not is_deep or self._deep_pngs == _DEEP_PNGS:
+            if not is_deep_png(content.data) or self._deep_pngs == _DEEP_PNGS:
                 return
             self._deep_pngs += 1
-            values: Any = cv2.imdecode(content.data, cv2.IMREAD_UNCHANGED)
-        elif ENCODINGS[content.encoding].bytes_per_channel == 2 and content.step % 2 == 0:
-            values = np.frombuffer(content.data, '>u2' if content.is_bigendian else '<u2')
+            values = cv2.imdecode(content.data, cv2.IMREAD_UNCHANGED)
+            largest = None if values is None else int(values.max())
         else:
-            return
-        if values is not None and values.size:
-            self.deepest_value = max(self.deepest_value, int(values.max()))
+            largest = largest_value(image)
+        self._largest_deep = max(self._largest_deep, largest or 0)
 
     def _add_imu(self, stamp_ns: int, content: Any, topic: str) -> None:
         for name in ('angular_velocity', 'linear_acceleration'):
@@ -186,7 +200,7 @@ class MessageCollector:
     def _add_odometry(self, stamp_ns: int, content: Any, topic: str) -> None:
         """Use nothing of the odometry, which is only reported."""
 
-    def streams(self, topics: dict[str, str]) -> BagStreams:
+    def _streams(self, topics: dict[str, str]) -> BagStreams:
         """Return all that was collected.
 
         Args:
@@ -285,6 +299,22 @@ class MessageCollector:
                 f'{topics[worst]} are {lags_s[worst]:.1f} s before the time of recording; set '
                 f'`clock: log`, or {worst}.offset_s: {lags_s[worst]:.2f}'
             )
+
+
+def _topics_of(mapping: BagMapping) -> dict[str, str]:
+    """Return the purpose of each topic that is read."""
+    topics = {
+        mapping.image.topic: 'image',
+        mapping.imu.topic: 'imu',
+        mapping.command.topic: 'command',
+    }
+    if mapping.odometry.topic:
+        topics[mapping.odometry.topic] = 'odometry'
+    if mapping.camera.geometry is None:
+        topics[mapping.camera.topic] = 'camera'
+    if mapping.episodes.split_by == 'topic':
+        topics[mapping.episodes.topic] = 'marker'
+    return topics
 
 
 def expect_type(bag: Bag, message: BagMessage, types: tuple[str, ...]) -> None:

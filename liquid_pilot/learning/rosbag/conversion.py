@@ -20,6 +20,7 @@ from liquid_pilot.learning.data.dataset_index import EPISODES
 from liquid_pilot.learning.data.episode import Episode, episode_file_name
 from liquid_pilot.learning.rosbag import reader, topic_mapping
 from liquid_pilot.learning.rosbag.alignment import Segment, align
+from liquid_pilot.learning.rosbag.bag_cameras import find_camera
 from liquid_pilot.learning.rosbag.checks.clocks import compare_clocks, shifted
 from liquid_pilot.learning.rosbag.checks.findings import (
     clock_findings,
@@ -28,8 +29,8 @@ from liquid_pilot.learning.rosbag.checks.findings import (
     picture_findings,
 )
 from liquid_pilot.learning.rosbag.checks.picture_motion import picture_turns
+from liquid_pilot.learning.rosbag.collector import MessageCollector
 from liquid_pilot.learning.rosbag.storage.messages import Decoder
-from liquid_pilot.learning.rosbag.streams import find_camera, read_streams
 from liquid_pilot.learning.rosbag.topic_report import TopicReport
 from liquid_pilot.onboard.perception.field_of_view import centre_crop, check_calibrated
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
@@ -137,7 +138,8 @@ def _convert_bag(
             on_progress(bag.path.name, min(999, 1000 * bag.position // size), 1000)
 
     with open(raw, 'wb') as file:
-        streams, topics = read_streams(bag, settings, decode, preprocess, file, on_frame)
+        collector = MessageCollector(bag, settings, decode, preprocess, file, on_frame)
+        streams = collector.read()
     shape = (raw.stat().st_size // (target.width * target.height * 3), target.height, target.width)
     images = np.memmap(raw, np.uint8, 'r', shape=(*shape, 3))
     turns = picture_turns(images, streams.frames_ns, target)
@@ -160,7 +162,7 @@ def _convert_bag(
         done.periods_s.append(segment.dt_s[1:])
     del images
     raw.unlink()
-    report = _bag_report(bag, settings, source, segments, topics, dropped)
+    report = _bag_report(bag, settings, source, segments, collector.reports, dropped)
     report['findings'] = findings
     report['clock_offsets_s'] = clocks.offsets_s
     done.reports.append(report)
@@ -183,7 +185,8 @@ def _make_preprocessor(
         check_calibrated(source)
         if target is None:
             target = stored_camera(source, image_size)
-        return Preprocessor(target, source, settings.camera.rectify), target
+        depth = settings.image.mono16_bits
+        return Preprocessor(target, source, settings.camera.rectify, depth), target
     except ObservationError as error:
         hint = ''
         if isinstance(source, DistortedCamera) and settings.camera.rectify:

@@ -15,7 +15,9 @@ from typing import Any
 
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
 from liquid_pilot.learning.rosbag.yaml_file import load_yaml, short_repr
+from liquid_pilot.onboard.perception.pixel_depth import PixelDepth
 from liquid_pilot.onboard.vehicles.registry import VEHICLES
+from liquid_pilot.utils.settings import check, declared_settings
 
 COMMAND_TYPES = {
     'TwistStamped': 'geometry_msgs/msg/TwistStamped',
@@ -43,6 +45,8 @@ class ImageMapping:
     topic: str = '/camera/image_raw'
     """Topic of the images."""
     type: str = field(default='raw', metadata=_one_of('raw', 'compressed'))
+    mono16_bits: int = PixelDepth.mono16_bits
+    """Number of lowest bits that count in pixels of 16 bits, as the pilot's parameter says it."""
     offset_s: float = 0.0
     """Time that is added to the stamps of the images, s."""
 
@@ -203,6 +207,8 @@ def from_mapping(values: Any, source: str) -> BagMapping:
             raise LiquidPilotError(f'{source}: {requirement}')
 
     command, imu = mapping.command, mapping.imu
+    depth = declared_settings(PixelDepth)['mono16_bits']
+    check(depth, mapping.image.mono16_bits, f'{source}: image.mono16_bits')
     for name in COMMAND_VALUES:
         axis = getattr(command, name)
         must(

@@ -7,6 +7,7 @@ import os
 from std_msgs.msg import Float32MultiArray
 
 from liquid_pilot.nodes.common import trace_messages
+from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales, TimeScaleStore
 from liquid_pilot.onboard.inference.engine import Engine, Tick
 
@@ -19,15 +20,17 @@ def new_flight_id() -> str:
 class AdaptationClient:
     """Receives the time scales of the adaptation node and hands them to the ticks of a flight."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, settings: PilotParameters) -> None:
         """Start with the trained time constants.
 
         Args:
             engine: the engine of an adapting pilot.
+            settings: the parameters that the engine was made with.
 
         Raises:
             LiquidPilotError: the pilot file holds no training statistics.
         """
+        self._engine, self._applied = engine, settings
         self._digest = engine.pilot.digest
         self._time_scale_store = TimeScaleStore(
             engine.pilot.require_statistics().filter_tau_s.shape, engine.scalable_neurons
@@ -83,16 +86,31 @@ class AdaptationClient:
         """Whether the last tick has not been answered yet."""
         return self._sequence > 0 and self._time_scale_store.last_sequence < self._sequence
 
-    def is_overdue(self, now_s: float, timeout_s: float) -> bool:
-        """Return whether a trace has waited for an answer for longer than `timeout_s`."""
-        return self._request_time_s is not None and now_s - self._request_time_s > timeout_s
+    def times_out(self, now_s: float, timeout_s: float) -> bool:
+        """Return whether the wait for an answer ends now, because it is longer than `timeout_s`.
 
-    def next_scales(self) -> TimeScales | None:
+        From then on the pilot flies without waiting, until there is an answer.
+        """
+        asked_s = self._request_time_s
+        if self.timed_out or asked_s is None or now_s - asked_s <= timeout_s:
+            return False
+        self.timed_out = True
+        return True
+
+    def next_scales(self, settings: PilotParameters) -> TimeScales | None:
         """Return the time scales of the next tick; the same ones again if that tick was rejected.
+
+        Args:
+            settings: the present parameters, which the engine takes over where they have changed.
 
         Returns:
             The time scales, or None before the first tick.
         """
+        if settings is not self._applied:
+            self._applied = settings
+            adaptation = settings.adaptation_settings()
+            if adaptation is not None:
+                self._engine.configure(adaptation)
         if not self._sequence:
             return None
         if self._next is None:

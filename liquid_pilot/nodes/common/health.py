@@ -6,7 +6,10 @@ This is plain arithmetic on the times that it is given, without ROS.
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,8 +17,80 @@ OK, WARNING, ERROR = 0, 1, 2
 """Severities of a problem, as in diagnostic_msgs/DiagnosticStatus."""
 COMPILING = 'compiling'
 """State on /diagnostics of a node that is not ready yet because it compiles its kernels."""
-REPEAT_PERIOD_S = 3.0
-"""Period at which a lasting problem is logged again, s."""
+FIRST_REPEAT_S = 3.0
+"""Time after which a lasting problem is logged again, s; it doubles each time."""
+MAX_REPEAT_S = 300.0
+"""Largest time between two log lines about a lasting problem, s."""
+END_AFTER_S = 3.0
+"""Time without a problem after which its end is logged, s; it may come and go."""
+_DIGITS = re.compile(r'[\d.]+')
+
+
+@dataclass
+class _LoggedProblem:
+    """What was logged of one problem, from its beginning to its end. Times are in seconds."""
+
+    began_s: float
+    logged_s: float
+    words: str
+    """The text that was logged, without its numbers."""
+    interval_s: float = FIRST_REPEAT_S
+    """Time until it is logged again."""
+    gone_s: float | None = None
+    """Time since which it is not there; None: it is there."""
+
+
+class LogThrottle:
+    """Decides when a problem is logged: at once, then at growing intervals, and when it has ended.
+
+    A problem that comes and goes is one problem. Another text of the same kind counts as news.
+    """
+
+    def __init__(self) -> None:
+        """Start without problems."""
+        self._logged: dict[str, _LoggedProblem] = {}
+
+    def is_due(self, kind: str, text: str, now_s: float) -> bool:
+        """Return whether to log a problem that is there now.
+
+        Args:
+            kind: identifier of the problem.
+            text: what would be logged.
+            now_s: the time, s.
+        """
+        words = _DIGITS.sub('', text)
+        entry = self._logged.get(kind)
+        if entry is None or (entry.gone_s is not None and now_s - entry.gone_s >= END_AFTER_S):
+            self._logged[kind] = _LoggedProblem(now_s, now_s, words)
+            return True
+        entry.gone_s = None
+        since_s = now_s - entry.logged_s
+        if words != entry.words and since_s >= FIRST_REPEAT_S:
+            entry.interval_s = FIRST_REPEAT_S
+        elif since_s >= entry.interval_s:
+            entry.interval_s = min(2.0 * entry.interval_s, MAX_REPEAT_S)
+        else:
+            return False
+        entry.logged_s, entry.words = now_s, words
+        return True
+
+    def ended(self, present: Collection[str], now_s: float) -> dict[str, float]:
+        """Return how long each problem lasted whose end is to be logged now, by its kind, in s.
+
+        Args:
+            present: kinds of the problems that are there; call this again and again.
+            now_s: the time, s.
+        """
+        durations_s = {}
+        for kind, entry in list(self._logged.items()):
+            if kind in present:
+                entry.gone_s = None
+            elif entry.gone_s is None:
+                entry.gone_s = now_s
+            elif now_s - entry.gone_s >= END_AFTER_S:
+                durations_s[kind] = entry.gone_s - entry.began_s
+                del self._logged[kind]
+        return durations_s
 
 
 class HealthMonitor:
@@ -30,7 +105,7 @@ class HealthMonitor:
         self._times: deque[float] = deque(maxlen=window)
         self._latencies: deque[float] = deque(maxlen=window)
         self._problems: dict[str, tuple[int, str]] = {}
-        self._last_reported_s: dict[str, float] = {}
+        self._throttle = LogThrottle()
         self.ticks = 0
         """Number of ticks since the start."""
 
@@ -46,7 +121,7 @@ class HealthMonitor:
         self.ticks += 1
 
     def problem(self, kind: str, message: str, now_s: float, level: int = ERROR) -> bool:
-        """Record a problem and return whether to log it now (once every REPEAT_PERIOD_S).
+        """Record a problem and return whether to log it now, see LogThrottle.
 
         Args:
             kind: identifier of the problem.
@@ -55,10 +130,11 @@ class HealthMonitor:
             level: severity, WARNING or ERROR.
         """
         self._problems[kind] = (level, message)
-        if now_s - self._last_reported_s.get(kind, -math.inf) < REPEAT_PERIOD_S:
-            return False
-        self._last_reported_s[kind] = now_s
-        return True
+        return self._throttle.is_due(kind, message, now_s)
+
+    def ended(self, now_s: float) -> dict[str, float]:
+        """Return how long each problem lasted whose end is to be logged now, by its kind, in s."""
+        return self._throttle.ended(self._problems, now_s)
 
     def has(self, kind: str) -> bool:
         """Return whether there is a problem of this kind."""

@@ -51,6 +51,7 @@ class LiquidNode(Node):
             LiquidPilotError: a parameter is unknown or has a wrong value.
         """
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
+        ros_start.check_parameter_files(self.get_fully_qualified_name())
         self.settings: Settings[Any] = declare(self, self.parameters)
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
 

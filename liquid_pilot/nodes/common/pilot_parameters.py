@@ -10,6 +10,7 @@ from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.perception.compressed_image import CompressedLimits
 from liquid_pilot.onboard.perception.picture_checks import PictureLimits
+from liquid_pilot.onboard.perception.pixel_depth import PixelDepth
 from liquid_pilot.onboard.safety.imu_checks import ImuLimits
 from liquid_pilot.onboard.safety.sensor_plausibility import ImuFlightLimits
 from liquid_pilot.utils.settings import declared_settings, extract, setting, setting_from
@@ -119,6 +120,7 @@ class PilotParameters(SensorCheckParameters, FrontendParameters):
         'centre of the image, whatever its field of view',
     )
     rectified: bool = setting_from(FlightSettings, 'rectified')
+    mono16_bits: int = setting_from(PixelDepth, 'mono16_bits')
     max_compressed_pixels: int = setting_from(CompressedLimits, 'max_compressed_pixels', live=True)
     max_compressed_bytes: int = setting_from(CompressedLimits, 'max_compressed_bytes', live=True)
     lockstep: bool = setting(

@@ -23,7 +23,7 @@ from liquid_pilot.utils.resources import PACKAGE
 @contextmanager
 def prepared(
     specs: Sequence[NodeSpec], added: Mapping[str, str], print_line: Callable[[str], None]
-) -> Iterator[None]:
+) -> Iterator[dict[str, str]]:
     """Prepare a graph, and keep its ROS domain until the context ends.
 
     Args:
@@ -31,35 +31,22 @@ def prepared(
         added: variables for the environment of the nodes.
         print_line: function that takes lines for the user.
 
+    Yields:
+        The variables to add: `added`, and a folder for logs where that of ROS 2 cannot be written.
+
     Raises:
         LiquidPilotError: the loopback interface is down, or another run has the ROS domain.
     """
     environment = {**os.environ, **added}
     if environment.get('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'LOCALHOST':
         loopback.check()
-    with claimed(specs, environment), _logs(environment, print_line):
+    with claimed(specs, environment):
+        folder = log_folder.writable_folder(environment)
+        if folder is not None:
+            print_line(log_folder.notice(folder))
         if any(spec.package == PACKAGE and spec.executable == 'pilot' for spec in specs):
             compile_kernels(print_line)
-        yield
-
-
-@contextmanager
-def _logs(environment: Mapping[str, str], print_line: Callable[[str], None]) -> Iterator[None]:
-    """Give the nodes a folder for their logs where that of ROS 2 cannot be written."""
-    folder = log_folder.writable_folder(environment)
-    if folder is None:
-        yield
-        return
-    print_line(f'the logs of ROS 2 go to {folder}, because its own folder cannot be written')
-    before = os.environ.get(log_folder.VARIABLE)
-    os.environ[log_folder.VARIABLE] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[log_folder.VARIABLE]
-        else:
-            os.environ[log_folder.VARIABLE] = before
+        yield {**added, **({} if folder is None else {log_folder.VARIABLE: str(folder)})}
 
 
 def compile_kernels(print_line: Callable[[str], None]) -> None:

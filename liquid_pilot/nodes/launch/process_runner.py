@@ -154,8 +154,8 @@ def run(
             interface is down, or another run has the ROS domain.
     """
     lines = [(spec, command_line(spec)) for spec in specs]
-    with prepared(specs, added, print_line):
-        return _run(lines, {**os.environ, **added}, print_line, observer or nullcontext())
+    with prepared(specs, added, print_line) as variables:
+        return _run(lines, {**os.environ, **variables}, print_line, observer or nullcontext())
 
 
 def _run(
@@ -206,7 +206,7 @@ def _watch(
     ending = next((node for node in running if node.spec.ends_run), None)
     failed: list[str] = []
     while True:
-        if ending is not None and ending.code is not None:
+        if ending is not None and ending.code is not None and not _leaves_a_vehicle(ending):
             return _end_of(ending.spec, ending.code, failed)
         if signals:
             if ending is not None:
@@ -234,6 +234,11 @@ def _watch(
                     if node.spec.matters:
                         failed.append(f'{text} before the run was over')
         time.sleep(_POLL_PERIOD_S)
+
+
+def _leaves_a_vehicle(ending: _NodeProcess) -> bool:
+    """Return whether a scene was killed, so that its vehicle still needs the guard."""
+    return not ending.spec.required and ending.code is not None and ending.code < 0
 
 
 def _end_of(spec: NodeSpec, code: int, failed: list[str]) -> _End:

@@ -33,6 +33,7 @@ from liquid_pilot.onboard.adaptation.time_scales import TimeScales
 from liquid_pilot.onboard.inference.recurrent_cores import IMU_INPUTS, Core
 from liquid_pilot.onboard.inference.stages import Stages, make_speed_stages, make_stages
 from liquid_pilot.onboard.perception.imu import mean_imu
+from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
 from liquid_pilot.onboard.vehicles.friction_estimator import FrictionState
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.utils.release_memory import release_code_pages
@@ -105,6 +106,7 @@ class Engine:
             Experiments replace the core by it, for example.
         watch_picture: function that is called in each tick with the preprocessed picture, (1, 3, H,
             W) float32 in [0, 1], which it must neither change nor keep.
+        mono16_bits: number of bits that count in pixels of 16 bits (see PixelDepth).
 
     Raises:
         LiquidPilotError: the pilot's parts do not fit together, or it cannot adapt.
@@ -119,12 +121,13 @@ class Engine:
         adaptation: AdaptationSettings | None = None,
         replace_stages: Callable[[Stages], Stages] | None = None,
         watch_picture: Callable[[npt.NDArray[np.float32]], None] | None = None,
+        mono16_bits: int = FULL_BITS,
     ) -> None:
         specification = pilot.specification
         self.pilot = pilot
         self.watch_picture = watch_picture
         self._replace_stages = replace_stages
-        self._own_stages = make_stages(pilot, source_camera, threads, adaptation)
+        self._own_stages = make_stages(pilot, source_camera, threads, adaptation, mono16_bits)
         self._use_stages()
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)
         self._imu_scale = np.asarray(specification.imu_scale, np.float64)

@@ -37,6 +37,7 @@ from liquid_pilot.onboard.inference.recurrent_cores import (
     make_core,
 )
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
+from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
 from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
 from liquid_pilot.onboard.vehicles.friction_estimator import (
     FrictionEstimator,
@@ -122,6 +123,7 @@ def make_stages(
     source_camera: CameraGeometry | None,
     threads: int,
     adaptation: AdaptationSettings | None,
+    mono16_bits: int = FULL_BITS,
 ) -> Stages:
     """Return the stages of a pilot.
 
@@ -130,6 +132,7 @@ def make_stages(
         source_camera: the camera that flies; None: unknown.
         threads: threads of the encoder.
         adaptation: settings of a pilot that adapts; None: it flies as trained.
+        mono16_bits: number of bits that count in pixels of 16 bits.
 
     Raises:
         LiquidPilotError: the parts of the pilot do not fit together, or it cannot adapt.
@@ -144,7 +147,7 @@ def make_stages(
             f'make {inputs}, and a command has {COMMAND_OUTPUTS}'
         )
     camera = specification.camera
-    preprocess = Preprocessor(camera, source_camera, specification.rectify)
+    preprocess = Preprocessor(camera, source_camera, specification.rectify, mono16_bits)
     encode = Encoder(
         pilot.encoder,
         camera.height,

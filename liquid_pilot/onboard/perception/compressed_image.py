@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from liquid_pilot.interfaces import ImageBuffer, ObservationError
+from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS, is_deep_png, max_value
 from liquid_pilot.utils.settings import setting
 
 _PNG_MAGIC, _JPEG_MAGIC = b'\x89PNG\r\n\x1a\n', b'\xff\xd8'
@@ -60,7 +61,10 @@ DEFAULT_LIMITS = CompressedLimits()
 
 
 def decode_compressed(
-    data: bytes, format: str, limits: CompressedLimits = DEFAULT_LIMITS
+    data: bytes,
+    format: str,
+    limits: CompressedLimits = DEFAULT_LIMITS,
+    mono16_bits: int = FULL_BITS,
 ) -> ImageBuffer:
     """Decode a sensor_msgs/CompressedImage (JPEG or PNG).
 
@@ -69,6 +73,8 @@ def decode_compressed(
         format: its format, such as 'jpeg' or 'rgb8; jpeg compressed bgr8'. It tells whether a grey
             picture is a colour mosaic.
         limits: the largest picture that is decoded.
+        mono16_bits: number of bits that count in a PNG of 16 bits, 8 to 16; larger values are
+            white.
 
     Returns:
         The image, bgr8; a colour mosaic keeps its encoding, such as bayer_rggb8.
@@ -103,10 +109,16 @@ def decode_compressed(
             'the driver send smaller images'
         )
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    shallow = mono16_bits < FULL_BITS and not mosaic and is_deep_png(raw)
+    if shallow:
+        flags |= cv2.IMREAD_ANYDEPTH
     try:
         image = cv2.imdecode(
             np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED if mosaic else flags
         )
+        if shallow and image is not None:
+            # It rounds, and cuts off what is above 255.
+            image = cv2.convertScaleAbs(image, alpha=255 / max_value(mono16_bits))
     except cv2.error:
         image = None
     if image is None or image.shape[:2] != (height, width):

@@ -26,6 +26,7 @@ from liquid_pilot.onboard.perception.field_of_view import (
     check_calibrated,
     matching_crop,
 )
+from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS, max_value
 from liquid_pilot.onboard.perception.rectification import Rectification
 
 Pixels = npt.NDArray[Any]
@@ -116,18 +117,25 @@ class Preprocessor:
         source: the camera that flies; None: unknown, the centre is cut out at the target's aspect
             ratio.
         rectify: whether the distortion of a DistortedCamera is undone.
+        mono16_bits: number of bits that count in pixels of 16 bits, 8 to 16; larger values are
+            white.
 
     Raises:
         ObservationError: the source cannot serve the pilot.
     """
 
     def __init__(
-        self, target: CameraGeometry, source: CameraGeometry | None = None, rectify: bool = True
+        self,
+        target: CameraGeometry,
+        source: CameraGeometry | None = None,
+        rectify: bool = True,
+        mono16_bits: int = FULL_BITS,
     ) -> None:
         # A thread pool of OpenCV would compete with the other processes for few processor cores.
         cv2.setNumThreads(1)
         self.target = target
         self._rectify = rectify
+        self._max_deep = max_value(mono16_bits)
         self._rectified: tuple[tuple[CameraGeometry, int, int], Rectification] | None = None
         self._source: CameraGeometry | None = None
         self._format: tuple[int, int, int, str, bool] | None = None
@@ -227,7 +235,7 @@ class Preprocessor:
         if encoding.chroma_rows:
             read = _two_plane_reader(encoding, part, step, height)
         else:
-            read = _reader(encoding, part, step, big_endian)
+            read = _reader(encoding, part, step, big_endian, self._max_deep)
         inner = (
             slice(inner_top, inner_top + inner_height),
             slice(inner_left, inner_left + inner_width),
@@ -246,7 +254,7 @@ class Preprocessor:
         wide = encoding.bytes_per_channel == 2
         shape = size[::-1] if channels == 1 else (*size[::-1], channels)
         small: Pixels = np.zeros(shape, np.uint16 if wide else np.uint8)
-        scale = np.float32(1.0 / (65535 if wide else 255))
+        scale = np.float32(1.0 / (self._max_deep if wide else 255))
         output = self._output
         planes = tuple(output[0])
 
@@ -307,8 +315,11 @@ def _align_to_cells(
     return begin, inner, end - begin, min(length, end - begin - inner)
 
 
-def _reader(encoding: _Encoding, crop: Crop, step: int, big_endian: bool) -> _Reader:
-    """Return the function that reads the pixels of a rectangle, as uint8 or native uint16."""
+def _reader(encoding: _Encoding, crop: Crop, step: int, big_endian: bool, max_deep: int) -> _Reader:
+    """Return the function that reads the pixels of a rectangle, as uint8 or native uint16.
+
+    Values of 16 bits end at `max_deep`.
+    """
     pixel = encoding.channels * encoding.bytes_per_channel
     offset = crop.top * step + crop.left * pixel
     shape: tuple[int, ...] = (crop.height, crop.width)
@@ -328,6 +339,8 @@ def _reader(encoding: _Encoding, crop: Crop, step: int, big_endian: bool) -> _Re
         def read_16(data: npt.NDArray[np.uint8]) -> Pixels:
             # OpenCV takes native, aligned words only. A copy is both.
             np.copyto(native, view(data))
+            if max_deep < 65535:
+                np.minimum(native, max_deep, out=native)
             return native
 
         return read_16

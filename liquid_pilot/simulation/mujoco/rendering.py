@@ -57,8 +57,9 @@ def select_backend() -> str:
             raise LiquidPilotError(INSTALL_HINT)
         chosen = backends[0]
         os.environ['MUJOCO_GL'] = chosen
-    # With llvmpipe and pictures of this size, more threads cost more than they gain.
-    os.environ.setdefault('LP_NUM_THREADS', '1')
+    # llvmpipe draws in the calling thread. With pictures of this size its own threads gain nothing,
+    # and helgrind finds races among them (docs/explanation/performance.md).
+    os.environ.setdefault('LP_NUM_THREADS', '0')
     if chosen in ('egl', 'osmesa'):
         os.environ.setdefault('PYOPENGL_PLATFORM', chosen)
     return chosen

@@ -4,6 +4,7 @@
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,23 @@ def test_before_engaging_every_failed_check_has_a_line():
     assert any(problem.startswith('pilot: camera: no frame') for problem in robot.problems)
 
 
+def test_a_mode_that_the_guard_registers_with_px4_has_a_row():
+    names = {'px4_mode': 'registered', 'px4_mode_name': 'Liquid pilot', 'px4_mode_number': '23'}
+    assert 'px4_mode    registered   "Liquid pilot", nav_state 23' in text(with_guard(**names))
+    del names['px4_mode_number']
+    lost = {**names, 'px4_mode': 'not registered'}
+    assert 'px4_mode    not registered  "Liquid pilot"' in text(with_guard(**lost))
+    assert 'px4_mode' not in text(with_guard())
+
+
+def with_guard(**values):
+    """The robot of 'engaged', whose guard reports these values as well."""
+    (robot,) = robots('engaged')
+    guard = robot.nodes['guard']
+    guard = replace(guard, values={**guard.values, **values})
+    return [replace(robot, nodes={**robot.nodes, 'guard': guard})]
+
+
 def test_a_stop_and_how_it_ends():
     said = text(robots('stopped'))
     assert 'guard       stopped      sends the safe command until it is engaged' in said
@@ -116,8 +134,33 @@ def test_without_a_pilot_the_guard_sends_the_safe_command():
     said = text(shown)
     assert 'pilot       missing      no pilot reports in this namespace' in said
     assert 'guard       safe         sends the safe command until a good command arrives' in said
-    assert 'no good command for 0.5 s: safe command' in said
+    assert 'no good command for 0.5 s: safe command; no pilot reports' in said
     assert not robot.well and len(robot.problems) == 2
+
+
+def safe_with_pilot(level, message, later_s=0.5, pilot_s=0.0):
+    """What is said when the guard is without a good command, of a pilot with this status."""
+    collected = reports('safe')
+    of_pilot = next(one for one in RECORDED['overridden'] if one['name'] == 'pilot')
+    status = messages.NodeStatus(**{**of_pilot, 'level': level, 'message': message})
+    collected.record([status], 10.0 - pilot_s)
+    (robot,) = collected.robots(10.0 + later_s)
+    return robot.nodes['guard'].problem, text([robot])
+
+
+def test_the_cause_of_a_safe_command_is_that_of_the_pilot():
+    fault = 'imu: its readings repeat to the last bit under new stamps; restart the driver'
+    problem, said = safe_with_pilot(2, fault)
+    assert problem == f'no good command for 0.5 s: safe command; the pilot gives none: {fault}'
+    assert 'the pilot gives none: imu: its readings repeat' in ' '.join(said.split())
+    # With a warning a pilot gives commands, and one without a fault says nothing.
+    for level, message in ((1, 'adaptation: the adaptation node does not answer'), (0, 'flying')):
+        assert safe_with_pilot(level, message)[0] == 'no good command for 0.5 s: safe command'
+
+
+def test_a_pilot_that_hangs_is_the_cause_too():
+    problem, _ = safe_with_pilot(0, 'flying', pilot_s=4.0)
+    assert problem.endswith('safe command; the pilot has ended, or it hangs')
 
 
 def test_a_node_that_has_fallen_silent_is_an_error():

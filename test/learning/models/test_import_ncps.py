@@ -35,7 +35,7 @@ def _layer(wiring=None, inputs=INPUTS, **options) -> LTC:
 
 
 def _run(*words) -> int:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(allow_abbrev=False)
     import_verb.add_arguments(parser)
     return import_verb.run(parser.parse_args([str(word) for word in words]))
 

@@ -1,40 +1,28 @@
-"""Bags of other robots: read, aligned, kept in a cache, or refused in one line."""
+"""Bags of other robots: read, aligned, or refused in one line."""
 
-import dataclasses
 import hashlib
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
-from bag_makers import START_NS, STORE, Robot, header, message, twist, write
+from bag_makers import (
+    START_NS,
+    STORE,
+    Robot,
+    episodes,
+    header,
+    mapping_file,
+    message,
+    twist,
+    write,
+)
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Rosbag2Writer
 
 from liquid_pilot.cli import main
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.learning.data.episode import Episode
-from liquid_pilot.learning.rosbag import conversion, reader, topic_mapping
-from liquid_pilot.learning.rosbag import dataset as dataset_module
+from liquid_pilot.learning.rosbag import conversion
 from liquid_pilot.learning.rosbag.dataset import prepare
-
-MAPPING = {
-    'image': {'topic': '/bot/image'},
-    'imu': {'topic': 'bot/imu'},
-    'command': {'topic': '/bot/cmd'},
-    'camera': {'topic': '/bot/info'},
-    'episodes': {'split_by': 'bag', 'max_duration_s': 2.0, 'min_duration_s': 1.0},
-}
-
-
-def mapping_file(folder, **changes):
-    values = {key: dict(value) for key, value in MAPPING.items()}
-    for key, value in changes.items():
-        values[key] = {**values.get(key, {}), **value} if isinstance(value, dict) else value
-    path = folder / 'mapping.yaml'
-    path.write_text(yaml.safe_dump(values))
-    return path
 
 
 @pytest.fixture
@@ -46,10 +34,6 @@ def made(tmp_path):
         return prepare(mapping_file(tmp_path, **changes), [bag], tmp_path / 'cache', size)
 
     return make
-
-
-def episodes(dataset):
-    return [Episode.load(path) for path in sorted(dataset.training + dataset.validation)]
 
 
 def test_image_imu_and_command_of_a_frame_are_of_the_same_time(made):
@@ -185,31 +169,6 @@ def test_a_lower_rate_keeps_the_time(made):
     assert first.imu[5, 0] == pytest.approx(0.5 - 0.045, abs=0.006)
 
 
-def test_the_cache_is_used_until_something_changes(tmp_path):
-    bag, cache = write(tmp_path / 'one.mcap'), tmp_path / 'cache'
-    config = mapping_file(tmp_path)
-    calls = []
-
-    def prepare_again(size=(32, 18)):
-        calls.clear()
-        return prepare(config, [bag], cache, size, lambda *progress: calls.append(progress))
-
-    first = prepare_again()
-    assert calls
-    assert prepare_again() == first
-    assert not calls
-    mapping_file(tmp_path, command={'latency_s': 0.1})
-    changed = prepare_again()
-    assert calls
-    assert episodes(changed)[0].commands[0, 0] == pytest.approx(0.1)
-    write(bag, Robot(seconds=6.0))
-    assert prepare_again().report['frames'] == 120
-    changed.training[0].unlink()
-    prepare_again()
-    assert calls
-    assert sorted(entry.name for entry in cache.iterdir()) == ['dataset.json', 'episodes']
-
-
 GOLDEN = {
     1: 'eb9339f8b66d7761693925872be7d930fde93fe9ed01a94389de27eb0e19c5a6',
     2: 'eb9339f8b66d7761693925872be7d930fde93fe9ed01a94389de27eb0e19c5a6',
@@ -225,46 +184,6 @@ def test_the_version_of_the_conversion_is_raised_when_the_arrays_change(made):
             digest.update(f'{values.dtype} {values.shape}'.encode())
             digest.update(values.tobytes())
     assert GOLDEN[conversion.CONVERSION_VERSION] == digest.hexdigest()
-
-
-def test_the_cache_depends_on_the_declared_version_and_not_on_source_code(tmp_path, monkeypatch):
-    bag, cache, config = write(tmp_path / 'one.mcap'), tmp_path / 'cache', mapping_file(tmp_path)
-    calls, code_read = [], []
-
-    def prepare_again():
-        calls.clear()
-        prepare(config, [bag], cache, (32, 18), lambda *progress: calls.append(progress))
-        return bool(calls)
-
-    assert prepare_again()
-    for name in ('read_bytes', 'read_text', 'open'):
-        original = getattr(Path, name)
-
-        def spy(path, *args, original=original, **options):
-            if path.suffix in ('.py', '.pyc'):
-                code_read.append(path)
-            return original(path, *args, **options)
-
-        monkeypatch.setattr(Path, name, spy)
-    assert not prepare_again() and not code_read
-    settings = topic_mapping.load(config)
-    renamed = dataclasses.make_dataclass(
-        'Renamed', [(f'renamed_{entry.name}', object) for entry in dataclasses.fields(settings)]
-    )(*(getattr(settings, entry.name) for entry in dataclasses.fields(settings)))
-    bags = [reader.Bag(bag)]
-    key = dataset_module.cache_key(settings, bags, (32, 18))
-    assert dataset_module.cache_key(renamed, bags, (32, 18)) == key, 'a rename invalidates nothing'
-    monkeypatch.setattr(dataset_module, 'CONVERSION_VERSION', conversion.CONVERSION_VERSION + 1)
-    assert prepare_again()
-
-
-def test_a_folder_of_other_files_is_left_alone(tmp_path):
-    bag, cache = write(tmp_path / 'one.mcap'), tmp_path / 'mine'
-    (cache / 'episodes').mkdir(parents=True)
-    (cache / 'episodes' / 'novel.txt').write_text('mine')
-    with pytest.raises(LiquidPilotError, match='something other than a dataset'):
-        prepare(mapping_file(tmp_path), [bag], cache, None)
-    assert (cache / 'episodes' / 'novel.txt').read_text() == 'mine'
 
 
 @pytest.mark.parametrize(

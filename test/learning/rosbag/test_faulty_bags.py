@@ -149,7 +149,23 @@ def test_commands_beyond_the_limits_of_the_vehicle_are_named(made):
 def test_twelve_bits_in_a_picture_of_sixteen_are_named(made):
     found = findings(made(Turning(seconds=12.0, encoding='mono16')))
     assert len(found) == 1
-    assert '12 bits' in found[0] and '/bot/image' in found[0]
+    assert '12 bits' in found[0] and '/bot/image' in found[0] and 'set mono16_bits' in found[0]
+
+
+def test_twelve_bits_are_read_as_such_where_the_mapping_says_so(made):
+    def pictures(robot, **image):
+        dataset = made(robot, image=image)
+        assert findings(dataset) == []
+        return Episode.load(sorted(dataset.training + dataset.validation)[0]).images.astype(int)
+
+    shallow = pictures(Turning(seconds=12.0, encoding='mono16'), mono16_bits=12)
+    assert np.abs(shallow - pictures(Turning(seconds=12.0))).max() <= 1
+
+
+def test_values_beyond_the_bits_of_the_mapping_are_named(made):
+    found = findings(made(Turning(seconds=12.0, encoding='mono16'), image={'mono16_bits': 10}))
+    assert len(found) == 1
+    assert 'only 10 bits count' in found[0] and 'set mono16_bits to 12' in found[0]
 
 
 @pytest.mark.slow

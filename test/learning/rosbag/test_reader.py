@@ -15,9 +15,9 @@ from mcap.writer import CompressionType, Writer
 
 from liquid_pilot.cli.common import check_bag
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.learning.rosbag.bag_cameras import find_camera
 from liquid_pilot.learning.rosbag.reader import Bag
 from liquid_pilot.learning.rosbag.storage.messages import Decoder
-from liquid_pilot.learning.rosbag.streams import find_camera
 from liquid_pilot.learning.rosbag.topic_mapping import from_mapping
 
 KIND = 'std_msgs/msg/Header'

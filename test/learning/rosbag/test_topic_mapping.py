@@ -13,6 +13,8 @@ from liquid_pilot.learning.rosbag.topic_mapping import from_mapping, load
         ({'imu': {'rotation': [1, 2, 3]}}, 'imu.rotation must be a list, not 1'),
         ({'command': {'scale': [1, None, 1, 1]}}, 'command.scale must be a number, not None'),
         ({'image': {'type': ['raw']}}, "image.type must be a text, not ['raw']"),
+        ({'image': {'mono16_bits': 7}}, 'image.mono16_bits must be at least 8 bits, not 7'),
+        ({'image': {'mono16_bits': 17}}, 'image.mono16_bits must be at most 16 bits, not 17'),
         ({'seed': True}, 'seed must be a whole number, not True'),
         ({'seed': 10**400}, 'seed must be within +-4e+09'),
         ({'imu': {'max_age_s': 10**400}}, 'imu.max_age_s must be within +-4e+09'),

@@ -1,5 +1,6 @@
 """The pilot's ears for its camera: a camera_info that came before it, frames, and what is lost."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES
 from liquid_pilot.nodes.common.sensors import image_bridge
-from liquid_pilot.nodes.common.sensors.camera_input import CameraInput
+from liquid_pilot.nodes.common.sensors.camera_input import WRONG_DEPTH, CameraInput
 from liquid_pilot.nodes.common.sensors.frame_loss import FrameLoss
 
 CAMERA = CameraGeometry.from_vertical_fov(64, 32, 1.0)
@@ -122,6 +123,28 @@ def test_a_compressed_mosaic_keeps_its_encoding(listen):
     node.camera._on_compressed(compressed(grey, 'bayer_rggb8; png compressed mono8'))
     assert [image.encoding for _, image in node.frames] == ['bayer_rggb8']
     assert 'colours are lost' in node.refused[0]
+
+
+def twelve_bits(as_png):
+    values = np.linspace(0, 4095, 64 * 32).reshape(32, 64).astype('<u2')
+    if as_png:
+        return compressed(values, 'png')
+    return Image(height=32, width=64, step=128, encoding='mono16', data=values.tobytes())
+
+
+@pytest.mark.parametrize('as_png', [False, True])
+@pytest.mark.parametrize('bits', [16, 12])
+def test_twelve_bits_are_named_while_sixteen_count(listen, bits, as_png):
+    transport = 'compressed' if as_png else 'raw'
+    node, _ = listen(image_transport=transport, mono16_bits=bits)
+    times_s = itertools.count(1.0, 0.05)
+    node.steady_s = lambda: next(times_s)
+    take = node.camera._on_compressed if as_png else node.camera._on_image
+    for _ in range(80):
+        take(twelve_bits(as_png))
+    text = node.camera.warnings(next(times_s))[WRONG_DEPTH]
+    assert text == '' if bits == 12 else 'set mono16_bits' in text
+    assert len(node.frames) == 80
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from liquid_pilot.nodes.common import diagnostics, messages, node_base, qos, top
 from liquid_pilot.nodes.common.diagnostics import INSTANCE_ID, DiagnosticsReporter
 from liquid_pilot.nodes.common.health import WARNING
 from liquid_pilot.nodes.common.sensor_monitor import SensorMonitor
-from liquid_pilot.nodes.common.sensors.frame_loss import FrameLoss
+from liquid_pilot.nodes.common.sensors.camera_input import LOST_FRAMES
 from liquid_pilot.nodes.pilot import PilotNode
 from liquid_pilot.nodes.viewer import ViewerParameters
 from liquid_pilot.utils.resources import share_path
@@ -90,6 +90,30 @@ def test_the_name_is_constant_and_the_state_a_value(ros):
     assert all(status.values['extra'] == '7' for status in node.heard)
 
 
+def test_a_problem_and_its_end_are_one_line_each_at_the_level_that_shows_both(ros, monkeypatch):
+    node, lines = Reporting(), []
+    logger = SimpleNamespace(
+        error=lambda text: lines.append(('error', text)),
+        warning=lambda text: lines.append(('warning', text)),
+    )
+    monkeypatch.setattr(node, 'get_logger', lambda: logger)
+    clock = SimpleNamespace(s=100.0)
+    monkeypatch.setattr(node, 'steady_s', lambda: clock.s)
+    try:
+        for clock.s in (100.0, 100.2, 101.0):
+            node.reporter.problem('imu', f'imu: no message for {clock.s - 99:.1f} s')
+            node.reporter._on_timer()
+        node.reporter.resolved('imu')
+        for clock.s in range(102, 108):
+            node.reporter._on_timer()
+    finally:
+        node.destroy_node()
+    assert lines == [
+        ('error', 'imu: no message for 1.0 s'),
+        ('warning', 'imu: recovered after 2.0 s'),
+    ]
+
+
 @pytest.mark.parametrize(('vehicle', 'state'), [('quadrotor', 'flying'), ('rover', 'driving')])
 def test_the_state_of_a_pilot_is_a_word_for_its_vehicle(vehicle, state):
     friction, command = SimpleNamespace(friction=None), Command(1, 1.0, 0.0, 0.0, 0.0)
@@ -119,9 +143,14 @@ def test_a_pilot_does_not_miss_a_camera_after_the_end_of_a_mission(frame_s):
         _flight=SimpleNamespace(began_s=0.5, frame_s=frame_s),
         _sync=SimpleNamespace(lockstep=False),
         _sensors=SensorMonitor(),
-        _camera=SimpleNamespace(topic='image', loss=FrameLoss(), ask_for_latched_info=lambda: None),
+        _camera=SimpleNamespace(
+            topic='image',
+            warnings=lambda now_s: {LOST_FRAMES: ''},
+            ask_for_latched_info=lambda: None,
+        ),
         _check_adaptation_timeout=lambda *of: None,
-        _silence_text=lambda source, topic, reason, lost: reason,
+        resolve_topic_name=lambda topic: f'/{topic}',
+        count_publishers=lambda topic: 0,
         _reject=lambda kind, text: rejected.append((kind, text)),
         _reporter=SimpleNamespace(resolved=lambda kind: None),
     )
@@ -131,7 +160,8 @@ def test_a_pilot_does_not_miss_a_camera_after_the_end_of_a_mission(frame_s):
     PilotNode._on_mission(node, messages.pack_header(2, 'seed 8'))
     PilotNode._check_timeouts(node)
     text = 'no frame has ever arrived' if frame_s is None else 'no frame for 8.0 s'
-    assert rejected == [('camera', text)]
+    advice = 'on /image (0 publishers); start the driver or remap the topic'
+    assert rejected == [('camera', f'camera: {text} {advice}')]
 
 
 def test_a_node_that_is_busy_before_it_spins_goes_on_to_publish(ros, monkeypatch):

@@ -18,7 +18,7 @@ from liquid_pilot.cli.live.screen import print_screen
 from liquid_pilot.learning.rosbag.dataset import BagDataset
 from liquid_pilot.learning.rosbag.topic_report import TopicReport
 from liquid_pilot.nodes.common import messages
-from liquid_pilot.nodes.outputs.autopilots import mavros_status
+from liquid_pilot.nodes.outputs.mavros import mavros_status
 from liquid_pilot.pilot_file.summary import describe
 from liquid_pilot.utils.resources import share_path
 

@@ -14,7 +14,7 @@ from liquid_pilot.nodes.adaptation import AdaptationParameters
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.nodes.guard import GuardParameters
-from liquid_pilot.nodes.missions import gazebo_node, simulator_node
+from liquid_pilot.nodes.missions import gazebo_node, scene_node, simulator_node
 from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
@@ -32,6 +32,7 @@ ALL = {
     'recorder': recorder.RecorderParameters,
     'viewer': viewer.ViewerParameters,
     'gazebo': gazebo_node.GazeboParameters,
+    'scene': scene_node.SceneParameters,
 }
 
 

@@ -84,8 +84,9 @@ NODES_OF = {
     'outputs/*.py': {'guard'},
     'missions/simulator_node.py': {'simulator'},
     'missions/gazebo_node.py': {'gazebo'},
-    'missions/obstacle_cloud.py': {'simulator'},
-    'missions/mission_node.py': {'simulator', 'gazebo'},
+    'missions/scene_node.py': {'scene'},
+    'missions/obstacle_cloud.py': {'simulator', 'scene'},
+    'missions/mission_node.py': {'simulator', 'gazebo', 'scene'},
     'common/diagnostics.py': {'every node'},
     'common/sensors/camera_input.py': {'pilot'},
     'common/sensors/guard_status.py': {'pilot'},
@@ -133,7 +134,7 @@ def test_publishers_subscribers_and_profiles_are_those_of_the_list(function, fie
             found.setdefault(name, set()).add(node)
     assert len(found) > 7
     # What is listed is there, but for names that a parameter gives and nodes of others.
-    ours = {'pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'viewer', 'every node'}
+    ours = {'pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'scene', 'viewer', 'every node'}
     by_parameter = {topics.IMAGE, topics.COMPRESSED_IMAGE, topics.CMD_VEL, topics.ATTITUDE_THRUST}
     for name, topic in topics.TOPICS.items():
         if name not in by_parameter:

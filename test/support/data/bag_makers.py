@@ -5,8 +5,11 @@ import math
 
 import cv2
 import numpy as np
+import yaml
 from mcap.writer import CompressionType, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+from liquid_pilot.learning.data.episode import Episode
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 for name, text in (
@@ -204,3 +207,27 @@ def write(path, robot=None, prefix='/bot'):
                 )
     bag.close()
     return path
+
+
+MAPPING = {
+    'image': {'topic': '/bot/image'},
+    'imu': {'topic': 'bot/imu'},
+    'command': {'topic': '/bot/cmd'},
+    'camera': {'topic': '/bot/info'},
+    'episodes': {'split_by': 'bag', 'max_duration_s': 2.0, 'min_duration_s': 1.0},
+}
+
+
+def mapping_file(folder, **changes):
+    """Write the mapping of the bags of `write`, with these changes, and return its path."""
+    values = {key: dict(value) for key, value in MAPPING.items()}
+    for key, value in changes.items():
+        values[key] = {**values.get(key, {}), **value} if isinstance(value, dict) else value
+    path = folder / 'mapping.yaml'
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def episodes(dataset):
+    """Return all episodes of a dataset, in their order."""
+    return [Episode.load(path) for path in sorted(dataset.training + dataset.validation)]

@@ -19,6 +19,7 @@ from liquid_pilot.nodes.guard import GuardParameters
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.nodes.missions.gazebo_node import GazeboParameters
+from liquid_pilot.nodes.missions.scene_node import SceneParameters
 from liquid_pilot.nodes.missions.simulator_node import SimulatorParameters
 from liquid_pilot.nodes.pilot import PilotParameters
 from liquid_pilot.nodes.recorder import RecorderParameters
@@ -34,6 +35,7 @@ PARAMETERS = {
     'guard': GuardParameters,
     'simulator': SimulatorParameters,
     'gazebo': GazeboParameters,
+    'scene': SceneParameters,
     'recorder': RecorderParameters,
     'viewer': ViewerParameters,
 }

@@ -9,6 +9,7 @@ import time
 
 import cv2
 import numpy as np
+import pytest
 import rclpy
 import service_calls
 from diagnostic_msgs.msg import DiagnosticArray
@@ -200,3 +201,18 @@ class Rig:
         return ' | '.join(
             status.message for status in self.said.get(f'/{name}', []) if status.level
         )
+
+
+@pytest.fixture(scope='module')
+def rig(ros, start_node, pilot, tmp_path_factory):
+    """A pilot and a guard as processes, which the file of tests shares."""
+    made = Rig(start_node, pilot, tmp_path_factory.mktemp('logs'))
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def flying(rig):
+    """The rig with a pilot that steers and a guard that lets it."""
+    rig.take_off()
+    return rig

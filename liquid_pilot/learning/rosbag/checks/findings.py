@@ -12,6 +12,7 @@ from liquid_pilot.learning.rosbag.checks.clocks import ClockReport
 from liquid_pilot.learning.rosbag.checks.picture_motion import PictureTurns
 from liquid_pilot.learning.rosbag.checks.rate_match import RateMatch
 from liquid_pilot.learning.rosbag.topic_mapping import COMMAND_VALUES, BagMapping
+from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS, too_deep, too_shallow
 from liquid_pilot.onboard.safety.imu_checks import (
     ImuFinding,
     ImuLimits,
@@ -62,20 +63,20 @@ def clock_findings(clocks: ClockReport, mapping: BagMapping, corrected: bool) ->
     return found
 
 
-def depth_findings(topic: str, deepest_value: int) -> list[str]:
-    """Return whether the pixels of 16 bits use few of them.
+def depth_findings(topic: str, largest: int, mono16_bits: int) -> list[str]:
+    """Return whether the pixels of 16 bits use fewer bits than count, or more.
 
     Args:
         topic: topic of the images.
-        deepest_value: largest value of a pixel of 16 bits; 0 where there are none.
+        largest: largest value of a pixel of 16 bits; 0 where there are none.
+        mono16_bits: number of bits that count.
     """
-    bits = deepest_value.bit_length()
-    if not 0 < bits <= _MAX_SHALLOW_BITS:
-        return []
-    return [
-        f'topic {topic}: no pixel of 16 bits exceeds {deepest_value} ({bits} bits), so that the '
-        'pictures are dark; make the driver use all 16 bits, or publish mono8'
-    ]
+    unused = FULL_BITS - _MAX_SHALLOW_BITS
+    found = (
+        too_shallow(mono16_bits - unused, largest, mono16_bits),
+        too_deep(largest, mono16_bits),
+    )
+    return [f'topic {topic}: {text}' for text in found if text]
 
 
 def picture_findings(topic: str, turns: PictureTurns) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 VARIABLE = 'ROS_LOG_DIR'
@@ -28,6 +29,36 @@ def writable_folder(environment: Mapping[str, str]) -> Path | None:
     if _can_be_written(folder):
         return folder if needs_home and not environment.get('HOME') else None
     return Path(tempfile.gettempdir()) / f'liquid_pilot_{os.getuid()}' / 'log'
+
+
+def notice(folder: Path) -> str:
+    """Return the line for the user about a folder that was chosen."""
+    return f'the logs of ROS 2 go to {folder}, because its own folder cannot be written'
+
+
+@contextmanager
+def chosen(print_line: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+    """Give ROS 2 a folder for logs that can be written, while it starts in this process.
+
+    ROS 2 reads the variable once. What this process starts later decides for itself.
+
+    Args:
+        print_line: function that takes a line for the user where the folder is another one.
+    """
+    folder = writable_folder(os.environ)
+    if folder is None:
+        yield
+        return
+    print_line(notice(folder))
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
 
 
 def _can_be_written(folder: Path) -> bool:

@@ -11,13 +11,14 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import rclpy
 from rclpy.exceptions import InvalidNamespaceException, InvalidNodeNameException
 from rclpy.signals import SignalHandlerOptions
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.common.process import log_folder, loopback
+from liquid_pilot.nodes.common.process import log_folder, loopback, parameter_files
 from liquid_pilot.nodes.common.process.ros_domain import domain_of
 
 _NAMES = 'use letters, digits and _'
@@ -46,6 +47,8 @@ _ADVICE = (
     ),
 )
 """A part of what rcl says, and what to say besides."""
+_given_files: list[Path] = []
+"""Parameter files of the command line that ROS was started with."""
 _SOURCE = re.compile(r'(, at|\s+at) /\S+:\d+|^failed to initialize (rcl|logging): |\.(?=, at /)')
 
 
@@ -58,19 +61,29 @@ def start(arguments: Sequence[str]) -> None:
     Raises:
         LiquidPilotError: the command line, a parameter file or the environment is refused.
     """
+    _given_files[:] = parameter_files.files_of(arguments)
     domain_of(os.environ)
     if os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'LOCALHOST':
         loopback.check()
-    folder = log_folder.writable_folder(os.environ)
-    if folder is not None:
-        print(
-            f'the logs of ROS 2 go to {folder}, because its own folder cannot be written',
-            file=sys.stderr,
-            flush=True,
-        )
-        os.environ[log_folder.VARIABLE] = str(folder)
-    with refusals_in_one_line():
+    with log_folder.chosen(_print_line), refusals_in_one_line():
         rclpy.init(args=list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+
+
+def _print_line(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def check_parameter_files(node: str) -> None:
+    """Refuse the parameter files of this process where a node would ignore a part of them.
+
+    Args:
+        node: the name of the node, with its namespace.
+
+    Raises:
+        LiquidPilotError: see `parameter_files.check_parameter_file`.
+    """
+    for file in _given_files:
+        parameter_files.check_parameter_file(file, [node])
 
 
 @contextmanager

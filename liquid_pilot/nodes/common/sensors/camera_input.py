@@ -14,11 +14,14 @@ from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.publishers import single_publisher
 from liquid_pilot.nodes.common.sensors import image_bridge
 from liquid_pilot.nodes.common.sensors.frame_loss import FrameLoss
+from liquid_pilot.onboard.perception import pixel_depth
 from liquid_pilot.onboard.perception.compressed_image import CompressedLimits, decode_compressed
 from liquid_pilot.utils.settings import extract
 
 LOST_FRAMES = 'lost_frames'
 """Kind of the problem that frames get lost on the way."""
+WRONG_DEPTH = 'pixel_depth'
+"""Kind of the problem that pixels of 16 bits use fewer bits than count, or more."""
 NO_CAMERA = CameraGeometry(0, 0, 0.0, 0.0, 0.0, 0.0)
 """The camera of a camera_info that cannot be understood."""
 
@@ -45,6 +48,7 @@ class CameraInput:
         settings = node.settings.current
         self.loss = FrameLoss()
         """The frames that arrived and those that were lost."""
+        self._depth = pixel_depth.DepthWatch(settings.mono16_bits)
         node.create_subscription(
             CameraInfo, topics.CAMERA_INFO, on_info, qos.sensor(settings.lockstep)
         )
@@ -91,6 +95,14 @@ class CameraInput:
                 )
                 return
 
+    def warnings(self, now_s: float) -> dict[str, str]:
+        """Return what is wrong with frames that are flown on, by its kind; empty texts: nothing.
+
+        Args:
+            now_s: steady time in seconds.
+        """
+        return {LOST_FRAMES: self.loss.text(now_s), WRONG_DEPTH: self._depth.text()}
+
     def _on_lost(self, event: Any) -> None:
         self.loss.lost(self._node.steady_s(), event.total_count_change)
 
@@ -102,15 +114,21 @@ class CameraInput:
             self._on_refused(str(error))
             return
         stamp_ns, image = messages.unpack_image(message)
+        largest = pixel_depth.largest_value(image)
+        if largest is not None:
+            self._depth.update(largest, self._node.steady_s())
         self._on_frame(stamp_ns, image if converted is None else converted)
 
     def _on_compressed(self, message: CompressedImage) -> None:
         stamp_ns, data, image_format = messages.unpack_compressed(message)
         self.loss.received(self._node.steady_s(), len(data))
-        limits = extract(CompressedLimits, self._node.settings.current)
+        settings = self._node.settings.current
+        limits, bits = extract(CompressedLimits, settings), settings.mono16_bits
         try:
-            image = decode_compressed(data, image_format, limits)
+            image = decode_compressed(data, image_format, limits, bits)
         except ObservationError as error:
             self._on_refused(str(error))
             return
+        if pixel_depth.is_deep_png(data):
+            self._depth.update(pixel_depth.largest_decoded(image, bits), self._node.steady_s())
         self._on_frame(stamp_ns, image)

@@ -50,7 +50,24 @@ def test_the_nodes_get_the_folder_and_the_user_one_line(no_folder, monkeypatch):
     # Nothing is started, so that the ROS domain need not be claimed.
     monkeypatch.setattr(preparation, 'claimed', lambda *_: contextlib.nullcontext())
     lines: list[str] = []
-    with preparation.prepared(specs, {}, lines.append):
-        folder = os.environ['ROS_LOG_DIR']
+    with preparation.prepared(specs, {'A': 'b'}, lines.append) as variables:
+        # Only the nodes get it: what else this process starts may have a folder of its own.
+        assert 'ROS_LOG_DIR' not in os.environ
+    folder = variables['ROS_LOG_DIR']
+    assert variables == {'A': 'b', 'ROS_LOG_DIR': folder}
     assert lines == [f'the logs of ROS 2 go to {folder}, because its own folder cannot be written']
     assert 'ROS_LOG_DIR' not in os.environ
+
+
+def test_the_variable_stands_only_while_ros_starts(no_folder, monkeypatch):
+    monkeypatch.setenv('HOME', no_folder)
+    monkeypatch.delenv('ROS_HOME', raising=False)
+    lines: list[str] = []
+    for before in (None, no_folder):
+        if before is None:
+            monkeypatch.delenv('ROS_LOG_DIR', raising=False)
+        else:
+            monkeypatch.setenv('ROS_LOG_DIR', before)
+        with log_folder.chosen(lines.append):
+            assert os.environ['ROS_LOG_DIR'] in lines[-1]
+        assert os.environ.get('ROS_LOG_DIR') == before
