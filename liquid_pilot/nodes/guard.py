@@ -24,12 +24,15 @@ from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.health import ERROR, WARNING, HealthMonitor, format_number
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.common.publishers.single_publisher import NumberedCallback
+from liquid_pilot.nodes.outputs.base import ReportingOutput
 from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
 from liquid_pilot.nodes.outputs.monitors import NO_ODOMETRY, GuardMonitors, OdometrySubscription
 from liquid_pilot.nodes.outputs.registry import make_output
+from liquid_pilot.onboard.safety.airborne import AirborneWatch
 from liquid_pilot.onboard.safety.guard import ENGAGED, SAFE, SILENT_STATES, STOPPED, Decision, Guard
 from liquid_pilot.onboard.safety.preflight import failed_checks
-from liquid_pilot.onboard.setpoints.registry import make_adapter
+from liquid_pilot.onboard.setpoints.adapter import StatefulAdapter
+from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
 
 _FINAL_FLUSH_TIMEOUT_NS = 500_000_000
 """Time that the end of the node waits for the vehicle to receive the safe command, ns."""
@@ -53,6 +56,10 @@ class GuardNode(node_base.LiquidNode):
         fence = settings.fence()
         self._guard = Guard(settings.limits(), fence)
         self._adapter = make_adapter(settings.adapter, settings.vehicle_settings())
+        self._stateful = self._adapter if isinstance(self._adapter, StatefulAdapter) else None
+        self._airborne = AirborneWatch(
+            settings.preflight and ADAPTERS[settings.adapter].requires_airborne
+        )
         self._pending_command: Command | None = None
         self._had_authority, self._duplicates = False, ''
         self._command_s: float | None = None
@@ -62,6 +69,7 @@ class GuardNode(node_base.LiquidNode):
         self._reporter = DiagnosticsReporter(self, self._describe)
         self._sent_health = HealthMonitor()
         self._output = make_output(settings.adapter, self, settings)
+        self._reporting = self._output if isinstance(self._output, ReportingOutput) else None
         self._odometry_input: OdometrySubscription | None = None
         if self._adapter.needs_odometry or fence:
             self._odometry_input = OdometrySubscription(
@@ -146,6 +154,11 @@ class GuardNode(node_base.LiquidNode):
             self._reporter.problem('odometry age', problem)
         else:
             self._reporter.resolved('odometry age')
+        if self._reporting is not None:
+            if self._reporting.problem:
+                self._reporter.problem('output mode', self._reporting.problem, WARNING)
+            else:
+                self._reporter.resolved('output mode')
 
     def _on_odometry_publishers(self, problem: str) -> None:
         """Report that odometry has several publishers, or (empty) that it has one again."""
@@ -156,6 +169,12 @@ class GuardNode(node_base.LiquidNode):
 
     def _update_trust(self) -> None:
         """Update the guard's trust state and detect loss of autopilot authority."""
+        grounded = self._airborne_problem()
+        if grounded and self._guard.state in (ENGAGED, SAFE):
+            # So that nothing flies on by itself after the next take-off.
+            self._engage_pending = False
+            self._guard.disengage(self._now_s(), grounded)
+            self.get_logger().warning(f'disengaged: {grounded}')
         status = self._output.status
         lost = status is not None and status.connected is False
         # Without odometry the adapter can make standstill at most, which is the safe command.
@@ -176,6 +195,9 @@ class GuardNode(node_base.LiquidNode):
             self._on_override(f'a human has the vehicle ({what})')
             self._on_override('')
         self._had_authority = has_authority
+        if self._stateful is not None and not has_authority:
+            # What it would integrate now would be an error that no setpoint has caused.
+            self._stateful.reset()
 
     @property
     def _vehicle_state(self) -> VehicleState | None:
@@ -186,6 +208,13 @@ class GuardNode(node_base.LiquidNode):
         if settings.lockstep:
             return self._odometry_input.newest
         return self._odometry_input.latest_within(settings.command_timeout_s, self._clock_ns())
+
+    def _airborne_problem(self) -> str:
+        """Return why nothing may be sent to a vehicle that does not fly; empty where it may."""
+        if self.settings.current.lockstep:
+            return ''
+        commanding = self._guard.state not in SILENT_STATES
+        return self._airborne.problem(self._output.status, commanding, self.steady_s())
 
     def _odometry_problem(self) -> str:
         """Return why the odometry cannot be used; empty where it can, or is not needed."""
@@ -209,8 +238,10 @@ class GuardNode(node_base.LiquidNode):
         """Convert a command and send it.
 
         Nothing is sent when the adapter cannot convert it, or when the output fails. Then the
-        failsafe of the autopilot acts.
+        failsafe of the autopilot acts. Nothing is sent to a vehicle on the ground either.
         """
+        if self._airborne_problem():
+            return
         try:
             setpoint = self._adapter.convert(command, self._vehicle_state)
         except ObservationError as error:
@@ -253,7 +284,7 @@ class GuardNode(node_base.LiquidNode):
                 f'no command on {topic} in the last {settings.command_timeout_s:g} '
                 's; see what the pilot says on /diagnostics'
             )
-        failed += filter(None, [self._odometry_problem()])
+        failed += filter(None, [self._odometry_problem(), self._airborne_problem()])
         if settings.preflight:
             failed += filter(None, [self._monitors.possible_duplicates])
             found = failed_checks(
@@ -303,6 +334,7 @@ class GuardNode(node_base.LiquidNode):
 
     def _describe(self) -> tuple[str, dict[str, str]]:
         values = {'adapter': self._adapter.name, 'reason': self._guard.reason}
+        values.update({} if self._reporting is None else self._reporting.values)
         if self._guard.state in (*SILENT_STATES, STOPPED):
             failed = self._failed_checks()
             values['failed_checks'] = str(len(failed))
@@ -326,6 +358,8 @@ class GuardNode(node_base.LiquidNode):
             self._send_safe()
             # A message that is not yet read is lost when its publisher ends.
             self._output.flush(_FINAL_FLUSH_TIMEOUT_NS)
+        if self._reporting is not None:
+            self._reporting.close()
 
 
 def main() -> int:

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import rclpy
@@ -19,12 +21,14 @@ from rclpy.task import Future
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.nodes.common import messages, node_base, qos
+from liquid_pilot.nodes.common.message_types import import_message_type
 from liquid_pilot.nodes.common.publishers import endpoints
 from liquid_pilot.nodes.common.publishers.endpoints import publishers_of
 from liquid_pilot.nodes.guard import GuardNode
 from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
 from liquid_pilot.nodes.viewer import ViewerParameters
 from liquid_pilot.onboard.safety.geofence import Geofence
+from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.utils.settings import setting, setting_from
 
 SAFE = (0.0, 0.0, 0.0, 0.0)
@@ -91,6 +95,13 @@ class Rig:
         for topic in ('cmd_vel', 'mavros/setpoint_velocity/cmd_vel'):
             self.vehicle.create_subscription(TwistStamped, topic, self._on_output, qos.COMMAND)
         self.odometry = self.vehicle.create_publisher(Odometry, 'odom', qos.SENSOR_RELIABLE)
+        self.states = []
+        if find_spec('mavros_msgs') is not None:
+            # With these types installed, an autopilot that reports no state is not connected.
+            kind = import_message_type('mavros_msgs/msg/State')
+            state = kind(connected=True, armed=True, mode='GUIDED')
+            publisher = self.vehicle.create_publisher(kind, 'mavros/state', qos.LATCHED)
+            self.states.append(lambda: publisher.publish(state))
         self.nodes = [self.guard, self.vehicle]
         self.reported_s = 0.0
         for node in self.nodes:
@@ -127,6 +138,8 @@ class Rig:
             step()
             if time.monotonic() - self.reported_s > 0.5:
                 self.reported_s = time.monotonic()
+                for publish in self.states:
+                    publish()
                 for node in self.nodes:
                     if isinstance(node, Pilot) and node.reports:
                         node.report()
@@ -356,3 +369,17 @@ def test_old_reports_of_the_pilot_are_no_reports(rig):
     assert 'the reports of the pilot on /diagnostics are stamped 10' in monitors.stale_reports
     rig.until(lambda: monitors.readiness is not None, lambda: pilot.report())
     assert not monitors.stale_reports
+
+
+@pytest.mark.parametrize(
+    ('mode', 'armed', 'accepts', 'resets'),
+    [('LOITER', True, False, 1), ('GUIDED', False, True, 1), ('GUIDED', True, True, 0)],
+)
+def test_an_adapter_with_a_state_begins_anew_while_the_autopilot_does_not_follow(
+    rig, mode, armed, accepts, resets
+):
+    counted = []
+    rig.guard._stateful = SimpleNamespace(reset=lambda: counted.append(mode))
+    rig.guard._output = SimpleNamespace(status=VehicleStatus(True, armed, mode, accepts, '', True))
+    rig.guard._update_trust()
+    assert len(counted) == resets

@@ -62,6 +62,7 @@ class Field:
                     self.peer.imu(),
                     self.peer.attitude(FACING_EAST),
                     self.peer.place(),
+                    self.peer.landed_state(),
                 )
             if commands:
                 stamp_ns = self.node.get_clock().now().nanoseconds

@@ -1,4 +1,4 @@
-"""Outputs to MAVROS, to the DDS interface of ArduPilot, to Ackermann cars and to Crazyflie.
+"""Outputs to the DDS interface of ArduPilot, to Ackermann cars and to Crazyflie.
 
 The message packages are optional. Each is imported when its adapter starts, with an error that says
 what to install. Topics are relative to the namespace of the guard and are those that the autopilots
@@ -22,12 +22,11 @@ from liquid_pilot.nodes.common.message_types import import_message_type
 from liquid_pilot.nodes.outputs.base import PublisherOutput
 from liquid_pilot.onboard.geometry import flu_frd, into_body
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
+from liquid_pilot.onboard.safety.takeoff import TakeoffWatch
 from liquid_pilot.onboard.setpoints.ackermann import AckermannSetpoint
-from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attitude_mask
 from liquid_pilot.onboard.setpoints.hover import HoverSetpoint
-from liquid_pilot.onboard.setpoints.mavlink import MAX_HALF_AGE_S, OFFBOARD_MODES
+from liquid_pilot.onboard.setpoints.mavlink import MAX_HALF_AGE_S
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityEnu
-from liquid_pilot.utils.foreign_text import plain_text
 
 MAX_STATUS_AGE_S = 3.0
 """Maximum age of a status, s; an older one counts as a lost connection."""
@@ -99,81 +98,6 @@ def subscribe_status(
         return None
 
 
-class MavrosOutput(PublisherOutput):
-    """Publishes velocities in the world (default `mav_frame` of MAVROS), or attitude and thrust."""
-
-    def __init__(self, node: node_base.LiquidNode, attitude: bool) -> None:
-        """Create the publisher and subscribe to the status.
-
-        Args:
-            node: the guard node.
-            attitude: attitude and thrust (else velocities).
-
-        Raises:
-            LiquidPilotError: mavros_msgs is needed and not installed.
-        """
-        self._kind: type[Any] = (
-            import_message_type('mavros_msgs/msg/AttitudeTarget') if attitude else TwistStamped
-        )
-        self._publisher = node.create_publisher(
-            self._kind,
-            'mavros/setpoint_raw/attitude' if attitude else 'mavros/setpoint_velocity/cmd_vel',
-            qos.COMMAND,
-        )
-        self._status_subscription = subscribe_status(
-            node, 'mavros_msgs/msg/State', 'mavros/state', mavros_status
-        )
-
-    @property
-    def status(self) -> VehicleStatus | None:
-        """The status of `mavros/state`; None where its type is not installed."""
-        if self._status_subscription is None:
-            return None
-        return self._status_subscription.status
-
-    def send(self, setpoint: VelocityEnu | AttitudeTarget) -> None:
-        """Publish one setpoint."""
-        if isinstance(setpoint, AttitudeTarget):
-            status = self.status
-            ardupilot = status is not None and status.mode.startswith('GUIDED')
-            self._publisher.publish(pack_mavros_attitude(self._kind, setpoint, ardupilot))
-        else:
-            self._publisher.publish(
-                messages.pack_world_twist(
-                    setpoint.stamp_ns, setpoint.velocity_enu_m_s, setpoint.yaw_rate_rad_s
-                )
-            )
-
-
-def mavros_status(message: Any) -> VehicleStatus:
-    """Convert mavros_msgs/State to a VehicleStatus.
-
-    Setpoints are accepted in the mode OFFBOARD by PX4 and in GUIDED by ArduPilot.
-    """
-    mode = plain_text(message.mode)
-    return VehicleStatus(bool(message.connected), bool(message.armed), mode, mode in OFFBOARD_MODES)
-
-
-def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget, ardupilot: bool) -> Any:
-    """Convert an AttitudeTarget (FLU to ENU) to mavros_msgs/AttitudeTarget.
-
-    MAVROS rotates the attitude into the frames of the autopilot and scales the thrust.
-
-    Args:
-        kind: class of the message.
-        setpoint: the setpoint.
-        ardupilot: whether the autopilot is ArduPilot.
-    """
-    message = kind(
-        type_mask=attitude_mask(ardupilot),
-        thrust=float(setpoint.thrust),
-        orientation=messages.pack_quaternion(setpoint.orientation_wxyz),
-    )
-    message.header.stamp = messages.to_time(setpoint.stamp_ns)
-    message.body_rate.z = float(setpoint.yaw_rate_rad_s)
-    return message
-
-
 class ArduPilotOutput(PublisherOutput):
     """Publishes twists in the world (frame `map`) to the DDS interface of ArduPilot.
 
@@ -197,13 +121,15 @@ class ArduPilotOutput(PublisherOutput):
         self._odometry = node.create_publisher(Odometry, topics.ODOMETRY, qos.SENSOR_RELIABLE)
         self._twist: TwistStamped | None = None
         self._twist_s = self._pose_s = -math.inf
+        self._takeoff = TakeoffWatch()
+        self._airborne: bool | None = None
         for kind, topic, callback in (
             (Imu, 'imu/experimental/data', self._on_imu),
             (PoseStamped, 'pose/filtered', self._on_pose),
             (TwistStamped, 'twist/filtered', self._on_twist),
         ):
             node.create_subscription(kind, f'{prefix}/{topic}', callback, qos.SENSOR)
-        # The status is latched and published on changes only, so it does not show a lost link.
+        # Older versions publish the latched status on changes only: it does not show a lost link.
         self._status_subscription = subscribe_status(
             node, 'ardupilot_msgs/msg/Status', f'{prefix}/status', ardupilot_status, latched=True
         )
@@ -214,7 +140,7 @@ class ArduPilotOutput(PublisherOutput):
         if self._node.steady_s() - self._pose_s > MAX_STATUS_AGE_S:
             return VehicleStatus(connected=False)
         newest = self._status_subscription.newest if self._status_subscription else None
-        return newest or VehicleStatus(connected=True)
+        return (newest or VehicleStatus(connected=True))._replace(airborne=self._airborne)
 
     def send(self, setpoint: VelocityEnu) -> None:
         """Publish one twist."""
@@ -241,6 +167,10 @@ class ArduPilotOutput(PublisherOutput):
 
     def _on_twist(self, message: TwistStamped) -> None:
         self._twist, self._twist_s = message, self._node.steady_s()
+        newest = self._status_subscription.newest if self._status_subscription else None
+        self._airborne = self._takeoff.update(
+            newest.airborne if newest else None, message.twist.linear.z, self._twist_s
+        )
 
     def _on_pose(self, message: PoseStamped) -> None:
         self._pose_s = self._node.steady_s()
@@ -276,15 +206,18 @@ def ardupilot_state(pose: PoseStamped, twist: TwistStamped, stamp_ns: int) -> Ve
 def ardupilot_status(message: Any) -> VehicleStatus:
     """Convert ardupilot_msgs/Status to a VehicleStatus.
 
-    `vehicle_type` and `mode` are numbers of ArduPilot.
+    `vehicle_type` and `mode` are numbers of ArduPilot. A Rover does not fly, and reports `flying`
+    while it is armed.
     """
-    guided = {1: 15, 2: 4}.get(message.vehicle_type)  # Rover, Copter
+    rover, copter, helicopter = 1, 2, 13
+    guided = {rover: 15, copter: 4, helicopter: 4}.get(message.vehicle_type)
     return VehicleStatus(
         True,
         bool(message.armed),
         f'{message.mode}',
         message.mode == guided,
         'in failsafe' if len(message.failsafe) else '',
+        None if message.vehicle_type == rover else getattr(message, 'flying', None),
     )
 
 

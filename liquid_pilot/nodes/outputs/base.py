@@ -7,7 +7,7 @@ An output never repeats a setpoint: each is sent once, when the guard has decide
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.duration import Duration
@@ -42,6 +42,28 @@ class Output(Protocol[SetpointT]):
 
     def flush(self, timeout_ns: int) -> None:
         """Wait until the vehicle has received what was sent, or until the time-out."""
+        ...
+
+
+@runtime_checkable
+class ReportingOutput(Protocol):
+    """An output that says more about itself, and has something to do at the end.
+
+    It is optional: the guard asks each output of this package whether it is one.
+    """
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Values of the guard's status on /diagnostics, as text by their keys."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, and what to do; empty where nothing is. The guard warns of it."""
+        ...
+
+    def close(self) -> None:
+        """End: the guard has sent its last command, and the node is about to be destroyed."""
         ...
 
 
@@ -105,6 +127,7 @@ class OutputParameters:
         True, 'cmd_vel is geometry_msgs/TwistStamped; false: geometry_msgs/Twist (cmd_vel)'
     )
     hover_thrust: float = setting_from(AdapterSettings, 'hover_thrust')
+    max_thrust_correction: float = setting_from(AdapterSettings, 'max_thrust_correction')
     wheelbase_m: float = setting_from(AdapterSettings, 'wheelbase_m')
     max_steering_angle_rad: float = setting_from(AdapterSettings, 'max_steering_angle_rad')
     min_speed_m_s: float = setting_from(AdapterSettings, 'min_speed_m_s')
@@ -116,19 +139,31 @@ class OutputParameters:
     ardupilot_prefix: str = setting(
         'ap', "prefix of ArduPilot's topics; ap/v1 with its DDS_USE_NS (ardupilot)"
     )
+    px4_external_mode: bool = setting(
+        False,
+        'register a flight mode with PX4, which then stands in the list of the ground station; '
+        'Offboard stays possible (px4, px4_attitude; docs/how_to/px4_mode.md)',
+    )
+    px4_mode_name: str = setting(
+        'Liquid pilot', 'name of that mode, at most 24 ASCII characters (px4, px4_attitude)'
+    )
     mavlink_url: str = setting_from(FlightSettings, 'mavlink_url')
     mavlink_baud: int = setting(
         921600,
-        'baud rate of a serial port (mavlink, mavlink_attitude)',
+        'baud rate of a serial port (mavlink, mavlink_attitude, mavlink_rover)',
         low=9600,
         high=4_000_000,
     )
     mavlink_key_file: str = setting(
         '',
         'file with the key of signed messages: 64 hexadecimal digits or a passphrase; unsigned '
-        'messages are ignored then; empty: no signing (mavlink, mavlink_attitude)',
+        'messages are ignored then; empty: no signing (mavlink, mavlink_attitude, mavlink_rover)',
     )
 
     def vehicle_settings(self) -> AdapterSettings:
         """Return the settings of the adapter."""
         return extract(AdapterSettings, self)
+
+    def registered_px4_mode(self) -> str | None:
+        """Return the name of the mode to register with PX4; None: none is registered."""
+        return self.px4_mode_name if self.px4_external_mode else None

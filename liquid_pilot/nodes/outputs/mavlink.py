@@ -15,6 +15,7 @@ from liquid_pilot.interfaces import ImuSample
 from liquid_pilot.nodes.common import messages, node_base, qos, topics
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget
+from liquid_pilot.onboard.setpoints.body_velocity import ForwardTurn
 from liquid_pilot.onboard.setpoints.mavlink import MavlinkLink
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityNed
 
@@ -53,10 +54,12 @@ class MavlinkOutput:
         """The status that the autopilot reports."""
         return self._link.status(self._node.steady_s())
 
-    def send(self, setpoint: VelocityNed | AttitudeTarget) -> None:
+    def send(self, setpoint: VelocityNed | AttitudeTarget | ForwardTurn) -> None:
         """Send one setpoint."""
         if isinstance(setpoint, AttitudeTarget):
             self._link.send_attitude(setpoint)
+        elif isinstance(setpoint, ForwardTurn):
+            self._link.send_forward_turn(setpoint)
         else:
             self._link.send_velocity(setpoint)
 

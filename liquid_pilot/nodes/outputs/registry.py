@@ -11,7 +11,6 @@ from liquid_pilot.nodes.outputs.autopilots import (
     AckermannOutput,
     ArduPilotOutput,
     HoverOutput,
-    MavrosOutput,
 )
 from liquid_pilot.nodes.outputs.base import (
     AttitudeThrustOutput,
@@ -19,6 +18,7 @@ from liquid_pilot.nodes.outputs.base import (
     OutputParameters,
     TwistOutput,
 )
+from liquid_pilot.nodes.outputs.mavros import MavrosOutput
 from liquid_pilot.nodes.outputs.px4 import Px4Output
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS
@@ -40,10 +40,11 @@ OUTPUT_FACTORIES: dict[str, Callable[[node_base.LiquidNode, OutputParameters], O
     'mavros': lambda node, settings: MavrosOutput(node, attitude=False),
     'mavros_attitude': lambda node, settings: MavrosOutput(node, attitude=True),
     'ardupilot': lambda node, settings: ArduPilotOutput(node, settings.ardupilot_prefix),
-    'px4': lambda node, settings: Px4Output(node),
-    'px4_attitude': lambda node, settings: Px4Output(node),
+    'px4': lambda node, settings: Px4Output(node, False, settings.registered_px4_mode()),
+    'px4_attitude': lambda node, settings: Px4Output(node, True, settings.registered_px4_mode()),
     'mavlink': _mavlink,
     'mavlink_attitude': _mavlink,
+    'mavlink_rover': _mavlink,
     'ackermann': lambda node, settings: AckermannOutput(node),
     'crazyflie': lambda node, settings: HoverOutput(node, settings.yaw_clockwise),
 }

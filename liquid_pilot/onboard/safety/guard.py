@@ -170,11 +170,12 @@ class Guard:
         self._last_accepted_s, self._home = now_s, None
         return True, 'engaged'
 
-    def disengage(self, now_s: float) -> tuple[bool, str]:
+    def disengage(self, now_s: float, why: str = '') -> tuple[bool, str]:
         """Let no command through from now on. A stop remains a stop.
 
         Args:
             now_s: the time, s.
+            why: why commands end, in words; empty: a user has asked for it.
 
         Returns:
             True, and a message for the user.
@@ -183,7 +184,7 @@ class Guard:
             return True, 'stopped already; engage to go on'
         if self._state == OVERRIDDEN:
             return True, f'disengaged already: {self._reason}'
-        self._enter_state(DISENGAGED, 'not engaged')
+        self._enter_state(DISENGAGED, f'not engaged: {why}' if why else 'not engaged')
         return True, 'disengaged'
 
     def stop(self, now_s: float) -> tuple[bool, str]:

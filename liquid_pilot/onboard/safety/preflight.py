@@ -95,6 +95,8 @@ class VehicleStatus(NamedTuple):
     """Whether the autopilot is in a mode in which it follows setpoints of a companion."""
     estimator: str | None = None
     """Fault of the estimate of attitude and velocity; empty: there is none."""
+    airborne: bool | None = None
+    """Whether the vehicle flies; False on the ground and while it takes off or lands by itself."""
 
 
 @dataclass(frozen=True)

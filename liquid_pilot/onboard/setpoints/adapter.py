@@ -7,14 +7,17 @@ Another package adds an adapter by an entry point of the group `liquid_pilot.ada
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.setpoints.settings import AdapterSettings
 
 
 class Adapter(Protocol):
-    """Converts a command of the guard to a setpoint of an autopilot. It has no state."""
+    """Converts a command of the guard to a setpoint of an autopilot.
+
+    It has no state, unless it is a `StatefulAdapter`.
+    """
 
     name: str
     """Name of the adapter in the registry."""
@@ -35,6 +38,15 @@ class Adapter(Protocol):
         ...
 
 
+@runtime_checkable
+class StatefulAdapter(Adapter, Protocol):
+    """An adapter that integrates something from setpoint to setpoint."""
+
+    def reset(self) -> None:
+        """Begin anew. The guard calls it while the autopilot does not follow the setpoints."""
+        ...
+
+
 class AdapterSpec(NamedTuple):
     """An adapter with its name's description, and with its output over ROS."""
 
@@ -50,3 +62,6 @@ class AdapterSpec(NamedTuple):
     parameters (`nodes.outputs.base.OutputParameters`). It imports what needs ROS itself, since
     adapters are also used where there is no ROS. None for the adapters of this package, whose
     outputs are in `nodes.outputs.registry`."""
+    requires_airborne: bool = False
+    """Whether the guard may only engage in the air, as a setpoint on the ground is a take-off. Then
+    the output has to report `VehicleStatus.airborne`."""

@@ -1,8 +1,8 @@
 """A link to one MAVLink autopilot, without MAVROS and without ROS.
 
 pymavlink implements the protocol. By itself, the link sends only requests for the messages that it
-needs. Setpoints and heartbeats are sent by the caller, on a new decision of the guard. The link
-never arms the vehicle and never changes its mode: a human does.
+needs, when they come too slowly. Setpoints and heartbeats are sent by the caller, on a new decision
+of the guard. The link never arms the vehicle and never changes its mode: a human does.
 
 The link has one peer: system, component and address of the first autopilot whose heartbeat arrives
 whole (and truly signed, where there is a key). Whatever else arrives is ignored, and gets nothing.
@@ -15,9 +15,18 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from liquid_pilot.interfaces import LiquidPilotError, VehicleState
-from liquid_pilot.onboard.geometry import attitude_enu_ned, enu_ned, flu_frd, into_body
+from liquid_pilot.onboard.geometry import Vector, attitude_enu_ned, enu_ned, flu_frd, into_body
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attitude_mask
+from liquid_pilot.onboard.setpoints.body_velocity import ForwardTurn
+from liquid_pilot.onboard.setpoints.mavlink_messages import (
+    AIRBORNE,
+    ImuReading,
+    MessageRequests,
+    estimator_fault,
+    highres_imu_reading,
+    raw_imu_reading,
+)
 from liquid_pilot.onboard.setpoints.mavlink_signing import (
     make_parser_class,
     make_signing,
@@ -33,42 +42,28 @@ OFFBOARD_MODES = ('OFFBOARD', 'GUIDED')
 """Modes in which PX4 and ArduPilot (Copter and Rover) follow setpoints of a companion."""
 MAX_HALF_AGE_S = 1.0
 """Age of attitude or position beyond which the other alone makes no odometry, s."""
-_REQUEST_PERIOD_S = 2.0
+MAX_LANDED_STATE_AGE_S = 3.0
+"""Age beyond which it is not known whether the vehicle flies, s."""
+_MAX_IMU_GAP_S = 0.25
+"""Time without a message of the better IMU after which the other one is used, s."""
+_BOOT_TIME_TOLERANCE_MS = 1000
+"""Time by which the autopilot's time may go back, as messages change places, ms."""
 _MAX_PARSERS = 8
 """Senders of datagrams that are listened to at a time before one is the peer."""
 _BAD_SIGNATURE = 'Invalid signature'
 """Reason of pymavlink's message BAD_DATA."""
-_MILLI_G_M_S2 = 9.80665e-3
 _MAV_MODE_FLAG_SAFETY_ARMED = 128
 _MAV_COMP_ID_ONBOARD_COMPUTER = 191
 _MAV_TYPE_ONBOARD_CONTROLLER = 18
 _MAV_AUTOPILOT_INVALID = 8
 _MAV_STATE_ACTIVE = 4
-_MAV_FRAME_LOCAL_NED = 1
+_MAV_FRAME_LOCAL_NED, _MAV_FRAME_BODY_NED = 1, 8
 _MAV_CMD_SET_MESSAGE_INTERVAL = 511
 VELOCITY_AND_YAW_RATE = 0b0101_1100_0111
 """Value of POSITION_TARGET_TYPEMASK by which position, acceleration and yaw are ignored."""
-ATTITUDE_ESTIMATED, VELOCITY_ESTIMATED, NO_AIDING = 1, 2 | 4, 128
-"""Bits of ESTIMATOR_STATUS (PX4) and EKF_STATUS_REPORT (ArduPilot), which agree in these."""
 _MAV_AUTOPILOT_ARDUPILOTMEGA = 3
-# Requested messages: (number, type, Hz). Each autopilot ignores those that it does not have.
-_REQUESTED_MESSAGES = (
-    (105, 'HIGHRES_IMU', 100.0),
-    (27, 'RAW_IMU', 100.0),
-    (31, 'ATTITUDE_QUATERNION', 50.0),
-    (32, 'LOCAL_POSITION_NED', 50.0),
-    (230, 'ESTIMATOR_STATUS', 2.0),
-    (193, 'EKF_STATUS_REPORT', 2.0),
-)
-
-
-class ImuReading(NamedTuple):
-    """One IMU message without a stamp, which the receiver adds, since the clocks differ."""
-
-    angular_velocity_flu_rad_s: tuple[float, float, float]
-    """Angular velocity in the body frame, rad/s."""
-    specific_force_flu_m_s2: tuple[float, float, float]
-    """Specific force in the body frame, m/s^2."""
+_TIMED_MESSAGES = ('ATTITUDE_QUATERNION', 'LOCAL_POSITION_NED', 'ATTITUDE', 'SYSTEM_TIME')
+"""Messages whose `time_boot_ms` tells that the autopilot has started again."""
 
 
 class MavlinkUpdate(NamedTuple):
@@ -103,12 +98,9 @@ class MavlinkLink:
         self._component = 1
         self._heartbeat_s = -math.inf
         self._mode, self._armed, self._ardupilot = '', False, False
-        self._flags: int | None = None
-        self._attitude: tuple[Any, ...] | None = None
-        self._position: tuple[Any, ...] | None = None
-        self._polled_s = self._attitude_s = self._position_s = -math.inf
-        self._last_request_s = -math.inf
-        self._received_types: set[str] = set()
+        self._polled_s = -math.inf
+        self._requests = MessageRequests()
+        self._forget()
         self.ignored_sender: Address | None = None
         """The newest sender of datagrams that is not the peer; None before there was one."""
         self.refused_signatures = 0
@@ -139,6 +131,16 @@ class MavlinkLink:
             ) from None
         return cls(transport, ardupilotmega, key)
 
+    def _forget(self) -> None:
+        """Forget what an autopilot has reported that has just started."""
+        self._flags: int | None = None
+        self._airborne: bool | None = None
+        self._attitude: tuple[Any, ...] | None = None
+        self._position: tuple[Any, ...] | None = None
+        self._attitude_s = self._position_s = self._imu_s = self._landed_state_s = -math.inf
+        self._boot_ms = 0
+        self._started = True
+
     @property
     def peer(self) -> str:
         """The chosen autopilot in words; empty before there is one."""
@@ -149,7 +151,7 @@ class MavlinkLink:
         return f'system {self._target}, component {self._component}{at}'
 
     def poll(self, now_s: float) -> MavlinkUpdate:
-        """Process all messages that have arrived, and request again those that are missing.
+        """Process all messages that have arrived, and ask for one that comes too slowly.
 
         Args:
             now_s: the time, s.
@@ -162,9 +164,9 @@ class MavlinkLink:
             if kind == 'HEARTBEAT':
                 self._on_heartbeat(message, sender, now_s)
             elif self._is_peer(message, sender):
-                self._received_types.add(kind)
+                self._requests.count(kind)
                 has_new_state |= self._on_message(kind, message, imu)
-        self._request_messages(now_s)
+        self._request_message(now_s)
         return MavlinkUpdate(imu, self._state() if has_new_state else None)
 
     def _received(self, now_s: float) -> Iterator[tuple[Any, Address]]:
@@ -226,6 +228,8 @@ class MavlinkLink:
             self._parsers = {sender: self._parsers[sender]}
         from pymavlink import mavutil
 
+        if now_s - self._heartbeat_s > HEARTBEAT_TIMEOUT_S:
+            self._forget()
         self._heartbeat_s = now_s
         self._ardupilot = message.autopilot == _MAV_AUTOPILOT_ARDUPILOTMEGA
         self._armed = bool(message.base_mode & _MAV_MODE_FLAG_SAFETY_ARMED)
@@ -233,10 +237,13 @@ class MavlinkLink:
 
     def _on_message(self, kind: str, message: Any, imu: list[ImuReading]) -> bool:
         """Process a message; return whether it held pose or velocity."""
+        if kind in _TIMED_MESSAGES:
+            self._on_boot_time(message.time_boot_ms)
         if kind == 'HIGHRES_IMU':
-            imu.append(_imu_reading(message, 1.0, 1.0))
-        elif kind == 'RAW_IMU' and 'HIGHRES_IMU' not in self._received_types:
-            imu.append(_imu_reading(message, 1e-3, _MILLI_G_M_S2))
+            self._imu_s = self._polled_s
+            imu.append(highres_imu_reading(message))
+        elif kind == 'RAW_IMU' and self._polled_s - self._imu_s > _MAX_IMU_GAP_S:
+            imu.append(raw_imu_reading(message))
         elif kind == 'ATTITUDE_QUATERNION':
             self._attitude_s = self._polled_s
             self._attitude = (
@@ -253,7 +260,23 @@ class MavlinkLink:
             return True
         elif kind in ('ESTIMATOR_STATUS', 'EKF_STATUS_REPORT'):
             self._flags = message.flags
+        elif kind == 'EXTENDED_SYS_STATE':
+            self._landed_state_s = self._polled_s
+            self._airborne = AIRBORNE.get(message.landed_state)
+        elif (
+            kind == 'COMMAND_ACK'
+            and message.command == _MAV_CMD_SET_MESSAGE_INTERVAL
+            # The answer to another one, such as a ground station, names that one.
+            and message.target_component in (0, _MAV_COMP_ID_ONBOARD_COMPUTER)
+        ):
+            self._requests.on_answer(message.result, self._polled_s)
         return False
+
+    def _on_boot_time(self, boot_ms: int) -> None:
+        """Notice a restart of the autopilot by its time, which begins at 0 then."""
+        if boot_ms < self._boot_ms - _BOOT_TIME_TOLERANCE_MS:
+            self._forget()
+        self._boot_ms = max(self._boot_ms, boot_ms)
 
     def _state(self) -> VehicleState | None:
         if self._attitude is None or self._position is None:
@@ -270,49 +293,37 @@ class MavlinkLink:
             flu_frd(self._attitude[1]),
         )
 
-    def _request_messages(self, now_s: float) -> None:
-        if self._target is None or now_s - self._last_request_s < _REQUEST_PERIOD_S:
+    def _request_message(self, now_s: float) -> None:
+        if self._target is None:
             return
-        self._last_request_s = now_s
-        for number, kind, rate_hz in _REQUESTED_MESSAGES:
-            if kind not in self._received_types:
-                self._send(
-                    'command_long',
-                    self._target,
-                    self._component,
-                    _MAV_CMD_SET_MESSAGE_INTERVAL,
-                    0,
-                    number,
-                    1e6 / rate_hz,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                )
+        if self._started:
+            # What came with the heartbeat, or before it, tells nothing of a rate.
+            self._started = False
+            self._requests.begin(now_s)
+        message = self._requests.due(now_s, self._ardupilot)
+        if message is not None:
+            self._send(
+                'command_long',
+                self._target,
+                self._component,
+                _MAV_CMD_SET_MESSAGE_INTERVAL,
+                0,
+                message.number,
+                1e6 / message.rate_hz,
+                *[0] * 5,
+            )
 
     def status(self, now_s: float) -> VehicleStatus:
         """Return the status that the autopilot reports."""
         connected = now_s - self._heartbeat_s <= HEARTBEAT_TIMEOUT_S
-        estimator = None
-        if self._flags is not None:
-            # Without aiding, the estimate of the velocity rests on no measurement.
-            velocity = 0 if self._flags & NO_AIDING else self._flags
-            missing = [
-                name
-                for name, flags, bits in (
-                    ('attitude', self._flags, ATTITUDE_ESTIMATED),
-                    ('velocity', velocity, VELOCITY_ESTIMATED),
-                )
-                if flags & bits != bits
-            ]
-            estimator = f'no estimate of {" and ".join(missing)}' if missing else ''
+        is_recent = now_s - self._landed_state_s <= MAX_LANDED_STATE_AGE_S
         return VehicleStatus(
             connected,
             connected and self._armed,
             self._mode,
             connected and self._mode in OFFBOARD_MODES,
-            estimator,
+            None if self._flags is None else estimator_fault(self._flags),
+            self._airborne if is_recent else None,
         )
 
     def heartbeat(self) -> None:
@@ -328,23 +339,29 @@ class MavlinkLink:
 
     def send_velocity(self, setpoint: VelocityNed) -> None:
         """Send SET_POSITION_TARGET_LOCAL_NED: velocity in the world and yaw rate."""
+        self._send_velocity(_MAV_FRAME_LOCAL_NED, *setpoint)
+
+    def send_forward_turn(self, setpoint: ForwardTurn) -> None:
+        """Send SET_POSITION_TARGET_LOCAL_NED: velocity forward and yaw rate."""
+        stamp_ns, forward_m_s, yaw_rate_rad_s = setpoint
+        self._send_velocity(_MAV_FRAME_BODY_NED, stamp_ns, (forward_m_s, 0.0, 0.0), -yaw_rate_rad_s)
+
+    def _send_velocity(
+        self, frame: int, stamp_ns: int, velocity_m_s: Vector, yaw_rate_rad_s: float
+    ) -> None:
+        """Send a velocity in a frame of MAVLink, and a yaw rate about the axis down."""
         if self._target is not None:
             self._send(
                 'set_position_target_local_ned',
-                _boot_ms(setpoint.stamp_ns),
+                _boot_ms(stamp_ns),
                 self._target,
                 self._component,
-                _MAV_FRAME_LOCAL_NED,
+                frame,
                 VELOCITY_AND_YAW_RATE,
-                0,
-                0,
-                0,
-                *setpoint.velocity_ned_m_s,
-                0,
-                0,
-                0,
-                0,
-                setpoint.yaw_rate_rad_s,
+                *[0] * 3,
+                *velocity_m_s,
+                *[0] * 4,
+                yaw_rate_rad_s,
             )
 
     def send_attitude(self, setpoint: AttitudeTarget) -> None:
@@ -373,16 +390,6 @@ class MavlinkLink:
     def close(self) -> None:
         """Close the port."""
         self._transport.close()
-
-
-def _imu_reading(message: Any, rate_scale: float, force_scale: float) -> ImuReading:
-    rates = (
-        rate_scale * message.xgyro,
-        rate_scale * message.ygyro,
-        rate_scale * message.zgyro,
-    )
-    forces = (force_scale * message.xacc, force_scale * message.yacc, force_scale * message.zacc)
-    return ImuReading(flu_frd(rates), flu_frd(forces))
 
 
 def _boot_ms(stamp_ns: int) -> int:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from liquid_pilot.interfaces import Command, LiquidPilotError, ObservationError, VehicleState
 from liquid_pilot.onboard.setpoints.ackermann import AckermannAdapter
-from liquid_pilot.onboard.setpoints.adapter import Adapter, AdapterSpec
+from liquid_pilot.onboard.setpoints.adapter import Adapter, AdapterSpec, StatefulAdapter
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTargetAdapter
 from liquid_pilot.onboard.setpoints.attitude_thrust import AttitudeThrustAdapter
-from liquid_pilot.onboard.setpoints.body_velocity import BodyVelocityAdapter
+from liquid_pilot.onboard.setpoints.body_velocity import BodyVelocityAdapter, ForwardTurnAdapter
 from liquid_pilot.onboard.setpoints.cmd_vel import CmdVelAdapter
 from liquid_pilot.onboard.setpoints.hover import HoverAdapter
 from liquid_pilot.onboard.setpoints.settings import AdapterSettings
@@ -38,7 +38,12 @@ _BUILT_IN = {
     ),
     'mavros_attitude': AdapterSpec(
         'attitude and thrust to MAVROS; needs odometry and hover_thrust',
-        partial(AttitudeTargetAdapter, 'mavros_attitude'),
+        partial(
+            AttitudeTargetAdapter,
+            'mavros_attitude',
+            velocity=VelocityEnuAdapter('mavros_attitude'),
+        ),
+        requires_airborne=True,
     ),
     'ardupilot': AdapterSpec(
         "velocity of the world to ArduPilot's DDS interface",
@@ -52,6 +57,7 @@ _BUILT_IN = {
     'px4_attitude': AdapterSpec(
         'attitude and thrust to PX4 over uXRCE-DDS; needs odometry and hover_thrust',
         partial(AttitudeTargetAdapter, 'px4_attitude'),
+        requires_airborne=True,
     ),
     'mavlink': AdapterSpec(
         'velocity of the world by MAVLink, without MAVROS, to PX4 or ArduPilot',
@@ -60,6 +66,11 @@ _BUILT_IN = {
     'mavlink_attitude': AdapterSpec(
         'attitude and thrust by MAVLink; needs hover_thrust',
         partial(AttitudeTargetAdapter, 'mavlink_attitude'),
+        requires_airborne=True,
+    ),
+    'mavlink_rover': AdapterSpec(
+        "speed and yaw rate by MAVLink, for ArduPilot's Rover; needs no odometry",
+        partial(ForwardTurnAdapter, 'mavlink_rover'),
     ),
     'ackermann': AdapterSpec(
         'speed and steering angle as ackermann_msgs/AckermannDriveStamped; needs wheelbase_m',
@@ -112,16 +123,32 @@ class _ExternalAdapter:
     def __init__(self, name: str, adapter: Adapter) -> None:
         self.name, self._adapter = name, adapter
         self.needs_odometry = bool(adapter.needs_odometry)
+        self._reset_error: Exception | None = None
+
+    def reset(self) -> None:
+        """Begin anew, where the adapter has a state; a failure is reported by `convert`."""
+        if isinstance(self._adapter, StatefulAdapter):
+            try:
+                self._adapter.reset()
+            except Exception as error:
+                self._reset_error = error
+            else:
+                self._reset_error = None
 
     def convert(self, command: Command, state: VehicleState | None) -> NamedTuple:
         """Return the setpoint; ObservationError where the adapter fails in whatever way."""
+        if self._reset_error is not None:
+            raise self._failure('reset', self._reset_error)
         try:
             return self._adapter.convert(command, state)
         except ObservationError:
             raise
         except Exception as error:
-            said = ADAPTERS.describe_error(self.name, error)
-            package = ADAPTERS.extension(self.name)
-            raise ObservationError(
-                f'convert of the adapter {self.name!r} of the package {package} failed: {said}'
-            ) from error
+            raise self._failure('convert', error) from error
+
+    def _failure(self, member: str, error: Exception) -> ObservationError:
+        said = ADAPTERS.describe_error(self.name, error)
+        package = ADAPTERS.extension(self.name)
+        return ObservationError(
+            f'{member} of the adapter {self.name!r} of the package {package} failed: {said}'
+        )

@@ -20,6 +20,13 @@ class AdapterSettings:
         low=0.05,
         high=0.95,
     )
+    max_thrust_correction: float = setting(
+        0.25,
+        'share of hover_thrust by which it is corrected at most, slowly, by the vertical speed; '
+        '0: not corrected (mavros_attitude, px4_attitude, mavlink_attitude)',
+        low=0.0,
+        high=0.5,
+    )
     wheelbase_m: float = setting(
         0.33, 'distance between the axles (ackermann)', 'm', low=0.01, high=20.0
     )
@@ -28,7 +35,8 @@ class AdapterSettings:
     )
     min_speed_m_s: float = setting(
         MIN_SPEED_M_S,
-        'below this speed a yaw rate is steered as the curvature at this speed (ackermann)',
+        'below this speed a yaw rate is steered as the curvature at this speed (ackermann, '
+        'mavlink_rover)',
         'm/s',
         low=0.01,
         high=10.0,
@@ -49,8 +57,14 @@ class AdapterSettings:
         """
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == 'max_thrust_correction':
+                continue
             if not math.isfinite(value) or value <= 0.0:
                 raise LiquidPilotError(f'{field.name} must be a number above 0, not {value}')
+        if not 0.0 <= self.max_thrust_correction <= 0.5:
+            raise LiquidPilotError(
+                f'max_thrust_correction must lie in 0 to 0.5, not {self.max_thrust_correction}'
+            )
         if self.hover_thrust >= 1.0:
             raise LiquidPilotError('hover_thrust must be below 1: nothing would be left to climb')
         if self.max_steering_angle_rad >= 1.5:

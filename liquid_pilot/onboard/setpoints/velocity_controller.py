@@ -22,7 +22,7 @@ from liquid_pilot.interfaces import (
     ObservationError,
     VehicleState,
 )
-from liquid_pilot.onboard.geometry import rotation_rows, unit_quaternion
+from liquid_pilot.onboard.geometry import Quaternion, rotation_rows, unit_quaternion
 
 _MAX_SPEED_M_S = 1.0e3
 """Bound on velocities, far above those of any vehicle, so that squares stay finite, m/s."""
@@ -130,20 +130,32 @@ class VelocityController:
         thrust = fx * zx + fy * zy + fz * r22
         thrust = min(max(thrust, gains.minimum_thrust_m_s2), gains.maximum_thrust_m_s2)
 
-        # R = Rz(yaw) Ry(pitch) Rx(roll) has z axis (cos(roll) sin(pitch), -sin(roll), ...) in the
-        # heading frame; solve for the z axis along f.
-        half_pitch = 0.5 * math.atan2(fx, fz)
-        half_roll = 0.5 * math.atan2(-fy, math.hypot(fx, fz))
-        cp, sp = math.cos(half_pitch), math.sin(half_pitch)
-        cr, sr = math.cos(half_roll), math.sin(half_roll)
-        cy, sy = math.cos(0.5 * yaw), math.sin(0.5 * yaw)
-        orientation = (
-            cr * cp * cy + sr * sp * sy,
-            sr * cp * cy - cr * sp * sy,
-            cr * sp * cy + sr * cp * sy,
-            cr * cp * sy - sr * sp * cy,
-        )
+        orientation = attitude_along(fx, fy, fz, yaw)
         return AttitudeThrust(command.stamp_ns, orientation, float(yaw_rate), thrust)
+
+
+def attitude_along(forward: float, left: float, up: float, yaw_rad: float) -> Quaternion:
+    """Return the attitude (FLU to ENU) of a heading whose z axis points along a force.
+
+    Args:
+        forward: force along the heading, in any unit.
+        left: force to the left of the heading.
+        up: force upwards; above 0.
+        yaw_rad: the heading, counter-clockwise from east.
+    """
+    # R = Rz(yaw) Ry(pitch) Rx(roll) has z axis (cos(roll) sin(pitch), -sin(roll), ...) in the
+    # heading frame; solve for the z axis along the force.
+    half_pitch = 0.5 * math.atan2(forward, up)
+    half_roll = 0.5 * math.atan2(-left, math.hypot(forward, up))
+    cp, sp = math.cos(half_pitch), math.sin(half_pitch)
+    cr, sr = math.cos(half_roll), math.sin(half_roll)
+    cy, sy = math.cos(0.5 * yaw_rad), math.sin(0.5 * yaw_rad)
+    return (
+        cr * cp * cy + sr * sp * sy,
+        sr * cp * cy - cr * sp * sy,
+        cr * sp * cy + sr * cp * sy,
+        cr * cp * sy - sr * sp * cy,
+    )
 
 
 def _clamp(value: float) -> float:

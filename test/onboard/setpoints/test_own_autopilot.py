@@ -8,6 +8,7 @@ import pytest
 from liquid_pilot.interfaces import Command, LiquidPilotError, ObservationError
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
+from liquid_pilot.onboard.setpoints.adapter import StatefulAdapter
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS, make_adapter
 
 FILES = page_package.files_of('own_autopilot.md')
@@ -82,6 +83,28 @@ class Log:
 
     def error(self, text, throttle_duration_sec):
         self.lines.append(text)
+
+
+def test_a_reset_reaches_the_adapter_and_its_failure_sends_nothing(tmp_path):
+    before = 'class MuleAdapter:\n'
+    for code, words in (('self.name = "was reset"', None), ('1 / 0', 'reset of the adapter')):
+        reset = f'    def reset(self):\n        {code}\n\n'
+        with changed(tmp_path / code[0], before, before + reset):
+            adapter = make_adapter('mule')
+            assert isinstance(adapter, StatefulAdapter)
+            adapter.reset()
+            if words is None:
+                assert adapter._adapter.name == 'was reset'
+                assert adapter.convert(COMMAND, None).stamp_ns == 5
+            else:
+                with pytest.raises(ObservationError, match=words):
+                    adapter.convert(COMMAND, None)
+
+
+def test_a_reset_of_an_adapter_without_state_does_nothing(bases):
+    adapter = make_adapter('mule')
+    adapter.reset()
+    assert adapter.convert(COMMAND, None).stamp_ns == 5
 
 
 def test_an_output_that_fails_does_not_end_the_guard(tmp_path):

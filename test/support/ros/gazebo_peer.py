@@ -31,7 +31,7 @@ def program(line):
         UNPAUSED.touch()
         print('data: true')
         return 0
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(allow_abbrev=False)
     for name, kind in (('--initial-sim-time', float), ('--seed', int), ('--render-engine', str)):
         parser.add_argument(name, type=kind)
     parser.add_argument('-s', action='store_true')

@@ -65,6 +65,9 @@ class Peer:
     def estimate(self, flags=7):
         return mavlink.MAVLink_estimator_status_message(0, flags, *[0.0] * 8)
 
+    def landed_state(self, state=mavlink.MAV_LANDED_STATE_IN_AIR):
+        return mavlink.MAVLink_extended_sys_state_message(0, state)
+
     def received(self):
         """Return the messages that have arrived since the previous call."""
         found = []
