@@ -3,7 +3,7 @@ import os
 from setuptools import Distribution, find_packages, setup
 
 NAME = 'liquid_pilot'
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'recorder', 'viewer')
+NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'scene', 'gazebo', 'recorder', 'viewer')
 
 
 class DataFilesWhenEditable(Distribution):

@@ -24,6 +24,7 @@ PAGES = {
     'pilots/README.md': 'project/pilots.md',
     'studies/README.md': 'studies/index.md',
     'studies/adaptation/README.md': 'studies/adaptation.md',
+    'studies/autopilots/README.md': 'studies/autopilots.md',
     'studies/driving/README.md': 'studies/driving.md',
     'studies/robustness/README.md': 'studies/robustness.md',
 }

@@ -25,7 +25,7 @@ from liquid_pilot.nodes.common import topics  # noqa: E402
 from liquid_pilot.nodes.common.security import COMMANDS, ENCLAVES  # noqa: E402
 
 FILE = ROOT / 'config' / 'security_policy.xml'
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'recorder', 'viewer')
+NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'scene', 'recorder', 'viewer')
 VEHICLE_TOPICS = {
     'guard': (
         ('ap/cmd_vel', 'mavros/setpoint_*', 'drive', 'cmd_hover', 'fmu/in/*'),
@@ -46,6 +46,7 @@ _TYPES = 'get_type_description'
 _CALLERS = {
     'simulator': (topics.PILOT_RESET, topics.GUARD_ENGAGE),
     'gazebo': (topics.PILOT_RESET, topics.GUARD_ENGAGE),
+    'scene': (topics.PILOT_RESET, topics.GUARD_ENGAGE, topics.GUARD_STOP),
     COMMANDS: tuple(topics.SERVICES),
 }
 
@@ -117,7 +118,9 @@ def _rule(kind: str, verb: str, tag: str, names: Iterable[str]) -> list[str]:
 
 def main() -> int:
     """Write or check the file, or print the policy of a namespace."""
-    parser = argparse.ArgumentParser(description='Write config/security_policy.xml.')
+    parser = argparse.ArgumentParser(
+        description='Write config/security_policy.xml.', allow_abbrev=False
+    )
     parser.add_argument('--check', action='store_true', help='fail where the file is old')
     parser.add_argument('--namespace', default='', help='print the policy of this namespace')
     options = parser.parse_args()

@@ -18,12 +18,14 @@ IMAGES = ROOT / 'docs' / 'images'
 @pytest.fixture(scope='module')
 def scripts():
     """Return the modules that draw the film and all pictures."""
-    sys.path.insert(0, str(ROOT / 'scripts'))
+    folders = [str(ROOT / 'scripts'), str(ROOT / 'scripts' / 'figures')]
+    sys.path[:0] = folders
     try:
         import draw_documentation_pictures
         import flight_film
     finally:
-        sys.path.remove(str(ROOT / 'scripts'))
+        for folder in folders:
+            sys.path.remove(folder)
     return flight_film, draw_documentation_pictures
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'recorder', 'viewer')
+NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'scene', 'gazebo', 'recorder', 'viewer')
 MANIFEST = ElementTree.parse(ROOT / 'package.xml').getroot()
 
 

@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from liquid_pilot.cli.common import add_setting, require_ros, spell_options
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.kernel_cache import require_compiler
-from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
+from liquid_pilot.nodes.launch.flight_options import FlyOptions
+from liquid_pilot.nodes.launch.run_folder import with_run_folder
 from liquid_pilot.utils.settings import declared_settings, extract
 
 DESCRIPTION = (
-    'Flies missions over ROS 2: pilot, guard and, unless --simulator none, the embedded simulator, '
-    'each as a process. It runs the same graph as `ros2 launch liquid_pilot fly.launch.py` and '
-    'does not need `launch`. Ctrl-C ends it with a report of the finished missions.'
+    'Flies missions over ROS 2: pilot, guard and, unless --simulator none, a simulator, or with '
+    '--simulator scene a camera that follows any vehicle, each as a process. It runs the same '
+    'graph as `ros2 launch liquid_pilot fly.launch.py` and does not need `launch`. Ctrl-C ends it '
+    'with a report of the finished missions.'
 )
 
 
@@ -68,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print(notice)
     observer = None
     if not options.simulated:
-        _print('starting pilot and guard, for camera, IMU and vehicle that are elsewhere')
+        _print(f'starting pilot and guard, for {flight_graph.elsewhere(options)}')
         text = f'pilot and guard are up. {flight_graph.engage_notice(options)}'
         observer = readiness.call_when_up(options.namespace, lambda: _print(text))
     return process_runner.run(

@@ -35,7 +35,7 @@ from liquid_pilot.simulation.mujoco.sensors import Gusts, Imu
 from liquid_pilot.simulation.tasks.registry import layout_of, task_of
 
 
-class _Scene(NamedTuple):
+class Scene(NamedTuple):
     """The scene of one flight."""
 
     layout: Layout
@@ -73,7 +73,7 @@ class Simulation:
         self.control_period_ns = NANOSECONDS_PER_SECOND // s.camera_rate_hz
         self.task: Task[Any] = task_of(s.vehicle)
         self.vehicle: Vehicle[Any] = self.task.vehicle()
-        self._scene: _Scene | None = None
+        self._scene: Scene | None = None
 
     @property
     def layout(self) -> Layout | None:
@@ -124,7 +124,7 @@ class Simulation:
         data = mujoco.MjData(model)
         renderer = CameraRenderer(model, 'forward', s.camera_width, s.camera_height)
         body = model.body(self.vehicle.body).id
-        scene = self._scene = _Scene(layout, model, data, body, renderer)
+        scene = self._scene = Scene(layout, model, data, body, renderer)
         self._imu = Imu(random_stream(seed, 'imu'))
         self._wind = Gusts(random_stream(seed, 'wind'), 1.0 / s.physics_rate_hz)
         self._stamp_ns, self._start_ns = stamp_ns, stamp_ns
@@ -173,7 +173,7 @@ class Simulation:
             if step % (s.physics_rate_hz // s.imu_rate_hz) == 0:
                 imu.append(self._imu.read(self._stamp_ns, data.sensordata))
             if data.ncon and contact is None:
-                contact = _contact_name(scene)
+                contact = contact_name(scene)
         return self._packet(scene, tuple(imu), contact)
 
     @property
@@ -193,10 +193,10 @@ class Simulation:
         data = scene.data
         pose = data.qpos.copy()
         data.qpos[:7] = (*state.position_enu_m, *state.orientation_wxyz)
-        _update_kinematics(scene)
+        update_kinematics(scene)
         image = self._image(scene, state)
         data.qpos[:] = pose
-        _update_kinematics(scene)
+        update_kinematics(scene)
         return image
 
     @property
@@ -223,23 +223,42 @@ class Simulation:
     def _hover(self) -> Command:
         return Command(self._stamp_ns, 0.0, 0.0, 0.0, 0.0)
 
-    def _require_scene(self) -> _Scene:
+    def _require_scene(self) -> Scene:
         if self._scene is None:
             raise LiquidPilotError('call reset before advance')
         return self._scene
 
     def _packet(
-        self, scene: _Scene, imu: tuple[ImuSample, ...], contact: str | None
+        self, scene: Scene, imu: tuple[ImuSample, ...], contact: str | None
     ) -> SensorPacket:
         # mj_step leaves the poses one step behind.
-        _update_kinematics(scene)
+        update_kinematics(scene)
         state = self.vehicle.state(scene.data, self._stamp_ns)
+        return self._sense(scene, state, state, imu, contact)
+
+    def _sense(
+        self,
+        scene: Scene,
+        state: VehicleState,
+        seen: VehicleState,
+        imu: tuple[ImuSample, ...],
+        contact: str | None,
+    ) -> SensorPacket:
+        """Return the sensor data of the instant that the scene shows.
+
+        Args:
+            scene: the scene, with the vehicle at the state `seen`.
+            state: state that is scored.
+            seen: state at the instant of the picture.
+            imu: all IMU samples of this period.
+            contact: name of what the vehicle has touched; None: nothing.
+        """
         self.route_progress.update(state.position_enu_m)
         for body, visible in self.route_progress.body_visibility(self.flight_time_s).items():
             scene.renderer.set_body_visible(body, visible)
         return SensorPacket(
             self._stamp_ns,
-            self._observe(scene, state, imu),
+            self._observe(scene, seen, imu),
             imu,
             state,
             self.route_progress.remaining_m(state.position_enu_m),
@@ -247,7 +266,7 @@ class Simulation:
         )
 
     def _observe(
-        self, scene: _Scene, state: VehicleState, imu: tuple[ImuSample, ...]
+        self, scene: Scene, state: VehicleState, imu: tuple[ImuSample, ...]
     ) -> Observation | None:
         """Return the frame that arrives now with the samples since the last one; None without."""
         timing = self._conditions.timing
@@ -265,7 +284,7 @@ class Simulation:
         self._pending_imu = self._pending_imu[len(samples) :]
         return Observation(stamp_ns, image, samples)
 
-    def _image(self, scene: _Scene, state: VehicleState) -> ImageBuffer:
+    def _image(self, scene: Scene, state: VehicleState) -> ImageBuffer:
         s, now_s = self.settings, self.flight_time_s
         if self._conditions.alters_image(now_s):
             depth = None
@@ -284,7 +303,7 @@ class Simulation:
         return ImageBuffer(data, s.camera_width, s.camera_height, 3 * s.camera_width, 'rgb8')
 
 
-def _contact_name(scene: _Scene) -> str:
+def contact_name(scene: Scene) -> str:
     """Return the name of the object that the vehicle touches now."""
     model = scene.model
     names = [
@@ -295,7 +314,7 @@ def _contact_name(scene: _Scene) -> str:
     return (others or ['something'])[0]
 
 
-def _update_kinematics(scene: _Scene) -> None:
+def update_kinematics(scene: Scene) -> None:
     """Update the poses of bodies and cameras from the joints."""
     mujoco.mj_kinematics(scene.model, scene.data)
     mujoco.mj_camlight(scene.model, scene.data)

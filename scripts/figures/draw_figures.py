@@ -317,7 +317,9 @@ FIGURES: dict[str, Callable[[], str]] = {
 
 def main() -> int:
     """Write the figures, print what the pages say about the mission, and return the exit code."""
-    argparse.ArgumentParser(description='Draw the SVG figures of the documentation.').parse_args()
+    argparse.ArgumentParser(
+        description='Draw the SVG figures of the documentation.', allow_abbrev=False
+    ).parse_args()
     for name, draw in FIGURES.items():
         text = draw()
         (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)

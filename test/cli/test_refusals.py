@@ -92,6 +92,7 @@ CASES = [
     ('fly --params-file file', '--params-file: file holds no parameters; copy config/fly.yaml'),
     ('fly --params-file deep.yaml', '--params-file: deep.yaml cannot be read as YAML'),
     ('fly --params-file date.yaml', '--params-file: date.yaml cannot be read as YAML (month must'),
+    ('fly --params-file rover.yaml', '--params-file: rover.yaml: /vehicle is no node, because'),
     ('fly --params-file ~nobody-of-that-name/x', 'there is no file ~nobody-of-that-name/x'),
     ('fly --pilot ~nobody-of-that-name/x', "--pilot: there is no pilot '~nobody-of-that-name/x'"),
     ('fly --pilot ' + 300 * 'x', "--pilot: there is no pilot 'xxx"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from flight_rig import flying, rig  # noqa: F401
 from small_pilots import (  # noqa: F401
     adaptive_pilot,
     pilot,

@@ -19,7 +19,7 @@ DRAWING = (
     'liquid_pilot/utils/image_sheet.py',
     'studies/**/*.py',
     'benchmarks/**/*.py',
-    'scripts/flight_film.py',
+    'scripts/figures/flight_film.py',
 )
 # Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB.
 VISIONS = {

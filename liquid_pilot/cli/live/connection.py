@@ -104,9 +104,6 @@ class Connection:
         require_ros()
         if sys.stderr.isatty():
             print(f'... looking in ROS domain {domain_of(os.environ)}', file=sys.stderr, flush=True)
-        folder = log_folder.writable_folder(os.environ)
-        if folder is not None:
-            os.environ[log_folder.VARIABLE] = str(folder)
         _announce_often()
         self.reports = RobotReports()
         """The reports that have arrived."""
@@ -265,11 +262,12 @@ class _HiddenNode:
         """Fully qualified names of the nodes that it has heard on /diagnostics."""
         self._context = rclpy.Context()
         # Ctrl-C stays a KeyboardInterrupt.
-        rclpy.init(
-            args=with_enclave(COMMANDS, []),
-            context=self._context,
-            signal_handler_options=SignalHandlerOptions.NO,
-        )
+        with log_folder.chosen():
+            rclpy.init(
+                args=with_enclave(COMMANDS, []),
+                context=self._context,
+                signal_handler_options=SignalHandlerOptions.NO,
+            )
         self.node = rclpy.create_node(
             f'_liquid_pilot_{os.getpid()}_{number}',
             context=self._context,

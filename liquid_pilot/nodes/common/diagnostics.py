@@ -22,7 +22,7 @@ _BUSY_PERIOD_S = 0.5
 
 
 class DiagnosticsReporter:
-    """Publishes the health of a node periodically and logs its problems, throttled."""
+    """Publishes the health of a node periodically and logs its problems, ever less often."""
 
     def __init__(
         self,
@@ -67,9 +67,8 @@ class DiagnosticsReporter:
             self.publish()
 
     def resolved(self, *kinds: str) -> None:
-        """Remove the problems of these kinds (none: all) and log that they are gone."""
-        for kind in self.health.resolved(*kinds):
-            self._node.get_logger().info(f'{kind}: recovered')
+        """Remove the problems of these kinds; none: all."""
+        self.health.resolved(*kinds)
 
     def resolved_all_except(self, *kinds: str) -> None:
         """Remove all problems except those of these kinds."""
@@ -83,6 +82,9 @@ class DiagnosticsReporter:
             self.problem('clock', missing)
         elif self.health.has('clock'):
             self.resolved('clock')
+        for kind, lasted_s in self.health.ended(self._node.steady_s()).items():
+            # A log level that shows the problem shows its end.
+            self._node.get_logger().warning(f'{kind}: recovered after {lasted_s:.1f} s')
         self.publish()
 
     def publish_during(self, *works: Callable[[], object]) -> None:

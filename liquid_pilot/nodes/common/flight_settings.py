@@ -48,6 +48,17 @@ class FlightSettings:
     disturbance: float = setting(
         1.3, 'level of the action noise of demonstrations; 0: none', low=0.0, high=10.0
     )
+    anchor: str = setting(
+        'vehicle',
+        'vehicle: each mission begins where the vehicle is, at its height and heading; world: the '
+        'odometry has the coordinates of the course, as in a motion-capture hall',
+        choices=('vehicle', 'world'),
+    )
+    engage: bool = setting(
+        False,
+        'engage the guard for each mission as soon as the vehicle is at rest, as for many missions '
+        "in an autopilot's SITL; false: each mission begins when a human engages the guard",
+    )
     gui: bool = setting(False, "show Gazebo's own window")
     image_topic: str = setting(topics.IMAGE, 'image topic that the pilot flies on')
     image_transport: str = setting(
@@ -63,7 +74,7 @@ class FlightSettings:
     mavlink_url: str = setting(
         'udpin:127.0.0.1:14540',
         'serial port or address of the autopilot, in the form of pymavlink '
-        '(mavlink, mavlink_attitude)',
+        '(mavlink, mavlink_attitude, mavlink_rover)',
     )
     out: str = setting('', 'run folder for report and pictures; empty: nothing is written')
     log_level: str = setting('warn', 'lowest level that the nodes print', choices=LOG_LEVELS)

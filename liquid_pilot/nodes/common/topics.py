@@ -55,7 +55,7 @@ class Service(NamedTuple):
 TOPICS: Mapping[str, Topic] = {
     IMAGE: Topic(
         'sensor_msgs/msg/Image',
-        ('camera driver', 'simulator'),
+        ('camera driver', 'simulator', 'scene'),
         ('pilot', 'viewer', 'gazebo'),
         'IMAGE',
         'frames of the camera; the stamp is the time of capture',
@@ -69,7 +69,7 @@ TOPICS: Mapping[str, Topic] = {
     ),
     CAMERA_INFO: Topic(
         'sensor_msgs/msg/CameraInfo',
-        ('camera driver', 'simulator'),
+        ('camera driver', 'simulator', 'scene'),
         ('pilot',),
         'SENSOR',
         'calibration: focal lengths, distortion, region of interest, binning',
@@ -93,7 +93,7 @@ TOPICS: Mapping[str, Topic] = {
     PILOT_TRACE: Topic(
         'std_msgs/msg/Float64MultiArray',
         ('pilot',),
-        ('adaptation', 'simulator', 'gazebo'),
+        ('adaptation', 'simulator', 'gazebo', 'scene'),
         'TRACE',
         'inputs, state and outputs of a tick '
         '(docs/reference/ros_interface.md#trace-and-time-scales)',
@@ -124,10 +124,10 @@ TOPICS: Mapping[str, Topic] = {
     ODOMETRY: Topic(
         'nav_msgs/msg/Odometry',
         ('autopilot', 'guard', 'simulator'),
-        ('guard', 'gazebo'),
+        ('guard', 'gazebo', 'scene'),
         'SENSOR',
-        'pose and velocity, for adapters that need it and for the geofence; the guard publishes it '
-        'for autopilots that are not ROS nodes',
+        'pose and velocity, for adapters that need it, for the geofence and for a scene; the guard '
+        'publishes it for autopilots that are not ROS nodes',
     ),
     GUARD_OVERRIDE: Topic(
         'std_msgs/msg/Bool',
@@ -138,7 +138,7 @@ TOPICS: Mapping[str, Topic] = {
     ),
     MISSION: Topic(
         'std_msgs/msg/Header',
-        ('simulator', 'gazebo'),
+        ('simulator', 'gazebo', 'scene'),
         ('pilot',),
         'MISSION',
         '`seed 7` at the stamp of the first frame of a mission, `end success` at the last',
@@ -152,7 +152,7 @@ TOPICS: Mapping[str, Topic] = {
     ),
     OBSTACLES: Topic(
         'sensor_msgs/msg/PointCloud2',
-        ('simulator',),
+        ('simulator', 'scene'),
         (),
         'MISSION',
         'surfaces of trunks, posts and hedges in `odom`, once a mission, where sensor_msgs_py is '
@@ -168,7 +168,7 @@ TOPICS: Mapping[str, Topic] = {
     DIAGNOSTICS: Topic(
         'diagnostic_msgs/msg/DiagnosticArray',
         ('every node',),
-        ('pilot', 'guard', 'simulator', 'gazebo', 'viewer'),
+        ('pilot', 'guard', 'simulator', 'gazebo', 'scene', 'viewer'),
         'DIAGNOSTICS',
         'health of each node (docs/reference/ros_interface.md#diagnostics)',
     ),

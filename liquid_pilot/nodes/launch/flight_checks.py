@@ -6,17 +6,22 @@ import os
 from pathlib import Path
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.common.process.parameter_files import (
+    check_parameter_file,
+    known_parameters,
+    read_parameter_file,
+)
 from liquid_pilot.nodes.common.process.ros_domain import domain_of
-from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, FlyOptions
+from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, SCENE, FlyOptions
 from liquid_pilot.simulation.gazebo.program import find_gazebo
 from liquid_pilot.simulation.tasks.registry import task_of
 from liquid_pilot.utils.extras import require_modules
-from liquid_pilot.utils.json_fields import one_line
 from liquid_pilot.utils.path_checks import user_path
 
 _MODULES_OF_ADAPTERS = {
     'mavlink': ('pymavlink', 'serial'),
     'mavlink_attitude': ('pymavlink', 'serial'),
+    'mavlink_rover': ('pymavlink', 'serial'),
     'mavros_attitude': ('mavros_msgs',),
     'px4': ('px4_msgs',),
     'px4_attitude': ('px4_msgs',),
@@ -38,11 +43,11 @@ def check_before_start(options: FlyOptions) -> None:
     if not options.demonstrate:
         _check_pilot(options)
     if options.params_file:
-        _check_yaml(user_path(options.params_file))
-    if options.simulated:
+        _check_parameters(user_path(options.params_file), options.namespace)
+    if options.runs_missions:
         task_of(options.vehicle)
-    if options.simulator == MUJOCO:
-        require_modules(('mujoco',), f'simulator:={MUJOCO}')
+    if options.simulator in (MUJOCO, SCENE):
+        require_modules(('mujoco',), f'simulator:={options.simulator}')
     if options.simulator == GAZEBO:
         find_gazebo()
     needed = _MODULES_OF_ADAPTERS.get(options.resolved_adapter, ())
@@ -64,26 +69,24 @@ def _check_pilot(options: FlyOptions) -> None:
         )
 
 
-def _check_yaml(file: Path) -> None:
-    """Refuse a parameter file that is not YAML of the form NODE: ros__parameters: ..."""
-    import yaml
-
+def _check_parameters(file: Path, namespace: str) -> None:
+    """Refuse a parameter file of which the nodes of this namespace would ignore a part."""
+    above = f'/{namespace.strip("/")}'.rstrip('/')
+    nodes = [f'{above}/{name}' for name in known_parameters()]
     try:
-        content = yaml.safe_load(file.read_text(encoding='utf-8'))
-    # ValueError: a date or a number that is none; RecursionError: thousands of brackets.
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise LiquidPilotError(
-            f'params_file: {file} cannot be read as YAML ({one_line(error)})'
-        ) from None
-    if not isinstance(content, dict):
-        raise LiquidPilotError(
-            f'params_file: {file} holds no parameters; copy config/fly.yaml and change its values'
-        )
-    mixed = _mixed_list(content)
+        _refuse_mixed_lists(file)
+        check_parameter_file(file, nodes)
+    except LiquidPilotError as error:
+        raise LiquidPilotError(f'params_file: {error}') from None
+
+
+def _refuse_mixed_lists(file: Path) -> None:
+    """Refuse lists whose values are of several types, which ROS does not take."""
+    mixed = _mixed_list(read_parameter_file(file))
     if mixed:
         raise LiquidPilotError(
-            f'params_file: the list {mixed} in {file} mixes whole numbers, decimal ones or texts, '
-            'which ROS does not take; write all of its values in one way, such as [1.0, 2.5]'
+            f'the list {mixed} in {file} mixes whole numbers, decimal ones or texts, which ROS '
+            'does not take; write all of its values in one way, such as [1.0, 2.5]'
         )
 
 

@@ -13,8 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.nodes.common import topics
-from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES, profile_variable
-from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, FlyOptions, has_statistics
+from liquid_pilot.nodes.common.process.dds_profile import (
+    PROFILE_VARIABLES,
+    VEHICLE_PROFILE,
+    profile_variable,
+)
+from liquid_pilot.nodes.launch.flight_options import (
+    GAZEBO,
+    MUJOCO,
+    SCENE,
+    FlyOptions,
+    has_statistics,
+)
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.utils.path_checks import user_path
 from liquid_pilot.utils.resources import PACKAGE, share_path
@@ -43,7 +53,8 @@ class NodeSpec:
     log_level: str = 'warn'
     """Lowest level that the node prints."""
     required: bool = True
-    """Whether the run ends, and fails, when this node ends before the run does."""
+    """Whether the run ends, and fails, when this node ends before the run does. Where the node
+    that ends the run is not required, the run goes on when a signal has killed it."""
     restarts: bool = False
     """Whether this node is started again when it ends before the run does."""
     matters: bool = True
@@ -62,14 +73,14 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
     """Return the processes of a flight.
 
     Args:
-        options: options whose `out` comes from `flight_options.with_run_folder`.
+        options: options whose `out` comes from `run_folder.with_run_folder`.
     """
     specs = [_guard(options)]
     if not options.demonstrate:
         specs.append(_pilot(options))
     if options.adapts:
         specs.append(_adaptation(options))
-    if options.simulated:
+    if options.runs_missions:
         specs.append(_simulator(options))
     if options.simulator == GAZEBO and options.bridge:
         specs.append(_bridge(options))
@@ -84,7 +95,7 @@ def nodes(options: FlyOptions) -> list[NodeSpec]:
             spec if options.simulated else on_vehicle(spec),
             namespace=namespace,
             log_level=options.log_level,
-            remappings=spec.remappings + clock,
+            remappings=spec.remappings + _sensor_remappings(options, spec.name) + clock,
         )
         for spec in specs
     ]
@@ -94,11 +105,12 @@ def on_vehicle(spec: NodeSpec) -> NodeSpec:
     """Return a node as it runs on a vehicle, where only the guard ends a run.
 
     The others are started again. A recorder is not, because its folder is written already; nor is
-    a viewer, whose window a person has closed.
+    a viewer, whose window a person has closed. Nor is a scene: the run is over when its missions
+    are, but one that is killed leaves the vehicle in flight, and the guard goes on.
     """
     if spec.name == 'guard':
         return spec
-    restarts = spec.name not in ('recorder', 'viewer')
+    restarts = spec.name not in ('recorder', 'viewer', 'scene')
     return dataclasses.replace(spec, required=False, restarts=restarts)
 
 
@@ -164,6 +176,9 @@ def _simulator(options: FlyOptions) -> NodeSpec:
     if options.simulator == GAZEBO:
         name = 'gazebo'
         parameters.update(_clock(options), **_changed(options, 'gui'))
+    elif options.simulator == SCENE:
+        name = 'scene'
+        parameters.update(_clock(options), **_changed(options, 'anchor', 'engage'))
     else:
         name = 'simulator'
         parameters.update(
@@ -210,6 +225,18 @@ def _viewer(options: FlyOptions) -> NodeSpec:
         remappings=options.image_remapping,
         required=False,
         matters=False,
+    )
+
+
+def _sensor_remappings(options: FlyOptions, name: str) -> tuple[tuple[str, str], ...]:
+    """Return the remappings of a node to the odometry and the IMU of a vehicle elsewhere."""
+    return tuple(
+        (topic, target)
+        for topic, target, users in (
+            (topics.IMU, options.imu_topic, ('pilot', 'recorder')),
+            (topics.ODOMETRY, options.odom_topic, ('guard', 'scene', 'recorder')),
+        )
+        if target and target != topic and name in users
     )
 
 
@@ -260,8 +287,20 @@ def startup_notice(options: FlyOptions) -> str:
     )
 
 
+def elsewhere(options: FlyOptions) -> str:
+    """Return in words what is not started with a flight, because it is elsewhere."""
+    if options.runs_missions:
+        return 'a scene around a vehicle that is elsewhere'
+    return 'camera, IMU and vehicle that are elsewhere'
+
+
 def engage_notice(options: FlyOptions) -> str:
     """Return how a person lets a pilot fly that nothing engages by itself."""
+    if options.engage:
+        return (
+            'The scene engages the guard for each mission, as soon as the vehicle is at rest; you '
+            'arm it and take off. To stop: `liquid-pilot stop`, or Ctrl-C here'
+        )
     verb = 'drive' if get_vehicle(options.vehicle).drives else 'fly'
     namespace = options.namespace.strip('/')
     service = f'/{namespace}/{topics.GUARD_ENGAGE}' if namespace else f'/{topics.GUARD_ENGAGE}'
@@ -291,11 +330,15 @@ def environment(options: FlyOptions, present: Mapping[str, str]) -> dict[str, st
     added['MALLOC_MMAP_THRESHOLD_'] = '33554432'
     if options.simulator == GAZEBO:
         added['GZ_IP'] = '127.0.0.1'
+    fast_dds = present.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') == 'rmw_fastrtps_cpp'
+    own_profile = not fast_dds or any(name in present for name in PROFILE_VARIABLES)
     if options.simulated:
         # Simulated drones stay on this machine unless the user chooses otherwise.
         added['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
         local = present.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST') == 'LOCALHOST'
-        fast_dds = present.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') == 'rmw_fastrtps_cpp'
-        if local and fast_dds and not any(name in present for name in PROFILE_VARIABLES):
+        if local and not own_profile:
             added[profile_variable()] = str(share_path('config/fastdds.xml'))
+    elif options.simulator == SCENE and not own_profile:
+        # The vehicle may be on another machine: who finds whom is left to the user.
+        added[profile_variable()] = str(share_path(VEHICLE_PROFILE))
     return {name: value for name, value in added.items() if name not in present}

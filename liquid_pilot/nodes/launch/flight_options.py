@@ -7,9 +7,7 @@ imported here, so that `--help` is quick.
 
 from __future__ import annotations
 
-import dataclasses
 import re
-import time
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,21 +18,21 @@ from liquid_pilot.onboard.setpoints.registry import ADAPTERS
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.utils.entry_points import Choices
-from liquid_pilot.utils.path_checks import (
-    check_readable_file,
-    check_writable_folder,
-    user_path,
-)
+from liquid_pilot.utils.path_checks import check_readable_file, user_path
 from liquid_pilot.utils.settings import check_all, declared_settings, setting, setting_from
 
-MUJOCO, GAZEBO = 'mujoco', 'gazebo'
-"""Values of `simulator`; the third is 'none'."""
+MUJOCO, GAZEBO, SCENE = 'mujoco', 'gazebo', 'scene'
+"""Values of `simulator`; the fourth is 'none'."""
 _NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?', re.ASCII)
 _TOPIC = re.compile(r'(~?/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', re.ASCII)
-_OF_A_SIMULATION = ('missions', 'seed', 'condition', 'realtime', 'gui', 'bridge')
-"""Options that mean something in a simulator only."""
 _OF_GAZEBO = ('gui', 'bridge')
 """Options that mean something in Gazebo only."""
+_OF_A_SCENE = ('anchor', 'engage')
+"""Options that mean something in a scene around a vehicle that is elsewhere only."""
+_OF_A_SIMULATION = ('missions', 'seed', 'condition', 'realtime', *_OF_GAZEBO, *_OF_A_SCENE)
+"""Options that mean something in a simulator only."""
+_OF_A_VEHICLE = ('odom_topic', 'imu_topic')
+"""Options that mean something where the vehicle is elsewhere only."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +80,15 @@ class FlyOptions(RunOptions):
     simulator: str = setting(
         MUJOCO,
         'mujoco: the embedded simulator; gazebo: Gazebo, where ros_gz is installed '
-        '(docs/how_to/gazebo.md); none: camera, IMU and vehicle are elsewhere',
-        choices=(MUJOCO, GAZEBO, 'none'),
+        '(docs/how_to/gazebo.md); scene: a camera that is drawn from the odometry of a vehicle '
+        'elsewhere (docs/how_to/scene.md); none: camera, IMU and vehicle are elsewhere',
+        choices=(MUJOCO, GAZEBO, SCENE, 'none'),
     )
     adapter: str = setting(
         'auto',
         'setpoint that the guard sends: cmd_vel (body velocity), or attitude_thrust, which needs '
-        'odometry; without a simulator also that of an autopilot (docs/how_to/autopilots.md); '
-        'auto: gazebo in Gazebo, else cmd_vel',
+        'odometry; for a vehicle that is elsewhere also that of an autopilot '
+        '(docs/how_to/autopilots.md); auto: gazebo in Gazebo, else cmd_vel',
         choices=Choices(('auto',), ADAPTERS),
     )
     missions: int = setting_from(FlightSettings, 'missions')
@@ -103,6 +102,12 @@ class FlyOptions(RunOptions):
         'Gazebo: start ros_gz_bridge; false: another bridge carries the topics of '
         'config/gazebo_bridge.yaml',
     )
+    anchor: str = setting_from(FlightSettings, 'anchor')
+    engage: bool = setting_from(FlightSettings, 'engage')
+    odom_topic: str = setting(
+        '', 'odometry of a vehicle that is elsewhere, such as that of MAVROS; empty: odom'
+    )
+    imu_topic: str = setting('', 'IMU of a vehicle that is elsewhere; empty: imu/data')
     demonstrate: bool = setting_from(
         FlightSettings,
         'demonstrate',
@@ -122,7 +127,7 @@ class FlyOptions(RunOptions):
     )
     use_sim_time: str = setting(
         'auto',
-        'take the time from /clock; auto: true exactly when a simulator runs',
+        'take the time from /clock; auto: true exactly when the vehicle is simulated',
         choices=('auto', 'true', 'false'),
     )
 
@@ -152,6 +157,9 @@ class FlyOptions(RunOptions):
         if self.camera_info_topic:
             check_topic('camera_info_topic', self.camera_info_topic)
         check_topic('clock_topic', self.clock_topic)
+        for name in _OF_A_VEHICLE:
+            if getattr(self, name):
+                check_topic(name, getattr(self, name))
         if self.params_file:
             check_readable_file(user_path(self.params_file), 'params_file')
 
@@ -195,23 +203,29 @@ class FlyOptions(RunOptions):
             )
 
     def _check_simulator(self) -> None:
-        if not self.simulated:
+        if not self.runs_missions:
             changed = self._changed(_OF_A_SIMULATION)
             if changed:
                 raise LiquidPilotError(
                     f'simulator:=none runs no missions, so it has no use for {changed}; leave '
                     'that out, or use a simulator'
                 )
-        elif self.simulator == MUJOCO:
-            changed = self._changed(_OF_GAZEBO)
-            if changed:
+            return
+        for names, simulators in (
+            (_OF_GAZEBO, (GAZEBO,)),
+            (_OF_A_SCENE, (SCENE,)),
+            (_OF_A_VEHICLE, (SCENE, 'none')),
+        ):
+            changed = self._changed(names)
+            if changed and self.simulator not in simulators:
                 raise LiquidPilotError(
-                    f'simulator:={MUJOCO} has no use for {changed}; leave that out, or set '
-                    f'simulator:={GAZEBO}'
+                    f'simulator:={self.simulator} has no use for {changed}; leave that out, or '
+                    f'set simulator:={" or ".join(simulators)}'
                 )
-        elif self.realtime:
+        clock = {GAZEBO: 'a clock of its own', SCENE: 'the wall clock'}.get(self.simulator, '')
+        if self.realtime and clock:
             raise LiquidPilotError(
-                f'simulator:={GAZEBO} always runs on a clock of its own, so it has no use for '
+                f'simulator:={self.simulator} always runs on {clock}, so it has no use for '
                 'realtime:=true; leave that out'
             )
 
@@ -226,9 +240,10 @@ class FlyOptions(RunOptions):
 
     def _check_conditions(self) -> None:
         conditions = parse(self.condition)
-        if not conditions or not self.simulated:
+        if not conditions or not self.runs_missions:
             return
         # Imported here, because the tasks import all scenes, and most flights are in clear air.
+        from liquid_pilot.simulation.conditions.drawn import check_drawn
         from liquid_pilot.simulation.conditions.severities import strength
         from liquid_pilot.simulation.gazebo import world
         from liquid_pilot.simulation.tasks.registry import check_conditions
@@ -241,6 +256,8 @@ class FlyOptions(RunOptions):
             raise LiquidPilotError(f'condition: {error}') from None
         if self.simulator == GAZEBO:
             world.check_conditions(conditions)
+        if self.simulator == SCENE:
+            check_drawn(conditions)
 
     def flight_options(self) -> FlyOptions:
         """Return these options, which are all about the flight."""
@@ -261,7 +278,12 @@ class FlyOptions(RunOptions):
 
     @property
     def simulated(self) -> bool:
-        """Whether a simulator runs."""
+        """Whether the vehicle is simulated by this package or by Gazebo."""
+        return self.simulator in (MUJOCO, GAZEBO)
+
+    @property
+    def runs_missions(self) -> bool:
+        """Whether missions are flown, in a simulator or by a vehicle that is elsewhere."""
         return self.simulator != 'none'
 
     @property
@@ -307,7 +329,7 @@ class FlyOptions(RunOptions):
     def camera_info_remapping(self) -> tuple[tuple[str, str], ...]:
         """The remapping of the camera_info topic: one pair, or none."""
         topic = self.camera_info_topic
-        if not topic and self.image_remapping and not self.simulated:
+        if not topic and self.image_remapping and not self.runs_missions:
             parent, slash, _ = self.camera_topic.rpartition('/')
             topic = f'{parent}{slash}camera_info'
         return ((topics.CAMERA_INFO, topic),) if topic else ()
@@ -345,35 +367,3 @@ def has_statistics(pilot: str) -> bool | None:
         return (pilot_file.resolve(pilot) / pilot_file.STATISTICS_FILE).is_file()
     except LiquidPilotError:
         return None
-
-
-def with_run_folder(options: Options) -> Options:
-    """Return the options with `out` as an absolute path.
-
-    Args:
-        options: options whose `out` may be empty; it then becomes a new folder in `runs`.
-
-    Raises:
-        LiquidPilotError: `out` is not a folder, cannot be written, or holds a run already.
-    """
-    folder = first = user_path(options.out or f'runs/{time.strftime("%Y-%m-%d_%H-%M-%S")}')
-    count = 1
-    try:
-        folder = folder.resolve()
-        while not options.out and folder.exists():
-            count += 1
-            folder = first.with_name(f'{first.name}_{count}').resolve()
-    # RuntimeError: a loop of links, before Python 3.13; ValueError: a zero byte; FileNotFoundError:
-    # the folder that this program was started in is gone.
-    except (OSError, RuntimeError, ValueError) as error:
-        raise LiquidPilotError(f'out: {str(first)!r} is no path ({error})') from None
-    flight = options.flight_options()
-    if options.out or flight.simulated or flight.recorded:
-        # A vehicle that records nothing may be started anywhere.
-        check_writable_folder(folder, 'out')
-    for name in ('report.json', 'recording'):
-        if (folder / name).exists():
-            raise LiquidPilotError(
-                f'out: {folder} holds a run already ({name}); choose another folder'
-            )
-    return dataclasses.replace(options, out=str(folder))

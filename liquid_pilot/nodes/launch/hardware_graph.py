@@ -29,7 +29,7 @@ Quaternion = tuple[float, float, float, float]
 _OPTICAL: Quaternion = (-0.5, 0.5, -0.5, 0.5)
 """Rotation from FLU to an optical frame (z forward): -90 degrees about x after -90 about z."""
 _IDENTITY: Quaternion = (0.0, 0.0, 0.0, 1.0)
-_AUTOPILOTS_WITH_MODE = ('mavlink', 'mavros', 'px4', 'ardupilot')
+_AUTOPILOTS_WITH_MODE = ('mavlink', 'mavlink_rover', 'mavros', 'px4', 'ardupilot')
 """Autopilots whose mode the guard watches."""
 
 
@@ -37,34 +37,22 @@ def nodes(options: HardwareOptions) -> list[NodeSpec]:
     """Return the processes of a vehicle.
 
     Args:
-        options: options whose `out` comes from `flight_options.with_run_folder`.
+        options: options whose `out` comes from `run_folder.with_run_folder`.
     """
-    autopilot = autopilot_of(options.autopilot)
-    imu, odometry = options.imu_topic or autopilot.imu, options.odom_topic or autopilot.odometry
-    remappings = {
-        'pilot': {topics.IMU: imu},
-        'guard': {topics.ODOMETRY: odometry},
-        'recorder': {topics.IMU: imu, topics.ODOMETRY: odometry},
-    }
     parameters: dict[str, dict[str, Any]] = {
         'pilot': {'image_transport': options.image_transport, 'rectified': options.rectified},
         'guard': {'adapter': options.adapter, **non_empty(mavlink_url=options.mavlink_url)},
         'recorder': {'image_transport': options.image_transport},
     }
-    specs = []
-    for spec in flight_graph.nodes(options.flight_options()):
-        added = tuple(
-            (source, target)
-            for source, target in remappings.get(spec.name, {}).items()
-            if target and source != target
+    specs = [
+        dataclasses.replace(
+            spec,
+            parameters={**spec.parameters, **parameters.get(spec.name, {})},
+            # When the missions of a scene are over, the guard goes on to hold the vehicle.
+            ends_run=False,
         )
-        specs.append(
-            dataclasses.replace(
-                spec,
-                parameters={**spec.parameters, **parameters.get(spec.name, {})},
-                remappings=spec.remappings + added,
-            )
-        )
+        for spec in flight_graph.nodes(options.flight_options())
+    ]
     before = [*_transforms(options), *_camera(options)]
     return [*map(flight_graph.on_vehicle, before), *specs]
 
@@ -172,14 +160,18 @@ def checklist(options: HardwareOptions) -> str:
         'first run without propellers; after that a free field, and a hand on the switch',
         autopilot.start_hint,
         'liquid-pilot doctor --onboard: nothing red',
-        f'camera: sharp, looking ahead, at least {0.5 * options.camera_rate_hz:g} frames/s on '
+        f'scene: odometry arrives on {flight.odom_topic or topics.ODOMETRY}'
+        if flight.runs_missions
+        else f'camera: sharp, looking ahead, at least {0.5 * options.camera_rate_hz:g} frames/s on '
         f'{flight.camera_topic}, with its camera_info',
         f'imu: {options.imu_topic or autopilot.imu or topics.IMU}; at rest z reads +9.8 (up is up)',
         'turn the robot to the left by hand: its IMU must show a positive yaw rate',
         'the pilot adapts (adapt:=false: exactly as trained)'
         if flight.adapts
         else 'the pilot acts exactly as trained',
-        f'you call guard/engage, which says what is missing; adapter {options.adapter}',
+        f'the scene engages the guard for each mission; adapter {options.adapter}'
+        if options.engage
+        else f'you call guard/engage, which says what is missing; adapter {options.adapter}',
         'guard/stop, and guard/override on your switch: try both before you need them',
     ]
     if options.autopilot in _AUTOPILOTS_WITH_MODE:

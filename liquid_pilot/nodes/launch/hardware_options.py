@@ -11,7 +11,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.launch.camera_drivers import DRIVERS, CameraRequest
-from liquid_pilot.nodes.launch.flight_options import FlyOptions, RunOptions, check_topic
+from liquid_pilot.nodes.launch.flight_options import SCENE, FlyOptions, RunOptions, check_topic
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS
 from liquid_pilot.utils.entry_points import Choices, ExtensionNames
 from liquid_pilot.utils.settings import check_all, declared_settings, setting, setting_from
@@ -57,6 +57,9 @@ AUTOPILOTS: dict[str, Autopilot] = {
         'mavlink_attitude',
         start_hint='nothing else to start: the guard speaks MAVLink itself',
     ),
+    'mavlink_rover': Autopilot(
+        'mavlink_rover', start_hint='nothing else to start: the guard speaks MAVLink itself'
+    ),
     'ackermann': Autopilot('ackermann', start_hint='start the base that subscribes to `drive`'),
     'crazyflie': Autopilot('crazyflie', start_hint='start crazyswarm2'),
 }
@@ -87,6 +90,17 @@ class HardwareOptions(RunOptions):
         description='serial port or address for autopilot:=mavlink, such as /dev/serial0; empty: '
         'that of the parameter file',
     )
+    simulator: str = setting(
+        'none',
+        'scene: the camera is drawn from the odometry of the vehicle, and missions are flown '
+        '(docs/how_to/scene.md); none: the vehicle has a camera',
+        choices=('none', SCENE),
+    )
+    missions: int = setting_from(FlightSettings, 'missions')
+    seed: int = setting_from(FlightSettings, 'seed')
+    condition: str = setting_from(FlightSettings, 'condition')
+    anchor: str = setting_from(FlightSettings, 'anchor')
+    engage: bool = setting_from(FlightSettings, 'engage')
     camera: str = setting(
         'none', 'camera driver to start; none: it runs already', choices=('none', *DRIVERS)
     )
@@ -157,6 +171,8 @@ class HardwareOptions(RunOptions):
         # The adapter of another package may speak MAVLink too.
         if self.autopilot in AUTOPILOTS and not self.adapter.startswith('mavlink'):
             self._refuse(('mavlink_url',), f'autopilot:={self.autopilot}', 'autopilot:=mavlink')
+        if self.simulator == SCENE:
+            self._refuse(('camera',), f'simulator:={SCENE}', 'simulator:=none')
         if self.camera == 'none':
             self._refuse(_OF_A_DRIVER, 'camera:=none', 'camera:= to a driver')
         else:
@@ -179,13 +195,16 @@ class HardwareOptions(RunOptions):
 
     def flight_options(self) -> FlyOptions:
         """Return the options of the part of the graph that a simulated flight has too."""
-        shared = {field.name: getattr(self, field.name) for field in dataclasses.fields(RunOptions)}
+        names = [field.name for field in dataclasses.fields(RunOptions)]
+        names += ['simulator', 'missions', 'seed', 'condition', 'anchor', 'engage']
+        autopilot = autopilot_of(self.autopilot)
         return FlyOptions(
-            simulator='none',
             adapter=self.adapter,
             headless=True,
             camera_topic=self.camera_topic if self.camera == 'none' else topics.IMAGE,
-            **shared,
+            imu_topic=self.imu_topic or autopilot.imu,
+            odom_topic=self.odom_topic or autopilot.odometry,
+            **{name: getattr(self, name) for name in names},
         )
 
     def camera_request(self) -> CameraRequest:

@@ -32,9 +32,10 @@ from launch_ros.actions import Node
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.launch.flight_checks import check_before_start
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
-from liquid_pilot.nodes.launch.flight_options import Options, with_run_folder
+from liquid_pilot.nodes.launch.flight_options import Options
 from liquid_pilot.nodes.launch.preparation import prepared
 from liquid_pilot.nodes.launch.restarts import Restarts, fatal_end, how_it_ended
+from liquid_pilot.nodes.launch.run_folder import with_run_folder
 from liquid_pilot.utils.settings import declared_settings, from_strings, is_switch
 
 _HEAD_START_S = 0.5
@@ -64,9 +65,8 @@ def make_launch_description(
         options = with_run_folder(from_strings(kind, values))
         check_before_start(options.flight_options())
         specs, added = nodes(options), environment(options, context.environment)
-        _HELD.enter_context(prepared(specs, added, _print_line))
+        graph = _Graph(_HELD.enter_context(prepared(specs, added, _print_line)))
         message = text(options)
-        graph = _Graph(added)
         return [
             *([LogInfo(msg=message)] if message else []),
             *(action for spec in specs for action in graph.start(spec)),
@@ -165,7 +165,8 @@ class _Graph:
             if self._lost:
                 return self._fail('; '.join(self._lost), None)
             return [EmitEvent(event=Shutdown(reason='all missions are over'))]
-        if spec.ends_run or spec.required:
+        # A scene that is killed leaves a vehicle in flight, which needs the guard.
+        if spec.required or (spec.ends_run and code > 0):
             return self._fail(fatal_end(spec.name, code), None if spec.ends_run else self._ends_run)
         if code != 0:
             text = f'the {spec.name} {how_it_ended(code)}'

@@ -26,7 +26,18 @@ class GuardWatch:
         """Start before the guard is engaged."""
         self.note = ''
         """Why the guard lets no command through, and what to do; empty while it does."""
+        self.state = ''
+        """State of the guard; empty before its first status."""
+        self.adapter = ''
+        """Adapter of the guard; empty before its first status."""
+        self.was_released = False
+        """Whether the guard was seen not engaged."""
         self._was_engaged = False
+
+    @property
+    def is_engaged(self) -> bool:
+        """Whether the guard commands the vehicle, or holds the safe command for a while."""
+        return self.state in (ENGAGED, SAFE)
 
     def update(self, values: Mapping[str, str]) -> None:
         """Take the newest status of the guard.
@@ -35,7 +46,9 @@ class GuardWatch:
             values: the values of its status on /diagnostics, `state` and `reason` among them.
         """
         state, reason = values.get('state', ''), values.get('reason', '')
-        if state in (ENGAGED, SAFE):
+        self.state, self.adapter = state, values.get('adapter', '')
+        self.was_released |= not self.is_engaged
+        if self.is_engaged:
             self.note, self._was_engaged = '', True
         elif self._was_engaged:
             self.note = _note(state, reason)

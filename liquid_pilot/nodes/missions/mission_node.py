@@ -89,7 +89,7 @@ class MissionNode(node_base.LiquidNode):
     adapter: str
     """Vehicle adapter that the guard must have."""
     setpoint_topic: str
-    """Topic of the guard's setpoints with this adapter."""
+    """Topic of the guard's setpoints with this adapter; empty: it is not known."""
     exclusive_topics: tuple[str, ...] = (topics.CLOCK, topics.IMAGE)
     """Further topics that must not have a second publisher."""
 
@@ -291,7 +291,7 @@ class MissionNode(node_base.LiquidNode):
             missing.append(f'the adaptation node ({space}/adaptation)')
         if not self._engage.service_is_ready():
             missing.append(f'the guard (service {space}/{topics.GUARD_ENGAGE})')
-        elif not self.count_publishers(self.setpoint_topic):
+        elif self.setpoint_topic and not self.count_publishers(self.setpoint_topic):
             missing.append(
                 f'the guard (no publisher of {space}/{self.setpoint_topic}; '
                 'its adapter must be the same)'
@@ -386,7 +386,7 @@ class MissionNode(node_base.LiquidNode):
 
     def _check_duplicates(self) -> None:
         """Detect a second guard or pilot: its answers to our frames look like those of our own."""
-        for topic in (self.setpoint_topic, *self.exclusive_topics):
+        for topic in filter(None, (self.setpoint_topic, *self.exclusive_topics)):
             # A robot in a namespace may have a clock of its own, by a remapping.
             if self.count_publishers(self.resolve_topic_name(topic)) > 1:
                 self.conflict = (

@@ -239,8 +239,8 @@ class MissionRun(ABC):
             'wall_s': round(self._wall_s, 2),
             'ticks': self._ticks,
             'ticks_per_s': round(self._ticks / self._wall_s, 1) if self._wall_s else None,
-            'answer_p50_ms': _figure(self._node.health.latency_ms(0.5)),
-            'answer_p99_ms': _figure(self._node.health.latency_ms(0.99)),
+            'answer_p50_ms': rounded(self._node.health.latency_ms(0.5)),
+            'answer_p99_ms': rounded(self._node.health.latency_ms(0.99)),
             'ros_distro': os.environ.get('ROS_DISTRO', ''),
             'rmw': get_rmw_implementation_identifier(),
         }
@@ -260,8 +260,8 @@ class MissionRun(ABC):
         return written
 
 
-def _figure(value: float) -> float | None:
-    """Return a value rounded for the report; None for NaN."""
+def rounded(value: float) -> float | None:
+    """Return a value rounded for the report; None for NaN, which JSON does not have."""
     return None if math.isnan(value) else round(value, 2)
 
 

@@ -6,6 +6,7 @@ It needs sensor_msgs_py of ROS 2 from apt; without it nothing is published.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from std_msgs.msg import Header
 
 from liquid_pilot.nodes.common import messages, node_base, qos, topics
 
+Place = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""Function from points to points, both (n, 3), m."""
 _HEIGHTS_M = np.arange(0.0, 4.01, 0.25)
 _DIRECTIONS_RAD = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
 
@@ -38,20 +41,23 @@ class ObstacleCloud:
             return
         self._publisher = node.create_publisher(PointCloud2, topics.OBSTACLES, qos.MISSION)
 
-    def publish(self, layout: Any, stamp_ns: int) -> None:
+    def publish(self, layout: Any, stamp_ns: int, place: Place | None = None) -> None:
         """Publish the obstacles of a mission, where its layout has some.
 
         Args:
             layout: the layout, such as a forest.
             stamp_ns: stamp of the first frame of the mission, ns.
+            place: function that returns (n, 3) points of the layout in the world frame; None: they
+                are in it already.
         """
         discs = getattr(layout, 'obstacle_discs', None)
         if self._publisher is None or discs is None:
             return
         header = Header(stamp=messages.to_time(stamp_ns), frame_id=messages.WORLD_FRAME)
-        self._publisher.publish(
-            self._point_cloud2.create_cloud_xyz32(header, surface_points(discs()))
-        )
+        points = surface_points(discs())
+        if place is not None:
+            points = place(points)
+        self._publisher.publish(self._point_cloud2.create_cloud_xyz32(header, points))
 
 
 def surface_points(discs: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

@@ -14,7 +14,7 @@ from liquid_pilot.nodes.common.process import dds_profile
 from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES, profile_variable
 from liquid_pilot.nodes.launch import flight_graph
 from liquid_pilot.nodes.launch.flight_checks import check_before_start
-from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
+from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.nodes.launch.process_runner import command_line
 from liquid_pilot.onboard.vehicles.registry import VEHICLES, get_vehicle_limits
@@ -42,6 +42,13 @@ OTHER_SETS = (
     OTHERS,
     {'simulator': 'gazebo', 'gui': True, 'condition': 'target:2'},
     {'simulator': 'none', 'adapter': 'mavlink'},
+    {
+        'simulator': 'scene',
+        'engage': True,
+        'anchor': 'world',
+        'odom_topic': 'hall/odom',
+        'imu_topic': '/imu',
+    },
 )
 
 
@@ -134,7 +141,7 @@ def test_what_holds_no_statistics_of_its_training_flies_as_trained_and_says_so(t
         ({'demonstrate': True, 'realtime': True}, 'demonstrate needs the embedded simulator'),
         ({'missions': 0}, 'missions must be at least 1'),
         ({'seed': -1}, 'seed must be at least 0'),
-        ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, none'),
+        ({'simulator': 'webots'}, 'simulator must be one of mujoco, gazebo, scene, none'),
         ({'simulator': 'gazebo', 'adapter': 'cmd_vel'}, 'adapter cmd_vel .* takes gazebo; leave'),
         ({'simulator': 'gazebo', 'demonstrate': True}, 'demonstrate needs the embedded simulator'),
         (
@@ -322,23 +329,6 @@ def test_the_command_of_a_node():
     assert 'pilot:="12"' in line
     assert 'use_sim_time:=true' in line
     assert line[line.index('--params-file') + 1].endswith('config/fly.yaml')
-
-
-def test_run_folders_are_never_written_twice(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    first = Path(with_run_folder(FlyOptions()).out)
-    assert first.parent == tmp_path / 'runs'
-    first.mkdir(parents=True)
-    second = Path(with_run_folder(FlyOptions()).out)
-    assert second != first
-    assert with_run_folder(FlyOptions(out='mine')).out == str(tmp_path / 'mine')
-    (tmp_path / 'mine').mkdir()
-    with_run_folder(FlyOptions(out='mine'))
-    (tmp_path / 'mine' / 'report.json').write_text('{}')
-    with pytest.raises(LiquidPilotError, match='holds a run already'):
-        with_run_folder(FlyOptions(out='mine'))
-    with pytest.raises(LiquidPilotError, match='is not a folder'):
-        with_run_folder(FlyOptions(out='mine/report.json'))
 
 
 def test_simulation_stays_on_this_machine_unless_the_user_says_otherwise():

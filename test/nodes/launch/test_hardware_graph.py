@@ -75,7 +75,7 @@ def test_sensors_are_those_of_the_autopilot_unless_configured_otherwise():
     assert ('imu/data', 'my/imu') in own['pilot'].remappings
     assert ('odom', 'vio/odom') in own['guard'].remappings
     # The guard itself publishes them for these: nothing to remap.
-    for autopilot in ('mavlink', 'px4', 'ardupilot'):
+    for autopilot in ('mavlink', 'mavlink_rover', 'px4', 'ardupilot'):
         assert not specs(autopilot=autopilot)['pilot'].remappings
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.launch import flight_checks, flight_graph, hardware_graph
-from liquid_pilot.nodes.launch.flight_options import FlyOptions, with_run_folder
+from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
+from liquid_pilot.nodes.launch.run_folder import with_run_folder
 from liquid_pilot.utils.settings import from_strings
 
 if importlib.util.find_spec('launch_ros') is None:

@@ -125,6 +125,19 @@ def test_who_has_taken_the_vehicle_from_the_pilot_is_known(
     assert asker.guard_note == ''
 
 
+def test_it_is_known_whether_the_guard_was_engaged_anew(asker):
+    watch = asker._guard
+    assert (watch.state, watch.is_engaged, watch.was_released) == ('', False, False)
+    # It was engaged before anybody looked.
+    asker._on_diagnostics(guard_told('engaged', ''))
+    assert watch.is_engaged and not watch.was_released
+    for state in ('stopped', 'overridden', 'disengaged'):
+        asker._on_diagnostics(guard_told(state, 'x'))
+        assert not watch.is_engaged and watch.was_released
+    asker._on_diagnostics(guard_told('safe', 'no good command'))
+    assert watch.is_engaged and watch.was_released
+
+
 def test_the_guard_of_another_robot_is_not_ours(asker):
     for state in ('engaged', 'stopped'):
         status = messages.NodeStatus('guard', 0, '', {'state': state}, '/other/guard')

@@ -73,3 +73,13 @@ def test_without_the_package_nothing_is_published_and_nothing_fails(monkeypatch)
 
 def test_no_obstacle_is_no_point():
     assert surface_points(np.empty((0, 3))).shape == (0, 3)
+
+
+def test_the_points_lie_where_the_course_is_laid(sensor_msgs_py):
+    node, layout = Node(), layout_of('quadrotor', 7, ())
+    cloud = ObstacleCloud(node)
+    cloud.publish(layout, 1)
+    cloud.publish(layout, 1, lambda points: points + np.float32([10.0, 0.0, -2.0]))
+    plain, laid = (np.frombuffer(message.data, np.float32) for message in node.published)
+    away = laid.reshape(len(plain) // 3, -1)[:, :3] - plain.reshape(len(plain) // 3, -1)[:, :3]
+    assert np.allclose(away, [10.0, 0.0, -2.0], atol=1e-5)
