@@ -191,10 +191,10 @@ def test_a_clone_is_small():
     listed = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, capture_output=True, check=True)
     paths = [ROOT / os.fsdecode(name) for name in listed.stdout.split(b'\0') if name]
     sizes = {str(path.relative_to(ROOT)): path.stat().st_size for path in paths if path.is_file()}
-    data = {name: size for name, size in sizes.items() if not name.endswith(('.py', '.md'))}
+    data = {name: size for name, size in sizes.items() if not name.endswith(('.py', '.md', '.rst'))}
     largest = sorted(data.items(), key=lambda item: -item[1])[:5]
     assert sum(data.values()) < 1_250_000, largest
-    assert sum(sizes.values()) < 5_500_000
+    assert sum(sizes.values()) < 6_500_000
 
 
 @pytest.mark.parametrize('name', READ_BY)

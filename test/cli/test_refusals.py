@@ -72,7 +72,7 @@ CASES = [
     ('fly --missions 0', '--missions must be at least 1, not 0'),
     ('fly --seed -1', '--seed must be at least 0, not -1'),
     ('fly --seed much', "--seed must be a whole number, not 'much'"),
-    ('fly --simulator webots', '--simulator must be one of mujoco, gazebo, none'),
+    ('fly --simulator webots', '--simulator must be one of mujoco, gazebo, scene, none'),
     ('fly --pilot nope', "--pilot: there is no pilot 'nope': neither a folder nor"),
     ('fly --pilot empty', '--pilot: empty/pilot.json: is missing'),
     ('fly --pilot road-ltc', 'is trained for a rover, not for a quadrotor; set --vehicle rover'),

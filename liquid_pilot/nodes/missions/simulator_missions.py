@@ -22,6 +22,8 @@ from liquid_pilot.simulation.tasks.registry import action_noise_of
 
 _FIRST_STAMP_NS = NANOSECONDS_PER_SECOND
 """Stamp of the first packet, ns; not zero, which ROS takes for a clock that is not set."""
+_LISTEN_S = 0.002
+"""Shortest time in which callbacks run between two ticks in real time, s."""
 _ENGAGE_PERIOD_S = 0.25
 """Period at which the guard is asked to engage in real time, s."""
 
@@ -134,6 +136,8 @@ class SimulatorMissions(MissionRun):
                 break
             node.publish(packet, simulation.camera)
             due_s += period_s
+            # Even when it is late it listens, or what the guard reports would seem to be missing.
+            node.wait(max(due_s - node.steady_s(), _LISTEN_S))
             while (left_s := due_s - node.steady_s()) > 0.0:
                 node.wait(left_s)
             late_s = node.steady_s() - due_s
