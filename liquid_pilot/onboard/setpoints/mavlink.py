@@ -42,6 +42,8 @@ OFFBOARD_MODES = ('OFFBOARD', 'GUIDED')
 """Modes in which PX4 and ArduPilot (Copter and Rover) follow setpoints of a companion."""
 MAX_HALF_AGE_S = 1.0
 """Age of attitude or position beyond which the other alone makes no odometry, s."""
+STREAM_TIMEOUT_S = 1.0
+"""Silence of all streams, which had come before, after which the autopilot is not connected, s."""
 MAX_LANDED_STATE_AGE_S = 3.0
 """Age beyond which it is not known whether the vehicle flies, s."""
 _MAX_IMU_GAP_S = 0.25
@@ -62,6 +64,7 @@ _MAV_CMD_SET_MESSAGE_INTERVAL = 511
 VELOCITY_AND_YAW_RATE = 0b0101_1100_0111
 """Value of POSITION_TARGET_TYPEMASK by which position, acceleration and yaw are ignored."""
 _MAV_AUTOPILOT_ARDUPILOTMEGA = 3
+_STREAMS = ('HIGHRES_IMU', 'RAW_IMU', 'ATTITUDE_QUATERNION', 'LOCAL_POSITION_NED')
 _TIMED_MESSAGES = ('ATTITUDE_QUATERNION', 'LOCAL_POSITION_NED', 'ATTITUDE', 'SYSTEM_TIME')
 """Messages whose `time_boot_ms` tells that the autopilot has started again."""
 
@@ -138,6 +141,7 @@ class MavlinkLink:
         self._attitude: tuple[Any, ...] | None = None
         self._position: tuple[Any, ...] | None = None
         self._attitude_s = self._position_s = self._imu_s = self._landed_state_s = -math.inf
+        self._stream_s = math.inf
         self._boot_ms = 0
         self._started = True
 
@@ -237,6 +241,8 @@ class MavlinkLink:
 
     def _on_message(self, kind: str, message: Any, imu: list[ImuReading]) -> bool:
         """Process a message; return whether it held pose or velocity."""
+        if kind in _STREAMS:
+            self._stream_s = self._polled_s
         if kind in _TIMED_MESSAGES:
             self._on_boot_time(message.time_boot_ms)
         if kind == 'HIGHRES_IMU':
@@ -315,7 +321,10 @@ class MavlinkLink:
 
     def status(self, now_s: float) -> VehicleStatus:
         """Return the status that the autopilot reports."""
-        connected = now_s - self._heartbeat_s <= HEARTBEAT_TIMEOUT_S
+        connected = (
+            now_s - self._heartbeat_s <= HEARTBEAT_TIMEOUT_S
+            and now_s - self._stream_s <= STREAM_TIMEOUT_S
+        )
         is_recent = now_s - self._landed_state_s <= MAX_LANDED_STATE_AGE_S
         return VehicleStatus(
             connected,

@@ -71,6 +71,22 @@ def test_raw_imu_is_of_milli_g_and_milli_radians_and_yields_to_the_better_one(en
     assert len(heard(link).imu) == 1
 
 
+def test_streams_that_end_are_a_lost_link_before_a_heartbeat_is_missed(ends):
+    """A rover's adapter needs no odometry, so that nothing else would notice a cut downlink."""
+    link, peer = ends
+    peer.send(peer.heartbeat())
+    heard(link)
+    # Streams that have not begun yet, or never will, tell nothing.
+    assert link.status(2.9).connected
+    peer.send(peer.attitude(), peer.raw_imu())
+    heard(link, 2.0)
+    assert link.status(2.9).connected
+    assert not link.status(3.0 + 1e-3).connected
+    peer.send(peer.place())
+    heard(link, 2.5)
+    assert link.status(2.95).connected
+
+
 def test_nothing_is_a_state_until_both_halves_have_come(ends):
     link, peer = ends
     peer.send(peer.heartbeat(), peer.attitude())
