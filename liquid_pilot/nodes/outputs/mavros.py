@@ -24,6 +24,7 @@ from liquid_pilot.nodes.outputs.base import PublisherOutput
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attitude_mask
 from liquid_pilot.onboard.setpoints.mavlink import OFFBOARD_MODES
+from liquid_pilot.onboard.setpoints.mavlink_messages import AIRBORNE
 from liquid_pilot.onboard.setpoints.world_velocity import VelocityEnu
 from liquid_pilot.utils.foreign_text import plain_text
 
@@ -134,9 +135,7 @@ def mavros_status(message: Any) -> VehicleStatus:
 
 def mavros_landed(message: Any) -> VehicleStatus:
     """Convert mavros_msgs/ExtendedState, which has MAVLink's landed state, to `airborne`."""
-    # On the ground, in the air, taking off, landing; 0 is undefined.
-    airborne = {1: False, 2: True, 3: False, 4: False}.get(message.landed_state)
-    return VehicleStatus(airborne=airborne)
+    return VehicleStatus(airborne=AIRBORNE.get(message.landed_state))
 
 
 def pack_mavros_attitude(kind: Any, setpoint: AttitudeTarget, ardupilot: bool) -> Any:
