@@ -234,7 +234,8 @@ def _sensor_remappings(options: FlyOptions, name: str) -> tuple[tuple[str, str],
         (topic, target)
         for topic, target, users in (
             (topics.IMU, options.imu_topic, ('pilot', 'recorder')),
-            (topics.ODOMETRY, options.odom_topic, ('guard', 'scene', 'recorder')),
+            (topics.ODOMETRY, options.odom_topic, ('guard', 'recorder')),
+            (topics.ODOMETRY, options.scene_odometry, ('scene',)),
         )
         if target and target != topic and name in users
     )

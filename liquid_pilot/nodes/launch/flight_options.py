@@ -27,12 +27,13 @@ _NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?', re.ASCII)
 _TOPIC = re.compile(r'(~?/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', re.ASCII)
 _OF_GAZEBO = ('gui', 'bridge')
 """Options that mean something in Gazebo only."""
-_OF_A_SCENE = ('anchor', 'engage')
+_OF_A_SCENE = ('anchor', 'engage', 'scene_odom_topic')
 """Options that mean something in a scene around a vehicle that is elsewhere only."""
 _OF_A_SIMULATION = ('missions', 'seed', 'condition', 'realtime', *_OF_GAZEBO, *_OF_A_SCENE)
 """Options that mean something in a simulator only."""
 _OF_A_VEHICLE = ('odom_topic', 'imu_topic')
 """Options that mean something where the vehicle is elsewhere only."""
+_TOPICS_OF_A_VEHICLE = (*_OF_A_VEHICLE, 'scene_odom_topic')
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,11 @@ class FlyOptions(RunOptions):
         '', 'odometry of a vehicle that is elsewhere, such as that of MAVROS; empty: odom'
     )
     imu_topic: str = setting('', 'IMU of a vehicle that is elsewhere; empty: imu/data')
+    scene_odom_topic: str = setting(
+        '',
+        'odometry from which the scene is drawn, where this is not what the vehicle estimates: '
+        'the true pose of a simulation, or motion capture; empty: that of the guard',
+    )
     demonstrate: bool = setting_from(
         FlightSettings,
         'demonstrate',
@@ -157,7 +163,7 @@ class FlyOptions(RunOptions):
         if self.camera_info_topic:
             check_topic('camera_info_topic', self.camera_info_topic)
         check_topic('clock_topic', self.clock_topic)
-        for name in _OF_A_VEHICLE:
+        for name in _TOPICS_OF_A_VEHICLE:
             if getattr(self, name):
                 check_topic(name, getattr(self, name))
         if self.params_file:
@@ -319,6 +325,11 @@ class FlyOptions(RunOptions):
         if self.clock_topic.startswith('/'):
             return self.clock_topic
         return '/' + '/'.join(filter(None, (self.namespace.strip('/'), self.clock_topic)))
+
+    @property
+    def scene_odometry(self) -> str:
+        """The topic of the odometry from which a scene is drawn."""
+        return self.scene_odom_topic or self.odom_topic or topics.ODOMETRY
 
     @property
     def image_remapping(self) -> tuple[tuple[str, str], ...]:

@@ -160,7 +160,7 @@ def checklist(options: HardwareOptions) -> str:
         'first run without propellers; after that a free field, and a hand on the switch',
         autopilot.start_hint,
         'liquid-pilot doctor --onboard: nothing red',
-        f'scene: odometry arrives on {flight.odom_topic or topics.ODOMETRY}'
+        f'scene: odometry arrives on {flight.scene_odometry}'
         if flight.runs_missions
         else f'camera: sharp, looking ahead, at least {0.5 * options.camera_rate_hz:g} frames/s on '
         f'{flight.camera_topic}, with its camera_info',

@@ -101,6 +101,7 @@ class HardwareOptions(RunOptions):
     condition: str = setting_from(FlightSettings, 'condition')
     anchor: str = setting_from(FlightSettings, 'anchor')
     engage: bool = setting_from(FlightSettings, 'engage')
+    scene_odom_topic: str = setting_from(FlyOptions, 'scene_odom_topic')
     camera: str = setting(
         'none', 'camera driver to start; none: it runs already', choices=('none', *DRIVERS)
     )
@@ -197,6 +198,7 @@ class HardwareOptions(RunOptions):
         """Return the options of the part of the graph that a simulated flight has too."""
         names = [field.name for field in dataclasses.fields(RunOptions)]
         names += ['simulator', 'missions', 'seed', 'condition', 'anchor', 'engage']
+        names += ['scene_odom_topic']
         autopilot = autopilot_of(self.autopilot)
         return FlyOptions(
             adapter=self.adapter,

@@ -72,6 +72,18 @@ def test_the_topics_of_the_vehicle_are_remapped_where_they_are_used():
     assert own.remappings == (('odom', 'hall/odom'),)
 
 
+def test_the_scene_can_be_drawn_from_another_odometry_than_the_guards():
+    truth = (('odom', 'truth/odom'),)
+    found = specs(record=True, scene_odom_topic='truth/odom')
+    assert found['scene'].remappings == truth
+    assert found['guard'].remappings == found['recorder'].remappings == ()
+    found = hardware(autopilot='mavros', scene_odom_topic='truth/odom')
+    assert found['scene'].remappings == truth
+    assert found['guard'].remappings == (('odom', 'mavros/local_position/odom'),)
+    options = HardwareOptions(simulator='scene', autopilot='mavros', scene_odom_topic='truth/odom')
+    assert 'odometry arrives on truth/odom' in hardware_graph.checklist(options)
+
+
 def test_a_node_between_camera_and_pilot_needs_no_camera_info_of_its_own():
     found = specs(camera_topic='my/image')
     assert found['pilot'].remappings == (('camera/image_raw', 'my/image'),)
@@ -90,6 +102,8 @@ def test_a_node_between_camera_and_pilot_needs_no_camera_info_of_its_own():
         ({'engage': True}, 'mujoco has no use for engage:=true; .* set simulator:=scene'),
         ({'simulator': 'none', 'engage': True}, 'runs no missions, so it has no use for engage'),
         ({'anchor': 'world'}, 'no use for anchor:=world'),
+        ({'scene_odom_topic': 'x'}, 'no use for scene_odom_topic:=x; .* set simulator:=scene'),
+        ({'simulator': 'scene', 'scene_odom_topic': 'a b'}, "scene_odom_topic 'a b' is not the"),
         ({'odom_topic': 'x'}, 'no use for odom_topic:=x; .* set simulator:=scene or none'),
     ],
 )
