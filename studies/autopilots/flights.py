@@ -14,6 +14,7 @@ import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.utils.atomic_write import write_atomically
+from studies.autopilots import truth
 from studies.autopilots.session import (
     Addresses,
     Session,
@@ -43,19 +44,19 @@ def fly(study: Study, arm: Arm, addresses: Addresses, display: Display) -> None:
         LiquidPilotError: several runs in a row have flown nothing.
     """
     folder, empty = study.arm_folder(arm.name), 0
-    seeds = study.missing(folder, arm.missions)
+    seeds = study.missing(folder, arm.seeds)
     if not seeds:
         return
-    with session(addresses, arm.vehicle, arm.adapter, folder) as links:
+    with session(addresses, arm.vehicle, arm.adapter, folder, arm.truth) as links:
         links.human.wait(lambda: links.human.alive, 'the autopilot', 120.0)
         links.human.set_parameters(arm.parameters)
-        while seeds := study.missing(folder, arm.missions):
+        while seeds := study.missing(folder, arm.seeds):
             announce(display, arm, len(seeds))
             first, count = consecutive(seeds, study.plan['block'])[0]
             links.human.make_ready(study.plan['takeoff_m'])
             block = folder / f'{time.strftime("%m%d-%H%M%S")}-{first}'
             _fly_block(study, arm, links, block, first, count)
-            empty = 0 if len(study.missing(folder, arm.missions)) < len(seeds) else empty + 1
+            empty = 0 if len(study.missing(folder, arm.seeds)) < len(seeds) else empty + 1
             if empty == _MAX_EMPTY_RUNS:
                 raise LiquidPilotError(f'{empty} runs have flown nothing; see {block}')
 
@@ -74,6 +75,7 @@ def _fly_block(study: Study, arm: Arm, links: Session, block: Path, first: int, 
     arguments = ['--simulator', 'scene', '--engage', '--adapter', arm.adapter, '--seed', first]
     arguments += ['--missions', count, '--condition', study.plan['condition'], '--out', block]
     arguments += ['--params-file', file, *(['--vehicle', 'rover'] if arm.drives else [])]
+    arguments += ['--scene-odom-topic', truth.TOPIC] if arm.truth else []
     human.note('run begins', block=block.name)
     process = start(fly_command(*arguments), block.parent / f'{block.name}.log')
     until_s, loads, aborted = time.monotonic() + count * _MISSION_S, [], False
@@ -180,7 +182,7 @@ def fly_embedded(study: Study, arm: Arm, display: Display) -> None:
     """
     vehicle, adapter = arm.embedded
     folder = study.embedded_folder(vehicle, adapter)
-    while seeds := study.missing(folder, arm.missions):
+    while seeds := study.missing(folder, arm.seeds):
         display.announce(
             f'embedded {vehicle} {adapter}', arm.missions - len(seeds), arm.missions, float('nan')
         )
@@ -196,5 +198,5 @@ def fly_embedded(study: Study, arm: Arm, display: Display) -> None:
             raise LiquidPilotError(f'a run takes too long; see {log}') from error
         finally:
             end(process)
-        if len(study.missing(folder, arm.missions)) == len(seeds):
+        if len(study.missing(folder, arm.seeds)) == len(seeds):
             raise LiquidPilotError(f'a run has flown nothing; see {log}')

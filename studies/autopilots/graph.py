@@ -22,6 +22,7 @@ from std_srvs.srv import SetBool
 
 from liquid_pilot.interfaces import Command
 from liquid_pilot.nodes.common import messages, qos, topics
+from studies.autopilots import truth
 
 _RATE_HZ = 20.0
 _NS = 1_000_000_000
@@ -52,6 +53,8 @@ class Listener:
         self._node.create_subscription(*commands)
         odometry = Odometry, topics.ODOMETRY, self._on_odometry, qos.SENSOR
         self._node.create_subscription(*odometry)
+        self._truth = self._node.create_publisher(Odometry, truth.TOPIC, qos.SENSOR)
+        self._true_odometry = truth.TrueOdometry()
         self._engage = self._node.create_client(SetBool, topics.GUARD_ENGAGE)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
@@ -96,6 +99,16 @@ class Listener:
             return
         if p50 == p50 and self.guard.get('state') == 'engaged':
             self.latencies_ms.append((p50, p99))
+
+    def publish_truth(self, message: Any) -> None:
+        """Publish the true state of the simulation as odometry.
+
+        Args:
+            message: HIL_STATE_QUATERNION, which has just arrived.
+        """
+        now_ns = self._node.get_clock().now().nanoseconds
+        state = self._true_odometry.state(message, now_ns)
+        self._truth.publish(messages.pack_odometry(state))
 
     @property
     def engaged(self) -> bool:

@@ -23,9 +23,11 @@ os.environ.setdefault('MAVLINK20', '1')
 from pymavlink import mavutil
 
 from liquid_pilot.interfaces import LiquidPilotError
+from studies.autopilots import truth
 
 _RATES_HZ = {'LOCAL_POSITION_NED': 25.0, 'EXTENDED_SYS_STATE': 4.0, 'ATTITUDE': 5.0}
 _NUMBERS = {'LOCAL_POSITION_NED': 32, 'EXTENDED_SYS_STATE': 245, 'ATTITUDE': 30}
+_TRUTH_HZ, _TRUTH_NUMBER = 100.0, 115
 _AUTOPILOT_VERSION = 148
 _SET_INTERVAL, _REQUEST, _ARM, _TAKEOFF, _REBOOT = 511, 512, 400, 22, 246
 _FORCE_REBOOT = 20190226.0
@@ -42,10 +44,16 @@ class Human:
         url: address of the link, as pymavlink takes it.
         vehicle: copter, px4 or rover.
         log: file to which events are appended, one JSON object a line.
+        on_truth: called with each message about the true state of the simulation, where the
+            autopilot simulates the vehicle and says it; None: it is not asked for.
     """
 
-    def __init__(self, url: str, vehicle: str, log: Path) -> None:
+    def __init__(
+        self, url: str, vehicle: str, log: Path, on_truth: Callable[[Any], None] | None = None
+    ) -> None:
         self.vehicle = vehicle
+        self._on_truth = on_truth
+        self._truth_s = -math.inf
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open('a')
         self._lock = threading.Lock()
@@ -95,6 +103,8 @@ class Human:
         if len(self.track) < 10 or now_s - self.track[-5][0] > 0.5:
             for name, rate_hz in _RATES_HZ.items():
                 self.command(_SET_INTERVAL, _NUMBERS[name], 1e6 / rate_hz, wait=False)
+        if self._on_truth and now_s - self._truth_s > 0.5:
+            self.command(_SET_INTERVAL, _TRUTH_NUMBER, 1e6 / _TRUTH_HZ, wait=False)
 
     def _take(self, message: Any, now_s: float) -> None:
         kind = message.get_type()
@@ -102,6 +112,9 @@ class Human:
             at = message.x, message.y, message.z
             self.track.append((now_s, *at, message.vx, message.vy, message.vz))
             self.clock.append((now_s, message.time_boot_ms / 1e3))
+        elif kind == truth.MESSAGE and self._on_truth:
+            self._truth_s = now_s
+            self._on_truth(message)
         elif kind == 'HEARTBEAT' and message.autopilot != 8:
             self.heartbeat_s = now_s
             armed = bool(message.base_mode & 128)

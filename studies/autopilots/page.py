@@ -67,6 +67,7 @@ def _missions(content: dict[str, Any]) -> str:
             [
                 arm['name'],
                 f'{_NAMES[arm["vehicle"]]}, `{arm["adapter"]}`',
+                'true pose' if arm['truth'] else 'estimate',
                 _share(arm),
                 f'{100 * arm["target"]:.0f} %',
                 _share(embedded),
@@ -80,6 +81,7 @@ def _missions(content: dict[str, Any]) -> str:
         [
             'arm',
             'autopilot and adapter',
+            'drawn from',
             'succeeded (95 %)',
             'target',
             'embedded simulator',
@@ -107,7 +109,8 @@ def _missions(content: dict[str, Any]) -> str:
     listed = 'Missions that did not succeed, and those that were flown again:\n\n' if notes else ''
     text = (
         'The same seeds flew in the embedded simulator in lock-step, where nothing is late and '
-        'nobody else controls the attitude. Intervals are 95 % (Wilson). The sixth column counts '
+        'nobody else controls the attitude. Intervals are 95 % (Wilson). *Drawn from*: the pose '
+        'from which the scene was drawn. The column before the last counts '
         "seeds on which only one of the two succeeded, with the p-value of McNemar's exact test."
     )
     estimates = ', '.join(
@@ -117,7 +120,8 @@ def _missions(content: dict[str, Any]) -> str:
         estimates = (
             f'How far the position that an autopilot reports moves in {ESTIMATE_S:g} s apart from '
             'what the velocity that it reports says (root mean square of each axis, over the '
-            f'trials below): {estimates}. The scene is drawn at this position.'
+            f'trials below): {estimates}. The scene is drawn at this position, but for the arms '
+            'with the true pose.'
         )
         estimates = f'\n{wrap_paragraphs(estimates)}\n'
     lines = ''.join(f'{note}\n' for note in notes)
@@ -247,12 +251,13 @@ def _method(study: Study, content: dict[str, Any]) -> str:
         }
     )
     dates = sorted({date for arm in content['arms'] for date in arm['dates']})
+    seeds = ' or '.join(sorted({f'{arm["first_seed"]:,}' for arm in content['arms']}))
     takeoff, late = f'{plan["takeoff_m"]:g}', f'{plan["late"]["odometry_age_s"]:g}'
     text = f"""## How it was measured
 
 The plan, [study.yaml](study.yaml), was written before the first of these flights, and says what was
-changed later and why. Seeds begin with
-{content['first_seed']:,}, and were used for nothing before. The missions are flown by
+changed later and why. Seeds begin with {seeds}, and were
+used for nothing before. The missions are flown by
 `liquid-pilot fly --simulator scene --engage` with the shipped pilots and the defaults of the
 package, in runs of {plan['block']} missions: the autopilot flies the vehicle in its own simulation,
 and the scene draws the forest or the road around it. A program that plays the human arms, takes off

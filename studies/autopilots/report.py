@@ -54,7 +54,7 @@ def counts(content: dict[str, Any]) -> dict[str, int]:
 
 
 def _arm(study: Study, arm: Arm) -> dict[str, Any]:
-    folder, seeds = study.arm_folder(arm.name), study.seeds(arm.missions)
+    folder, seeds = study.arm_folder(arm.name), arm.seeds
     attempts = study.attempts(folder)
     flown = {seed: found for seed in seeds if (found := verdict(attempts.get(seed, [])))}
     beside = study.attempts(study.embedded_folder(*arm.embedded))
@@ -68,6 +68,8 @@ def _arm(study: Study, arm: Arm) -> dict[str, Any]:
         'name': arm.name,
         'vehicle': arm.vehicle,
         'adapter': arm.adapter,
+        'first_seed': arm.first_seed,
+        'truth': arm.truth,
         'parameters': arm.parameters,
         'target': arm.target,
         'planned': arm.missions,

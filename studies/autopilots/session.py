@@ -83,7 +83,9 @@ def end(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGINT)
 
 
 @contextmanager
-def session(addresses: Addresses, vehicle: str, adapter: str, folder: Path) -> Iterator[Session]:
+def session(
+    addresses: Addresses, vehicle: str, adapter: str, folder: Path, truth: bool = False
+) -> Iterator[Session]:
     """Open the links of an autopilot, and start it where there is a command for it.
 
     Args:
@@ -91,6 +93,7 @@ def session(addresses: Addresses, vehicle: str, adapter: str, folder: Path) -> I
         vehicle: copter, px4 or rover.
         adapter: adapter of the guard.
         folder: folder for the logs of this run.
+        truth: whether to publish the true state of the simulation as odometry.
     """
     over_dds = adapter == 'px4'
     guard_port = addresses.guard_port + _GUARD_OFFSET
@@ -103,8 +106,11 @@ def session(addresses: Addresses, vehicle: str, adapter: str, folder: Path) -> I
             agent = start(shlex.split(line), folder / 'agent.log')
             stack.callback(end, agent)
         relay = stack.enter_context(Relay(addresses.guard_port, guard_port, not over_dds))
-        human = stack.enter_context(Human(addresses.human_url, vehicle, folder / 'human.jsonl'))
         listener = stack.enter_context(Listener())
+        on_truth = listener.publish_truth if truth else None
+        human = stack.enter_context(
+            Human(addresses.human_url, vehicle, folder / 'human.jsonl', on_truth)
+        )
         yield Session(human, relay, listener, guard_port)
 
 

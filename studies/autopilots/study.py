@@ -42,6 +42,14 @@ class Arm:
     """Parameters that the human sets on the autopilot."""
     guard: dict[str, Any]
     """Parameters of the guard that differ from its defaults."""
+    first_seed: int
+    truth: bool
+    """Whether the scene is drawn from the true pose of the simulation, not from the estimate."""
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of the missions."""
+        return range(self.first_seed, self.first_seed + self.missions)
 
     @property
     def drives(self) -> bool:
@@ -91,6 +99,8 @@ class Study:
                 entry['target'],
                 self._parameters(entry),
                 {**self.plan['guard'].get(entry['adapter'], {}), **entry.get('guard', {})},
+                entry.get('first_seed', self.plan['first_seed']),
+                entry.get('truth', False),
             )
             for name, entry in self.plan['flights'].items()
         }
@@ -112,10 +122,6 @@ class Study:
 
     def _parameters(self, entry: dict[str, Any]) -> dict[str, float]:
         return {**self.plan['parameters'][entry['vehicle']], **entry.get('parameters', {})}
-
-    def seeds(self, missions: int) -> range:
-        """Return the seeds of an arm."""
-        return range(self.plan['first_seed'], self.plan['first_seed'] + missions)
 
     def arm_folder(self, arm: str) -> Path:
         """Return the folder of an arm, with a folder for each run of `fly`."""
@@ -163,10 +169,10 @@ class Study:
             for flown in [[entry['outcome'] for entry in report['missions']]]
         ]
 
-    def missing(self, folder: Path, missions: int) -> list[int]:
+    def missing(self, folder: Path, seeds: range) -> list[int]:
         """Return the seeds that are still to be flown."""
         attempts = self.attempts(folder)
-        return [seed for seed in self.seeds(missions) if verdict(attempts.get(seed, [])) is None]
+        return [seed for seed in seeds if verdict(attempts.get(seed, [])) is None]
 
 
 def is_late(attempt: Attempt) -> bool:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from pymavlink.dialects.v20 import common as mavlink
 
+from liquid_pilot.onboard.geometry import heading_rad
 from studies import autopilots, common
-from studies.autopilots import failures, flights, page, report
+from studies.autopilots import failures, flights, page, report, truth
 from studies.autopilots.link import Relay
 from studies.autopilots.study import BLOCK_FILE, Attempt, Study, consecutive, verdict
 
@@ -70,7 +71,7 @@ def test_a_run_whose_autopilot_was_slower_than_real_time_does_not_count(study):
     write_run(folder / '1-a', [(8000000, 'crash'), (8000001, 'success')], clock_ratio=0.9)
     write_run(folder / '2-b', [(8000000, 'success')], clock_ratio=0.99)
     assert study.attempts(folder)[8000000][0].outcome == 'success'
-    assert study.missing(folder, 3) == [8000001, 8000002]
+    assert study.missing(folder, range(8000000, 8000003)) == [8000001, 8000002]
     (void,) = study.void_runs(folder)
     assert (void['missions'], void['successes']) == (2, 1)
     assert '0.9 of real time' in void['reason']
@@ -138,6 +139,31 @@ def test_the_clock_ratio_tells_a_slow_simulation_and_not_a_restart():
     assert flights.clock_ratio(np.column_stack([here, 0.9 * here + 5.0])) == 0.9
     restarted = np.column_stack([here, np.where(here < 5.0, here, here - 5.0)])
     assert flights.clock_ratio(restarted) is None
+
+
+def test_the_true_pose_is_in_the_axes_of_the_package():
+    turned = np.sqrt(0.5)
+
+    def report_of(lat, lon, alt, north_cm_s, east_cm_s, down_cm_s):
+        # Heading east: FRD is turned by 90 degrees about down.
+        attitude, rest = (turned, 0.0, 0.0, turned), (0, 0, 0, 0, 0)
+        velocity = north_cm_s, east_cm_s, down_cm_s
+        return mavlink.MAVLink_hil_state_quaternion_message(
+            0, attitude, 0.1, 0.2, 0.3, lat, lon, alt, *velocity, *rest
+        )
+
+    odometry = truth.TrueOdometry()
+    first = odometry.state(report_of(473977420, 85455940, 488000, 0, 150, 0), 7)
+    assert first.stamp_ns == 7
+    assert first.position_enu_m == (0.0, 0.0, 0.0)
+    # To the east: yaw 0 in ENU, and forward.
+    assert abs(heading_rad(first.orientation_wxyz)) < 1e-6
+    assert first.velocity_flu_m_s == pytest.approx((1.5, 0.0, 0.0), abs=1e-6)
+    assert first.angular_velocity_flu_rad_s == pytest.approx((0.1, -0.2, -0.3))
+    second = odometry.state(report_of(473978319, 85457269, 498000, 0, 0, -100), 8)
+    # 1e-7 degrees are 11.1 mm to the north, and 7.5 mm to the east at this latitude.
+    assert second.position_enu_m == pytest.approx((10.0, 10.0, 10.0), abs=0.02)
+    assert second.velocity_flu_m_s == pytest.approx((0.0, 0.0, 1.0), abs=1e-6)
 
 
 def frame(message):
