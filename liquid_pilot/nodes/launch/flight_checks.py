@@ -9,9 +9,12 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.process.parameter_files import (
     check_parameter_file,
     known_parameters,
+    parameters_of,
     read_parameter_file,
+    shipped_parameters,
 )
 from liquid_pilot.nodes.common.process.ros_domain import domain_of
+from liquid_pilot.nodes.launch import flight_graph
 from liquid_pilot.nodes.launch.flight_options import GAZEBO, MUJOCO, SCENE, FlyOptions
 from liquid_pilot.simulation.gazebo.program import find_gazebo
 from liquid_pilot.simulation.tasks.registry import task_of
@@ -44,6 +47,7 @@ def check_before_start(options: FlyOptions) -> None:
         _check_pilot(options)
     if options.params_file:
         _check_parameters(user_path(options.params_file), options.namespace)
+        _check_overridden(user_path(options.params_file), options)
     if options.runs_missions:
         task_of(options.vehicle)
     if options.simulator in (MUJOCO, SCENE):
@@ -78,6 +82,34 @@ def _check_parameters(file: Path, namespace: str) -> None:
         check_parameter_file(file, nodes)
     except LiquidPilotError as error:
         raise LiquidPilotError(f'params_file: {error}') from None
+
+
+def _check_overridden(file: Path, options: FlyOptions) -> None:
+    """Refuse values of a parameter file that would not be what the person means.
+
+    Such are values that the options of the flight override. Those of config/fly.yaml are no wish,
+    since the file may be a copy of it; but its limits are those of a quadrotor.
+    """
+    for spec in flight_graph.nodes(options):
+        above = f'/{spec.namespace}' if spec.namespace else ''
+        own = parameters_of(file, f'{above}/{spec.name}')
+        shipped = shipped_parameters(spec.name)
+        for name, value in spec.parameters.items():
+            if name in own and own[name] not in (value, shipped.get(name)):
+                raise LiquidPilotError(
+                    f'params_file: {file} sets {name} of {spec.name} to {own[name]}, but the '
+                    f'options of the flight set it to {value or repr(value)}; leave it out of the '
+                    'file, and set it by its option (docs/reference/parameters.md)'
+                )
+        limits = flight_graph.vehicle_limits(options.vehicle) if spec.name == 'guard' else {}
+        copied = [n for n in limits if own.get(n) == shipped[n] != limits[n] and n in own]
+        if copied:
+            raise LiquidPilotError(
+                f'params_file: {file} sets {", ".join(copied)} of the guard to the values of '
+                f'config/fly.yaml, which are those of a quadrotor; leave them out for those of a '
+                f'{options.vehicle}, or write your own: '
+                + ', '.join(f'{name}: {limits[name]}' for name in copied)
+            )
 
 
 def _refuse_mixed_lists(file: Path) -> None:

@@ -18,6 +18,7 @@ from liquid_pilot.nodes.common.process.dds_profile import (
     VEHICLE_PROFILE,
     profile_variable,
 )
+from liquid_pilot.nodes.common.process.parameter_files import parameters_of
 from liquid_pilot.nodes.launch.flight_options import (
     GAZEBO,
     MUJOCO,
@@ -115,11 +116,14 @@ def on_vehicle(spec: NodeSpec) -> NodeSpec:
 
 
 def _guard(options: FlyOptions) -> NodeSpec:
-    vehicle_limits: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     if options.vehicle != _DEFAULTS.vehicle:
-        vehicle_limits = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(get_vehicle(options.vehicle).limits).items()
+        # Limits that a person has written into a file of their own count for any vehicle.
+        own = _own_parameters(options, 'guard')
+        limits = {
+            name: value
+            for name, value in vehicle_limits(options.vehicle).items()
+            if name not in own
         }
     return NodeSpec(
         'guard',
@@ -130,10 +134,18 @@ def _guard(options: FlyOptions) -> NodeSpec:
             # The embedded simulator engages before the first frame, and its sensors are well.
             **({'preflight': False} if options.simulator == MUJOCO else {}),
             **_adapter(options),
-            **vehicle_limits,
+            **limits,
         },
         parameter_files=_files(options),
     )
+
+
+def vehicle_limits(vehicle: str) -> dict[str, Any]:
+    """Return the limits of a vehicle class as parameters of the guard."""
+    limits = dataclasses.asdict(get_vehicle(vehicle).limits)
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in limits.items()
+    }
 
 
 def _pilot(options: FlyOptions) -> NodeSpec:
@@ -245,6 +257,15 @@ def _files(options: FlyOptions) -> tuple[Path, ...]:
     if options.params_file:
         return (user_path(options.params_file).resolve(),)
     return (share_path('config/fly.yaml'),)
+
+
+def _own_parameters(options: FlyOptions, node: str) -> dict[str, Any]:
+    """Return what the user's parameter file sets for a node."""
+    if not options.params_file:
+        return {}
+    namespace = options.namespace.strip('/')
+    name = f'/{namespace}/{node}' if namespace else f'/{node}'
+    return parameters_of(user_path(options.params_file), name)
 
 
 def _clock(options: FlyOptions) -> dict[str, Any]:

@@ -47,6 +47,7 @@ OTHER_SETS = (
         'engage': True,
         'anchor': 'world',
         'odom_topic': 'hall/odom',
+        'scene_odom_topic': 'truth/odom',
         'imu_topic': '/imu',
     },
 )

@@ -130,6 +130,28 @@ def _walk(
             )
 
 
+def parameters_of(file: Path, node: str) -> dict[str, Any]:
+    """Return what a parameter file sets for a node.
+
+    Args:
+        file: the file.
+        node: name of the node with its namespace, such as '/drone1/guard'.
+
+    Raises:
+        LiquidPilotError: the file is no parameter file.
+    """
+    found: dict[str, Any] = {}
+    for name, parameters in _sections(file).items():
+        if _matches(name, node):
+            found.update(parameters)
+    return found
+
+
+def shipped_parameters(node: str) -> dict[str, Any]:
+    """Return the values of config/fly.yaml for a node, by its name without a namespace."""
+    return _shipped().get(node, {})
+
+
 def read_parameter_file(file: Path) -> Any:
     """Return the content of a YAML file; LiquidPilotError where it is none."""
     import yaml
@@ -146,8 +168,13 @@ def read_parameter_file(file: Path) -> Any:
 @cache
 def known_parameters() -> dict[str, set[str]]:
     """Return the names of the parameters of each node of this package, by the node's name."""
-    shipped = _sections(share_path(_SHIPPED))
-    return {_last(name): set(parameters) for name, parameters in shipped.items()}
+    return {name: set(parameters) for name, parameters in _shipped().items()}
+
+
+@cache
+def _shipped() -> dict[str, dict[str, Any]]:
+    sections = _sections(share_path(_SHIPPED))
+    return {_last(name): parameters for name, parameters in sections.items()}
 
 
 def _last(name: str) -> str:
