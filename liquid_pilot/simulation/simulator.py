@@ -33,6 +33,7 @@ from liquid_pilot.simulation.mujoco import mjcf
 from liquid_pilot.simulation.mujoco.rendering import CameraRenderer, mujoco
 from liquid_pilot.simulation.mujoco.sensors import Gusts, Imu
 from liquid_pilot.simulation.tasks.registry import layout_of, task_of
+from liquid_pilot.utils.release_memory import release_free_heap
 
 
 class Scene(NamedTuple):
@@ -133,6 +134,8 @@ class Simulation:
         self._pending_imu: tuple[ImuSample, ...] = ()
         self.vehicle.reset_pose(data, layout.start_enu_m, layout.start_yaw_rad)
         mujoco.mj_forward(model, data)
+        # Worlds of all sizes come and go; without this the gaps in the heap grow with each flight.
+        release_free_heap()
         return self._packet(scene, (self._imu.read(stamp_ns, data.sensordata),), None)
 
     def advance(self, setpoint: Command | AttitudeThrust | None) -> SensorPacket:

@@ -50,3 +50,19 @@ def release_code_pages(library: str) -> int:
         span = tuple(int(end, 16) for end in key.split('-')) if ours else None
         sizes = {}
     return released
+
+
+def release_free_heap() -> bool:
+    """Give free pages of the heap back to the system, those between used ones too.
+
+    It takes about 2 ms. Nothing happens where the C library has no malloc_trim(3).
+
+    Returns:
+        Whether anything was given back.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):
+        return False
+    trim.argtypes = (ctypes.c_size_t,)
+    return bool(trim(0))
