@@ -14,7 +14,7 @@ import numpy as np
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.utils.atomic_write import write_atomically
-from studies.autopilots import truth
+from studies.autopilots.graph import TRUE_ODOMETRY
 from studies.autopilots.session import (
     Addresses,
     Session,
@@ -75,7 +75,7 @@ def _fly_block(study: Study, arm: Arm, links: Session, block: Path, first: int, 
     arguments = ['--simulator', 'scene', '--engage', '--adapter', arm.adapter, '--seed', first]
     arguments += ['--missions', count, '--condition', study.plan['condition'], '--out', block]
     arguments += ['--params-file', file, *(['--vehicle', 'rover'] if arm.drives else [])]
-    arguments += ['--scene-odom-topic', truth.TOPIC] if arm.truth else []
+    arguments += ['--scene-odom-topic', TRUE_ODOMETRY] if arm.truth else []
     human.note('run begins', block=block.name)
     process = start(fly_command(*arguments), block.parent / f'{block.name}.log')
     until_s, loads, aborted = time.monotonic() + count * _MISSION_S, [], False

@@ -1,5 +1,8 @@
 """What the study hears and says over ROS: /diagnostics, the pilot's commands, and guard/engage.
 
+It also publishes the true pose of a vehicle that an autopilot simulates, as odometry. The camera of
+a real vehicle sees from where the vehicle is, and not from where its autopilot believes it to be.
+
 Run as a program it is the publisher that stands in the pilot's place: it commands one speed ahead.
 """
 
@@ -20,12 +23,47 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool
 
-from liquid_pilot.interfaces import Command
+from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.nodes.common import messages, qos, topics
-from studies.autopilots import truth
+from liquid_pilot.onboard.geometry import attitude_enu_ned, enu_ned, flu_frd, into_body
 
+TRUE_ODOMETRY = 'truth/odom'
+"""Topic of the true pose."""
+_EARTH_M = 6371000.0
+"""Radius of the Earth, m."""
 _RATE_HZ = 20.0
 _NS = 1_000_000_000
+
+
+class TrueOdometry:
+    """Makes odometry of the messages of one vehicle; the first one is at the origin."""
+
+    def __init__(self) -> None:
+        self._origin: tuple[float, float, float] | None = None
+
+    def state(self, message: Any, stamp_ns: int) -> VehicleState:
+        """Return the state of the vehicle in ENU.
+
+        Args:
+            message: HIL_STATE_QUATERNION: attitude FRD to NED, latitude and longitude in 1e-7
+                degrees, altitude in mm, velocity NED in cm/s, rates FRD in rad/s.
+            stamp_ns: time of its arrival, ns.
+        """
+        here = message.lat * 1e-7, message.lon * 1e-7, message.alt * 1e-3
+        self._origin = self._origin or here
+        latitude, longitude, altitude_m = self._origin
+        north_m = math.radians(here[0] - latitude) * _EARTH_M
+        east_m = math.radians(here[1] - longitude) * _EARTH_M * math.cos(math.radians(latitude))
+        w, x, y, z = message.attitude_quaternion
+        orientation = attitude_enu_ned((w, x, y, z))
+        velocity_enu = enu_ned((message.vx * 0.01, message.vy * 0.01, message.vz * 0.01))
+        return VehicleState(
+            stamp_ns,
+            (east_m, north_m, here[2] - altitude_m),
+            orientation,
+            into_body(orientation, velocity_enu),
+            flu_frd((message.rollspeed, message.pitchspeed, message.yawspeed)),
+        )
 
 
 class Listener:
@@ -53,8 +91,8 @@ class Listener:
         self._node.create_subscription(*commands)
         odometry = Odometry, topics.ODOMETRY, self._on_odometry, qos.SENSOR
         self._node.create_subscription(*odometry)
-        self._truth = self._node.create_publisher(Odometry, truth.TOPIC, qos.SENSOR)
-        self._true_odometry = truth.TrueOdometry()
+        self._truth = self._node.create_publisher(Odometry, TRUE_ODOMETRY, qos.SENSOR)
+        self._true_odometry = TrueOdometry()
         self._engage = self._node.create_client(SetBool, topics.GUARD_ENGAGE)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)

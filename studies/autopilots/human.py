@@ -23,11 +23,10 @@ os.environ.setdefault('MAVLINK20', '1')
 from pymavlink import mavutil
 
 from liquid_pilot.interfaces import LiquidPilotError
-from studies.autopilots import truth
 
 _RATES_HZ = {'LOCAL_POSITION_NED': 25.0, 'EXTENDED_SYS_STATE': 4.0, 'ATTITUDE': 5.0}
 _NUMBERS = {'LOCAL_POSITION_NED': 32, 'EXTENDED_SYS_STATE': 245, 'ATTITUDE': 30}
-_TRUTH_HZ, _TRUTH_NUMBER = 100.0, 115
+_TRUTH, _TRUTH_HZ, _TRUTH_NUMBER = 'HIL_STATE_QUATERNION', 100.0, 115
 _AUTOPILOT_VERSION = 148
 _SET_INTERVAL, _REQUEST, _ARM, _TAKEOFF, _REBOOT = 511, 512, 400, 22, 246
 _FORCE_REBOOT = 20190226.0
@@ -112,7 +111,7 @@ class Human:
             at = message.x, message.y, message.z
             self.track.append((now_s, *at, message.vx, message.vy, message.vz))
             self.clock.append((now_s, message.time_boot_ms / 1e3))
-        elif kind == truth.MESSAGE and self._on_truth:
+        elif kind == _TRUTH and self._on_truth:
             self._truth_s = now_s
             self._on_truth(message)
         elif kind == 'HEARTBEAT' and message.autopilot != 8:

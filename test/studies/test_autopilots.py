@@ -11,7 +11,7 @@ from pymavlink.dialects.v20 import common as mavlink
 
 from liquid_pilot.onboard.geometry import heading_rad
 from studies import autopilots, common
-from studies.autopilots import failures, flights, page, report, truth
+from studies.autopilots import failures, flights, graph, page, report
 from studies.autopilots.link import Relay
 from studies.autopilots.study import BLOCK_FILE, Attempt, Study, consecutive, verdict
 
@@ -152,7 +152,7 @@ def test_the_true_pose_is_in_the_axes_of_the_package():
             0, attitude, 0.1, 0.2, 0.3, lat, lon, alt, *velocity, *rest
         )
 
-    odometry = truth.TrueOdometry()
+    odometry = graph.TrueOdometry()
     first = odometry.state(report_of(473977420, 85455940, 488000, 0, 150, 0), 7)
     assert first.stamp_ns == 7
     assert first.position_enu_m == (0.0, 0.0, 0.0)
