@@ -110,7 +110,7 @@ def _missions(block: Path) -> list[dict[str, Any]]:
 
 
 class _Counts:
-    """What was counted before a run, so that its own share can be told."""
+    """Remembers what was counted before a run, so that its own share can be told."""
 
     def __init__(self, links: Session) -> None:
         self._links = links

@@ -1,4 +1,4 @@
-"""What the study hears and says over ROS: /diagnostics, the pilot's commands, and guard/engage.
+"""The study's side of ROS: it hears /diagnostics and commands, and calls guard/engage.
 
 It also publishes the true pose of a vehicle that an autopilot simulates, as odometry. The camera of
 a real vehicle sees from where the vehicle is, and not from where its autopilot believes it to be.

@@ -1,4 +1,4 @@
-"""What a run of the study has at hand: the links of one autopilot, and processes of its own."""
+"""A run of the study: it opens the links of one autopilot and starts processes of its own."""
 
 from __future__ import annotations
 

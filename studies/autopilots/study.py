@@ -12,7 +12,7 @@ from studies.common import StudyFiles
 
 HERE = Path(__file__).resolve().parent
 BLOCK_FILE = 'block.json'
-"""What the study recorded beside a run of `fly`, in the folder of the run."""
+"""Name of the file, in the folder of a run of `fly`, that has what the study recorded beside it."""
 
 
 @dataclass(frozen=True)
