@@ -90,9 +90,10 @@ def _check_overridden(file: Path, options: FlyOptions) -> None:
     Such are values that the options of the flight override. Those of config/fly.yaml are no wish,
     since the file may be a copy of it; but its limits are those of a quadrotor.
     """
-    for spec in flight_graph.nodes(options):
-        above = f'/{spec.namespace}' if spec.namespace else ''
-        own = parameters_of(file, f'{above}/{spec.name}')
+    specs = flight_graph.nodes(options)
+    by_node = parameters_of(file, [spec.full_name for spec in specs])
+    for spec in specs:
+        own = by_node[spec.full_name]
         shipped = shipped_parameters(spec.name)
         for name, value in spec.parameters.items():
             if name in own and own[name] not in (value, shipped.get(name)):

@@ -69,6 +69,11 @@ class NodeSpec:
     arguments: tuple[str, ...] = ()
     """Arguments of the executable itself, before those of ROS."""
 
+    @property
+    def full_name(self) -> str:
+        """The name of the node with its namespace, such as '/drone1/guard'."""
+        return f'/{self.namespace}/{self.name}' if self.namespace else f'/{self.name}'
+
 
 def nodes(options: FlyOptions) -> list[NodeSpec]:
     """Return the processes of a flight.
@@ -265,7 +270,7 @@ def _own_parameters(options: FlyOptions, node: str) -> dict[str, Any]:
         return {}
     namespace = options.namespace.strip('/')
     name = f'/{namespace}/{node}' if namespace else f'/{node}'
-    return parameters_of(user_path(options.params_file), name)
+    return parameters_of(user_path(options.params_file), [name])[name]
 
 
 def _clock(options: FlyOptions) -> dict[str, Any]:

@@ -130,20 +130,21 @@ def _walk(
             )
 
 
-def parameters_of(file: Path, node: str) -> dict[str, Any]:
-    """Return what a parameter file sets for a node.
+def parameters_of(file: Path, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what a parameter file sets for each of some nodes, by the name of the node.
 
     Args:
         file: the file.
-        node: name of the node with its namespace, such as '/drone1/guard'.
+        nodes: names of the nodes with their namespaces, such as '/drone1/guard'.
 
     Raises:
         LiquidPilotError: the file is no parameter file.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, Any]] = {node: {} for node in nodes}
     for name, parameters in _sections(file).items():
-        if _matches(name, node):
-            found.update(parameters)
+        for node in nodes:
+            if _matches(name, node):
+                found[node].update(parameters)
     return found
 
 
