@@ -3,7 +3,17 @@ import os
 from setuptools import Distribution, find_packages, setup
 
 NAME = 'liquid_pilot'
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'scene', 'gazebo', 'recorder', 'viewer')
+NODES = (
+    'pilot',
+    'adaptation',
+    'guard',
+    'simulator',
+    'scene',
+    'gazebo',
+    'recorder',
+    'dashboard',
+    'visualization',
+)
 
 
 class DataFilesWhenEditable(Distribution):
@@ -32,19 +42,15 @@ ROS = [
     'ros-jazzy-nav-msgs',
     'ros-jazzy-diagnostic-msgs',
     'ros-jazzy-trajectory-msgs',
+    'ros-jazzy-visualization-msgs',
     'ros-jazzy-std-srvs',
 ]
 MAVLINK = ['pymavlink>=2.4.41', 'pyserial>=3.5']
 SIM = ['mujoco>=3.3', 'gymnasium>=1.0', 'matplotlib>=3.7']
-TRAIN = [
-    *SIM,
-    'torch>=2.4',
-    'onnx>=1.16',
-    'onnxscript>=0.3',
-    'rosbags>=0.11',
-    'zstandard>=0.22',
-    'lz4>=4.3',
-]
+BAGS = ['rosbags>=0.11', 'zstandard>=0.22', 'lz4>=4.3']
+TRAIN = [*SIM, *BAGS, 'torch>=2.4', 'onnx>=1.16', 'onnxscript>=0.3']
+EXPLAIN = [*SIM, *BAGS, 'scikit-learn>=1.5']
+DASHBOARD = ['aiohttp>=3.10']
 
 setup(
     name=NAME,
@@ -53,7 +59,17 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed'], f'{NAME}.simulation.conditions': ['severities.yaml']},
+    package_data={
+        NAME: ['py.typed'],
+        f'{NAME}.simulation.conditions': ['severities.yaml'],
+        f'{NAME}.dashboard': [
+            'page/*.html',
+            'page/*.css',
+            'page/*.svg',
+            'page/js/*.js',
+            'page/third_party/uplot/*',
+        ],
+    },
     python_requires='>=3.10',
     install_requires=[
         'numpy>=1.26',
@@ -70,12 +86,16 @@ setup(
         'ros': [f'{name}; {ROS_WHEELS}' for name in ROS],
         'sim': SIM,
         'train': TRAIN,
-        'view': ['pygame-ce>=2.5'],
+        'view': [*DASHBOARD, *BAGS],
+        'explain': EXPLAIN,
         'mavlink': MAVLINK,
         'docs': ['mkdocs-material>=9.5', 'mkdocstrings>=0.27', 'mkdocstrings-python>=1.12'],
         'test': [
             *TRAIN,
+            *EXPLAIN,
+            *DASHBOARD,
             *MAVLINK,
+            'captum>=0.7',
             'pytest>=8,<9',
             'pytest-xdist>=3.6',
             'hypothesis>=6.100',

@@ -26,6 +26,9 @@ Simulation (these names need the extra `sim`):
     `fly_mission`, `parse_conditions`, `ConditionSpec`, `MissionRules`, `MissionResult`.
 Evaluation (these names need the extra `sim`):
     `evaluate`, `EvaluationResults`, `compare`.
+Explanation:
+    `PixelExplainer`, maps of the pixels that count; `CorePaths`, what made a command of a liquid
+    core, with `CoreTick`, `PathDecomposition` and `strongest_paths`.
 
 The liquid core of the pilot that comes with the package, stepped by hand: each step takes the
 time that has really elapsed since the input before it.
@@ -55,6 +58,9 @@ if TYPE_CHECKING:
     from liquid_pilot.evaluation.comparison import compare
     from liquid_pilot.evaluation.runner import Results as EvaluationResults
     from liquid_pilot.evaluation.runner import evaluate
+    from liquid_pilot.explanation.core_paths import CorePaths, CoreTick, PathDecomposition
+    from liquid_pilot.explanation.pixels import PixelExplainer
+    from liquid_pilot.explanation.strongest_paths import strongest_paths
     from liquid_pilot.interfaces import (
         CameraGeometry,
         Command,
@@ -103,6 +109,8 @@ __all__ = [
     'CameraGeometry',
     'Command',
     'ConditionSpec',
+    'CorePaths',
+    'CoreTick',
     'Decision',
     'Engine',
     'EngineState',
@@ -125,8 +133,10 @@ __all__ = [
     'MissionRules',
     'Observation',
     'ObservationError',
+    'PathDecomposition',
     'PilotFile',
     'PilotSpecification',
+    'PixelExplainer',
     'Simulation',
     'SimulationSettings',
     'StateWithSensitivities',
@@ -152,11 +162,15 @@ __all__ = [
     'resolve_pilot',
     'save_pilot',
     'shipped_pilots',
+    'strongest_paths',
 ]
 
 _NAMES_BY_MODULE = {
     'evaluation.comparison': ('compare',),
     'evaluation.runner': ('evaluate',),
+    'explanation.core_paths': ('CorePaths', 'CoreTick', 'PathDecomposition'),
+    'explanation.pixels': ('PixelExplainer',),
+    'explanation.strongest_paths': ('strongest_paths',),
     'interfaces': (
         'CameraGeometry',
         'Command',

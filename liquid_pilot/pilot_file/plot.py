@@ -30,8 +30,10 @@ _SIGNS = {
 """Of each sign of a synapse: colour, arrow style, marker in the legend, and text."""
 _CARD_COLUMNS = 68
 """Width of the text of the card, characters."""
-_IMU_AXES = ('gyro x', 'gyro y', 'gyro z', 'force x', 'force y', 'force z')
-_COMMAND_AXES = ('forward', 'left', 'up', 'yaw rate')
+IMU_AXES = ('gyro x', 'gyro y', 'gyro z', 'force x', 'force y', 'force z')
+"""Names of the IMU's values among the inputs of a core."""
+COMMAND_AXES = ('forward', 'left', 'up', 'yaw rate')
+"""Names of the values of a command."""
 
 
 def time_constant_bounds(parameters: LtcParameters) -> np.ndarray:
@@ -48,7 +50,8 @@ def time_constant_bounds(parameters: LtcParameters) -> np.ndarray:
     total = p.w.sum(axis=0) + p.sensory_w.sum(axis=0)
 
     def gate(sigma: np.ndarray, mu: np.ndarray, potential: np.ndarray) -> np.ndarray:
-        opening: np.ndarray = 1.0 / (1.0 + np.exp(-sigma * (potential[:, None] - mu)))
+        # The logistic function, which does not overflow in this form.
+        opening: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * sigma * (potential[:, None] - mu)))
         return opening
 
     rest = (p.w * gate(p.sigma, p.mu, np.zeros(len(p.cm)))).sum(axis=0)
@@ -145,15 +148,15 @@ def _draw_wiring(axes: Any, wiring: Wiring, p: LtcParameters) -> None:
         role = 'sensory' if kind == 'input' else wiring.role(number)
         axes.plot(x, y, 'o', color=_ROLES[role], markersize=6 if kind == 'input' else 11, zorder=3)
         if kind == 'input':
-            features = wiring.inputs - len(_IMU_AXES)
-            name = _IMU_AXES[number - features] if number >= features else f'feature {number}'
+            features = wiring.inputs - len(IMU_AXES)
+            name = IMU_AXES[number - features] if number >= features else f'feature {number}'
             axes.text(x - 0.05, y, name, ha='right', va='center', fontsize=6)
         else:
             axes.text(
                 x, y, str(number), ha='center', va='center', fontsize=6, color=BLACK, zorder=4
             )
-            if role == 'motor' and number < len(_COMMAND_AXES):
-                axes.text(x + 0.06, y, _COMMAND_AXES[number], va='center', fontsize=9)
+            if role == 'motor' and number < len(COMMAND_AXES):
+                axes.text(x + 0.06, y, COMMAND_AXES[number], va='center', fontsize=9)
     for column, role in enumerate(('sensory', 'inter', 'command', 'motor')):
         text = (
             f'{wiring.inputs} inputs:\nfeatures of the picture, IMU'

@@ -6,7 +6,9 @@ the simulator node all use it.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +33,7 @@ from liquid_pilot.simulation.base.task import Layout, RouteProgress, Task, Vehic
 from liquid_pilot.simulation.conditions.pipeline import ConditionPipeline
 from liquid_pilot.simulation.mujoco import mjcf
 from liquid_pilot.simulation.mujoco.rendering import CameraRenderer, mujoco
+from liquid_pilot.simulation.mujoco.segmentation import Segmentation, object_names
 from liquid_pilot.simulation.mujoco.sensors import Gusts, Imu
 from liquid_pilot.simulation.tasks.registry import layout_of, task_of
 from liquid_pilot.utils.release_memory import release_free_heap
@@ -193,14 +196,22 @@ class Simulation:
             state: state with the pose of the vehicle.
         """
         scene = self._require_scene()
-        data = scene.data
-        pose = data.qpos.copy()
-        data.qpos[:7] = (*state.position_enu_m, *state.orientation_wxyz)
-        update_kinematics(scene)
-        image = self._image(scene, state)
-        data.qpos[:] = pose
-        update_kinematics(scene)
-        return image
+        with _seen_from(scene, state):
+            return self._image(scene, state)
+
+    def segment(self, state: VehicleState | None = None) -> Segmentation:
+        """Return what each pixel of the camera's picture shows, without effects on the picture.
+
+        The flight itself does not change.
+
+        Args:
+            state: state with the pose of the vehicle; None: the present one.
+        """
+        scene = self._require_scene()
+        if state is None:
+            return Segmentation(scene.renderer.render_geoms(scene.data), object_names(scene.model))
+        with _seen_from(scene, state):
+            return self.segment()
 
     @property
     def at_decision_point(self) -> bool:
@@ -315,6 +326,20 @@ def contact_name(scene: Scene) -> str:
     ]
     others = [name for name in names if name != 'airframe']
     return (others or ['something'])[0]
+
+
+@contextlib.contextmanager
+def _seen_from(scene: Scene, state: VehicleState) -> Iterator[None]:
+    """Put the vehicle at the pose of a state, and back afterwards."""
+    data = scene.data
+    pose = data.qpos.copy()
+    data.qpos[:7] = (*state.position_enu_m, *state.orientation_wxyz)
+    update_kinematics(scene)
+    try:
+        yield
+    finally:
+        data.qpos[:] = pose
+        update_kinematics(scene)
 
 
 def update_kinematics(scene: Scene) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 
 import numpy as np
+import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.mujoco.mjcf import HIDDEN_GEOM_GROUP
@@ -166,6 +167,33 @@ class CameraRenderer:
         picture = self._draw(data, self._depth)
         scale, offset = self._depth_terms
         return picture.copy(), scale / (self._depth[::-1] + np.float32(offset))
+
+    def render_geoms(self, data: mujoco.MjData) -> npt.NDArray[np.int32]:
+        """Return what geom each pixel of the picture shows, exact to the pixel.
+
+        Returns:
+            (H, W) index of the geom in the model; -1 where there is none, as in the sky.
+        """
+        self._draw(data, self._depth)
+        seen = self._depth.copy()
+        flags = mujoco.mjtRndFlag.mjRND_SEGMENT.value, mujoco.mjtRndFlag.mjRND_IDCOLOR.value
+        before = [self._scene.flags[flag] for flag in flags]
+        for flag in flags:
+            self._scene.flags[flag] = 1
+        try:
+            # A colour of 24 bits is the place of the geom in the scene, plus 1; 0 is nothing.
+            red, green, blue = self._draw(data, self._depth).astype(np.int32).transpose(2, 0, 1)
+        finally:
+            for flag, value in zip(flags, before, strict=True):
+                self._scene.flags[flag] = value
+        geoms = np.full(self._scene.ngeom + 1, -1, np.int32)
+        for drawn in self._scene.geoms[: self._scene.ngeom]:
+            if drawn.objtype == mujoco.mjtObj.mjOBJ_GEOM.value:
+                geoms[drawn.segid + 1] = drawn.objid
+        picked: npt.NDArray[np.int32] = geoms[red + 256 * green + 65536 * blue]
+        # The sky is drawn closer than the far plane, hides what is behind it, and is left out here.
+        picked[(self._depth != seen)[::-1]] = -1
+        return picked
 
     def set_body_visible(self, body: str, visible: bool) -> None:
         """Show or hide the geoms of a body. Contacts with it do not change.

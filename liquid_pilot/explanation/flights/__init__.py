@@ -1,0 +1,1 @@
+"""Flights to explain, recorded in the simulator or read from a recording, and their reports."""
