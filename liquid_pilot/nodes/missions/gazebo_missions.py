@@ -221,6 +221,8 @@ class GazeboMissions(MissionRun):
                         'something solid' if node.contact else route_progress.violation(state),
                     ),
                 )
+                for output in node.pop_outputs():
+                    self._notes.on_output(output)
                 if outcome is not None:
                     break
         self._flight_wall_s += node.steady_s() - began_s

@@ -94,6 +94,7 @@ class GazeboNode(MissionNode):
         self.contact = False
         """Whether the vehicle has touched anything."""
         self._states: list[VehicleState] = []
+        self._outputs: list[Command] = []
         self._frame: tuple[int, ImageBuffer] | None = None
         self._forwarded_s = -1.0
         self._twists = self.create_publisher(Twist, topics.GAZEBO_TWIST, qos.COMMAND)
@@ -111,6 +112,7 @@ class GazeboNode(MissionNode):
         if self.forwarding:
             self._forwarded_s = self.steady_s()
             self._twists.publish(message.twist)
+            self._outputs.append(messages.unpack_command(message))
 
     def _on_odometry(self, message: Odometry) -> None:
         self._states.append(messages.unpack_odometry(message))
@@ -138,6 +140,12 @@ class GazeboNode(MissionNode):
         self.forwarding, self.hold_command = False, _ZERO_COMMAND
         self.clock_ns, self.contact, self._frame = None, False, None
         self._states.clear()
+        self._outputs.clear()
+
+    def pop_outputs(self) -> list[Command]:
+        """Return the commands of the guard that were forwarded since the last call."""
+        new, self._outputs = self._outputs, []
+        return new
 
     def pop_states(self) -> list[VehicleState]:
         """Return the odometry since the last call."""

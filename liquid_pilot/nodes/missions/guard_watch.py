@@ -28,6 +28,8 @@ class GuardWatch:
         """Why the guard lets no command through, and what to do; empty while it does."""
         self.state = ''
         """State of the guard; empty before its first status."""
+        self.reason = ''
+        """Why the guard is in this state, as it said."""
         self.adapter = ''
         """Adapter of the guard; empty before its first status."""
         self.was_released = False
@@ -46,7 +48,7 @@ class GuardWatch:
             values: the values of its status on /diagnostics, `state` and `reason` among them.
         """
         state, reason = values.get('state', ''), values.get('reason', '')
-        self.state, self.adapter = state, values.get('adapter', '')
+        self.state, self.reason, self.adapter = state, reason, values.get('adapter', '')
         self.was_released |= not self.is_engaged
         if self.is_engaged:
             self.note, self._was_engaged = '', True

@@ -47,11 +47,14 @@ class MissionParameters:
         FlightSettings, 'pilot', description='name of the pilot, for the report'
     )
     adapt: bool = setting(False, 'the pilot adapts: the report shows its adaptation')
+    command: str = setting('', 'command that repeats the run, for the report')
     recorded_image_topic: str = setting(
         '',
         'image topic that is recorded: the first mission starts when a recorder subscribes to it '
         'and to the other recorded topics; empty: nothing is recorded',
     )
+    visualized: bool = setting(False, 'the first mission starts when a visualization listens')
+    page: bool = setting(False, 'the first mission waits a while for the dashboard')
     vehicle: str = setting_from(FlightSettings, 'vehicle')
     camera_width: int = setting(256, 'width of the camera image', 'pixels', low=16, high=4096)
     camera_height: int = setting(144, 'height of the camera image', 'pixels', low=16, high=4096)
@@ -121,10 +124,15 @@ class MissionNode(node_base.LiquidNode):
         )
         self.traces: list[trace_messages.Trace] = []
         """Traces of the current flight, when the pilot adapts."""
+        self.serialised_traces: list[bytes] = []
+        """The same of a pilot that flies as trained, for the report, which unpacks them."""
         if self.settings.current.adapt:
             self.create_subscription(
                 Float64MultiArray, topics.PILOT_TRACE, self._on_trace, qos.TRACE
             )
+        elif self.settings.current.out:
+            trace, keep = topics.PILOT_TRACE, self.serialised_traces.append
+            self.create_subscription(Float64MultiArray, trace, keep, qos.TRACE, raw=True)
         self._reset = self.create_client(Trigger, topics.PILOT_RESET)
         self._engage = self.create_client(SetBool, topics.GUARD_ENGAGE)
 
@@ -168,6 +176,11 @@ class MissionNode(node_base.LiquidNode):
     def guard_note(self) -> str:
         """Why the guard lets no command through, and what to do; empty while it does."""
         return self._guard.note
+
+    @property
+    def guard_status(self) -> tuple[str, str]:
+        """State of the guard, and why it is in it, as it last reported them."""
+        return self._guard.state, self._guard.reason
 
     @property
     def problems(self) -> str:
@@ -289,6 +302,8 @@ class MissionNode(node_base.LiquidNode):
         missing = self._missing_pilot()
         if self.settings.current.adapt and not self._adaptation_is_running():
             missing.append(f'the adaptation node ({space}/adaptation)')
+        if self.settings.current.visualized and not self.hears('visualization', topics.MISSION):
+            missing.append(f'the visualization node ({space}/visualization)')
         if not self._engage.service_is_ready():
             missing.append(f'the guard (service {space}/{topics.GUARD_ENGAGE})')
         elif self.setpoint_topic and not self.count_publishers(self.setpoint_topic):
@@ -302,18 +317,18 @@ class MissionNode(node_base.LiquidNode):
 
     def _missing_recorder(self) -> list[str]:
         """Return what is missing of the recorder, which subscribes to topics as they appear."""
-        own = ('recorder', self.get_namespace())
         missing = [
             topic
             for topic in (self.settings.current.recorded_image_topic, *topics.RECORDED_TOPICS)
-            if self.count_publishers(topic)
-            and own
-            not in (
-                (end.node_name, end.node_namespace)
-                for end in self.get_subscriptions_info_by_topic(topic)
-            )
+            if self.count_publishers(topic) and not self.hears('recorder', topic)
         ]
         return [f'the recorder (it does not record {" ".join(missing)} yet)'] if missing else []
+
+    def hears(self, name: str, topic: str) -> bool:
+        """Return whether a node of this namespace subscribes to a topic."""
+        ends = self.get_subscriptions_info_by_topic(topic)
+        own = (name, self.get_namespace())
+        return own in ((end.node_name, end.node_namespace) for end in ends)
 
     def _missing_pilot(self) -> list[str]:
         """Return what is missing of the pilot, or of another source of commands."""
@@ -322,11 +337,9 @@ class MissionNode(node_base.LiquidNode):
         return [f'the pilot (service {self.get_namespace().rstrip("/")}/{topics.PILOT_RESET})']
 
     def _adaptation_is_running(self) -> bool:
-        ends = (
-            self.get_subscriptions_info_by_topic(topics.PILOT_TRACE),
-            self.get_publishers_info_by_topic(topics.TIME_SCALES),
-        )
-        return all(any(end.node_name == 'adaptation' for end in side) for side in ends)
+        publishers = self.get_publishers_info_by_topic(topics.TIME_SCALES)
+        proposes = any(end.node_name == 'adaptation' for end in publishers)
+        return proposes and self.hears('adaptation', topics.PILOT_TRACE)
 
     def wait_for_graph(self, timeout_s: float, show: Callable[[str], None]) -> None:
         """Wait until the graph is complete.

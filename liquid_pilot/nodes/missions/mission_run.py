@@ -21,6 +21,7 @@ from liquid_pilot.evaluation.adaptation_log import (
     to_npz,
 )
 from liquid_pilot.evaluation.adaptation_picture import plot_adaptation
+from liquid_pilot.evaluation.flight_report.run_folder import package_version
 from liquid_pilot.evaluation.report import (
     INTERRUPTED,
     CameraFrames,
@@ -33,8 +34,10 @@ from liquid_pilot.interfaces import (
     LiquidPilotError,
     SensorPacket,
 )
+from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.common.trace_messages import GATE_FIELDS, Trace
 from liquid_pilot.nodes.missions.flight_log import FlightLog
+from liquid_pilot.nodes.missions.flight_notes import FlightNotes
 from liquid_pilot.nodes.missions.mission_node import (
     MissionNode,
     NoResponseError,
@@ -51,6 +54,10 @@ _FRAME_PERIOD_S = 0.5
 """Period of the camera frames in the report, s of simulated time."""
 _MAX_FRAME_ROWS = 12
 """Number of missions whose camera frames are in the report."""
+_PAGE_AFTER_STOP_S = 10.0
+"""Longest time for the page of a run that the user has stopped, s."""
+_DASHBOARD_PATIENCE_S, _DASHBOARD_POLL_S = 10.0, 0.02
+"""Longest wait for the dashboard, and how often it is looked for, s."""
 _MAX_CONSECUTIVE_ABORTS = 2
 """Number of aborted missions in a row after which the run ends."""
 _INTRUDER_PATIENCE_S = 10.0
@@ -82,7 +89,7 @@ class MissionRun(ABC):
         self._results: list[MissionResult] = []
         self._camera_frames: list[CameraFrames] = []
         self._frames: list[tuple[float, ImageBuffer]] = []
-        self._log = FlightLog(out)
+        self._log, self._notes = FlightLog(out), FlightNotes(node, out, self._conditions)
         self._ticks = 0
         self._wall_s = 0.0
         self._started = time.strftime('%Y-%m-%dT%H:%M:%S%z')
@@ -127,17 +134,27 @@ class MissionRun(ABC):
             return 128 + (self._node.spinner.stopped_by or signal.SIGINT)
         return 1 if any(result.outcome == 'aborted' for result in self._results) else 0
 
+    def _wait_for_page(self) -> None:
+        """Wait for the dashboard, so that it shows the run from its start, but not for long."""
+        node = self._node
+        until_s = node.steady_s() + _DASHBOARD_PATIENCE_S
+        while node.steady_s() < until_s and not node.hears('dashboard', topics.MISSION):
+            node.wait(_DASHBOARD_POLL_S)
+
     def _fly_all(self) -> None:
         node = self._node
         self._progress.waiting('waiting for pilot and guard')
         node.wait_for_graph(self._settings.startup_timeout_s, self._progress.waiting)
+        if self._settings.page:
+            self._wait_for_page()
         consecutive_aborts = 0
         for index in range(self._settings.missions):
             seed = self._settings.seed + index
             result = self._fly_mission(index, seed)
-            adaptation = AdaptationLog(
-                seed, result.outcome, self._adaptation_samples(), result.duration_s
-            )
+            traces = self._traces()
+            samples = self._adaptation_samples(traces)
+            adaptation = AdaptationLog(seed, result.outcome, samples, result.duration_s)
+            self._notes.end(result, traces)
             self._results.append(self._log.add(result, adaptation))
             if len(self._camera_frames) < _MAX_FRAME_ROWS:
                 shown = shown_frames(self._frames)
@@ -158,11 +175,13 @@ class MissionRun(ABC):
                 )
                 return
 
-    def _adaptation_samples(self) -> list[AdaptationSample]:
-        """Return the adaptation samples of the flight that has just ended."""
+    def _traces(self) -> list[Trace]:
+        """Return the traces of the flight that has just ended."""
         traces, self._node.traces = self._node.traces, []
-        own = [trace for trace in traces if trace.flight == traces[-1].flight]
-        samples = (sample_from_trace(trace, own[0].stamp_ns) for trace in own)
+        return [trace for trace in traces if trace.flight == traces[-1].flight]
+
+    def _adaptation_samples(self, traces: list[Trace]) -> list[AdaptationSample]:
+        samples = (sample_from_trace(trace, traces[0].stamp_ns) for trace in traces)
         return [sample for sample in samples if sample is not None]
 
     def _fly_mission(self, index: int, seed: int) -> MissionResult:
@@ -173,6 +192,7 @@ class MissionRun(ABC):
         self._progress.building(index, seed)
         layout = layout_of(self._settings.vehicle, seed, self._conditions)
         mission = Mission(seed, layout, self._rules)
+        self._notes.begin(seed, layout)
         started_s = time.monotonic()
         try:
             self._fly(mission)
@@ -197,6 +217,7 @@ class MissionRun(ABC):
         if not self._frames:
             self._node.publish_marker(packet.stamp_ns, f'seed {mission.seed}')
         outcome = mission.update(packet)
+        self._notes.on_packet(packet)
         if outcome == 'timeout' and (prevented := self._node.prevented_by):
             mission.void_timeout(prevented)
             outcome = mission.outcome
@@ -221,6 +242,28 @@ class MissionRun(ABC):
             self._progress.waiting('writing the report')
         written = self._write(pictures=True)
         self._progress.table(self._results, written)
+        if self._out is not None:
+            self._write_page(self._out)
+
+    def _write_page(self, out: Path) -> None:
+        """Write the page of the run, when all else is written, and print its path."""
+        # Imported here, since it loads what a pilot is made of, and flying needs none of it.
+        from liquid_pilot.evaluation.flight_report.page import REPORT, write_flight_report
+
+        spinner, began_s = self._node.spinner, time.monotonic()
+        max_s = _PAGE_AFTER_STOP_S if spinner.stopping else math.inf
+
+        def enough(done: int, missions: int) -> bool:
+            self._progress.waiting(f'writing {REPORT}: mission {done} of {missions}')
+            stopped = spinner.stopping and math.isinf(max_s)
+            return stopped or time.monotonic() - began_s > max_s
+
+        try:
+            page = write_flight_report(out, enough)
+        except LiquidPilotError as error:
+            self._progress.print_line(f'{REPORT} is not written: {error}')
+            return
+        self._progress.print_line(f'what it saw, and why it turned: {page}')
 
     def _write(self, pictures: bool) -> list[Path]:
         if self._out is None:
@@ -235,6 +278,9 @@ class MissionRun(ABC):
             'adapt': settings.adapt,
             'first_seed': settings.seed,
             'missions_asked_for': settings.missions,
+            'command': settings.command,
+            'digest': self._notes.digest,
+            'version': package_version(),
             'started': self._started,
             'wall_s': round(self._wall_s, 2),
             'ticks': self._ticks,

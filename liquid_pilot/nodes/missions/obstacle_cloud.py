@@ -1,18 +1,13 @@
-"""The obstacles of a mission as a point cloud, for RViz, Foxglove and mapping packages.
-
-It needs sensor_msgs_py of ROS 2 from apt; without it nothing is published.
-"""
+"""The obstacles of a mission as a point cloud, for RViz, Foxglove, Rerun and mapping packages."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sensor_msgs.msg import PointCloud2
-from std_msgs.msg import Header
 
 from liquid_pilot.nodes.common import messages, node_base, qos, topics
 
@@ -26,20 +21,12 @@ class ObstacleCloud:
     """Publishes the surfaces of a mission's obstacles, once, for those who come later as well."""
 
     def __init__(self, node: node_base.LiquidNode) -> None:
-        """Create the publisher, where sensor_msgs_py is installed.
+        """Create the publisher.
 
         Args:
             node: the simulator node.
         """
-        self._publisher: Any = None
-        try:
-            self._point_cloud2 = importlib.import_module('sensor_msgs_py.point_cloud2')
-        except ImportError:
-            node.get_logger().info(
-                f'{topics.OBSTACLES} needs sensor_msgs_py, which is not installed'
-            )
-            return
-        self._publisher = node.create_publisher(PointCloud2, topics.OBSTACLES, qos.MISSION)
+        self._publisher = node.create_publisher(PointCloud2, topics.OBSTACLES, qos.LATCHED)
 
     def publish(self, layout: Any, stamp_ns: int, place: Place | None = None) -> None:
         """Publish the obstacles of a mission, where its layout has some.
@@ -51,13 +38,13 @@ class ObstacleCloud:
                 are in it already.
         """
         discs = getattr(layout, 'obstacle_discs', None)
-        if self._publisher is None or discs is None:
+        if discs is None:
             return
-        header = Header(stamp=messages.to_time(stamp_ns), frame_id=messages.WORLD_FRAME)
         points = surface_points(discs())
         if place is not None:
             points = place(points)
-        self._publisher.publish(self._point_cloud2.create_cloud_xyz32(header, points))
+        header = messages.pack_header(stamp_ns, messages.WORLD_FRAME)
+        self._publisher.publish(messages.pack_cloud(points, header))
 
 
 def surface_points(discs: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

@@ -93,6 +93,7 @@ class SimulatorMissions(MissionRun):
                 None if steer is None else functools.partial(steer, packet),
             )
             self._answered = True
+            self._notes.on_output(setpoint)
             packet = simulation.advance(setpoint)
 
     def _expert_steering(self, seed: int) -> Callable[[SensorPacket], None] | None:
@@ -147,6 +148,7 @@ class SimulatorMissions(MissionRun):
                 if not self._settings.publish_clock:
                     shift_ns += int(late_s * NANOSECONDS_PER_SECOND)
             setpoint = node.pop_setpoint()
+            self._notes.on_output(setpoint)
             if not engaged and node.steady_s() - engage_s > _ENGAGE_PERIOD_S:
                 # Until commands of the pilot arrive the guard refuses, and the vehicle hovers.
                 engage_s = node.steady_s()
