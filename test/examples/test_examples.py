@@ -91,6 +91,17 @@ def test_the_pilot_turns_to_the_red_square():
     assert 0.0 < low_ms < high_ms < 5000.0 and neurons == 34
 
 
+def test_the_parts_of_a_turn_add_up_to_it():
+    turn, rest, parts, *paths = run('why_it_turns.py')
+    assert numbers(turn)[0] > 0.2, 'the square is to the left: a positive yaw rate'
+    assert numbers(rest)[0] + sum(numbers(parts)) == pytest.approx(numbers(turn)[0], abs=0.003)
+    assert len(paths) == 3
+    for line in paths:
+        assert re.fullmatch(
+            r'[-+]0\.\d\d  \S+ \S+ -> inter \d+ -> command \d+ -> motor yaw rate', line
+        )
+
+
 def test_the_guard_bounds_smooths_and_stops():
     lines = run('guard_by_hand.py')
     assert lines[1] == 'engaged'
