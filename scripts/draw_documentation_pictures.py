@@ -12,25 +12,24 @@
 | driving_adaptation.webp | adaptation.png of `fly --vehicle rover --missions 2 --seed 31
   --condition friction:3@10s` |
 | road.webp | road-ltc, seeds 0 to 2, in process |
-| window.webp | the viewer's window, 3 s into `fly --missions 1 --seed 4 --realtime` |
+| saliency.webp | three moments of missions, in process (`figures/saliency_sheet.py`) |
 | conditions.webp, courses.webp | benchmarks/conditions/condition_sheet.py |
 
-gazebo_mujoco.webp is drawn by benchmarks/gazebo_pictures.py from a recording in Gazebo, and
-gazebo_flights.webp has the frames of three of these missions. For developers: the script is not
-installed.
+watch.webp is a browser's picture of the page of `watch`, at 5.6 s of `fly --missions 1 --seed 7
+--condition snow:4@3s --record`, and report.webp of the report of `fly --missions 2 --seed 4
+--condition snow:4@3s`. gazebo_mujoco.webp is drawn by benchmarks/gazebo_pictures.py from a
+recording in Gazebo, and gazebo_flights.webp has the frames of three of these missions. For
+developers: the script is not installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import os
-import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +46,7 @@ from liquid_pilot.utils.image_sheet import SheetPicture, SheetRow, image_sheet
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / 'scripts' / 'figures'), str(ROOT)]
 import flight_film  # noqa: E402
+from saliency_sheet import saliency_sheet  # noqa: E402
 
 from studies.figures import reduce_colours  # noqa: E402
 
@@ -55,7 +55,6 @@ FILM_SEED = 0
 """Seed of the mission of flight.webp."""
 ROAD_SEEDS = range(3)
 _PLOT_COLOURS = 16
-_WINDOW_SEED, _WINDOW_FLIGHT_S, _WINDOW_MAX_WAIT_S = 4, 3.0, 120.0
 
 
 def fly(name: str, *options: str) -> bytes:
@@ -104,52 +103,6 @@ def roads(columns: int = 5) -> bytes:
     return buffer.getvalue()
 
 
-def flight_time_s(lines: Sequence[str]) -> float:
-    """Return the time since the start of the flight that the window shows; 0 without one.
-
-    >>> flight_time_s(['mission 1: seed 4', '8.5 m to go, 3.0 s'])
-    3.0
-    """
-    shown = re.search(r' m to go, ([0-9.]+) s', ' '.join(lines))
-    return float(shown[1]) if shown else 0.0
-
-
-def window() -> bytes:
-    """Return the viewer's window during a flight in real time, drawn without a screen."""
-    os.environ['SDL_VIDEODRIVER'] = 'dummy'
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(ROOT / 'config' / 'fastdds.xml'))
-    import rclpy
-
-    from liquid_pilot.nodes.viewer import ViewerNode, open_display
-
-    pygame = open_display()
-    rclpy.init()
-    viewer = ViewerNode()
-    command = [sys.executable, '-m', 'liquid_pilot.cli', 'fly', '--headless', '--realtime']
-    command += ['--missions', '1', '--seed', str(_WINDOW_SEED)]
-    with tempfile.TemporaryDirectory() as folder:
-        run = subprocess.Popen([*command, '--out', folder + '/run'], stdout=sys.stderr)
-        try:
-            end_s = time.monotonic() + _WINDOW_MAX_WAIT_S
-            while flight_time_s(viewer.lines()) < _WINDOW_FLIGHT_S:
-                if time.monotonic() > end_s or run.poll() is not None:
-                    raise SystemExit('the flight never came so far; see its messages above')
-                rclpy.spin_once(viewer, timeout_sec=0.1)
-            viewer.draw()
-            pixels = pygame.surfarray.array3d(pygame.display.get_surface()).transpose(1, 0, 2)
-            page = Image.fromarray(pixels)
-        finally:
-            run.terminate()
-            run.wait()
-            viewer.close()
-            viewer.destroy_node()
-            rclpy.shutdown()
-    buffer = io.BytesIO()
-    page.save(buffer, 'WEBP', quality=60, method=6)
-    return buffer.getvalue()
-
-
 def sheet(*options: str) -> bytes:
     """Return a sheet of conditions or courses."""
     with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +126,7 @@ PICTURES: dict[str, Callable[[], bytes]] = {
         *('--condition', 'friction:3@10s'),
     ),
     'road': roads,
-    'window': window,
+    'saliency': saliency_sheet,
     'conditions': sheet,
     'courses': partial(sheet, '--courses'),
 }

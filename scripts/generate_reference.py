@@ -42,6 +42,7 @@ from liquid_pilot.cli.main import (
 from liquid_pilot.cli.output import READER_GONE
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.nodes.adaptation import AdaptationParameters
+from liquid_pilot.nodes.dashboard import DashboardParameters
 from liquid_pilot.nodes.guard import GuardParameters
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
@@ -50,7 +51,7 @@ from liquid_pilot.nodes.missions.scene_node import SceneParameters
 from liquid_pilot.nodes.missions.simulator_node import SimulatorParameters
 from liquid_pilot.nodes.pilot import PilotParameters
 from liquid_pilot.nodes.recorder import RecorderParameters
-from liquid_pilot.nodes.viewer import ViewerParameters
+from liquid_pilot.nodes.visualization import VisualizationParameters
 from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import LearnerSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
@@ -66,7 +67,8 @@ NODES = {
     'gazebo': GazeboParameters,
     'scene': SceneParameters,
     'recorder': RecorderParameters,
-    'viewer': ViewerParameters,
+    'dashboard': DashboardParameters,
+    'visualization': VisualizationParameters,
 }
 """The nodes and their parameters."""
 ARGUMENTS = {'fly.launch.py': FlyOptions, 'hardware.launch.py': HardwareOptions}

@@ -23,9 +23,20 @@ PYTHON_PAGES = {
     'What flies': 'flying',
     'Simulation': 'simulation',
     'Evaluation': 'evaluation',
+    'Explanation': 'explanation',
 }
 """Beginnings of the groups of names in the docstring of `liquid_pilot`, and their pages."""
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'scene', 'recorder', 'viewer')
+NODES = (
+    'pilot',
+    'adaptation',
+    'guard',
+    'simulator',
+    'gazebo',
+    'scene',
+    'recorder',
+    'dashboard',
+    'visualization',
+)
 _PAGE = re.compile(r'\bdocs/((?:\w+/)+(\w+)\.md)((?:#[\w-]+)?)')
 _TOPICS_HEADER = """\
 # Topics and services

@@ -25,14 +25,23 @@ from liquid_pilot.nodes.common import topics  # noqa: E402
 from liquid_pilot.nodes.common.security import COMMANDS, ENCLAVES  # noqa: E402
 
 FILE = ROOT / 'config' / 'security_policy.xml'
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'gazebo', 'scene', 'recorder', 'viewer')
+NODES = (
+    'pilot',
+    'adaptation',
+    'guard',
+    'simulator',
+    'gazebo',
+    'scene',
+    'recorder',
+    'dashboard',
+    'visualization',
+)
+_SETPOINTS = ('ap/cmd_vel', 'mavros/setpoint_*', 'drive', 'cmd_hover', 'fmu/in/*')
 VEHICLE_TOPICS = {
-    'guard': (
-        ('ap/cmd_vel', 'mavros/setpoint_*', 'drive', 'cmd_hover', 'fmu/in/*'),
-        ('ap/*', 'mavros/state', 'fmu/out/*'),
-    )
+    'guard': (_SETPOINTS, ('ap/*', 'mavros/state', 'fmu/out/*')),
+    'dashboard': ((), _SETPOINTS),
 }
-"""Topics that the autopilots prescribe: those that the guard publishes, and subscribes to."""
+"""Topics that the autopilots prescribe: those that a node publishes, and subscribes to."""
 _PARAMETERS = (
     'describe_parameters',
     'get_parameter_types',
@@ -47,6 +56,8 @@ _CALLERS = {
     'simulator': (topics.PILOT_RESET, topics.GUARD_ENGAGE),
     'gazebo': (topics.PILOT_RESET, topics.GUARD_ENGAGE),
     'scene': (topics.PILOT_RESET, topics.GUARD_ENGAGE, topics.GUARD_STOP),
+    'visualization': ('guard/get_parameters',),
+    'dashboard': (topics.GUARD_STOP,),
     COMMANDS: tuple(topics.SERVICES),
 }
 

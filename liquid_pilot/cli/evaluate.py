@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from liquid_pilot.evaluation.runner import Results
+    from liquid_pilot.pilot_file import PilotFile
 
 
 DESCRIPTION = (
@@ -114,6 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     pilots = [load_pilot(name) for name, _ in chosen]
     labels = expand_conditions(arguments.conditions, pilots[0].specification.vehicle)
     console, started = Console(stderr=True), time.monotonic()
+    started_at = time.strftime('%Y-%m-%dT%H:%M:%S%z')
     seeds = range(arguments.seed, arguments.seed + arguments.missions)
     # One pilot in one condition is reported mission by mission.
     single = len(pilots) * len(labels) == 1
@@ -128,7 +131,15 @@ def run(arguments: argparse.Namespace) -> int:
         adapter=arguments.adapter,
         keep_paths=single and arguments.out is not None,
     )
-    _show(console, results, arguments.out, time.monotonic() - started, single)
+    meta = {
+        'command': _command(arguments),
+        'missions_asked_for': arguments.missions,
+        'started': started_at,
+        'pilot_path': str(pilots[0].path.absolute()),
+    }
+    _show(console, results, arguments.out, time.monotonic() - started, single, meta)
+    if arguments.out is not None and results.flights:
+        _write_page(console, arguments.out, results, pilots[0] if single else None, meta)
     if results.interrupted:
         return 130
     return 1 if results.given_up else 0
@@ -165,8 +176,56 @@ def _fly(console: Console, **run_arguments: Any) -> Results:
         return evaluate(on_progress=on_progress, on_event=progress.print, **run_arguments)
 
 
+def _command(arguments: argparse.Namespace) -> str:
+    """Return the command that repeats an evaluation, for its report."""
+    words = ['liquid-pilot', 'evaluate', *arguments.pilots, '--conditions', arguments.conditions]
+    words += ['--missions', str(arguments.missions), '--seed', str(arguments.seed)]
+    words += ['--adapter', arguments.adapter]
+    return shlex.join(words)
+
+
+def _write_page(
+    console: Console, out: Path, results: Results, pilot: PilotFile | None, meta: dict[str, Any]
+) -> None:
+    """Write report.html, when all else is written, and print its path.
+
+    Args:
+        console: where to print.
+        out: the folder of the evaluation.
+        results: its missions.
+        pilot: the pilot, where some missions are flown again to be shown; None: none are.
+        meta: how they were flown.
+    """
+    from liquid_pilot.evaluation.flight_report.evaluation_records import keep_records
+    from liquid_pilot.evaluation.flight_report.page import REPORT, write_flight_report
+    from liquid_pilot.utils.progress import make_progress
+
+    try:
+        with make_progress(console, transient=True) as progress:
+            task = progress.add_task('missions again', total=None)
+
+            def show(done: int, of: int) -> bool:
+                progress.update(task, completed=done, total=of)
+                return False
+
+            if pilot is not None and not results.interrupted:
+                for problem in keep_records(out, results, pilot, show):
+                    progress.print(problem)
+            task = progress.add_task(REPORT, total=None)
+            page = write_flight_report(out, show, meta)
+    except LiquidPilotError as error:
+        console.print(f'{REPORT} is not written: {error}', markup=False)
+        return
+    console.print(f'what was seen, and why it turned: {page}', markup=False)
+
+
 def _show(
-    console: Console, results: Results, out: Path | None, wall_s: float, single: bool
+    console: Console,
+    results: Results,
+    out: Path | None,
+    wall_s: float,
+    single: bool,
+    meta: dict[str, Any],
 ) -> None:
     from liquid_pilot.evaluation import tables
     from liquid_pilot.evaluation.comparison import compare
@@ -195,12 +254,15 @@ def _show(
     if out and results.flights:
         written = tables.write(out, content)
         if single:
-            written += _single_report(out, results, wall_s)
+            written += _single_report(out, results, wall_s, meta)
         console.print(f'{out}: {", ".join(path.name for path in written)}')
 
 
-def _single_report(out: Path, results: Results, wall_s: float) -> list[Path]:
+def _single_report(
+    out: Path, results: Results, wall_s: float, further: dict[str, Any]
+) -> list[Path]:
     """Write report.json and the map of the paths, as a flight through ROS does."""
+    from liquid_pilot.evaluation.flight_report.run_folder import package_version
     from liquid_pilot.evaluation.report import write_report
     from liquid_pilot.simulation.base.condition import parse
     from liquid_pilot.simulation.base.mission import MissionResult
@@ -227,10 +289,14 @@ def _single_report(out: Path, results: Results, wall_s: float) -> list[Path]:
     meta = {
         'pilot': pilot,
         'digest': digest,
+        'vehicle': results.vehicle,
+        'adapt': bool(results.modes[pilot]),
         'condition': condition,
         'adapter': results.adapter,
         'mode': 'in process',
         'first_seed': results.seeds[0],
         'wall_s': round(wall_s, 1),
+        'version': package_version(),
+        **further,
     }
     return write_report(out, missions, meta)

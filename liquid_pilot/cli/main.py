@@ -25,6 +25,7 @@ failed; Ctrl-C ended it; SIGTERM did."""
 COMMANDS = {
     'fly': 'fly missions over ROS 2',
     'status': 'show what runs, and how it is',
+    'watch': 'show a flight, or a recording, on a web page',
     'engage': 'let the pilot fly',
     'stop': 'stop: the safe command until engaged again',
     'evaluate': 'fly many missions without ROS',
@@ -36,11 +37,21 @@ COMMANDS = {
     'export-world': 'write a forest or a road as a Gazebo world',
     'import-ncps': 'import the core of an ncps network',
     'inspect': 'show what a pilot file contains',
+    'explain': 'show why a pilot did what it did',
+    'report': 'write the page of a run again',
     'doctor': 'check whether this machine can fly',
     'completion': 'complete commands in the shell at the press of Tab',
 }
 """The commands in the order of the help, each with its summary."""
-_FOLDERS = {'status': 'live.', 'engage': 'live.', 'stop': 'live.', 'doctor': 'health.'}
+_FOLDERS = {
+    'status': 'live.',
+    'engage': 'live.',
+    'stop': 'live.',
+    'watch': 'live.',
+    'doctor': 'health.',
+    'explain': 'inside.',
+    'report': 'inside.',
+}
 """The sub-package of a command's module, for those that are in one."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from liquid_pilot.interfaces import LiquidPilotError
 
-_INSTALLED_NAMES = {'pygame': 'pygame-ce', 'serial': 'pyserial'}
+_INSTALLED_NAMES = {'serial': 'pyserial', 'sklearn': 'scikit-learn'}
 """Names on the package index of the modules whose names differ from it."""
 _TORCH_INDEX = 'https://download.pytorch.org/whl/cpu'
 """Index of the builds of torch for the CPU."""

@@ -26,7 +26,7 @@ from liquid_pilot.nodes.common.publishers import endpoints
 from liquid_pilot.nodes.common.publishers.endpoints import publishers_of
 from liquid_pilot.nodes.guard import GuardNode
 from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
-from liquid_pilot.nodes.viewer import ViewerParameters
+from liquid_pilot.nodes.recorder import RecorderParameters
 from liquid_pilot.onboard.safety.geofence import Geofence
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.utils.settings import setting, setting_from
@@ -58,7 +58,7 @@ class FencedForeignClockParameters(FencedParameters):
 class Pilot(node_base.LiquidNode):
     """A node that is called `pilot`, and reports or not."""
 
-    parameters = ViewerParameters
+    parameters = RecorderParameters
 
     def __init__(self, reports=True):
         super().__init__('pilot')
@@ -172,7 +172,7 @@ def rig(ros, request):
     made.close()
 
 
-@pytest.mark.parametrize('reports', [True, False])
+@pytest.mark.parametrize('reports', [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_second_publisher_whose_node_is_called_pilot_too_sends_nothing_to_the_vehicle(
     rig, reports
 ):

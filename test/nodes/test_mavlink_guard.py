@@ -129,6 +129,7 @@ def test_commands_arrive_turned_and_sensors_come_back(field, eventually):
     assert (silent[-1].vx, silent[-1].vy, silent[-1].vz, silent[-1].yaw_rate) == (0, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_flipped_switch_silences_the_guard_until_it_is_engaged_again(field):
     field.engage()
     field.mode = PX4_OFFBOARD

@@ -240,6 +240,7 @@ GARBAGE = {
 }
 
 
+@pytest.mark.slow
 def test_garbage_for_time_constants_changes_no_command(cockpit, adaptive_pilot, walk):
     mirror = Mirror(adaptive_pilot)
     for step in range(2):

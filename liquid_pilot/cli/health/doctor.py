@@ -15,6 +15,7 @@ from liquid_pilot.cli.health.onboard_checks import FAIL, OK, ONBOARD_CHECKS, WAR
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.process import loopback
 from liquid_pilot.utils.extras import install_advice
+from liquid_pilot.utils.processes.browser import has_display
 from liquid_pilot.utils.resources import shipped_pilots
 
 _UNFOLDED_COLUMNS = 1000
@@ -62,7 +63,7 @@ def run_checks(onboard: bool = False) -> list[Check]:
     checks += (
         ONBOARD_CHECKS
         if onboard
-        else [('camera rendering', _rendering), ('window', _window), ONBOARD_CHECKS[0]]
+        else [('camera rendering', _rendering), ('live page', _page), ONBOARD_CHECKS[0]]
     )
     return [_run_check(name, check) for name, check in checks]
 
@@ -226,14 +227,14 @@ def _pilots() -> tuple[str, ...]:
     return OK, ', '.join(f'{name} ({folder})' for name, folder in shipped.items())
 
 
-def _window() -> tuple[str, ...]:
-    if not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
-        return WARN, 'there is no display', 'flights show no window; everything else works'
+def _page() -> tuple[str, ...]:
     try:
-        return OK, f'pygame-ce {metadata.version("pygame-ce")}'
+        version = metadata.version('aiohttp')
     except metadata.PackageNotFoundError:
         return (
             WARN,
-            'pygame is not installed',
-            f'for the window: {install_advice("pygame")}; everything else works',
+            'aiohttp is not installed',
+            f'for the page of a flight: {install_advice("aiohttp")}; everything else works',
         )
+    screen = 'opened by fly' if has_display(os.environ) else 'no screen: --dashboard serves it'
+    return OK, f'aiohttp {version}; {screen}'

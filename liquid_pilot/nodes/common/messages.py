@@ -1,9 +1,9 @@
 """Conversion between plain data and ROS messages.
 
-Messages are packed and unpacked here and in `trace_messages`, and nowhere else. Every scalar is
-wrapped in `float()`, `int()` or `bool()`, because rclpy silently writes a numpy scalar into a field
-as another number. Images are filled with `bytes`, which is 50 times faster than a list. Vectors are
-FLU in `base_link` and ENU in `odom` (REP-103).
+Messages are packed and unpacked here and in `trace_messages`; those that only tools read, in
+`nodes.views`. Every scalar is wrapped in `float()`, `int()` or `bool()`, because rclpy silently
+writes a numpy scalar into a field as another number. Images are filled with `bytes`, which is 50
+times faster than a list. Vectors are FLU in `base_link` and ENU in `odom` (REP-103).
 """
 
 from __future__ import annotations
@@ -11,12 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
+import numpy as np
+import numpy.typing as npt
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Quaternion, Transform, Twist, TwistStamped, Vector3
 from nav_msgs.msg import Odometry
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+from sensor_msgs.msg import (
+    CameraInfo,
+    CompressedImage,
+    Image,
+    Imu,
+    PointCloud2,
+    PointField,
+)
 from std_msgs.msg import Header
 from trajectory_msgs.msg import MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
 
@@ -278,6 +287,30 @@ def pack_clock(stamp_ns: int) -> Clock:
 def pack_header(stamp_ns: int, text: str) -> Header:
     """Return a stamp and a text as std_msgs/Header."""
     return Header(stamp=to_time(stamp_ns), frame_id=text)
+
+
+def pack_cloud(points_m: npt.NDArray[np.float32], header: Header) -> PointCloud2:
+    """Convert (n, 3) points to sensor_msgs/PointCloud2 with the fields x, y and z.
+
+    Args:
+        points_m: the points, m.
+        header: their frame and stamp.
+    """
+    little_endian = np.ascontiguousarray(points_m, '<f4')
+    return PointCloud2(
+        header=header,
+        height=1,
+        width=len(little_endian),
+        fields=[
+            PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
+            for index, name in enumerate('xyz')
+        ],
+        is_bigendian=False,
+        point_step=12,
+        row_step=12 * len(little_endian),
+        data=little_endian.tobytes(),
+        is_dense=True,
+    )
 
 
 # Diagnostics

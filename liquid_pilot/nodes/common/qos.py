@@ -42,6 +42,10 @@ DIAGNOSTICS = _profile(reliable=True, depth=10)
 """Health of every node."""
 MISSION = _profile(reliable=True, depth=100, latched=True)
 """Start and end of each mission; late subscribers receive the past ones too."""
+TRANSFORMS = _profile(reliable=True, depth=100)
+"""Transforms, as tf2 publishes and requests them."""
+PLOTS = _profile(reliable=True, depth=20)
+"""What people plot: some tools request reliable delivery, and get nothing without it."""
 FRAMES_RELIABLE = _profile(reliable=True, depth=100)
 """Camera frames of demonstrations, which are recorded and not flown on."""
 

@@ -18,8 +18,9 @@ ENCLAVES = '/liquid_pilot'
 COMMANDS = 'commands'
 """The enclave of `liquid-pilot` itself: engage, stop, status and what waits for a run to begin."""
 _OPTIONS = ('--enclave', '-e')
-_SHARED = {'record': 'recorder'}
-"""Enclaves of nodes that run under another name: `liquid-pilot record` is the recorder."""
+_SHARED = {'record': 'recorder', 'watch': 'dashboard'}
+"""Enclaves of nodes that run under another name: `liquid-pilot record` is the recorder, and
+`liquid-pilot watch` the dashboard."""
 
 
 def with_enclave(name: str, arguments: Sequence[str]) -> list[str]:

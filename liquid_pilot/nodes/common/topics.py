@@ -24,6 +24,15 @@ GUARD_OVERRIDE = 'guard/override'
 MISSION = 'mission'
 EXPERT_COMMAND = 'expert/command'
 OBSTACLES = 'obstacles'
+NEURONS = 'pilot/neurons'
+TEMPORAL_FILTER = 'adaptation/filter'
+SIGNALS = 'adaptation/signals'
+ROBOT_DESCRIPTION = 'robot_description'
+MARKERS = 'visualization/markers'
+PATH = 'visualization/path'
+PATH_POINTS = 'visualization/path_points'
+TF = '/tf'
+TF_STATIC = '/tf_static'
 CLOCK = '/clock'
 DIAGNOSTICS = '/diagnostics'
 
@@ -56,21 +65,21 @@ TOPICS: Mapping[str, Topic] = {
     IMAGE: Topic(
         'sensor_msgs/msg/Image',
         ('camera driver', 'simulator', 'scene'),
-        ('pilot', 'viewer', 'gazebo'),
+        ('pilot', 'gazebo', 'dashboard'),
         'IMAGE',
         'frames of the camera; the stamp is the time of capture',
     ),
     COMPRESSED_IMAGE: Topic(
         'sensor_msgs/msg/CompressedImage',
         ('camera driver',),
-        ('pilot',),
+        ('pilot', 'dashboard'),
         'IMAGE',
         'the same as JPEG or PNG, with the parameter `image_transport: compressed`',
     ),
     CAMERA_INFO: Topic(
         'sensor_msgs/msg/CameraInfo',
         ('camera driver', 'simulator', 'scene'),
-        ('pilot',),
+        ('pilot', 'dashboard'),
         'SENSOR',
         'calibration: focal lengths, distortion, region of interest, binning',
     ),
@@ -85,7 +94,7 @@ TOPICS: Mapping[str, Topic] = {
     PILOT_COMMAND: Topic(
         'geometry_msgs/msg/TwistStamped',
         ('pilot', 'simulator'),
-        ('guard', 'viewer'),
+        ('guard', 'dashboard'),
         'COMMAND',
         'command of the network in `base_link`; the stamp is that of the frame. The simulator '
         'publishes it in place of the pilot while the expert demonstrates',
@@ -93,7 +102,7 @@ TOPICS: Mapping[str, Topic] = {
     PILOT_TRACE: Topic(
         'std_msgs/msg/Float64MultiArray',
         ('pilot',),
-        ('adaptation', 'simulator', 'gazebo', 'scene'),
+        ('adaptation', 'simulator', 'gazebo', 'scene', 'visualization', 'dashboard'),
         'TRACE',
         'inputs, state and outputs of a tick '
         '(docs/reference/ros_interface.md#trace-and-time-scales)',
@@ -109,14 +118,14 @@ TOPICS: Mapping[str, Topic] = {
     CMD_VEL: Topic(
         'geometry_msgs/msg/TwistStamped',
         ('guard',),
-        ('vehicle', 'simulator', 'gazebo', 'viewer'),
+        ('vehicle', 'simulator', 'gazebo', 'dashboard'),
         'COMMAND',
         'body velocity that the guard lets through; with `stamped: false` a geometry_msgs/Twist',
     ),
     ATTITUDE_THRUST: Topic(
         'trajectory_msgs/msg/MultiDOFJointTrajectory',
         ('guard',),
-        ('vehicle', 'simulator'),
+        ('vehicle', 'simulator', 'dashboard'),
         'COMMAND',
         'attitude and thrust that the guard lets through, with `adapter: attitude_thrust` '
         '(docs/reference/ros_interface.md#frames-and-units)',
@@ -124,7 +133,7 @@ TOPICS: Mapping[str, Topic] = {
     ODOMETRY: Topic(
         'nav_msgs/msg/Odometry',
         ('autopilot', 'guard', 'simulator'),
-        ('guard', 'gazebo', 'scene'),
+        ('guard', 'gazebo', 'scene', 'visualization', 'dashboard'),
         'SENSOR',
         'pose and velocity, for adapters that need it, for the geofence and for a scene; the guard '
         'publishes it for autopilots that are not ROS nodes',
@@ -139,7 +148,7 @@ TOPICS: Mapping[str, Topic] = {
     MISSION: Topic(
         'std_msgs/msg/Header',
         ('simulator', 'gazebo', 'scene'),
-        ('pilot',),
+        ('pilot', 'visualization', 'dashboard'),
         'MISSION',
         '`seed 7` at the stamp of the first frame of a mission, `end success` at the last',
     ),
@@ -153,10 +162,68 @@ TOPICS: Mapping[str, Topic] = {
     OBSTACLES: Topic(
         'sensor_msgs/msg/PointCloud2',
         ('simulator', 'scene'),
+        ('dashboard',),
+        'LATCHED',
+        'surfaces of trunks, posts and hedges in `odom`, once a mission',
+    ),
+    NEURONS: Topic(
+        'sensor_msgs/msg/JointState',
+        ('visualization',),
         (),
-        'MISSION',
-        'surfaces of trunks, posts and hedges in `odom`, once a mission, where sensor_msgs_py is '
-        'installed',
+        'PLOTS',
+        'the network by the names of its neurons, with the stamp of the frame: `position` is the '
+        'potential, `velocity` the time constant (s), `effort` the sum of the synaptic currents',
+    ),
+    TEMPORAL_FILTER: Topic(
+        'sensor_msgs/msg/JointState',
+        ('visualization',),
+        (),
+        'PLOTS',
+        'the temporal filter of a pilot that adapts, by row and column of its blocks: `velocity` '
+        'is the time constant (s), `position` the frame-prediction error, `effort` its gradient by '
+        'the log of the time constant',
+    ),
+    SIGNALS: Topic(
+        'sensor_msgs/msg/JointState',
+        ('visualization',),
+        (),
+        'PLOTS',
+        'novelty, photometric gain and friction of a pilot that adapts, by name, as `position`',
+    ),
+    ROBOT_DESCRIPTION: Topic(
+        'std_msgs/msg/String', ('visualization',), (), 'LATCHED', 'URDF of the vehicle'
+    ),
+    MARKERS: Topic(
+        'visualization_msgs/msg/MarkerArray',
+        ('visualization',),
+        (),
+        'LATCHED',
+        'trees, other obstacles, road and target of the mission, and the geofence of the guard, '
+        'in `odom`',
+    ),
+    PATH: Topic(
+        'nav_msgs/msg/Path', ('visualization',), (), 'LATCHED', 'the way flown in this mission'
+    ),
+    PATH_POINTS: Topic(
+        'sensor_msgs/msg/PointCloud2',
+        ('visualization',),
+        (),
+        'LATCHED',
+        'the same as points, for tools that show no path',
+    ),
+    TF: Topic(
+        'tf2_msgs/msg/TFMessage',
+        ('visualization',),
+        (),
+        'TRANSFORMS',
+        '`odom` to `base_link`, from the odometry, where tf2_msgs is installed',
+    ),
+    TF_STATIC: Topic(
+        'tf2_msgs/msg/TFMessage',
+        ('visualization', 'static_transform_publisher'),
+        (),
+        'LATCHED',
+        '`base_link` to camera and IMU, where their poses are known',
     ),
     CLOCK: Topic(
         'rosgraph_msgs/msg/Clock',
@@ -168,7 +235,7 @@ TOPICS: Mapping[str, Topic] = {
     DIAGNOSTICS: Topic(
         'diagnostic_msgs/msg/DiagnosticArray',
         ('every node',),
-        ('pilot', 'guard', 'simulator', 'gazebo', 'scene', 'viewer'),
+        ('pilot', 'guard', 'simulator', 'gazebo', 'scene', 'visualization', 'dashboard'),
         'DIAGNOSTICS',
         'health of each node (docs/reference/ros_interface.md#diagnostics)',
     ),
@@ -186,6 +253,16 @@ RECORDED_TOPICS = (
     ATTITUDE_THRUST,
     EXPERT_COMMAND,
     MISSION,
+    OBSTACLES,
+    NEURONS,
+    TEMPORAL_FILTER,
+    SIGNALS,
+    ROBOT_DESCRIPTION,
+    MARKERS,
+    PATH,
+    PATH_POINTS,
+    TF,
+    TF_STATIC,
     DIAGNOSTICS,
     CLOCK,
 )

@@ -54,6 +54,8 @@ def check_before_start(options: FlyOptions) -> None:
         require_modules(('mujoco',), f'simulator:={options.simulator}')
     if options.simulator == GAZEBO:
         find_gazebo()
+    if options.dashboard:
+        require_modules(('aiohttp',), 'dashboard:=true')
     needed = _MODULES_OF_ADAPTERS.get(options.resolved_adapter, ())
     require_modules(needed, f'adapter:={options.resolved_adapter}', by_run=False)
 

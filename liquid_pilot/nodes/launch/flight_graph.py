@@ -7,8 +7,10 @@ the environment that `environment` adds to.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,10 @@ from liquid_pilot.nodes.launch.flight_options import (
     FlyOptions,
     has_statistics,
 )
+from liquid_pilot.nodes.launch.repeat_command import repeat_command
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.utils.path_checks import user_path
+from liquid_pilot.utils.processes.browser import OPEN, has_display
 from liquid_pilot.utils.resources import PACKAGE, share_path
 
 BRIDGE = 'config/gazebo_bridge.yaml'
@@ -75,25 +79,30 @@ class NodeSpec:
         return f'/{self.namespace}/{self.name}' if self.namespace else f'/{self.name}'
 
 
-def nodes(options: FlyOptions) -> list[NodeSpec]:
+def nodes(options: FlyOptions, present: Mapping[str, str] = os.environ) -> list[NodeSpec]:
     """Return the processes of a flight.
 
     Args:
         options: options whose `out` comes from `run_folder.with_run_folder`.
+        present: the environment, which says whether there is a screen.
     """
+    opened = not options.headless and has_display(present)
+    shown = options.dashboard or opened
     specs = [_guard(options)]
     if not options.demonstrate:
         specs.append(_pilot(options))
     if options.adapts:
         specs.append(_adaptation(options))
     if options.runs_missions:
-        specs.append(_simulator(options))
+        specs.append(_simulator(options, shown))
     if options.simulator == GAZEBO and options.bridge:
         specs.append(_bridge(options))
     if options.recorded:
         specs.append(_recorder(options))
-    if not options.headless:
-        specs.append(_viewer(options))
+    if shown:
+        specs.append(_dashboard(options, opened))
+    if options.visualization:
+        specs.append(_visualization(options))
     namespace = options.namespace.strip('/')
     clock = _clock_remapping(options)
     return [
@@ -111,12 +120,12 @@ def on_vehicle(spec: NodeSpec) -> NodeSpec:
     """Return a node as it runs on a vehicle, where only the guard ends a run.
 
     The others are started again. A recorder is not, because its folder is written already; nor is
-    a viewer, whose window a person has closed. Nor is a scene: the run is over when its missions
-    are, but one that is killed leaves the vehicle in flight, and the guard goes on.
+    a dashboard that opens a browser; nor is a scene: the run is over when its missions are, but one
+    that is killed leaves the vehicle in flight, and the guard goes on.
     """
     if spec.name == 'guard':
         return spec
-    restarts = spec.name not in ('recorder', 'viewer', 'scene')
+    restarts = spec.name not in ('recorder', 'scene') and OPEN not in spec.arguments
     return dataclasses.replace(spec, required=False, restarts=restarts)
 
 
@@ -181,15 +190,20 @@ def _adaptation(options: FlyOptions) -> NodeSpec:
     )
 
 
-def _simulator(options: FlyOptions) -> NodeSpec:
+def _simulator(options: FlyOptions, shown: bool) -> NodeSpec:
     parameters: dict[str, Any] = {
         **_pilot_name(options),
         'adapt': options.adapts,
         **_changed(options, 'missions', 'seed', 'vehicle', 'condition'),
         'out': options.out,
+        'command': repeat_command(options),
     }
     if options.recorded:
         parameters['recorded_image_topic'] = options.camera_topic
+    if options.visualization:
+        parameters['visualized'] = True
+    if shown and find_spec('aiohttp') is not None:
+        parameters['page'] = True
     if options.simulator == GAZEBO:
         name = 'gazebo'
         parameters.update(_clock(options), **_changed(options, 'gui'))
@@ -233,13 +247,38 @@ def _recorder(options: FlyOptions) -> NodeSpec:
     )
 
 
-def _viewer(options: FlyOptions) -> NodeSpec:
+def _dashboard(options: FlyOptions, opened: bool) -> NodeSpec:
     return NodeSpec(
-        'viewer',
-        'viewer',
-        parameters={**_clock(options), 'vehicle': options.vehicle},
+        'dashboard',
+        'dashboard',
+        parameters={
+            **_clock(options),
+            **({} if options.pilot == 'auto' else {'pilot': options.pilot}),
+            **_changed(options, 'condition', 'vehicle'),
+        },
+        arguments=(OPEN,) if opened else (),
         parameter_files=_files(options),
-        remappings=options.image_remapping,
+        remappings=options.image_remapping + options.camera_info_remapping,
+        required=False,
+        matters=False,
+    )
+
+
+def _visualization(options: FlyOptions) -> NodeSpec:
+    return NodeSpec(
+        'visualization',
+        'visualization',
+        parameters={
+            **_clock(options),
+            **({'pilot': ''} if options.demonstrate else _pilot_name(options)),
+            **_changed(options, 'vehicle', 'condition'),
+            **({'anchor': options.anchor} if options.simulator == SCENE else {}),
+            **({'frame_prefix': f'{space}/'} if (space := options.namespace.strip('/')) else {}),
+            # Where they are on a vehicle elsewhere is not known; a scene has the simulated camera.
+            **({} if options.simulated else {'imu_pose': ''}),
+            **({} if options.runs_missions else {'camera_pose': ''}),
+        },
+        parameter_files=_files(options),
         required=False,
         matters=False,
     )
@@ -251,8 +290,8 @@ def _sensor_remappings(options: FlyOptions, name: str) -> tuple[tuple[str, str],
         (topic, target)
         for topic, target, users in (
             (topics.IMU, options.imu_topic, ('pilot', 'recorder')),
-            (topics.ODOMETRY, options.odom_topic, ('guard', 'recorder')),
-            (topics.ODOMETRY, options.scene_odometry, ('scene',)),
+            (topics.ODOMETRY, options.odom_topic, ('guard', 'recorder', 'dashboard')),
+            (topics.ODOMETRY, options.scene_odometry, ('scene', 'visualization')),
         )
         if target and target != topic and name in users
     )

@@ -55,6 +55,16 @@ class RunOptions:
         '(docs/explanation/adaptation.md)',
     )
     record: bool = setting(False, 'record the topics as a rosbag2 folder in the run folder')
+    dashboard: bool = setting(
+        False,
+        'show the flight on a web page of this machine, whose address is printed at the start '
+        '(docs/how_to/inside/watch.md)',
+    )
+    visualization: bool = setting(
+        False,
+        'publish transforms, course, path and neurons in the types that RViz, Foxglove, '
+        'PlotJuggler and Rerun show (docs/how_to/inside/view.md)',
+    )
     out: str = setting_from(
         FlightSettings,
         'out',
@@ -96,7 +106,11 @@ class FlyOptions(RunOptions):
     seed: int = setting_from(FlightSettings, 'seed')
     condition: str = setting_from(FlightSettings, 'condition')
     realtime: bool = setting_from(FlightSettings, 'realtime')
-    headless: bool = setting(False, 'show no window with the camera image')
+    headless: bool = setting(
+        False,
+        'open nothing on the screen; without it, and with a screen, the web page of the flight is '
+        'served and opened in the browser (docs/how_to/inside/watch.md)',
+    )
     gui: bool = setting_from(FlightSettings, 'gui')
     bridge: bool = setting(
         True,

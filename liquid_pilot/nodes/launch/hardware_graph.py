@@ -43,6 +43,8 @@ def nodes(options: HardwareOptions) -> list[NodeSpec]:
         'pilot': {'image_transport': options.image_transport, 'rectified': options.rectified},
         'guard': {'adapter': options.adapter, **non_empty(mavlink_url=options.mavlink_url)},
         'recorder': {'image_transport': options.image_transport},
+        'dashboard': {'image_transport': options.image_transport, 'rectified': options.rectified},
+        'visualization': _frames(options),
     }
     specs = [
         dataclasses.replace(
@@ -55,6 +57,19 @@ def nodes(options: HardwareOptions) -> list[NodeSpec]:
     ]
     before = [*_transforms(options), *_camera(options)]
     return [*map(flight_graph.on_vehicle, before), *specs]
+
+
+def _frames(options: HardwareOptions) -> dict[str, Any]:
+    """Return the parameters of the visualization: what `_transforms` publishes is left out."""
+    known = {name: '' for name in ('camera_pose', 'imu_pose') if getattr(options, name)}
+    return {
+        # The names of frames are those of the driver and the autopilot, in a namespace too.
+        'frame_prefix': '',
+        'base_frame': options.base_frame,
+        'camera_frame': options.camera_frame,
+        'imu_frame': options.imu_frame,
+        **known,
+    }
 
 
 def _camera(options: HardwareOptions) -> list[NodeSpec]:

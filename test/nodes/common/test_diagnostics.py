@@ -17,12 +17,12 @@ from liquid_pilot.nodes.common.health import WARNING
 from liquid_pilot.nodes.common.sensor_monitor import SensorMonitor
 from liquid_pilot.nodes.common.sensors.camera_input import LOST_FRAMES
 from liquid_pilot.nodes.pilot import PilotNode
-from liquid_pilot.nodes.viewer import ViewerParameters
+from liquid_pilot.nodes.recorder import RecorderParameters
 from liquid_pilot.utils.resources import share_path
 
 
 class Reporting(node_base.LiquidNode):
-    parameters = ViewerParameters
+    parameters = RecorderParameters
     state = 'waiting'
 
     def __init__(self):
@@ -40,7 +40,7 @@ class Reporting(node_base.LiquidNode):
 
 
 def test_the_analyzer_file_names_each_status_of_the_package_in_one_group():
-    """For diagnostic_aggregator; the viewer reports nothing."""
+    """For diagnostic_aggregator; dashboard and visualization report nothing."""
     loaded = yaml.safe_load(share_path('config/diagnostic_analyzers.yaml').read_text())
     groups = {
         name: group

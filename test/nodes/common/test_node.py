@@ -12,14 +12,14 @@ from rclpy.executors import SingleThreadedExecutor
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import node_base
-from liquid_pilot.nodes.viewer import ViewerParameters
+from liquid_pilot.nodes.recorder import RecorderParameters
 
 
 @pytest.fixture(params=['events', 'single-threaded'])
 def spinner(request, ros, monkeypatch):
     if request.param == 'single-threaded':
         monkeypatch.setitem(sys.modules, 'rclpy.experimental', None)
-    node = type('Waits', (node_base.LiquidNode,), {'parameters': ViewerParameters})('waits')
+    node = type('Waits', (node_base.LiquidNode,), {'parameters': RecorderParameters})('waits')
     made = node_base.Spinner(node)
     made.node = node
     assert isinstance(made._executor, SingleThreadedExecutor) == (request.param != 'events')
@@ -110,7 +110,7 @@ def test_a_signal_that_waits_until_the_node_is_there_ends_it(number, monkeypatch
     came = []
 
     class Made(node_base.LiquidNode):
-        parameters = ViewerParameters
+        parameters = RecorderParameters
 
         def __init__(self):
             raise LiquidPilotError('made')

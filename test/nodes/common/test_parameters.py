@@ -9,7 +9,7 @@ import yaml
 from rclpy.parameter import Parameter
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes import recorder, viewer
+from liquid_pilot.nodes import dashboard, recorder, visualization
 from liquid_pilot.nodes.adaptation import AdaptationParameters
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
@@ -30,7 +30,8 @@ ALL = {
     'guard': GuardParameters,
     'simulator': simulator_node.SimulatorParameters,
     'recorder': recorder.RecorderParameters,
-    'viewer': viewer.ViewerParameters,
+    'dashboard': dashboard.DashboardParameters,
+    'visualization': visualization.VisualizationParameters,
     'gazebo': gazebo_node.GazeboParameters,
     'scene': scene_node.SceneParameters,
 }

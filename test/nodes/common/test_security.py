@@ -54,7 +54,7 @@ def test_the_file_is_what_the_table_of_topics_gives():
     assert text == SCRIPT.policy(), 'run `python scripts/sros2_policy.py`'
 
 
-def test_only_the_guard_moves_the_vehicle_and_only_two_enclaves_stop_it():
+def test_only_the_guard_moves_the_vehicle_and_only_three_enclaves_stop_it():
     rules = allowed()
     publishers = {topic: set() for topic in ('/cmd_vel', '/attitude_thrust', '/drive', '/fmu/in/*')}
     for name, rule in rules.items():
@@ -67,8 +67,10 @@ def test_only_the_guard_moves_the_vehicle_and_only_two_enclaves_stop_it():
         for name, rule in rules.items()
         if '/guard/stop' in rule.get(('services', 'request'), ())
     }
-    # The scene stops the guard at the end of a mission, so that the vehicle holds.
-    assert callers == {'commands', 'scene'}
+    # The scene stops the guard at the end of a mission, so that the vehicle holds; the dashboard
+    # does where it has a token, and engages never.
+    assert callers == {'commands', 'scene', 'dashboard'}
+    assert '/guard/engage' not in rules['dashboard'].get(('services', 'request'), ())
     servers = {
         name
         for name, rule in rules.items()

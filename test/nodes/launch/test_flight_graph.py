@@ -30,6 +30,8 @@ OTHERS = {
     'realtime': True,
     'headless': True,
     'record': True,
+    'dashboard': True,
+    'visualization': True,
     'out': '/o',
     'camera_topic': '/cam/image',
     'camera_info_topic': '/cam/info',
@@ -47,25 +49,24 @@ OTHER_SETS = (
         'engage': True,
         'anchor': 'world',
         'odom_topic': 'hall/odom',
-        'scene_odom_topic': 'truth/odom',
+        'scene_odom_topic': 'hall/truth',
         'imu_topic': '/imu',
     },
 )
 
 
 def specs(**options):
-    return {spec.name: spec for spec in flight_graph.nodes(FlyOptions(out='/run', **options))}
+    return {spec.name: spec for spec in flight_graph.nodes(FlyOptions(out='/run', **options), {})}
 
 
 def test_the_default_graph():
     found = specs()
-    assert list(found) == ['guard', 'pilot', 'adaptation', 'simulator', 'viewer']
+    assert list(found) == ['guard', 'pilot', 'adaptation', 'simulator']
     assert {name: spec.required for name, spec in found.items()} == {
         'guard': True,
         'pilot': True,
         'adaptation': False,
         'simulator': True,
-        'viewer': False,
     }
     assert [name for name, spec in found.items() if spec.ends_run] == ['simulator']
     for name in ('guard', 'pilot'):
@@ -77,7 +78,7 @@ def test_the_default_graph():
 
 def test_an_option_left_at_its_default_leaves_the_parameter_file_its_say():
     simulator = specs()['simulator'].parameters
-    assert set(simulator) == {'publish_clock', 'out', 'adapt'}
+    assert set(simulator) == {'publish_clock', 'out', 'adapt', 'command'}
     assert specs(missions=9, seed=4)['simulator'].parameters['missions'] == 9
     assert 'pilot' not in specs()['pilot'].parameters
     assert specs(pilot='/p')['pilot'].parameters['pilot'] == '/p'
@@ -226,6 +227,7 @@ def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
         'adapt': True,
         'use_sim_time': True,
         'out': '/run',
+        'command': 'liquid-pilot fly --simulator gazebo --missions 2 --headless',
     }
     bridge = found['gazebo_bridge']
     assert (bridge.package, bridge.executable) == ('ros_gz_bridge', 'parameter_bridge')
@@ -310,7 +312,7 @@ def test_the_launch_files_name_no_node_and_no_option_of_their_own(file, options)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     names = {field.name for field in dataclasses.fields(options)}
-    assert not strings & (names | {'guard', 'simulator', 'recorder', 'viewer', 'cmd_vel'})
+    assert not strings & (names | {'guard', 'simulator', 'recorder', 'dashboard', 'cmd_vel'})
     (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     module = 'flight' if options is FlyOptions else 'hardware'
     assert [ast.unparse(argument) for argument in call.args][:3] == [

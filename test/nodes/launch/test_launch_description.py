@@ -146,7 +146,7 @@ def test_switches_are_spelled_as_people_do(switches, expected, tmp_path):
     assert (options.headless, options.adapt, options.use_sim_time) == expected
     _, found = actions('fly.launch.py', **switches, out=str(tmp_path / 'run'))
     names = [described(context, node)[2] for node in of(Node, found)]
-    assert 'viewer' not in names and ('adaptation' in names) is expected[1]
+    assert 'dashboard' not in names and ('adaptation' in names) is expected[1]
 
 
 @pytest.mark.parametrize(
@@ -201,12 +201,13 @@ def ends(context, found, name, code):
 
 @pytest.mark.parametrize(('simulator', 'node'), [('mujoco', 'simulator'), ('gazebo', 'gazebo')])
 def test_when_all_missions_are_flown_the_launch_ends(simulator, node, tmp_path):
-    context, found = actions('fly.launch.py', simulator=simulator, out=str(tmp_path / 'run'))
+    options = {'simulator': simulator, 'dashboard': 'true'}
+    context, found = actions('fly.launch.py', **options, out=str(tmp_path / 'run'))
     (action,) = ends(context, found, node, 0)
     assert isinstance(action, EmitEvent)
     with pytest.raises(LiquidPilotError, match=f'the {node} ended with exit code 1'):
         ends(context, found, node, 1)
-    assert ends(context, found, 'viewer', 1) is None
+    assert ends(context, found, 'dashboard', 1) is None
 
 
 def test_a_simulator_is_terminated_where_a_node_fails_and_only_then_all_is(tmp_path, last_lines):

@@ -214,7 +214,7 @@ def test_the_guard_goes_on_where_a_node_cannot_be_started_again(tmp_path, monkey
 
 
 def simulated(*names):
-    matter = {'recorder': True, 'viewer': False}
+    matter = {'recorder': True, 'dashboard': False}
     return [
         NodeSpec(
             name,
@@ -233,13 +233,13 @@ def simulated(*names):
         ('simulator', 137, 'the simulator was ended by SIGKILL'),
         ('guard', 1, 'the guard was ended by SIGKILL'),
         ('recorder', 1, 'the recorder was ended by SIGKILL'),
-        ('viewer', 0, 'the viewer was ended by SIGKILL'),
+        ('dashboard', 0, 'the dashboard was ended by SIGKILL'),
     ],
 )
 def test_a_node_that_is_killed_is_named_last_and_is_no_interruption(
     victim, code, last, tmp_path, monkeypatch
 ):
-    names = ('guard', 'simulator', 'recorder', 'viewer')
+    names = ('guard', 'simulator', 'recorder', 'dashboard')
     found = {}
     start = process_runner._NodeProcess._start
 

@@ -37,7 +37,12 @@ def test_guard_and_pilot_are_as_on_a_vehicle():
         assert found[name] == elsewhere[name]
     scene = found['scene']
     assert (scene.required, scene.restarts, scene.ends_run) == (False, False, True)
-    assert scene.parameters == {'adapt': True, 'out': '/run', 'use_sim_time': False}
+    assert scene.parameters == {
+        'adapt': True,
+        'out': '/run',
+        'use_sim_time': False,
+        'command': 'liquid-pilot fly --simulator scene --adapter mavlink --headless',
+    }
 
 
 def test_the_options_of_a_run_reach_the_node():
@@ -54,6 +59,8 @@ def test_the_options_of_a_run_reach_the_node():
         'out': '/run',
         'use_sim_time': False,
         'recorded_image_topic': 'camera/image_raw',
+        'command': 'liquid-pilot fly --record --simulator scene --missions 50 --seed 4 --condition '
+        'rain:2 --headless --anchor world --engage',
     }
     assert specs(vehicle='rover')['scene'].parameters['vehicle'] == 'rover'
     assert specs(namespace='/uav/')['scene'].namespace == 'uav'

@@ -140,4 +140,8 @@ def test_the_memory_of_a_run_does_not_grow_with_its_missions(node, tmp_path, mon
     assert [log.seed for log in run._log.adaptation()] == list(range(24))
     assert all(len(log.samples) == TICKS for log in run._log.adaptation())
     assert all(len(run._log.restore(mission).path) == TICKS for mission in run._results)
-    assert [file.name for file in (tmp_path / 'run').iterdir()] == ['report.json']
+    assert {file.name for file in (tmp_path / 'run').iterdir()} == {'report.json', 'flights'}
+    # Of what the page shows, each mission has a file, which is small.
+    records = [file.stat().st_size for file in (tmp_path / 'run' / 'flights').iterdir()]
+    assert len(records) == 24
+    assert max(records) < 100_000

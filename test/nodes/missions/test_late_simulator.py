@@ -53,6 +53,7 @@ def test_it_listens_between_any_two_ticks(work_s):
     run._simulation = SimpleNamespace(
         control_period_ns=round(1e9 * PERIOD_S), camera=None, advance=advance
     )
+    run._notes = SimpleNamespace(on_output=lambda setpoint: None)
     run._progress = SimpleNamespace(behind_real_time=lambda late_s: None)
     run._on_packet = lambda mission, packet: 'success' if len(node.listened_s) >= TICKS else None
     # It engages after a quarter of a second at the earliest.

@@ -185,7 +185,7 @@ def test_a_node_that_no_longer_reports_ends_the_mission_and_not_the_time_limit(a
     monkeypatch.setattr(asker, 'steady_s', lambda: now_s[0])
     # Nodes that never report are not known to hang.
     asker.check_alive()
-    for name in ('guard', 'pilot', 'viewer'):
+    for name in ('guard', 'pilot', 'dashboard'):
         asker._on_diagnostics(status(name))
     now_s[0] = 109.0
     asker._on_diagnostics(status('guard'))
@@ -221,6 +221,7 @@ def test_a_mission_whose_time_is_up_while_its_pilot_could_not_fly_is_aborted(pre
         _period_ns=1,
         _ticks=0,
         _progress=SimpleNamespace(flying=lambda *_: None),
+        _notes=SimpleNamespace(on_packet=lambda packet: None),
     )
     mission = Mission(1, None, MissionRules(time_limit_s=1.0))
     state = VehicleState(0, (0.0, 0.0, 1.0), (1.0, 0.0, 0.0, 0.0), (0.0,) * 3, (0.0,) * 3)

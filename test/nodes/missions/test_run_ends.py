@@ -105,7 +105,7 @@ def test_a_killed_runner_takes_its_nodes_along(pilot, run_cli, tmp_path, eventua
     ('topic', 'kind'),
     [
         pytest.param('cmd_vel', TwistStamped, id='guard', marks=pytest.mark.slow),
-        pytest.param('pilot/command', TwistStamped, id='pilot'),
+        pytest.param('pilot/command', TwistStamped, id='pilot', marks=pytest.mark.slow),
         pytest.param(
             'adaptation/time_scales', Float32MultiArray, id='adaptation', marks=pytest.mark.slow
         ),

@@ -30,6 +30,7 @@ class Vehicle:
         self.odometry_topic = '/odom'
         self.adapter, self.problems, self.conflict, self.state = 'cmd_vel', '', '', ''
         self.traces, self.status_values, self.prevented_by = [], {}, ''
+        self.serialised_traces, self.guard_status = [], ('engaged', '')
         self.spinner = SimpleNamespace(stopping=False, stopped_by=None)
         self.health = SimpleNamespace(
             tick=lambda now_s, latency_s: None, latency_ms=lambda quantile: math.nan

@@ -74,6 +74,7 @@ class Between:
         self.node.destroy_node()
 
 
+@pytest.mark.slow
 def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
     ros, pilot, run_cli, parameters, tmp_path
 ):
@@ -111,6 +112,7 @@ def test_with_a_users_node_in_between_a_seed_flies_as_in_one_process(
     assert 'Traceback' not in err
 
 
+@pytest.mark.slow
 def test_a_rover_drives_by_the_same_nodes_as_in_one_process(
     rover_pilot, run_cli, parameters, tmp_path
 ):
@@ -192,6 +194,7 @@ def test_in_any_condition_a_seed_flies_as_in_one_process(
     assert report['run']['condition'] == condition
 
 
+@pytest.mark.slow
 def test_by_attitude_and_thrust_in_a_namespace_recorded(pilot, run_cli, parameters, tmp_path):
     folder = tmp_path / 'run'
     arguments = (

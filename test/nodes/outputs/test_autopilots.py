@@ -100,7 +100,12 @@ def status_reports(node):
     [
         # North is where it faces, and the axes are the world's.
         ('mavros', 'mavros/setpoint_velocity/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
-        ('ardupilot', 'ap/v1/cmd_vel', ('map', (-0.5, 1.0, 0.25), 0.5)),
+        pytest.param(
+            'ardupilot',
+            'ap/v1/cmd_vel',
+            ('map', (-0.5, 1.0, 0.25), 0.5),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_twists_arrive_over_dds(ros, start_node, tmp_path, adapter, topic, expected):

@@ -169,6 +169,7 @@ def test_a_guard_that_engages_by_itself_waits_for_the_end_of_the_take_off(flight
     assert made.state == 'engaged' and made.autopilot.height > 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lands', ['by a mode', 'by itself'])
 def test_after_a_landing_nothing_flies_off_at_the_next_take_off(flight, lands):
     made = flight('copter', 'mavlink', engage_on_start=True)
@@ -190,6 +191,7 @@ def test_after_a_landing_nothing_flies_off_at_the_next_take_off(flight, lands):
     assert made.guard._engage()[0] and made.run(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.realtime
 @pytest.mark.parametrize(('kind', 'adapter'), FLYING)
 def test_a_vehicle_whose_downlink_dies_stands_still(flight, kind, adapter):

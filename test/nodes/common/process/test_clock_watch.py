@@ -10,7 +10,7 @@ from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.parameters import declare
 from liquid_pilot.nodes.common.process.clock_watch import ClockWatch
-from liquid_pilot.nodes.viewer import ViewerParameters
+from liquid_pilot.nodes.recorder import RecorderParameters
 
 
 def made(name, **overrides):
@@ -37,7 +37,7 @@ def test_only_a_node_that_needs_a_clock_misses_it(ros, sim_time):
 
 
 def test_it_is_named_on_diagnostics(ros, monkeypatch):
-    node = type('Named', (LiquidNode,), {'parameters': ViewerParameters})('named')
+    node = type('Named', (LiquidNode,), {'parameters': RecorderParameters})('named')
     try:
         reporter = DiagnosticsReporter(node, lambda: ('waiting', {}))
         texts = iter(['nobody publishes /clock', ''])
@@ -64,7 +64,7 @@ def test_what_rclpy_would_accept_and_ignore_is_refused(ros, overrides, words):
     node = made('ignores', **overrides)
     try:
         with pytest.raises(LiquidPilotError, match=words):
-            declare(node, ViewerParameters)
+            declare(node, RecorderParameters)
     finally:
         node.destroy_node()
 
@@ -72,6 +72,6 @@ def test_what_rclpy_would_accept_and_ignore_is_refused(ros, overrides, words):
 def test_what_rclpy_itself_heeds_is_taken(ros):
     node = made('heeds', **{'qos_overrides./clock.subscription.depth': 2})
     try:
-        declare(node, ViewerParameters)
+        declare(node, RecorderParameters)
     finally:
         node.destroy_node()

@@ -23,8 +23,8 @@ ONE = 'command_timeout_s: 0.3'
 REFUSED = {
     'another name': (
         below('/**/autopilot', 'x: 1'),
-        'names no node that there is; it names /**/autopilot, and there are adaptation, gazebo, '
-        'guard, pilot, ',
+        'names no node that there is; it names /**/autopilot, and there are adaptation, '
+        'dashboard, gazebo, guard, pilot, ',
     ),
     'nearly the name': (
         below('/**/pilot', 'threads: 1') + below('/**/gaurd', ONE),

@@ -15,12 +15,12 @@ from liquid_pilot.interfaces import ImuSample
 from liquid_pilot.nodes.common import messages, node_base, qos
 from liquid_pilot.nodes.common.publishers import endpoints, single_publisher
 from liquid_pilot.nodes.common.publishers.endpoints import publishers_of
-from liquid_pilot.nodes.viewer import ViewerParameters
+from liquid_pilot.nodes.recorder import RecorderParameters
 from liquid_pilot.onboard.safety.duplicate_publisher import InterleavedMessages
 
 
 class Listener(node_base.LiquidNode):
-    parameters = ViewerParameters
+    parameters = RecorderParameters
 
     def __init__(self, lockstep=False):
         super().__init__('listener')

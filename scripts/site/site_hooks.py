@@ -16,7 +16,7 @@ from typing import Any
 
 from mkdocs.structure.files import File
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     'CONTRIBUTING.md': 'project/contributing.md',
     'SECURITY.md': 'project/security.md',
@@ -27,6 +27,7 @@ PAGES = {
     'studies/autopilots/README.md': 'studies/autopilots.md',
     'studies/driving/README.md': 'studies/driving.md',
     'studies/robustness/README.md': 'studies/robustness.md',
+    'studies/transparency/README.md': 'studies/transparency.md',
 }
 """Pages outside of `docs/` that are part of the site, and their places in it."""
 HOME = {'README.md': 'index.md'}

@@ -1,0 +1,34 @@
+// The list of events, the newest first.
+
+import { clock } from './draw.js';
+
+const list = document.getElementById('events');
+const MOST = 100;
+let key = '';
+
+export function render(view) {
+  const { store, time } = view;
+  const events = store.events.slice(-MOST).reverse();
+  const newest = events[0];
+  const next = `${events.length} ${newest?.time_s} ${newest?.text}`;
+  if (next !== key) {
+    key = next;
+    list.replaceChildren(...events.map((event) => entry(event, view)));
+    if (!events.length) list.append(Object.assign(document.createElement('li'), { textContent: 'nothing yet' }));
+  }
+  for (const item of list.children) {
+    item.classList.toggle('future', Number(item.dataset.time) > time + 0.05);
+  }
+}
+
+function entry(event, view) {
+  const item = document.createElement('li');
+  item.className = `${event.kind} level${event.level}`;
+  item.dataset.time = event.time_s;
+  const button = document.createElement('button');
+  button.textContent = clock(event.time_s);
+  button.setAttribute('aria-label', `Go to ${clock(event.time_s)}`);
+  button.onclick = () => view.seek(event.time_s);
+  item.append(button, event.text);
+  return item;
+}
