@@ -41,6 +41,9 @@ os.environ.update(
         ),
     }
 )
+# No flight of a test opens the browser of the person who runs the tests.
+for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
+    os.environ.pop(name, None)
 RUN = leftovers.mark()
 # Even where a second Ctrl-C cuts the end of the session short.
 atexit.register(leftovers.end, RUN, 0.5)

@@ -35,7 +35,6 @@ WATCHED = (
     'gymnasium',
     'matplotlib',
     'cv2',
-    'pygame',
     'launch',
 )
 PROGRAM = f"""
@@ -218,7 +217,7 @@ def test_what_flies_loads_neither_simulation_nor_evaluation_nor_learning(importe
             )
         ]
         assert above == [], name
-        assert not imported[name] & {'mujoco', 'gymnasium', 'matplotlib', 'pygame'}, name
+        assert not imported[name] & {'mujoco', 'gymnasium', 'matplotlib'}, name
 
 
 @pytest.mark.slow
@@ -227,7 +226,7 @@ def test_the_nodes_of_a_robot_load_neither_simulation_nor_evaluation(imported):
         loaded = imported[f'liquid_pilot.nodes.{node}']
         floors = {entry.split('.')[1] for entry in loaded if entry.startswith('liquid_pilot.')}
         assert not floors & {'simulation', 'evaluation', 'learning', 'cli'}, node
-        assert not loaded & {'mujoco', 'gymnasium', 'matplotlib', 'pygame', 'torch'}, node
+        assert not loaded & {'mujoco', 'gymnasium', 'matplotlib', 'torch'}, node
 
 
 @pytest.mark.slow

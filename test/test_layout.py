@@ -39,7 +39,18 @@ def test_no_folder_has_more_than_16_files():
 
 
 @pytest.mark.parametrize(
-    'floor', ['evaluation', 'learning', 'liquid', 'nodes', 'onboard', 'pilot_file', 'simulation']
+    'floor',
+    [
+        'dashboard',
+        'evaluation',
+        'explanation',
+        'learning',
+        'liquid',
+        'nodes',
+        'onboard',
+        'pilot_file',
+        'simulation',
+    ],
 )
 def test_the_tests_mirror_the_package(floor):
     """Every folder of tests of a floor has the path of the folder that it tests."""

@@ -39,7 +39,7 @@ MODULES = {
         doctor_onboard flights gazebo_flights gazebo_link gazebo_server graph hardware intake
         labelled launching mavlink_output messages mission_node mission_run parameters
         process_runner progress px4_output qos record_verb runtime surroundings vehicle_link
-        vehicle_outputs""",
+        vehicle_outputs viewer""",
     'onboard': """_receptor_kernels adapting ahead cores crop encoder engine evidence fence
         foresight frames front grip guard imu lens mavlink_link memory onnx_graph photometry
         preflight preprocess receptors rivalry rotations surprise time_scales
@@ -57,8 +57,8 @@ WORDS = words("""
     answer_timeout_s caution_after_s caution_fade_s check_age climb_lead_s familiarise
     fence_ceiling_m fence_radius_m fence_reaction_s follow_rotation gate_margin gate_relative
     hold_frames hold_limit_s keep_over_restarts leak_by_grip learn_receptors least_camera_rate
-    least_imu_rate_hz least_speed_m_s most_steering_rad oldest_s receptor_rate resend_s
-    slowest_m_s stretch_core
+    least_imu_rate_hz least_speed_m_s most_steering_rad oldest_s pygame pygame-ce receptor_rate
+    resend_s slowest_m_s stretch_core
     """)
 PATTERNS = {
     r'adaptation/time_constants': 'the topic adaptation/time_scales',
@@ -75,17 +75,17 @@ PATTERNS = {
 # Names in Python code: classes, functions and constants.
 IDENTIFIERS = words("""
     Adapting Announce Beginning CORE_PARTS Cell Coding Demonstrator DriverSettings Effort Evidence
-    FAMILIAR FIRST_STEP_S Familiar Fields Flier Flights Follower Foreseer Foresight Forgetful
-    Front FrontParameters FrontSettings FrontState GRAPH_CORES Gate GateSettings GateState
-    GazeboFlights GazeboPlace Grip GripSettings GripState Handling Heard Injector Intake Interrupts
-    LONGEST_STEP_S Lanes Ledger MakePilot Mark Moment OBEYING_MODES Objects Odometer Offer Packing
-    Piece Proposal Pull RECEPTOR_RANGE Recall Reception ReceptorState Receptors Rivalry RoadWay
-    Running SILENT_S STEERINGS ScaleKeeper SceneLook SensitiveState Shots Sight SilentImuError
-    Slippery Storm Surroundings TIME_CONSTANTS Terms Timing UNFIT UnansweredError VehicleClass
-    VehicleSettings Watched Waverer Way class_of compile_ahead disturbance_of duration_text
-    evidence_in evidence_of fly_one furnish gazebo_of held_back judged_courses limits_of look_of
-    moment_in pack_time_constants release_code since_kept surprised trace_of trespass
-    unpack_time_constants weaken with_familiar
+    FAMILIAR FIRST_STEP_S Familiar Fields Flier Flights Follower Foreseer Foresight Forgetful Front
+    FrontParameters FrontSettings FrontState GRAPH_CORES Gate GateSettings GateState GazeboFlights
+    GazeboPlace Grip GripSettings GripState Handling Heard Injector Intake Interrupts
+    LONGEST_STEP_S Lanes Ledger MakePilot Mark Moment NoWindowError OBEYING_MODES Objects Odometer
+    Offer Packing Piece Proposal Pull RECEPTOR_RANGE Recall Reception ReceptorState Receptors
+    Rivalry RoadWay Running SILENT_S STEERINGS ScaleKeeper SceneLook SensitiveState Shots Sight
+    SilentImuError Slippery Storm Surroundings TIME_CONSTANTS Terms Timing UNFIT UnansweredError
+    VehicleClass VehicleSettings ViewerNode ViewerParameters Watched Waverer Way class_of
+    compile_ahead disturbance_of duration_text evidence_in evidence_of fly_one furnish gazebo_of
+    held_back judged_courses limits_of look_of moment_in pack_time_constants release_code
+    since_kept surprised trace_of trespass unpack_time_constants weaken with_familiar
     """)
 
 # Too common to be searched for everywhere: nothing in the package is defined by these names.

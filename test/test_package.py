@@ -15,7 +15,17 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-NODES = ('pilot', 'adaptation', 'guard', 'simulator', 'scene', 'gazebo', 'recorder', 'viewer')
+NODES = (
+    'pilot',
+    'adaptation',
+    'guard',
+    'simulator',
+    'gazebo',
+    'scene',
+    'recorder',
+    'dashboard',
+    'visualization',
+)
 MANIFEST = ElementTree.parse(ROOT / 'package.xml').getroot()
 
 
@@ -48,11 +58,11 @@ def test_every_ros_package_imported_is_in_the_manifest_and_vice_versa():
                 elif isinstance(node, ast.ImportFrom) and not node.level:
                     imported.add(node.module.split('.')[0])
     # Imported by name, since they are optional.
-    imported |= {'cv_bridge', 'sensor_msgs_py'}
+    imported |= {'cv_bridge', 'tf2_msgs'}
     ros = {
         name
         for name in imported
-        if name.endswith(('_msgs', '_interfaces', '_srvs', '_msgs_py'))
+        if name.endswith(('_msgs', '_interfaces', '_srvs'))
         or name in ('rclpy', 'launch', 'launch_ros', 'ament_index_python', 'cv_bridge')
     }
     # Started, not imported.
@@ -66,6 +76,7 @@ DEPENDENCIES = {
     'onnxruntime': 'python3-onnxruntime-pip',
     'cv2': 'python3-opencv',
     'yaml': 'python3-yaml',
+    'aiohttp': 'python3-aiohttp',
     'rich': 'python3-rich',
     'argcomplete': 'python3-argcomplete',
     'pymavlink': 'python3-pymavlink-pip',
@@ -73,13 +84,13 @@ DEPENDENCIES = {
     'matplotlib': 'python3-matplotlib',
     'mujoco': 'python3-mujoco-pip',
     'gymnasium': 'python3-gymnasium-pip',
-    'pygame': 'python3-pygame',
+    'sklearn': 'python3-sklearn',
 }
 """Modules and their rosdep keys."""
 WITHOUT_KEY = {'safetensors', 'mcap', 'lz4', 'zstandard'}
 """Modules that no rosdep key has; README.md tells how they are installed. lz4 and zstandard come
 with mcap."""
-SIMULATION = {'matplotlib', 'mujoco', 'gymnasium', 'pygame'}
+SIMULATION = {'matplotlib', 'mujoco', 'gymnasium', 'sklearn'}
 TRAINING = {'torch', 'onnx', 'onnxscript', 'rosbags'}
 
 

@@ -178,7 +178,7 @@ def test_every_picture_has_words_for_those_who_do_not_see_it(page):
 @pytest.fixture(scope='module')
 def hooks():
     pytest.importorskip('mkdocs', reason='the extra `docs` is not installed')
-    return SimpleNamespace(**runpy.run_path(str(ROOT / 'scripts' / 'site_hooks.py')))
+    return SimpleNamespace(**runpy.run_path(str(ROOT / 'scripts' / 'site' / 'site_hooks.py')))
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def test_all_domains_in_use_is_one_line(monkeypatch):
         ros_domain.reserve()
 
 
+@pytest.mark.slow
 def test_what_a_process_left_behind_is_found_and_ended(tmp_path):
     ready = tmp_path / 'ready'
     program = f"""

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_it_says_time_and_memory():
     done = subprocess.run(
         [sys.executable, ROOT / 'benchmarks' / 'adaptation_cost.py', '--quick'],

@@ -7,6 +7,7 @@ import pytest
 from study_runs import ROOT, run_script
 
 
+@pytest.mark.slow
 def test_calibration_flies(tmp_path):
     closing = run_script(
         'benchmarks/conditions/calibrate_conditions.py',

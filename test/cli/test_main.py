@@ -176,12 +176,12 @@ def test_the_doctor_finds_this_machine_fit_to_simulate(monkeypatch):
         'launch',
     ):
         assert checks[name].level == doctor.OK, checks[name]
-    assert checks['window'].level in (doctor.OK, doctor.WARN)
+    assert checks['live page'].level in (doctor.OK, doctor.WARN)
 
 
 def test_the_doctor_measures_a_tick_and_looks_at_a_robot():
     checks = {check.name: check for check in doctor.run_checks(onboard=True)}
-    assert 'camera rendering' not in checks and 'window' not in checks
+    assert 'camera rendering' not in checks and 'live page' not in checks
     assert {'governor', 'thread pools', 'providers', 'shared memory', 'ports', 'vehicles'} <= set(
         checks
     )

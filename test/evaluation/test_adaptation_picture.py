@@ -134,6 +134,7 @@ def test_a_rejected_frame_is_a_gap_and_not_an_error_of_zero():
     assert values[0] == pytest.approx(20.0)
 
 
+@pytest.mark.slow
 def test_at_most_six_missions_are_drawn_and_the_title_says_so():
     logs = [flown(seed) for seed in range(8)] + [AdaptationLog(9, 'crash')]
     figure = adaptation_figure(logs, ())

@@ -166,6 +166,7 @@ def test_an_outcome_has_its_own_colour_dashes_and_marker(outcome):
     assert line.get_markevery() == [59]
 
 
+@pytest.mark.slow
 def test_of_many_missions_failures_come_first():
     results = [mission(seed, 'crash' if seed == 104 else 'success') for seed in range(105)]
     figure = paths_figure(results, '104 of 105')

@@ -242,6 +242,7 @@ def test_a_mode_that_cannot_be_read_is_refused_before_anything_flies(pilot, mode
         runner.evaluate([pilot], ['clear'], [3], workers=1, modes=[mode])
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_no_mission(pilot, tmp_path):
     said, killed = [], []
 

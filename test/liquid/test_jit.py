@@ -84,6 +84,7 @@ def test_the_cache_is_used_and_a_damaged_one_is_replaced(tmp_path):
     assert _run(PACKAGE.parent, NUMBA_CACHE_DIR=str(chosen)) == (str(chosen), 1)
 
 
+@pytest.mark.slow
 def test_the_cache_is_looked_for_in_the_usual_places(tmp_path):
     expected = tmp_path / 'xdg' / 'liquid_pilot' / 'numba'
     found = _run(PACKAGE.parent, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=str(tmp_path / 'xdg'))
@@ -134,6 +135,7 @@ def test_another_process_compiles_what_a_flight_then_loads(tmp_path):
     assert _precompile('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path)) == 'hits [1, 1]'
 
 
+@pytest.mark.slow
 def test_where_the_other_process_fails_this_one_compiles(tmp_path):
     assert _precompile('/no/such/python', NUMBA_CACHE_DIR=str(tmp_path / 'a')) == 'hits [0, 0]'
     assert _precompile('/bin/false', NUMBA_CACHE_DIR=str(tmp_path / 'b')) == 'hits [0, 0]'

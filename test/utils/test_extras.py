@@ -22,7 +22,7 @@ def test_what_is_there_is_no_matter_and_what_is_missing_is_named():
 
 def test_nothing_is_advised_that_cannot_work(monkeypatch, tmp_path):
     pip = f'{sys.executable} -m pip install '
-    assert extras.install_advice('pygame', by_run=False) == pip + 'pygame-ce'
+    assert extras.install_advice('serial', by_run=False) == pip + 'pyserial'
     assert 'source ROS 2' in extras.install_advice('rclpy')
     assert 'ros-$ROS_DISTRO-ackermann-msgs' in extras.install_advice('ackermann_msgs')
     for name in ('px4_msgs', 'crazyflie_interfaces', 'ardupilot_msgs'):

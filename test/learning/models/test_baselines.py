@@ -138,7 +138,16 @@ def test_a_feedforward_core_has_no_memory(cores, graphs):
     assert len(outputs) == 1
 
 
-@pytest.mark.parametrize('name', ['cfc', 'gru with dt', 'lstm', 'feedforward'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'cfc',
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ('gru with dt', 'lstm', 'feedforward')
+        ),
+    ],
+)
 def test_a_core_learns_by_the_training_of_the_liquid_one(name, tmp_path):
     torch.manual_seed(7)
     core = MAKERS[name]()

@@ -15,7 +15,9 @@ from liquid_pilot.liquid.sequences import backward_sequence, forward_sequence
 INPUTS, MOTORS, UNFOLDS = 24, 4, 6
 SETS = 20
 CASES = [
-    pytest.param(neurons, kind, id=f'{kind}{neurons}')
+    pytest.param(
+        neurons, kind, id=f'{kind}{neurons}', marks=[pytest.mark.slow] if neurons > 19 else []
+    )
     for neurons in (19, 34, 64)
     for kind in ('dense', 'ncp')
 ]

@@ -50,6 +50,7 @@ def trained(folder):
     return pilot, stages
 
 
+@pytest.mark.slow
 def test_training_ends_in_a_pilot_file_that_loads(trained, folder):
     pilot, stages = trained
     again = pilot_file.load(folder / 'pilot')
@@ -73,6 +74,7 @@ def test_training_ends_in_a_pilot_file_that_loads(trained, folder):
     assert again.training_statistics is not None and again.training_statistics.has_predictor
 
 
+@pytest.mark.slow
 def test_the_pilot_flies_what_torch_computes(trained, folder):
     """Engine (ONNX, numba) against encoder and core as trained, on a demonstration's frames."""
     from liquid_pilot.simulation.rollout import InProcessPilot
@@ -100,6 +102,7 @@ def test_the_pilot_flies_what_torch_computes(trained, folder):
     np.testing.assert_allclose([t.command.values for t in ticks], outputs, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_collection_resumes_and_refuses_other_settings(trained, folder):
     before = {p.name: p.stat().st_mtime_ns for p in (folder / 'demonstrations').glob('*.npz')}
     settings = expert_rollouts.CollectionSettings()
@@ -119,6 +122,7 @@ def test_a_broken_episode_is_named(tmp_path):
         Episode.load(path)
 
 
+@pytest.mark.slow
 def test_action_noise_changes_only_what_is_executed(folder, trained):
     episode = Episode.load(sorted((folder / 'demonstrations').glob('*.npz'))[0])
     assert episode.images.dtype == np.uint8 and episode.images.shape[1:] == (72, 128, 3)

@@ -63,7 +63,13 @@ def test_a_stage_stops_when_validation_grows_worse_and_keeps_the_best_weights(tm
     assert abs(module.weight.item() - 0.05) == history.best
 
 
-@pytest.mark.parametrize('core', ['ltc dense', 'cfc', 'gru_dt', 'feedforward'])
+@pytest.mark.parametrize(
+    'core',
+    [
+        'ltc dense',
+        *(pytest.param(core, marks=pytest.mark.slow) for core in ('cfc', 'gru_dt', 'feedforward')),
+    ],
+)
 def test_every_core_is_trained_by_the_encoder_of_another_run_and_flies(
     trained, episodes, tmp_path, core
 ):
@@ -115,6 +121,7 @@ def test_all_cores_of_the_default_settings_have_about_as_many_parameters():
             assert abs(parameter_count(made) / wanted - 1) < 0.06, (core, wiring)
 
 
+@pytest.mark.slow
 def test_without_a_gpu_cuda_is_refused_and_the_path_without_numba_learns_the_same(
     trained, episodes, tmp_path
 ):

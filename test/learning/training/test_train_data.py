@@ -101,7 +101,14 @@ def with_bearing(folder, place):
     return dataset_index.read(place)
 
 
-@pytest.mark.parametrize(('core', 'dropped'), [('ltc', 0.0), ('gru_dt', 0.0), ('gru_dt', 0.8)])
+@pytest.mark.parametrize(
+    ('core', 'dropped'),
+    [
+        ('ltc', 0.0),
+        pytest.param('gru_dt', 0.0, marks=pytest.mark.slow),
+        pytest.param('gru_dt', 0.8, marks=pytest.mark.slow),
+    ],
+)
 def test_whole_episodes_of_any_length_teach_the_core_to_recall(episodes, tmp_path, core, dropped):
     data = with_bearing(episodes, tmp_path / 'episodes')
     run = tmp_path / 'run'

@@ -136,6 +136,7 @@ def test_a_broken_checkpoint_is_one_clear_line(trained, episodes, tmp_path, cont
     assert '\n' not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_line_and_loses_nothing(episodes, tmp_path):
     """The limit on the size of files stands for a disk that fills while a checkpoint is written."""
 

@@ -63,6 +63,7 @@ def survives(folder):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', FILES)
 def test_fuzzed_files_fly_or_end_in_one_line(folder, name):
     original = {file: (folder / file).read_bytes() for file in FILES}
@@ -99,6 +100,7 @@ def test_files_cut_anywhere_are_refused(folder, name):
         assert_flight_refused(folder, name)
 
 
+@pytest.mark.slow
 def test_values_of_any_kind_in_any_field_end_in_one_line(folder):
     original = json.loads((folder / 'pilot.json').read_bytes())
     rng = random.Random(3)

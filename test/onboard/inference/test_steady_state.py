@@ -144,7 +144,7 @@ def test_a_flying_process_has_one_thread():
     assert found['command'] == here()
 
 
-@pytest.mark.parametrize('home', [None, '/proc/nobody'])
+@pytest.mark.parametrize('home', [pytest.param(None, marks=pytest.mark.slow), '/proc/nobody'])
 def test_a_read_only_installation_flies_with_and_without_a_place_for_its_cache(tmp_path, home):
     folder = tmp_path / 'installed'
     for name in ('liquid_pilot', 'pilots'):

@@ -55,6 +55,7 @@ def fly(simulation, seed, text, command=None):
     return mission.outcome, mission.reason, packets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('family', MEMORY_COURSES)
 def test_the_expert_remembers_and_arrives(simulation, family):
     for seed in range(3):

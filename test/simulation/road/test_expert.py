@@ -29,7 +29,7 @@ def drive(simulation, seed, condition='clear', settings=None, limit_s=None):
     return mission.result
 
 
-@pytest.mark.parametrize('seed', [1, 2])
+@pytest.mark.parametrize('seed', [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_it_drives_roads_to_their_end(simulation, seed):
     result = drive(simulation, seed)
     assert (result.outcome, result.reason) == ('success', 'drove the road to its end')

@@ -23,7 +23,7 @@ from liquid_pilot.nodes.missions.scene_node import SceneParameters
 from liquid_pilot.nodes.missions.simulator_node import SimulatorParameters
 from liquid_pilot.nodes.pilot import PilotParameters
 from liquid_pilot.nodes.recorder import RecorderParameters
-from liquid_pilot.nodes.viewer import ViewerParameters
+from liquid_pilot.nodes.visualization import VisualizationParameters
 from liquid_pilot.simulation.base.condition import parse as parse_condition
 from liquid_pilot.simulation.tasks.registry import expand_conditions
 from liquid_pilot.utils.settings import from_strings
@@ -37,7 +37,7 @@ PARAMETERS = {
     'gazebo': GazeboParameters,
     'scene': SceneParameters,
     'recorder': RecorderParameters,
-    'viewer': ViewerParameters,
+    'visualization': VisualizationParameters,
 }
 OURS = (
     'benchmarks',
