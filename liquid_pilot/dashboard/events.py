@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.dashboard.records import Event, Float32Array
+from liquid_pilot.interfaces import NANOSECONDS_PER_SECOND
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.inference.trace import GATE_FIELDS
 
-KINDS = ('novel', 'accepted', 'adapted', 'guard', 'mission', 'node', 'reset')
+KINDS = ('world', 'novel', 'accepted', 'adapted', 'guard', 'mission', 'node', 'reset')
 """The kinds of events."""
 INFORMATION, WARNING, ERROR = 0, 1, 2
 DISTANCES = ('the features', 'the change of the features', 'the texture')
@@ -31,6 +32,8 @@ _NOT_WORTH_SHOWING = ('instance', 'digest', 'command_publisher')
 _STEP = math.log(1.5)
 """Change of the logarithm of a time scale that is an event."""
 _SETTLING_S = 0.3
+_NEWS_S = 1.0
+"""A change of the world that is older than this when it is noticed is no event, s."""
 _MERGED_S = 0.5
 """Novelty that comes back sooner than this is the same event, s."""
 GUARD_WORDS = {
@@ -64,10 +67,18 @@ class EventDetector:
 
     Args:
         settings: settings of the novelty gate; None: the defaults.
+        changes: time in a mission (s) of each change of its world, and what changes, in words.
     """
 
-    def __init__(self, settings: NoveltyGateSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: NoveltyGateSettings | None = None,
+        changes: Iterable[tuple[float, str]] = (),
+    ) -> None:
         self._settings = settings or NoveltyGateSettings()
+        self._changes = sorted(changes)
+        self._coming: list[tuple[float, str]] = []
+        self._mission_stamp_ns: int | None = None
         self._found: list[Event] = []
         self._novel_since_s: float | None = None
         self._novel_until_s = -math.inf
@@ -160,10 +171,33 @@ class EventDetector:
             f'{math.exp(log_scale):.2f} × the trained ones',
         )
 
+    def on_mission_start(self, stamp_ns: int) -> None:
+        """Take the stamp of the first frame of a mission."""
+        self._mission_stamp_ns = stamp_ns
+        self._coming = list(self._changes)
+
+    def on_stamp(self, time_s: float, stamp_ns: int) -> float:
+        """Take the stamp of the frame of a tick.
+
+        Returns:
+            The time since the first frame of the mission, s; NaN where no mission is known.
+        """
+        if self._mission_stamp_ns is None or stamp_ns < self._mission_stamp_ns:
+            return math.nan
+        flight_s = (stamp_ns - self._mission_stamp_ns) / NANOSECONDS_PER_SECOND
+        while self._coming and self._coming[0][0] <= flight_s + 1e-6:
+            onset_s, words = self._coming.pop(0)
+            if flight_s - onset_s <= _NEWS_S:
+                text = f'The world changes: {words}' if onset_s > 0.0 else f'The world: {words}'
+                self._add(time_s, 'world', WARNING, text)
+        return flight_s
+
     def on_mission(self, time_s: float, text: str) -> None:
         """Take the text of `mission`, such as 'seed 7' or 'end success'."""
         verb, _, rest = text.partition(' ')
         self._mission_over = verb == 'end'
+        if self._mission_over:
+            self._mission_stamp_ns = None
         sentence = f'The mission ends: {rest}' if verb == 'end' else f'A mission begins: {text}'
         failed = verb == 'end' and rest.partition(' ')[0] != 'success'
         self._add(time_s, 'mission', WARNING if failed else INFORMATION, sentence)

@@ -21,7 +21,7 @@ from liquid_pilot.dashboard.guard_output import Sent, read_sent
 from liquid_pilot.dashboard.history import History
 from liquid_pilot.dashboard.pilot_view import PilotView, SeenPictures, find_pilot, mean_log_ratio
 from liquid_pilot.dashboard.records import Block, Event, Record, pack, pack_record
-from liquid_pilot.dashboard.scenes import scene_of, scene_of_points, seed_of
+from liquid_pilot.dashboard.scenes import changes_of, scene_of, scene_of_points, seed_of
 from liquid_pilot.dashboard.viewers import Map
 from liquid_pilot.interfaces import (
     CameraGeometry,
@@ -73,7 +73,8 @@ class FlightState:
         """The frames of the camera."""
         self.pictures.show_to(named)
         self._digest = self.view.pilot.digest if self.view.pilot else ''
-        self._detector = EventDetector()
+        self._detector = EventDetector(changes=changes_of(condition))
+        self._flight_s = math.nan
         self._events: list[Event] = []
         self._trace: Trace | None = None
         self._trace_s = 0.0
@@ -126,6 +127,7 @@ class FlightState:
             )
             self._state_before = last.state if last is not None and follows else None
             self._detector.on_flight(time_s, trace.flight)
+            self._flight_s = self._detector.on_stamp(time_s, trace.stamp_ns)
             if trace.gate.size:
                 self._detector.on_gate(time_s, trace.gate, self.view.log_thresholds)
                 scale = mean_log_ratio(trace.filter_tau, self.view.filter_tau)
@@ -189,16 +191,18 @@ class FlightState:
         with self._lock:
             self._odometry = time_s, state
 
-    def on_mission(self, time_s: float, text: str, announced: bool = True) -> None:
+    def on_mission(self, time_s: float, text: str, stamp_ns: int, announced: bool = True) -> None:
         """Take the text of `mission`.
 
         Args:
             time_s: time of the history, s.
             text: the text.
+            stamp_ns: stamp of the frame with which it begins or ends.
             announced: whether it is an event; False: it happened before this page was there.
         """
         with self._lock:
             if seed_of(text) is not None:
+                self._detector.on_mission_start(stamp_ns)
                 self._mission += 1
                 self._missions[self._mission] = text
                 self._missions.pop(self._mission - _MAX_SCENES, None)
@@ -291,7 +295,7 @@ class FlightState:
 
     def _numbers(self, time_s: float, stamp_ns: int) -> dict[str, npt.ArrayLike]:
         """Return the numbers of a record that are not from the trace."""
-        values: dict[str, npt.ArrayLike] = {'mission': self._mission}
+        values: dict[str, npt.ArrayLike] = {'mission': self._mission, 'flight_s': self._flight_s}
         if self._command is not None and time_s - self._command[0] <= _SENT_FOR_S:
             values['wanted'] = self._command[1].values
         sent = self._sent_by_stamp.get(stamp_ns)

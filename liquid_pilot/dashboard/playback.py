@@ -215,7 +215,7 @@ class Recording(FlightState):
         self.on_odometry(time_s, state_of(message))
 
     def _on_mission_message(self, time_s: float, message: Any) -> None:
-        self.on_mission(time_s, message.frame_id)
+        self.on_mission(time_s, message.frame_id, stamp_of(message))
 
     def _on_obstacles_message(self, time_s: float, message: Any) -> None:
         self.on_obstacles(cloud_points(message))

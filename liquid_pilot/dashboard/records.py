@@ -55,6 +55,7 @@ class RowLayout:
             'heading': 1,
             'speed': 1,
             'mission': 1,
+            'flight_s': 1,
             'guard': 1,
             'flicker': 1,
             'filter_scale': 1,

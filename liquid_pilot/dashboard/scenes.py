@@ -27,6 +27,22 @@ def seed_of(mission: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def changes_of(condition: str) -> list[tuple[float, str]]:
+    """Return the onset (s) of each condition of a flight, and the condition in words.
+
+    Args:
+        condition: the conditions, as `simulation.base.condition.parse` reads them; of a package
+            that is not installed here nothing is known.
+    """
+    from liquid_pilot.evaluation.flight_report.story import describe
+    from liquid_pilot.simulation.base.condition import parse
+
+    try:
+        return [(each.onset_s, describe(each)) for each in parse(condition)]
+    except LiquidPilotError:
+        return []
+
+
 def scene_of(
     vehicle: str, seed: int, condition: str, cloud: list[list[float]] | None = None
 ) -> dict[str, Any]:

@@ -177,7 +177,8 @@ class DashboardNode(node_base.LiquidNode):
 
     def _on_mission(self, message: Header) -> None:
         now_s = self._composer.time_s()
-        self.state.on_mission(now_s, message.frame_id, now_s > _SETTLED_S)
+        stamp_ns = messages.to_nanoseconds(message.stamp)
+        self.state.on_mission(now_s, message.frame_id, stamp_ns, now_s > _SETTLED_S)
 
     def _on_obstacles(self, message: PointCloud2) -> None:
         self.state.on_obstacles(cloud_points(message))

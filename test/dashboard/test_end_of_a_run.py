@@ -62,7 +62,7 @@ def test_what_happened_last_is_recorded(state, serve, flight):
     composer = Composer(state, served.server, 15.0)
     composer.start()
     show(state, flight[:1], 1.0)
-    state.on_mission(composer.time_s(), 'end success')
+    state.on_mission(composer.time_s(), 'end success', 0)
     composer.close()
     texts = [event.text for event in state.history.extract(0, state.view.layout.size).events]
     assert texts[-1] == 'The mission ends: success'

@@ -114,6 +114,32 @@ def test_nodes_fall_ill_fall_silent_and_come_back():
     assert [event.level for event in events] == [2, 0, 2]
 
 
+def test_the_world_changes_at_its_time_in_each_mission():
+    detector = EventDetector(changes=[(3.0, 'snow of severity 4 of 5'), (0.0, 'wind')])
+    assert math.isnan(detector.on_stamp(0.5, 10**9))
+    for start_ns in (7 * 10**9, 60 * 10**9):
+        detector.on_mission_start(start_ns)
+        for tick in range(200):
+            flight_s = detector.on_stamp(0.1 * tick, start_ns + 50_000_000 * tick)
+            assert flight_s == pytest.approx(0.05 * tick)
+        found = [(event.kind, event.text, event.time_s) for event in detector.take()]
+        assert found == [
+            ('world', 'The world: wind', 0.0),
+            ('world', 'The world changes: snow of severity 4 of 5', pytest.approx(6.0)),
+        ]
+        detector.on_mission(20.0, 'end success')
+        detector.take()
+        # What is stamped after the end, or before the beginning, is of no mission.
+        assert math.isnan(detector.on_stamp(20.0, start_ns + 10**10))
+
+
+def test_a_change_long_before_the_page_was_there_is_no_event():
+    detector = EventDetector(changes=[(3.0, 'fog')])
+    detector.on_mission_start(0)
+    assert detector.on_stamp(0.0, 8 * 10**9) == 8.0
+    assert not detector.take()
+
+
 def test_a_mission_that_fails_is_a_warning():
     detector = EventDetector()
     for text in ('seed 7', 'end success', 'end crash tree 3'):

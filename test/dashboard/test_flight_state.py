@@ -172,7 +172,7 @@ def test_a_known_digest_with_other_sizes_is_an_unknown_pilot(flight):
 
 def test_the_scene_is_that_of_the_seed_where_a_simulator_flies_it(state):
     assert state.scene(0) == {}
-    state.on_mission(1.0, 'seed 7')
+    state.on_mission(1.0, 'seed 7', 0)
     assert state.scene(1) == {}
     state.on_status(1.0, 'simulator', GUARD)
     scene = state.scene(1)
@@ -185,7 +185,7 @@ def test_the_scene_is_that_of_the_seed_where_a_simulator_flies_it(state):
 def test_a_scene_that_is_another_one_is_not_drawn(state, condition):
     """Who only looks on is not told of the conditions; the obstacles show that they differ."""
     layout = layout_of('quadrotor', 7, parse(condition))
-    state.on_mission(1.0, 'seed 7')
+    state.on_mission(1.0, 'seed 7', 0)
     state.on_status(1.0, 'simulator', GUARD)
     state.on_obstacles(surface_points(layout.obstacle_discs()))
     scene = state.scene(1)
@@ -194,7 +194,7 @@ def test_a_scene_that_is_another_one_is_not_drawn(state, condition):
 
 
 def test_a_real_vehicle_shows_the_obstacles_that_are_published(state):
-    state.on_mission(1.0, 'seed 7')
+    state.on_mission(1.0, 'seed 7', 0)
     state.on_obstacles(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 3.0]]))
     assert state.scene(1)['cloud'] == [[1.0, 2.0]]
 

@@ -29,8 +29,12 @@ function add(kind, k, name, unit, maximum) {
   return bar;
 }
 
-function place(element, value, maximum) {
-  const share = Number.isFinite(value) ? Math.min(Math.max(value / maximum, -1), 1) : 0;
+// What is to the left is positive in ROS, and is drawn to the left.
+const LEFTWARDS = [1, 3];
+
+function place(element, value, maximum, leftwards = false) {
+  const way = leftwards ? -1 : 1;
+  const share = Number.isFinite(value) ? Math.min(Math.max((way * value) / maximum, -1), 1) : 0;
   element.style.left = `${50 + 50 * Math.min(share, 0)}%`;
   element.style.width = `${50 * Math.abs(share)}%`;
 }
@@ -86,8 +90,8 @@ export function render(view) {
       continue;
     }
     const k = Number(bar.dataset.index);
-    place(bar.querySelector('.wanted'), wanted[k], Number(bar.dataset.maximum));
-    place(bar.querySelector('.sent'), sent[k], Number(bar.dataset.maximum));
+    place(bar.querySelector('.wanted'), wanted[k], Number(bar.dataset.maximum), LEFTWARDS.includes(k));
+    place(bar.querySelector('.sent'), sent[k], Number(bar.dataset.maximum), LEFTWARDS.includes(k));
     const output = bar.querySelector('output');
     // The part that the guard has turned into something else has no other value.
     const answer = !Number.isFinite(sent[k]) && others.some(Number.isFinite) ? '' : ` → ${signed(sent[k])}`;

@@ -5,6 +5,7 @@ import { clock } from './draw.js';
 const list = document.getElementById('events');
 const MOST = 100;
 let key = '';
+let current = null;
 
 export function render(view) {
   const { store, time } = view;
@@ -16,8 +17,17 @@ export function render(view) {
     list.replaceChildren(...events.map((event) => entry(event, view)));
     if (!events.length) list.append(Object.assign(document.createElement('li'), { textContent: 'nothing yet' }));
   }
+  let newestPast = null;
   for (const item of list.children) {
-    item.classList.toggle('future', Number(item.dataset.time) > time + 0.05);
+    const future = Number(item.dataset.time) > time + 0.05;
+    item.classList.toggle('future', future);
+    if (!future) newestPast ??= item;
+  }
+  if (newestPast !== current) {
+    current = newestPast;
+    // What has just happened is in view, below at most one that is still to come.
+    const above = current?.previousElementSibling ?? current;
+    if (above) list.scrollTop = above.offsetTop - list.offsetTop;
   }
 }
 

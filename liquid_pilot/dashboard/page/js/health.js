@@ -29,7 +29,7 @@ function lines(status) {
     const texts = [values.state ?? ''];
     if (name === 'pilot') {
       texts.push(rate(values, 'rate_hz'), span(values, 'latency', 'a tick takes'));
-      found.camera = { level: 0, text: [rate(values, 'camera_rate_hz') || 'no frames', age(values, 'frame_age_s', 'frames are'), values.trained_rate_hz ? `trained at ${values.trained_rate_hz} Hz` : ''] };
+      found.camera = { level: 0, text: [rate(values, 'camera_rate_hz') || 'no frames', age(values, 'frame_age_s', 'frames are'), values.trained_rate_hz ? `trained at ${Number(values.trained_rate_hz)} Hz` : ''] };
       found.IMU = { level: 0, text: [rate(values, 'imu_rate_hz') || 'no samples', age(values, 'imu_age_s', 'samples are')] };
     } else if (name === 'guard') {
       texts.push(rate(values, 'rate_hz'), span(values, 'frame_to_vehicle', 'frame to vehicle'));
@@ -37,8 +37,6 @@ function lines(status) {
       texts.push(`${values.messages ?? '?'} messages`);
     } else {
       texts.push(rate(values, 'rate_hz'), span(values, 'latency', 'takes'));
-      if (values.target_distance_m) texts.push(`${values.target_distance_m} m to the target`);
-      if (values.flight_s) texts.push(`${values.flight_s} s of flight`);
     }
     if (level) texts.push(message);
     found[name] = { level, text: texts };

@@ -3,7 +3,7 @@
 import * as above from './above.js';
 import * as camera from './camera.js';
 import * as commands from './commands.js';
-import { setText } from './draw.js';
+import { number, setText } from './draw.js';
 import * as eventList from './events.js';
 import * as health from './health.js';
 import * as plots from './plots.js';
@@ -302,7 +302,10 @@ function updateLink() {
   $('live').setAttribute('aria-pressed', String(view.live));
   const { condition } = store.about ?? {};
   const mission = SIMULATORS.map((name) => view.status[name]).find(Boolean)?.values ?? {};
-  const left = mission.target_distance_m && `${mission.target_distance_m} m to go, ${mission.flight_s} s`;
+  const row = store.about && store.length ? store.rowWith(view.index, 'flight_s') : null;
+  // Nodes report about once a second; frames tell the time at once.
+  const left = row ? `${number(store.value(row, 'flight_s'), 1)} s of the mission`
+    : mission.target_distance_m && `${mission.target_distance_m} m to go, ${mission.flight_s} s`;
   setText($('mission'), [mission.state, left, condition && condition !== 'clear' ? `weather and faults: ${inWords(condition)}` : '']
     .filter(Boolean).join('; '));
 }

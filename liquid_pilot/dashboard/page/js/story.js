@@ -81,7 +81,7 @@ function sees(view, row) {
     tell('sees', 'warn', `Unlike training for ${lasted} s: these pictures are not used. ${capital(name)}: ${number(ratio, 1)} × the threshold.`);
   } else if (view.status.adaptation?.values.state === 'slowing') {
     const reason = view.status.adaptation.values.reason.split(/ \(|; /)[0];
-    tell('sees', 'warn', `${capital(reason)}. Still near enough to training to be used (${number(ratio, 1)} × the threshold).`);
+    tell('sees', 'warn', `${capital(reason)}. They are used all the same: the novelty gate stands at ${number(ratio, 1)} × its threshold.`);
   } else if (ratio > 1) {
     tell('sees', 'warn', `A new environment, which it has accepted. ${capital(name)}: ${number(ratio, 1)} × the threshold of training.`);
   } else {

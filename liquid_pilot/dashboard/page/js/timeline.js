@@ -97,9 +97,17 @@ function drawFilter(c, store, X, [top, size]) {
 }
 
 function drawEvents(c, store, X, [top, size]) {
-  const names = { novel: 'novel', accepted: 'command', adapted: 'command', guard: 'accent', mission: 'accent', node: 'sensory', reset: 'sensory' };
+  const names = { world: 'text', novel: 'novel', accepted: 'command', adapted: 'command', guard: 'accent', mission: 'accent', node: 'sensory', reset: 'sensory' };
   for (const event of store.events) {
     c.fillStyle = event.level === 2 ? colour('bad') : colour(names[event.kind] ?? 'sensory');
-    c.fillRect(Math.max(X(event.time_s) - 1, LEFT), top, 2.5, size);
+    const x = Math.max(X(event.time_s) - 1, LEFT);
+    c.fillRect(x, event.kind === 'world' ? 0 : top, 2.5, event.kind === 'world' ? top + size : size);
+    // In the free room of the adaptation, since that is what follows.
+    if (event.kind === 'world') {
+      const words = event.text.slice(event.text.indexOf(': ') + 2);
+      const before = x + 6 + c.measureText(words).width > c.canvas.clientWidth;
+      c.textAlign = before ? 'right' : 'left';
+      c.fillText(words, before ? x - 4 : x + 6, 27);
+    }
   }
 }
