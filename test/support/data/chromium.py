@@ -2,7 +2,6 @@
 
 with Chromium(tmp_path) as browser:
     page = browser.open('http://127.0.0.1:8470/', 1280, 800)
-    page.until('document.readyState === "complete"')
     assert page.evaluate('document.title') == '...' and not page.problems
 """
 
@@ -118,6 +117,8 @@ class Chromium:
         scheme = [{'name': 'prefers-color-scheme', 'value': 'dark' if dark else 'light'}]
         page.call('Emulation.setEmulatedMedia', features=scheme)
         page.call('Page.navigate', url=address)
+        # Its elements are there then, though not yet what scripts put into them.
+        page.until('document.readyState !== "loading" && location.href !== "about:blank"')
         return page
 
     def call(self, method: str, session: str = '', **parameters: Any) -> dict[str, Any]:
