@@ -234,7 +234,7 @@ class MissionNode(node_base.LiquidNode):
         Raises:
             StopRequestedError: the user asked to stop.
         """
-        self.spinner.wait(max(0.0, seconds))
+        self.spinner.wait_often(max(0.0, seconds))
         if self.spinner.stopping:
             raise StopRequestedError
 

@@ -1,11 +1,13 @@
 """Waiting, waking and stopping, with the events executor and with the one that Humble has."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 
 import pytest
 from rclpy.executors import SingleThreadedExecutor
@@ -28,17 +30,22 @@ def spinner(request, ros, monkeypatch):
     node.destroy_node()
 
 
+@pytest.fixture(params=['wait', 'wait_often'])
+def wait(request, spinner):
+    return getattr(spinner, request.param)
+
+
 @pytest.mark.realtime
-def test_a_wait_ends_in_time_and_does_not_burn_the_core(spinner):
+def test_a_wait_ends_in_time_and_does_not_burn_the_core(spinner, wait):
     began_s, used_s = time.monotonic(), time.process_time()
-    spinner.wait(0.6)
+    wait(0.6)
     assert 0.55 < time.monotonic() - began_s < 1.0
     assert time.process_time() - used_s < 0.15
     assert not spinner.stopping
 
 
 @pytest.mark.realtime
-def test_callbacks_run_meanwhile_and_can_end_it(spinner):
+def test_callbacks_run_meanwhile_and_can_end_it(spinner, wait):
     calls = []
 
     def call():
@@ -48,19 +55,19 @@ def test_callbacks_run_meanwhile_and_can_end_it(spinner):
 
     spinner.node.create_steady_timer(0.05, call)
     began_s = time.monotonic()
-    spinner.wait(5.0)
+    wait(5.0)
     assert time.monotonic() - began_s < 1.0
     assert len(calls) == 3
 
 
 @pytest.mark.realtime
-def test_a_signal_ends_it_and_every_later_one(spinner):
+def test_a_signal_ends_it_and_every_later_one(spinner, wait):
     kept = signal.signal(signal.SIGINT, spinner.stop)
     try:
         timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         began_s = time.monotonic()
-        spinner.wait(5.0)
+        wait(5.0)
         assert time.monotonic() - began_s < 1.0
         timer.join()
     finally:
@@ -69,8 +76,22 @@ def test_a_signal_ends_it_and_every_later_one(spinner):
     spinner.stop(signal.SIGTERM)
     assert spinner.stopped_by == signal.SIGINT
     began_s = time.monotonic()
-    spinner.wait(5.0)
+    wait(5.0)
     assert time.monotonic() - began_s < 0.1
+
+
+def test_what_waits_often_leaves_nothing_behind(spinner):
+    """A simulator waits at every tick, for hours; the other wait leaves 24 bytes each time."""
+    spinner.wait_often(0.0)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(2000):
+            spinner.wait_often(0.0)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 4000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_error_for_the_user_is_one_line_and_code_1(capfd):
