@@ -19,6 +19,8 @@ from liquid_pilot.evaluation.flight_report.markup import text
 
 _WIDTH, _HEIGHT = 1000.0, 100.0
 _MAX_POINTS = 300
+_LETTER = 0.07
+"""Width that the letter of a moment takes of the time axis, at most."""
 Float = npt.NDArray[np.floating]
 
 
@@ -176,13 +178,20 @@ def _flags(axis: TimeAxis) -> str:
 
 
 def _marks(axis: TimeAxis) -> str:
-    # Letters that would cover each other stand on the next free place to the right.
-    spans, free = [], -1.0
+    # Letters that would cover each other, also on a phone, stand in rows below each other.
+    spans, ends = [], [-1.0]
     for time_s, letter in axis.marks:
-        place = max(axis.x(time_s), free)
-        free = place + 0.028
-        spans.append(f'<span class=badge style="left:{100 * place:.2f}%">{text(letter)}</span>')
-    return f'<div class=marks>{"".join(spans)}</div>' if spans else ''
+        place = axis.x(time_s)
+        row = next((r for r, end in enumerate(ends) if place >= end), len(ends))
+        ends[row:] = [place + _LETTER, *ends[row + 1 :]]
+        spans.append(
+            f'<span class=badge style="left:{100 * place:.2f}%;top:{1.3 * row:.1f}rem">'
+            f'{text(letter)}</span>'
+        )
+    height = 1.3 * len(ends) + 0.2
+    return (
+        f'<div class=marks style="height:{height:.1f}rem">{"".join(spans)}</div>' if spans else ''
+    )
 
 
 def _background(axis: TimeAxis) -> list[str]:

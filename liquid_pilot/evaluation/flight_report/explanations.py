@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from liquid_pilot.evaluation.flight_report.flight_record import FlightMoment, Fl
 from liquid_pilot.explanation.core_paths import CorePaths, CoreTick, PathDecomposition
 from liquid_pilot.explanation.overlay import overlay
 from liquid_pilot.explanation.pixels import PixelExplainer
-from liquid_pilot.explanation.strongest_paths import path_text, strongest_paths
+from liquid_pilot.explanation.strongest_paths import CorePath, path_text, strongest_paths
 from liquid_pilot.interfaces import ImageBuffer, LiquidPilotError
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.inference.recurrent_cores import IMU_INPUTS
@@ -27,6 +28,12 @@ UNITS = ('m/s', 'm/s', 'm/s', 'rad/s')
 TURN = 3
 """Number of the value of a command that is explained: why did it turn?"""
 _PATHS = 2
+_FULL = 0.85
+"""Share of the window that counts as all of it: a tick at its edge may be missing."""
+_SEARCHED = 500
+"""Number of the strongest paths among which those in the direction of a turn are picked."""
+SHOWN_RAD_S = 0.005
+"""Size below which a turn, or a part of it, is zero in two decimals."""
 Float = npt.NDArray[np.floating]
 
 
@@ -45,7 +52,7 @@ class Drivers(NamedTuple):
     parts: tuple[Part, ...]
     """Parts that add up to it."""
     paths: tuple[Part, ...]
-    """The strongest paths through the neurons."""
+    """The strongest paths through the neurons in the direction of the turn; may be empty."""
 
 
 @dataclass
@@ -142,7 +149,8 @@ class Explainer:
         try:
             found = self._decompose(record, moment)
             if found is not None and self.paths is not None:
-                explained.drivers = self._drivers(found, rejected)
+                span_s = self._window_span_s(record, moment, len(found.from_inputs))
+                explained.drivers = self._drivers(found, rejected, span_s)
                 by_feature = found.by_input[TURN, :-IMU_INPUTS]
                 if not np.abs(by_feature).any():
                     by_feature = None
@@ -209,22 +217,59 @@ class Explainer:
     def _state_before(self, record: FlightRecord, moment: FlightMoment, ticks: int) -> Float:
         return record.state[self._index(record, moment) - ticks]
 
-    def _drivers(self, found: PathDecomposition, rejected: bool) -> Drivers:
+    def _window_span_s(self, record: FlightRecord, moment: FlightMoment, ticks: int) -> float:
+        """Return the time over which the inputs before a moment are told apart, s."""
+        index = self._index(record, moment)
+        return float(record.time_s[index] - record.time_s[index - ticks + 1]) if ticks > 1 else 0.0
+
+    def _drivers(self, found: PathDecomposition, rejected: bool, span_s: float) -> Drivers:
         assert self.paths is not None
         command = TURN
         camera = found.from_inputs[:, command, :-IMU_INPUTS].sum(axis=1)
         imu = found.from_inputs[:, command, -IMU_INPUTS:].sum(axis=1)
-        window = len(camera) > 1
+        recent, older = window_names(span_s)
         parts = [
-            Part('last good picture' if rejected else 'this picture', float(camera[-1])),
-            *([Part('last second', float(camera[:-1].sum()))] if window else []),
+            Part('last accepted' if rejected else 'this picture', float(camera[-1])),
+            *([Part(recent, float(camera[:-1].sum()))] if recent else []),
             Part('IMU', float(imu.sum())),
-            Part('older memory' if window else 'memory', float(found.from_state[command].sum())),
+            Part(older, float(found.from_state[command].sum())),
             Part('at rest', float(found.reference_command[command])),
         ]
-        strongest = strongest_paths(self.paths, found, command, _PATHS)
+        value = float(found.command[command])
         paths = [
             Part(path_text(self.paths, path).rpartition(' -> ')[0].replace('->', '→'), path.part)
-            for path in strongest.paths
+            for path in along(
+                value, strongest_paths(self.paths, found, command, _SEARCHED).paths, _PATHS
+            )
         ]
-        return Drivers(float(found.command[command]), tuple(parts), tuple(paths))
+        return Drivers(value, tuple(parts), tuple(paths))
+
+
+def along(value: float, paths: Sequence[CorePath], count: int) -> list[CorePath]:
+    """Return the first paths that push where a turn goes; none of a turn that is zero.
+
+    Args:
+        value: yaw rate that was commanded, rad/s.
+        paths: the paths, the strongest first.
+        count: number of paths to return.
+    """
+    if abs(value) < SHOWN_RAD_S:
+        return []
+    way = math.copysign(1.0, value)
+    return [path for path in paths if way * path.part >= SHOWN_RAD_S][:count]
+
+
+def window_names(span_s: float) -> tuple[str, str]:
+    """Return the names of what came shortly before a moment, and of what came before that.
+
+    Args:
+        span_s: time over which the inputs before the moment are told apart, s.
+
+    >>> window_names(1.0), window_names(0.1), window_names(0.0)
+    (('last second', 'older memory'), ('last 0.10 s', 'all before that'), ('', 'all before'))
+    """
+    if span_s <= 0.0:
+        return '', 'all before'
+    if span_s < _FULL * WINDOW_S:
+        return f'last {span_s:.2f} s', 'all before that'
+    return 'last second', 'older memory'

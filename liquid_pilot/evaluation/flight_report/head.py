@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import platform
+from datetime import datetime, timezone
 from importlib import metadata
 from typing import Any
 
@@ -56,7 +57,8 @@ def header(run: RunFolder, pilot: PilotFile | None) -> tuple[str, str]:
     title = f'{name} {moved} {missions} in {weather}: {_result(run)}{left_out}'
     low, high = _interval(summary)
     interval = (
-        f', 95 % interval {number(100 * low, 0)} to {number(100 * high, 0, "%")} (Wilson)'
+        f', <span title="by the method of Wilson">95 % interval {number(100 * low, 0)} to '
+        f'{number(100 * high, 0, "%")}</span>'
         if summary.get('trials')
         else ''
     )
@@ -77,7 +79,7 @@ def header(run: RunFolder, pilot: PilotFile | None) -> tuple[str, str]:
         ('seeds', text(_seeds(run))),
         ('flown in', text(_mode(meta))),
         ('guard sends', text(meta.get('adapter', 'unknown'))),
-        ('started', text(meta.get('started', 'unknown'))),
+        ('started', moment_text(meta.get('started'))),
     ]
     return title, (
         f'<header><p class=soft>liquid_pilot: report of a run</p><h1>{text(title)}</h1>'
@@ -92,7 +94,7 @@ def _recording_header(run: RunFolder, pilot: PilotFile | None) -> tuple[str, str
     title = f'{count} {word}{"" if count == 1 else "s"} of {name}, from a recording'
     entries = [
         ('recording', text(meta.get('recording', 'unknown'))),
-        ('recorded', text(meta.get('started', 'unknown'))),
+        ('recorded', moment_text(meta.get('started'))),
         ('pilot', _pilot(name, pilot)),
         ('adapts', _adapts(meta)),
         ('vehicle', text(meta.get('vehicle') or 'unknown')),
@@ -121,7 +123,18 @@ def _interval(summary: dict[str, Any]) -> tuple[float, float]:
 def _pilot(name: str, pilot: PilotFile | None) -> str:
     if pilot is None:
         return text(name)
-    return f'{text(name)} <span class=soft>({text(pilot.digest[:12])})</span>'
+    return f'<span title="digest {text(pilot.digest[:12])}">{text(name)}</span>'
+
+
+def moment_text(stamp: object) -> str:
+    """Return a moment such as '2026-11-28T23:26:59+0100' as '2026-11-28 22:26 UTC'."""
+    if not stamp:
+        return 'unknown'
+    try:
+        at = datetime.strptime(str(stamp), '%Y-%m-%dT%H:%M:%S%z').astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return text(stamp)
+    return f'<span title="{text(stamp)}">{at:%Y-%m-%d %H:%M} UTC</span>'
 
 
 def _adapts(meta: dict[str, Any]) -> str:
@@ -145,7 +158,7 @@ def _condition(run: RunFolder) -> str:
         begins = f', from {one.onset_s:g} s on' if one.onset_s else ', from the start'
         about = explain_condition(one)
         parts.append(text(f'{about or describe(one)}{begins}'))
-    return f'{label} <span class=soft>{"; ".join(parts)}</span>' if parts else label
+    return f'{"; ".join(parts)} <span class=soft>({label})</span>' if parts else label
 
 
 def _seeds(run: RunFolder) -> str:

@@ -218,7 +218,7 @@ def _missions(
         name = f'{run.counted_by.capitalize()} {mission.seed}'
         parts.append(
             f'<details{is_open} id="seed-{mission.seed}"><summary><b>{name}</b>: '
-            f'{outcome(mission.outcome)}, {number(mission.duration_s, 1, "s")}'
+            f'{outcome(mission.outcome)}, {number(mission.duration_s, 2, "s")}'
             f'{f", {text(mission.reason)}" if mission.reason else ""}</summary>{body}</details>'
         )
     notes = []
@@ -266,6 +266,7 @@ def _mission(
             else (record.tau_s[:0], math.nan)
         ),
         None if pilot is None else pilot.specification.limits,
+        None if explainer is None else explainer.novelty_thresholds,
     )
     explained = (
         explainer.explain(record)
@@ -288,8 +289,7 @@ def _mission(
             drawn += '<p class=note>A recording does not say where obstacles and target are.</p>'
     seen, events = '', guard_events(record)
     if explained:
-        note = _HOW_TO_READ if any(one.drivers is not None for one in explained) else ''
-        seen = f'<h3>What it saw, and what drove it</h3>{note}{film_strip(explained)}'
+        seen = f'<h3>What it saw, and what drove it</h3>{film_strip(explained)}'
     return (
         f'<ul class=story>{"".join(f"<li>{one}</li>" for one in told)}</ul>'
         f'{seen}<div class=mission><div><h3>From above, north is up</h3>{drawn}'
@@ -300,16 +300,6 @@ def _mission(
         f'<div><h3>Over time</h3><p class=note>{_time_note(run, record)}</p>'
         f'{charts(record, axis, explainer)}</div></div>'
     )
-
-
-_HOW_TO_READ = (
-    '<p class=note>Upper picture: the camera. Lower picture: the same in grey, with what counted '
-    'in it in colour, from purple (a little) to light yellow (most), by VisualBackProp weighted '
-    'for the turn. It shows where the encoder was active; it is no proof of a reason. The bars add '
-    'up exactly to the turn of that moment: blue pushes to the left, orange to the right. Last '
-    'second: the pictures before this one. At rest: what the network does at the mean of its '
-    'training. The strongest paths name the neurons through which most of it went.</p>'
-)
 
 
 def _time_note(run: RunFolder, record: FlightRecord) -> str:

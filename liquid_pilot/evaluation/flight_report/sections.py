@@ -18,6 +18,7 @@ from liquid_pilot.evaluation.flight_report.charts import (
 )
 from liquid_pilot.evaluation.flight_report.explanations import (
     COMMANDS,
+    SHOWN_RAD_S,
     UNITS,
     Drivers,
     Explained,
@@ -32,7 +33,7 @@ from liquid_pilot.evaluation.flight_report.markup import (
     table,
     text,
 )
-from liquid_pilot.evaluation.flight_report.moments import title
+from liquid_pilot.evaluation.flight_report.moments import END, title
 from liquid_pilot.evaluation.flight_report.run_folder import Mission
 from liquid_pilot.evaluation.flight_report.story import rejected_spans
 from liquid_pilot.simulation.base.condition import Condition
@@ -40,8 +41,19 @@ from liquid_pilot.simulation.base.condition import Condition
 _MAX_EVENTS = 40
 _IDLE = 0.03
 """Largest value of a command, in m/s or rad/s, that is left out: a car does not move sideways."""
-_STRAIGHT_RAD_S = 0.005
-"""Yaw rate below which no turn is seen in its two decimals."""
+_HARDLY, _HARDLY_RAD_S = 0.2, 0.02
+"""Share of a turn, and yaw rate, below which what a picture adds to it hardly counts."""
+_HOW_TO_READ = (
+    '<p class=note>Upper picture: the camera. Lower picture: the same in grey, with what counted '
+    'in it in colour, from purple (a little) to light yellow (most), by VisualBackProp weighted '
+    'for the turn. It shows where the encoder was active; it is no proof of a reason. Each map has '
+    'its own scale.</p>'
+    '<p class=note>The bars add up to the turn of that moment, up to rounding. To the left (blue): '
+    'it pushes to the left. To the right (orange): it pushes to the right. All moments of a '
+    'mission have one scale, in rad/s. Last second: the pictures before this one. At rest: what '
+    'the network does at the mean of its training. Strongest paths: the ways through the neurons '
+    'that pushed most in the direction of the turn.</p>'
+)
 Float = npt.NDArray[np.floating]
 
 
@@ -81,6 +93,7 @@ def film_strip(explained: Sequence[Explained]) -> str:
     if not explained:
         return ''
     is_traced = any(one.moment.readings.size for one in explained)
+    scale = largest_part(explained)
     figures = []
     for index, one in enumerate(explained):
         moment = one.moment
@@ -93,41 +106,66 @@ def film_strip(explained: Sequence[Explained]) -> str:
                 '<p class=rejected>rejected as novel: the pilot flew on the last picture that it '
                 f'accepted{_taken_at(one.accepted_s)}</p>'
             )
-        elif one.picture is not None:
+        elif one.picture is not None and (moment.readings.size or not is_traced):
             shown += picture(one.picture, f'what counted in the picture at {moment.time_s:.2f} s')
+            if hardly_counted(one.drivers):
+                shown += '<p class=hardly>this picture hardly counted here</p>'
         figures.append(
             f'<figure>{shown}<figcaption><span class=badge>{letter(index)}</span> '
-            f'<b>{text(heading)}</b>, {number(moment.time_s, 2, "s")}'
-            f'{_drivers(one) if is_traced else ""}'
+            f'<b>{text(heading)}</b>, <span class=nobr>{number(moment.time_s, 2, "s")}</span>'
+            f'{_drivers(one, scale) if is_traced else ""}'
             '</figcaption></figure>'
         )
-    return f'<div class=strip>{"".join(figures)}</div>'
+    note = _HOW_TO_READ if any(one.drivers is not None for one in explained) else ''
+    return f'{note}<div class=strip>{"".join(figures)}</div>'
+
+
+def largest_part(explained: Sequence[Explained]) -> float:
+    """Return the largest part of the turns of a mission, rad/s: the scale of all its bars."""
+    parts = [abs(p.value) for one in explained if one.drivers for p in one.drivers.parts]
+    return max([*parts, 1e-9])
+
+
+def hardly_counted(drivers: Drivers | None) -> bool:
+    """Return whether a picture added so little to a turn that its map says little of it."""
+    if drivers is None:
+        return False
+    added = abs(drivers.parts[0].value)
+    return added < max(_HARDLY * abs(drivers.value), _HARDLY_RAD_S)
 
 
 def _taken_at(time_s: float) -> str:
     return f', that of {number(time_s, 2, "s")}' if math.isfinite(time_s) else ''
 
 
-def _drivers(one: Explained) -> str:
+def _drivers(one: Explained, scale: float) -> str:
     drivers = one.drivers
     if drivers is None:
-        return '' if one.moment.readings.size else '<br>the flight ended before it was answered'
-    largest = max(*(abs(part.value) for part in drivers.parts), abs(drivers.value), 1e-9)
+        if one.moment.readings.size:
+            return ''
+        ended = END in one.moment.names
+        return '<br>' + (
+            'the flight ended before it was answered' if ended else 'no trace of its answer came'
+        )
     rows = ''.join(
-        f'<span>{text(part.label)}</span><i>{_bar(part.value / largest)}</i>'
+        f'<span>{text(part.label)}</span><i>{bar(part.value / scale)}</i>'
         f'<em>{_signed(part.value)}</em>'
         for part in drivers.parts
     )
     paths = '; '.join(f'{text(path.label)} ({_signed(path.value)})' for path in drivers.paths)
-    return (
-        f'<br>{_in_words(drivers)}:<div class=bars>{rows}</div>'
-        f'<span class=note>strongest paths: {paths}</span>'
-    )
+    way = 'left' if drivers.value >= 0.0 else 'right'
+    named = f'<span class=note>strongest paths to the {way}: {paths}</span>' if paths else ''
+    return f'<br>{_in_words(drivers)}:<div class=bars>{rows}</div>{named}'
 
 
-def _bar(share: float) -> str:
+def bar(share: float) -> str:
+    """Return the bar of a turn: what turns to the left, which is positive, extends to the left.
+
+    Args:
+        share: length in halves of the row, -1 to 1.
+    """
     width = 50.0 * min(abs(share), 1.0)
-    left = 50.0 if share >= 0.0 else 50.0 - width
+    left = 50.0 - width if share >= 0.0 else 50.0
     return (
         f'<b{"" if share >= 0.0 else " class=m"} style="left:{left:.1f}%;width:{width:.1f}%"></b>'
     )
@@ -140,7 +178,7 @@ def _signed(value: float) -> str:
 def _in_words(drivers: Drivers) -> str:
     """Return a turn in words, such as 'turns left at 0.42 rad/s, because of'."""
     shown = number(abs(drivers.value), 2, 'rad/s')
-    if abs(drivers.value) < _STRAIGHT_RAD_S:
+    if abs(drivers.value) < SHOWN_RAD_S:
         return f'goes straight ({shown}), because of'
     way = 'left' if drivers.value >= 0.0 else 'right'
     return f'turns {way} at {shown}, because of'
@@ -188,9 +226,9 @@ def _commands(record: FlightRecord, axis: TimeAxis) -> list[str]:
     for index, (name, unit) in enumerate(zip(COMMANDS, UNITS, strict=True)):
         curves = []
         if record.output.ndim == 2:
-            curves.append(Curve('what the guard let through', record.output[:, index], ''))
+            curves.append(Curve('what the guard let through', record.output[:, index], 'second'))
         if record.command.ndim == 2:
-            curves.append(Curve('what the pilot commanded', record.command[:, index], 'second'))
+            curves.insert(0, Curve('what the pilot commanded', record.command[:, index]))
         signs = ('', 'left is positive', 'up is positive', 'left is positive')
         values = [curve.values for curve in curves]
         if not values or not any(np.nanmax(np.abs(one), initial=0.0) > _IDLE for one in values):

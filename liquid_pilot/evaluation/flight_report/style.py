@@ -41,9 +41,11 @@ background:var(--ink);color:var(--paper);font-weight:700;font-size:.82em;line-he
 figure{margin:0}.strip img{width:100%;height:auto;display:block;border-radius:4px;
 image-rendering:auto}.rejected{margin:3px 0;padding:.8rem;background:var(--wash);border-radius:4px;
 font-size:.85rem;aspect-ratio:16/9;display:grid;place-content:center;text-align:center}
-.strip img+img{margin-top:3px}figcaption{font-size:.86rem;line-height:1.35}
-figcaption b{color:var(--ink)}
-.bars{display:grid;grid-template-columns:max-content minmax(1rem,1fr) max-content;gap:1px .4rem;
+.strip img+img{margin-top:3px}
+.hardly{margin:2px 0;font-size:.82rem;font-style:italic;color:var(--ink)}
+figcaption{font-size:.86rem;line-height:1.35}
+figcaption b{color:var(--ink)}.nobr{white-space:nowrap}
+.bars{display:grid;grid-template-columns:5.6rem minmax(1rem,1fr) 2.4rem;gap:1px .4rem;
 font-size:.78rem;margin:.25rem 0 0;color:var(--ink);line-height:1.4}
 .bars em{font-style:normal;text-align:right;font-variant-numeric:tabular-nums}
 .bars i{display:block;position:relative;height:1.1em}
@@ -51,7 +53,7 @@ font-size:.78rem;margin:.25rem 0 0;color:var(--ink);line-height:1.4}
 background:var(--grey)}
 .bars i b{position:absolute;top:.15em;bottom:.15em;background:var(--blue)}
 .bars i b.m{background:var(--orange)}
-.map svg{width:100%;height:auto;max-height:30rem;background:var(--card);border-radius:6px;
+.map>svg{width:100%;height:auto;max-height:30rem;background:var(--card);border-radius:6px;
 display:block}
 .legend{font-weight:400;display:flex;
 flex-wrap:wrap;gap:.1rem 1rem;font-size:.82rem;color:var(--soft);

@@ -119,7 +119,9 @@ def _scene(
         ]
         circles = ''.join(f'<circle cx="{x:.2f}" cy="{-y:.2f}" r="{r:.2f}"/>' for x, y, r in inside)
         parts.append(f'<g fill="{_colour(colour)}">{circles}</g>')
-        legend[label] = _swatch(f'<circle cx="12" cy="6" r="5.5" fill="{_colour(colour)}"/>')
+        # Crowns are above the height of flight: a path that crosses one hits nothing.
+        name = f'{label}, overhead: a path may pass under it' if 'crown' in label else label
+        legend[name] = _swatch(f'<circle cx="12" cy="6" r="5.5" fill="{_colour(colour)}"/>')
     for label, colour, width, line in view.lines:  # type: ignore[attr-defined]
         data = 'M' + 'L'.join(f'{x:.2f} {-y:.2f}' for x, y in np.asarray(line).tolist())
         stroke = (
@@ -144,7 +146,7 @@ def _scene(
                 'stroke="var(--ink)" stroke-width="1.2" stroke-dasharray="5 4" '
                 'vector-effect="non-scaling-stroke"/>'
             )
-            legend[f'success: within {arrival_radius_m:g} m of the {mark.label}'] = _swatch(
+            legend[f'arrival: within {arrival_radius_m:g} m of the {mark.label}'] = _swatch(
                 '<circle cx="12" cy="6" r="5.2" fill="none" stroke="var(--ink)" '
                 'stroke-dasharray="2.5 2"/>'
             )
@@ -205,7 +207,7 @@ def _start(path: Points, heading_rad: float, size: float, legend: dict[str, str]
         ]
         data = 'M' + 'L'.join(f'{x:.2f} {y:.2f}' for x, y in corners) + 'Z'
         parts.append(f'<path d="{data}" {style}/>')
-        legend['start, and the way it faced'] = _swatch(f'<path d="M20 6L4 11L8 6L4 1Z" {style}/>')
+        legend['start, and its heading there'] = _swatch(f'<path d="M20 6L4 11L8 6L4 1Z" {style}/>')
     else:
         parts.append(f'<circle cx="{east:.2f}" cy="{-north:.2f}" r="{0.018 * size:.3f}" {style}/>')
         legend['start'] = _swatch(f'<circle cx="12" cy="6" r="4" {style}/>')

@@ -121,19 +121,24 @@ def test_the_page_tells_the_story(flown):
     assert f'95 % interval {100 * low:.0f} to {100 * high:.0f} %' in text
     assert report['run']['command'] in text
     assert 'snow of severity 4 of 5' in text
-    assert 'from 1.0 s on' in text
+    assert 'from 1.00 s on' in text
     assert 'the first frame unlike training came at 1.00 s' in text
     assert 'rejected 4 of 40 frames' in text
-    assert 'from 12.5 ms to 50.0 ms' in text
-    assert 'by at most 0.50 m/s (forward)' in text
-    assert 'at 1.0 s safe (no good command)' in text
+    assert 'to 4.0 times what was trained, from 12.5 to 50.0 ms, from the start' in text
+    assert 'it averages the pictures over a longer time' in text
+    assert 'most at 0.15 s, where it ' in text
+    assert ' by 0.50 m/s: a command may change only so fast' in text
+    assert 'at 1.00 s safe (no good command)' in text
+    assert f'at {report["missions"][0]["duration_s"]:.2f} s it succeeded' in text
     assert '0.40 m from the vehicle' in text
     assert 'The pilot' in text
     assert pilot().digest in text
-    assert 'success: within 1.5 m of the target' in text
+    assert 'arrival: within 1.5 m of the target' in text
+    assert 'tree crown, overhead' in text
+    assert 'start, and its heading there' in text
     # What drove a turn: parts that add up to it, and paths through the neurons.
     assert 'this picture' in text
-    assert 'strongest paths' in text
+    assert 'strongest paths to the ' in text
     # Of a rejected frame it says so, and lays nothing over it.
     assert 'rejected as novel' in text
 
