@@ -43,7 +43,7 @@ The pilots are those of the [robustness study](../robustness/README.md), in comm
 
     mkdir -p runs && git archive 1f94df6 benchmarks/robustness/pilots \\
         | tar -x -C runs --strip-components=1   # needs the history
-    python studies/transparency/run.py          # can be stopped and resumed
+    python studies/transparency/run.py          # needs some hours; can be stopped and resumed
     python studies/transparency/run.py page     # needs those results; writes their page again
 """
     )

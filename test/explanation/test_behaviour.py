@@ -128,5 +128,5 @@ def test_it_says_what_is_missing(variables, flights, monkeypatch):
         pytest.importorskip('sklearn')
         explain_neurons(['inter 0'], np.zeros((SAMPLES, 1)), {}, flights)
     monkeypatch.setattr('liquid_pilot.utils.extras.find_spec', lambda name: None)
-    with pytest.raises(LiquidPilotError, match=r'needs sklearn.* scikit-learn'):
+    with pytest.raises(LiquidPilotError, match=r'needs sklearn, which is not installed; \w+'):
         behaviour.explain_neurons(['inter 0'], np.zeros((SAMPLES, 1)), variables, flights)

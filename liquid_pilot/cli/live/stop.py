@@ -20,8 +20,9 @@ _TIMEOUT_S = 6.0
 """Time to look for guards, and to wait for their answers, s."""
 _ASK_AGAIN_S = 0.25
 """Period at which an unanswered request is repeated, s."""
-_LOOK_FOR_OTHERS_S = 1.0
-"""Time within which further guards are looked for, s."""
+_LOOK_FOR_OTHERS_S = 2.0
+"""Time after the last guard was found in which further ones are looked for, s. Each is asked as
+soon as it is found; a busy machine finds them late."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +68,7 @@ class _Stop:
         self._answers: dict[str, Any] = {}
         self._pending: dict[str, list[Any]] = {}
         self._asked_s: dict[str, float] = {}
-        self._began_s = time.monotonic()
+        self._began_s = self._found_s = time.monotonic()
         if namespace is not None:
             self._pending[namespace] = []
 
@@ -105,12 +106,13 @@ class _Stop:
         now_s = time.monotonic()
         if self._namespace is None:
             for namespace in self._graph.guards():
-                self._pending.setdefault(namespace, [])
+                if namespace not in self._pending:
+                    self._pending[namespace], self._found_s = [], now_s
         for namespace in self._pending:
             self._ask(namespace, now_s)
         complete = bool(self._pending) and set(self._pending) == set(self._answers)
         return complete and (
-            self._namespace is not None or now_s - self._began_s >= _LOOK_FOR_OTHERS_S
+            self._namespace is not None or now_s - self._found_s >= _LOOK_FOR_OTHERS_S
         )
 
     def _ask(self, namespace: str, now_s: float) -> None:
