@@ -231,44 +231,18 @@ def test_the_nodes_of_a_robot_load_neither_simulation_nor_evaluation(imported):
 
 @pytest.mark.slow
 def test_a_floor_loads_only_what_is_below(imported):
-    below = {
-        'interfaces': (),
-        'utils': ('interfaces',),
-        'liquid': ('utils', 'interfaces'),
-        'pilot_file': ('liquid', 'utils', 'interfaces'),
-        'onboard': ('pilot_file', 'liquid', 'utils', 'interfaces'),
-        'simulation': ('onboard', 'pilot_file', 'liquid', 'utils', 'interfaces'),
-        'explanation': ('simulation', 'onboard', 'pilot_file', 'liquid', 'utils', 'interfaces'),
-        'evaluation': (
-            'explanation',
-            'simulation',
-            'onboard',
-            'pilot_file',
-            'liquid',
-            'utils',
-            'interfaces',
-        ),
-        'learning': (
-            'explanation',
-            'simulation',
-            'onboard',
-            'pilot_file',
-            'liquid',
-            'utils',
-            'interfaces',
-        ),
-        'nodes': (
-            'dashboard',
-            'evaluation',
-            'explanation',
-            'simulation',
-            'onboard',
-            'pilot_file',
-            'liquid',
-            'utils',
-            'interfaces',
-        ),
-    }
+    floors_down = (
+        'explanation',
+        'simulation',
+        'onboard',
+        'pilot_file',
+        'liquid',
+        'utils',
+        'interfaces',
+    )
+    below = {floor: floors_down[number:] for number, floor in enumerate(floors_down, 1)}
+    below['evaluation'] = below['learning'] = floors_down
+    below['nodes'] = ('dashboard', 'evaluation', *floors_down)
     for floor, allowed in below.items():
         for name in within(floor):
             floors = {entry.split('.')[1] for entry in imported[name] if '.' in entry}
