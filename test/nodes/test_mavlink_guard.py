@@ -8,8 +8,9 @@ import time
 import pytest
 import rclpy
 import service_calls
+from free_ports import free_port
 from geometry_msgs.msg import TwistStamped
-from mavlink_peer import PX4_OFFBOARD, PX4_POSCTL, Peer, free_port
+from mavlink_peer import PX4_OFFBOARD, PX4_POSCTL, Peer
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Imu

@@ -19,8 +19,9 @@ from autopilot_model import (
     RAW_IMU,
     Autopilot,
 )
+from free_ports import free_port
 from geometry_msgs.msg import TwistStamped
-from mavlink_peer import PX4_OFFBOARD, free_port
+from mavlink_peer import PX4_OFFBOARD
 from std_srvs.srv import Trigger
 
 from liquid_pilot.interfaces import Command

@@ -4,7 +4,8 @@ import time
 import types
 
 import pytest
-from mavlink_peer import Peer, free_port
+from free_ports import free_port
+from mavlink_peer import Peer
 
 from liquid_pilot.nodes.outputs.mavlink import MavlinkOutput
 

@@ -5,11 +5,11 @@ goes on by itself when the node is back. At last what serves it is started again
 import os
 import shutil
 import signal
-import socket
 import time
 
 import pytest
 from chromium import PROGRAM, Chromium
+from free_ports import free_port
 
 from liquid_pilot.nodes.launch import flight_graph
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
@@ -105,9 +105,7 @@ class Flight:
 @pytest.fixture
 def flight(start_spec, tmp_path, monkeypatch):
     """A flight whose page is served on a port of its own."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = FlyOptions(
         out='-', namespace=SPACE, realtime=True, headless=True, dashboard=True, missions=1000
     )

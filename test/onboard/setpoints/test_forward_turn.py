@@ -4,9 +4,10 @@ import math
 
 import pytest
 from autopilot_model import GUIDED, Autopilot
+from free_ports import free_port
 from hypothesis import given
 from hypothesis import strategies as st
-from mavlink_peer import free_port, mavlink
+from mavlink_peer import mavlink
 
 from liquid_pilot.interfaces import Command
 from liquid_pilot.onboard.setpoints.mavlink import MavlinkLink

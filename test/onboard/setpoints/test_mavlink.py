@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+from free_ports import free_port
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mavlink_peer import (
@@ -13,7 +14,6 @@ from mavlink_peer import (
     PX4_OFFBOARD,
     PX4_POSCTL,
     Peer,
-    free_port,
     mavlink,
 )
 

@@ -7,7 +7,8 @@ import struct
 import time
 
 import pytest
-from mavlink_peer import PX4_OFFBOARD, PX4_POSCTL, Peer, free_port, mavlink
+from free_ports import free_port
+from mavlink_peer import PX4_OFFBOARD, PX4_POSCTL, Peer, mavlink
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.setpoints.mavlink import HEARTBEAT_TIMEOUT_S, MavlinkLink

@@ -11,12 +11,6 @@ PX4_OFFBOARD, PX4_POSCTL = 6 << 16, 3 << 16
 GUIDED, LOITER = 4, 5  # of ArduCopter
 
 
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
-
-
 class Peer:
     """Sends the messages of a test to `port`, and receives those that come back."""
 
