@@ -10,8 +10,9 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.utils.entry_points import Choices, ExtensionNames
 from liquid_pilot.utils.settings import check, check_all, declared_settings, setting
 
-CORES = ('ltc', 'cfc', 'gru', 'gru_dt', 'lstm', 'feedforward')
-"""Kinds of core of this package: liquid time-constant network, and the baselines."""
+CORES = ('ltc', 'cfc', 'gru', 'gru_dt', 'lstm', 'mixed_memory', 'feedforward')
+"""Kinds of core of this package: liquid time-constant network, and the baselines. Mixed memory is
+an LSTM that writes the potentials of an LTC."""
 CORE_ENTRY_POINTS = 'liquid_pilot.cores'
 """Entry-point group of the cores of other packages; see `models.factory`."""
 ALL_CORES = Choices(CORES, ExtensionNames(CORE_ENTRY_POINTS))
@@ -83,13 +84,19 @@ class TrainingSettings:
         12, 'number of synapses among the command neurons', low=0, high=1 << 20
     )
     motor_fanin: int = setting(8, 'command neurons that feed each motor neuron', low=1, high=4096)
-    unfolds: int = setting(6, 'solver steps per tick', low=1, high=64)
+    unfolds: int = setting(
+        6, 'solver steps per tick of an ltc, also within mixed_memory', low=1, high=64
+    )
     slowest_s: float = setting(
         0.5,
-        'largest initial time constant of an ltc; as long as it has to remember',
+        'largest initial time constant of an ltc, also within mixed_memory; as long as it has to '
+        'remember',
         's',
         low=0.02,
         high=1000,
+    )
+    backbone_units: int = setting(
+        0, 'units of the layer before the gates of a cfc; 0 for none', low=0, high=4096
     )
     backend: str = setting(
         'auto',

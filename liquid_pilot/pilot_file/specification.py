@@ -13,7 +13,7 @@ from liquid_pilot.utils.json_fields import JsonFields, one_line
 
 NAMED_GRAPH = 'graph'
 """Type of a core of another package. Its entry in pilot.json has a name besides the type."""
-ONNX_CORE_TYPES = ('cfc', 'gru', 'lstm', 'feedforward', NAMED_GRAPH)
+ONNX_CORE_TYPES = ('cfc', 'gru', 'lstm', 'mixed_memory', 'feedforward', NAMED_GRAPH)
 """Types of cores that are a one-step ONNX graph with explicit state."""
 _NAME_PATTERN = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 _NAME_RULE = 'may have letters, digits, ".", "_" and "-"'

@@ -29,6 +29,7 @@ _CORE_LABELS = {
     'cfc': 'CfC',
     'gru': 'GRU',
     'lstm': 'LSTM',
+    'mixed_memory': 'mixed-memory',
     'feedforward': 'feed-forward',
 }
 

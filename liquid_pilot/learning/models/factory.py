@@ -7,6 +7,7 @@ Another package adds a core by an entry point of the group `liquid_pilot.cores` 
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from liquid_pilot.learning.config import CORE_ENTRY_POINTS, CORES, TrainingSetti
 from liquid_pilot.learning.models.baselines import Cfc, FeedForward, Gru, Lstm
 from liquid_pilot.learning.models.graph_core import GraphCore
 from liquid_pilot.learning.models.ltc import LiquidCore
+from liquid_pilot.learning.models.mixed_memory import MixedMemory
 from liquid_pilot.liquid import wiring
 from liquid_pilot.liquid.parameters import count_ltc_parameters
 from liquid_pilot.liquid.wiring import Wiring
@@ -78,9 +80,12 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
         )
         wired = wiring.dense(inputs, size, MOTORS, s.seed)
     else:
-        makers = _makers(inputs, rate_hz)
+        makers = _makers(s, inputs, rate_hz)
         make = makers[s.core] if s.core in makers else _external_maker(s.core, inputs, rate_hz)
-        size = s.core_size or _nearest_size(lambda n: _meta_count(make, n), parameter_budget(s))
+        count = functools.partial(_meta_count, make)
+        if s.core == MixedMemory.kind:
+            count = functools.partial(_mixed_memory_count, inputs)
+        size = s.core_size or _nearest_size(count, parameter_budget(s))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(s.seed)
             return make(size).to(device)
@@ -102,7 +107,7 @@ def parameter_count(core: TrainableCore) -> int:
         w = core.wiring
         synapses = w.synapses + w.sensory_synapses
         return count_ltc_parameters(w.inputs, w.neurons, w.motors, synapses)
-    return sum(parameter.numel() for parameter in core.parameters())
+    return sum(each.numel() for each in core.parameters() if each.requires_grad)
 
 
 def _ncp_wiring(settings: TrainingSettings) -> Wiring:
@@ -120,13 +125,18 @@ def _ncp_wiring(settings: TrainingSettings) -> Wiring:
     )
 
 
-def _makers(inputs: int, rate_hz: float) -> dict[str, Callable[[int], GraphCore]]:
+def _makers(
+    settings: TrainingSettings, inputs: int, rate_hz: float
+) -> dict[str, Callable[[int], GraphCore]]:
     """Return, for each kind of baseline, the function that makes one of n neurons."""
+    s = settings
+    backbone = (s.backbone_units, 1) if s.backbone_units else (1, 0)
     return {
-        'cfc': lambda n: Cfc(inputs, n, MOTORS, backbone_layers=0),
+        'cfc': lambda n: Cfc(inputs, n, MOTORS, 'default', *backbone),
         'gru': lambda n: Gru(inputs, n, MOTORS),
         'gru_dt': lambda n: Gru(inputs, n, MOTORS, rate_hz),
         'lstm': lambda n: Lstm(inputs, n, MOTORS, rate_hz=None),
+        MixedMemory.kind: lambda n: MixedMemory(inputs, n, MOTORS, s.unfolds, s.seed, s.slowest_s),
         'feedforward': lambda n: FeedForward(inputs, n, MOTORS),
     }
 
@@ -177,6 +187,11 @@ def _meta_count(make: Callable[[int], GraphCore], size: int) -> int:
     """Return the parameters of a baseline of `size` neurons, without allocating them."""
     with torch.device('meta'):
         return parameter_count(make(size))
+
+
+def _mixed_memory_count(inputs: int, size: int) -> int:
+    """Return the parameters of a mixed memory; its liquid part is never without memory."""
+    return MixedMemory.count_parameters(inputs, size, MOTORS)
 
 
 def _nearest_size(count: Callable[[int], int], budget: int) -> int:

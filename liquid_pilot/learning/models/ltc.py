@@ -9,7 +9,7 @@ Shapes: B sequences of T ticks, I inputs, N neurons, M motor neurons.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -215,6 +215,52 @@ class _Sequence(torch.autograd.Function):
         )
 
 
+class SolverInputs(NamedTuple):
+    """What the solver reads in a tick: parameters, and the sums that do not depend on the state."""
+
+    values: dict[str, torch.Tensor]
+    """The effective parameters."""
+    above: torch.Tensor
+    """(B, N) or (B, T, N) terms of the numerator, from leak and inputs."""
+    below: torch.Tensor
+    """(B, N) or (B, T, N) terms of the denominator, from leak and inputs."""
+
+    def at(self, t: int) -> SolverInputs:
+        """Return those of tick t of sequences."""
+        return SolverInputs(self.values, self.above[:, t], self.below[:, t])
+
+
+def sensory_sums(values: dict[str, torch.Tensor], u: torch.Tensor) -> SolverInputs:
+    """Return what the solver reads, for mapped inputs (B, I) or (B, T, I)."""
+    s = torch.sigmoid(values['sensory_sigma'] * (u[..., None] - values['sensory_mu']))
+    weighted = values['sensory_w'] * s
+    below = weighted.sum(-2) + values['gleak']
+    above = (weighted * values['sensory_erev']).sum(-2) + values['gleak'] * values['vleak']
+    return SolverInputs(values, above, below)
+
+
+def unfold(inputs: SolverInputs, unfolds: int, v: torch.Tensor, dt_s: torch.Tensor) -> torch.Tensor:
+    """Compute one tick of `liquid.dynamics` in torch.
+
+    Args:
+        inputs: what the solver reads in this tick.
+        unfolds: solver steps.
+        v: (B, N) potentials before.
+        dt_s: (B, 1) elapsed time, s.
+
+    Returns:
+        (B, N) potentials after.
+    """
+    values = inputs.values
+    c = values['cm'] * (unfolds / dt_s)
+    for _ in range(unfolds):
+        s = torch.sigmoid(values['sigma'] * (v[..., None] - values['mu']))
+        weighted = values['w'] * s
+        numerator = c * v + inputs.above + (weighted * values['erev']).sum(-2)
+        v = numerator / (c + inputs.below + weighted.sum(-2) + _EPSILON)
+    return v
+
+
 def _torch_sequence(
     values: dict[str, torch.Tensor],
     unfolds: int,
@@ -223,19 +269,10 @@ def _torch_sequence(
     dt_s: torch.Tensor,
 ) -> torch.Tensor:
     """Compute the equations of `liquid.sequences` in torch; returns states (B, T, N)."""
-    u = x * values['input_w'] + values['input_b']
-    s = torch.sigmoid(values['sensory_sigma'] * (u[..., None] - values['sensory_mu']))
-    weighted = values['sensory_w'] * s
-    below = weighted.sum(-2) + values['gleak']
-    above = (weighted * values['sensory_erev']).sum(-2) + values['gleak'] * values['vleak']
+    inputs = sensory_sums(values, x * values['input_w'] + values['input_b'])
     v, states = v0, []
     for t in range(x.shape[1]):
-        c = values['cm'] * (unfolds / dt_s[:, t, None])
-        for _ in range(unfolds):
-            s = torch.sigmoid(values['sigma'] * (v[..., None] - values['mu']))
-            weighted = values['w'] * s
-            numerator = c * v + above[:, t] + (weighted * values['erev']).sum(-2)
-            v = numerator / (c + below[:, t] + weighted.sum(-2) + _EPSILON)
+        v = unfold(inputs.at(t), unfolds, v, dt_s[:, t, None])
         states.append(v)
     return torch.stack(states, 1)
 

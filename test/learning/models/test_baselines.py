@@ -13,6 +13,8 @@ from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.data.features import Sequences
 from liquid_pilot.learning.models.baselines import CFC_MODES, Cfc, FeedForward, Gru, Lstm
 from liquid_pilot.learning.models.encoder import Encoder
+from liquid_pilot.learning.models.factory import parameter_count
+from liquid_pilot.learning.models.mixed_memory import MixedMemory
 from liquid_pilot.learning.training import imitation
 from liquid_pilot.learning.training.stage import StageOptions, run_stage
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales, TimeScales
@@ -28,6 +30,7 @@ MAKERS = {
     'gru': lambda: Gru(INPUTS, NEURONS, MOTORS),
     'gru with dt': lambda: Gru(INPUTS, NEURONS, MOTORS, rate_hz=20.0),
     'lstm': lambda: Lstm(INPUTS, NEURONS, MOTORS),
+    'mixed_memory': lambda: MixedMemory(INPUTS, NEURONS, MOTORS, 3, seed=1),
     'feedforward': lambda: FeedForward(INPUTS, NEURONS, MOTORS),
 }
 
@@ -107,6 +110,42 @@ def test_a_cfc_conforms_to_ncps(mode):
         np.testing.assert_allclose(outputs, wanted[0].numpy(), rtol=1e-5, atol=1e-5)
 
 
+def test_a_mixed_memory_conforms_to_ncps():
+    torch.manual_seed(3)
+    core = MixedMemory(INPUTS, NEURONS, MOTORS, 6, seed=2)
+    wired = ncps.wirings.FullyConnected(NEURONS, MOTORS)
+    theirs = ncps.torch.LTC(
+        INPUTS, wired, mixed_memory=True, implicit_param_constraints=True, ode_unfolds=6
+    )
+    cell, lstm, gates = theirs.rnn_cell._params, theirs.lstm, NEURONS
+    with torch.no_grad():
+        for name, parameter in core.liquid.named_parameters():
+            cell[name].copy_(parameter)
+        cell['sparsity_mask'].copy_(core.liquid.mask)
+        cell['sensory_sparsity_mask'].copy_(core.liquid.sensory_mask)
+        # torch has the gates in the order i, f, g, o; ncps g, i, f, o, and opens f by 1.
+        order = [2, 0, 1, 3]
+        rows = torch.cat([torch.arange(gates) + gates * k for k in order])
+        bias = core.lstm.bias_ih + core.lstm.bias_hh
+        bias[gates : 2 * gates] -= 1.0
+        lstm.input_map.weight.copy_(core.lstm.weight_ih[rows])
+        lstm.input_map.bias.copy_(bias[rows])
+        lstm.recurrent_map.weight.copy_(core.lstm.weight_hh[rows])
+        x = torch.randn(3, 20, INPUTS)
+        # Elapsed time 1 for all, because ncps crashes on batched times.
+        _, (potentials, cells) = theirs(x)
+        _, states = core(x, torch.ones(3, 20))
+    wanted = torch.cat([potentials, cells], 1)
+    torch.testing.assert_close(states[:, -1], wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_mixed_memory_is_counted_without_what_is_not_trained():
+    core = MAKERS['mixed_memory']()
+    wanted = MixedMemory.count_parameters(INPUTS, NEURONS, MOTORS)
+    assert parameter_count(core) == wanted
+    assert wanted < sum(each.numel() for each in core.parameters())
+
+
 def test_a_gru_and_an_lstm_are_torchs(cores):
     x, dt_s = (torch.from_numpy(a) for a in drive(3, 30))
     for name, layer in (('gru', torch.nn.GRU), ('lstm', torch.nn.LSTM)):
@@ -120,7 +159,7 @@ def test_a_gru_and_an_lstm_are_torchs(cores):
 
 
 def test_only_cores_that_take_elapsed_time_depend_on_it(cores, graphs):
-    timed = {'cfc', 'cfc no_gate', 'cfc pure', 'gru with dt'}
+    timed = {'cfc', 'cfc no_gate', 'cfc pure', 'gru with dt', 'mixed_memory'}
     x, dt_s = drive(4, 20)
     for name, core in cores.items():
         onboard = OnnxCore(graphs[name], INPUTS, core.state_size, MOTORS)
@@ -144,7 +183,7 @@ def test_a_feedforward_core_has_no_memory(cores, graphs):
         'cfc',
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ('gru with dt', 'lstm', 'feedforward')
+            for name in ('gru with dt', 'lstm', 'mixed_memory', 'feedforward')
         ),
     ],
 )
@@ -171,7 +210,10 @@ def test_a_core_learns_by_the_training_of_the_liquid_one(name, tmp_path):
     assert losses[-1] < 0.7 * losses[0]
 
 
-@pytest.mark.parametrize('name', ['cfc', 'lstm'])
+LABELS = {'cfc': 'CfC', 'lstm': 'LSTM', 'mixed_memory': 'mixed-memory'}
+
+
+@pytest.mark.parametrize('name', LABELS)
 def test_the_engine_flies_it_from_a_pilot_file(cores, graphs, tmp_path, name):
     features = INPUTS - 6
     shipped = pilot_file.load(pilot_file.resolve('forest-ltc')).specification
@@ -189,7 +231,7 @@ def test_the_engine_flies_it_from_a_pilot_file(cores, graphs, tmp_path, name):
     ]
     shown = summary.summarize(saved.path)
     assert shown['core'] == name and shown['constants']['core'] > 300
-    assert f'in the {"CfC" if name == "cfc" else "LSTM"} core' in summary.describe(saved.path)
+    assert f'in the {LABELS[name]} core' in summary.describe(saved.path)
     pilot = pilot_file.load(saved.path)
     engine = Engine(pilot)
     engine.warm_up()

@@ -118,7 +118,7 @@ def test_all_cores_of_the_default_settings_have_about_as_many_parameters():
     for core in CORES:
         for wiring in ('ncp', 'dense') if core == 'ltc' else ('ncp',):
             made = make_core(TrainingSettings(core=core, wiring=wiring), 20.0)
-            assert abs(parameter_count(made) / wanted - 1) < 0.06, (core, wiring)
+            assert abs(parameter_count(made) / wanted - 1) < 0.08, (core, wiring)
 
 
 @pytest.mark.slow
