@@ -40,6 +40,7 @@ from liquid_pilot.nodes.common import messages, node_base, qos, topics, trace_me
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.common.message_types import import_message_type
 from liquid_pilot.nodes.common.parameters import Settings
+from liquid_pilot.nodes.common.process.time_slice import SHORTEST_S, request_time_slice
 from liquid_pilot.onboard.perception.camera_info import camera_from_info
 from liquid_pilot.onboard.perception.compressed_image import decode_compressed
 from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
@@ -330,10 +331,12 @@ def _say(text: str) -> None:
 def yield_to_flight() -> None:
     """Lower the priority of this process, so that the flight goes first."""
     os.nice(_NICENESS)
-    # When it wakes up it then waits for its turn. It must not wait for ever (SCHED_IDLE): it shares
-    # locks of DDS with those who fly.
+    # When it wakes up it then waits for its turn, and it computes for a short time only before one
+    # that flies comes first. It must not wait for ever (SCHED_IDLE): it shares locks of DDS with
+    # those who fly.
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    request_time_slice(SHORTEST_S)
     if os.getsid(0) == os.getpid():
         # Where Linux groups processes by session, niceness counts within a session only.
         with contextlib.suppress(OSError):

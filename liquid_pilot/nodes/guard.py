@@ -23,6 +23,7 @@ from liquid_pilot.nodes.common import messages, node_base, qos, topics
 from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.health import ERROR, WARNING, HealthMonitor, format_number
 from liquid_pilot.nodes.common.parameters import Settings
+from liquid_pilot.nodes.common.process.time_slice import FLIGHT_S, request_time_slice
 from liquid_pilot.nodes.common.publishers.single_publisher import NumberedCallback
 from liquid_pilot.nodes.outputs.base import ReportingOutput
 from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
@@ -364,6 +365,7 @@ class GuardNode(node_base.LiquidNode):
 
 def main() -> int:
     """Entry point of the executable."""
+    request_time_slice(FLIGHT_S)
     return node_base.run('guard', GuardNode)
 
 

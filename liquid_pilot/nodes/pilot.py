@@ -21,6 +21,7 @@ from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
 from liquid_pilot.nodes.common.health import COMPILING, WARNING, format_number
 from liquid_pilot.nodes.common.parameters import Settings
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
+from liquid_pilot.nodes.common.process.time_slice import FLIGHT_S, request_time_slice
 from liquid_pilot.nodes.common.publishers import endpoints, single_publisher
 from liquid_pilot.nodes.common.sensor_monitor import (
     FrameStampCheck,
@@ -389,6 +390,7 @@ class PilotNode(node_base.LiquidNode):
 
 def main() -> int:
     """Entry point of the executable."""
+    request_time_slice(FLIGHT_S)
     return node_base.run('pilot', PilotNode)
 
 
