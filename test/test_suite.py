@@ -10,6 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import free_ports
 import leftovers
 import machine
 import pytest
@@ -83,6 +84,30 @@ def test_all_domains_in_use_is_one_line(monkeypatch):
     monkeypatch.setattr(ros_domain, 'DOMAINS', [int(os.environ['ROS_DOMAIN_ID'])])
     with pytest.raises(RuntimeError, match='end other test runs first'):
         ros_domain.reserve()
+
+
+def test_ports_are_given_once_and_lie_beside_those_that_others_take():
+    given = [free_ports.free_port() for _ in range(50)]
+    assert len(set(given)) == 50
+    lowest = int(Path('/proc/sys/net/ipv4/ip_local_port_range').read_text().split()[0])
+    assert max(free_ports.PORTS) < lowest
+    of_dds = {
+        ros_domain.discovery_port(domain, participant)
+        for domain in range(233)
+        for participant in range(ros_domain.PARTICIPANTS)
+    }
+    assert not of_dds & set(free_ports.PORTS)
+
+
+def test_a_port_in_use_is_passed_over(monkeypatch):
+    taken = free_ports.free_port()
+    monkeypatch.setattr(free_ports, 'PORTS', [taken])
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as user:
+            user.bind(('127.0.0.1', taken))
+            with pytest.raises(RuntimeError, match='no port is free'):
+                free_ports.free_port()
+    assert free_ports.free_port() == taken
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from liquid_pilot.cli import main
 from liquid_pilot.nodes.launch import flight_checks
 
 ROOT = Path(__file__).resolve().parents[3]
-PEER = ROOT / 'test' / 'support' / 'ros' / 'gazebo_peer.py'
+PEER = ROOT / 'test' / 'support' / 'peers' / 'gazebo_peer.py'
 SEED = 10_000
 
 
