@@ -20,7 +20,6 @@ import torch
 from liquid_pilot import pilot_file
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.data import features
-from liquid_pilot.learning.data.dataset_index import DataSource
 from liquid_pilot.learning.data.features import Sequences
 from liquid_pilot.learning.data.frames import Frames
 from liquid_pilot.learning.models import warm_start
@@ -123,29 +122,27 @@ def _encode(study: Study, workers: int, display: Display) -> None:
     paths = {
         'training': data.training,
         'held_out': data.validation,
-        'selection': [*selection.training, *selection.validation],
+        'selection': sorted([*selection.training, *selection.validation]),
     }
     for part in _PARTS:
-        _save_sequences(pilot, data, paths[part], study.sequences / f'{part}.npz', part, display)
+        _save_sequences(study, pilot, paths[part], part, display)
 
 
 def _save_sequences(
-    pilot: PilotFile,
-    data: DataSource,
-    paths: Sequence[Path],
-    file: Path,
-    part: str,
-    display: Display,
+    study: Study, pilot: PilotFile, paths: Sequence[Path], part: str, display: Display
 ) -> None:
     """Encode episodes, those of the training with their mirror images, and keep the features."""
-    frames = Frames.load(sorted(paths), get_vehicle(data.vehicle).action_scaling)
-    encoder = warm_start.load_encoder(pilot).eval()
+    frames = Frames.load(paths, get_vehicle(pilot.specification.vehicle).action_scaling)
     sides = (False, True) if part == 'training' else (False,)
-    encoded = [
-        features.encode(encoder, frames, 'cpu', side, report_progress=display.labelled(part))
-        for side in sides
-    ]
-    sequences = Sequences.from_frames(np.concatenate(encoded), frames, sides)
+    if part == 'training':
+        # The training of the encoder has computed them, in the same order.
+        with np.load(_encoder_run(study) / 'stages' / '0_features.npz') as stored:
+            encoded = stored['features']
+    else:
+        encoder = warm_start.load_encoder(pilot).eval()
+        encoded = features.encode(encoder, frames, 'cpu', report_progress=display.labelled(part))
+    sequences = Sequences.from_frames(encoded, frames, sides)
+    file = study.sequences / f'{part}.npz'
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_writer(file) as stream:
         np.savez(stream, **{name: getattr(sequences, name) for name in _ARRAYS})
