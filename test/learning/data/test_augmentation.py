@@ -1,5 +1,6 @@
 """Augmentation: each part by itself, off by 0, seeded, and sequences whose times stay true."""
 
+import hashlib
 from dataclasses import fields
 
 import numpy as np
@@ -11,6 +12,12 @@ from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.data.augmentation import PRESETS, Augmentation, reduce_between_kept
 
 OF_IMAGES = ('brightness', 'contrast', 'channel_gain', 'noise', 'blur', 'erasing')
+BITS = {
+    'none': '55899d1cba690367',
+    'photometric': 'aafead38c18730c9',
+    'strong': '8043a1637b81cef2',
+}
+"""Digests of the images of each preset, as the first trainings had them."""
 
 
 def changed(part, images, seed=1):
@@ -38,6 +45,16 @@ def test_none_changes_nothing_and_settings_override_their_preset():
     assert (own.noise, own.blur) == (0.0, 0.5)
     assert own.contrast == PRESETS['strong'].contrast > PRESETS['photometric'].contrast > 0
     assert all(getattr(PRESETS['strong'], part.name) > 0 for part in fields(Augmentation))
+
+
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize('preset', BITS)
+def test_images_have_the_bits_that_they_always_had(preset, layout):
+    images = torch.arange(6 * 3 * 24 * 40, dtype=torch.float32).mul(0.618).frac()
+    images = images.view(6, 3, 24, 40).contiguous(memory_format=layout)
+    found = PRESETS[preset].images(images, torch.Generator().manual_seed(7))
+    digest = hashlib.sha256(found.contiguous().numpy().tobytes()).hexdigest()
+    assert digest[:16] == BITS[preset]
 
 
 def test_dropped_frames_leave_their_time_and_their_imu_to_the_next():
