@@ -19,7 +19,7 @@ ALL_CORES = Choices(CORES, ExtensionNames(CORE_ENTRY_POINTS))
 """Kinds of core, those of other packages last."""
 WIRINGS = ('ncp', 'dense')
 """Wirings of a liquid core."""
-PRESETS = ('none', 'photometric', 'strong')
+PRESETS = ('none', 'photometric', 'strong', 'broad')
 """Presets of the augmentation."""
 BACKENDS = ('auto', 'numba', 'torch')
 """Implementations of a liquid core."""
@@ -149,6 +149,16 @@ class TrainingSettings:
     noise: float = _strength('largest standard deviation of noise, as a share of full scale')
     blur: float = _strength('largest share of a blurred image in the mixture')
     erasing: float = _strength('largest area of an erased rectangle, as a share of the image')
+    random_convolution: float = _strength(
+        'probability that an image is filtered by a random convolution'
+    )
+    mixture: float = _strength(
+        'largest share, in every third image, of copies that chains of simple operations changed'
+    )
+    uneven_light: float = _strength('largest relative change of a pixel by smooth shade and light')
+    occluders: float = _strength(
+        'largest area of random shapes in every third image, as a share of the image'
+    )
     dropped_frames: float = _strength('largest share of frames dropped from a sequence')
     irregular_dt: float = _strength('largest relative jitter of the elapsed time')
 

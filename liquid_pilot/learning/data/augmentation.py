@@ -14,7 +14,13 @@ import numpy as np
 import torch
 
 from liquid_pilot.learning.config import TrainingSettings
+from liquid_pilot.learning.data.occluders import paint_occluders
 from liquid_pilot.learning.data.picture_operations import mean_3x3
+from liquid_pilot.learning.data.picture_randomisation import (
+    convolve_randomly,
+    light_unevenly,
+    mix_operations,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,10 @@ class Augmentation:
     noise: float = 0.0
     blur: float = 0.0
     erasing: float = 0.0
+    random_convolution: float = 0.0
+    mixture: float = 0.0
+    uneven_light: float = 0.0
+    occluders: float = 0.0
     dropped_frames: float = 0.0
     irregular_dt: float = 0.0
 
@@ -54,6 +64,10 @@ class Augmentation:
                 self.noise,
                 self.blur,
                 self.erasing,
+                self.random_convolution,
+                self.mixture,
+                self.uneven_light,
+                self.occluders,
             )
         )
 
@@ -69,6 +83,7 @@ class Augmentation:
         def draw(*shape: int) -> torch.Tensor:
             return torch.rand(*shape, generator=rng).to(images.device)
 
+        self._randomise_scene(images, rng)
         if self.blur:
             images = images.lerp_(mean_3x3(images), self.blur * draw(n, 1, 1, 1))
         if self.brightness or self.contrast or self.channel_gain:
@@ -97,6 +112,20 @@ class Augmentation:
         if self.erasing:
             _random_erase(images, self.erasing, rng)
         return images.clamp_(0, 1)
+
+    def _randomise_scene(self, images: torch.Tensor, rng: torch.Generator) -> None:
+        """Change how the scene looks, and what stands before the lens, in place.
+
+        Values may exceed one.
+        """
+        if self.random_convolution:
+            convolve_randomly(images, self.random_convolution, rng)
+        if self.mixture:
+            mix_operations(images, self.mixture, rng)
+        if self.uneven_light:
+            light_unevenly(images, self.uneven_light, rng)
+        if self.occluders:
+            paint_occluders(images, self.occluders, rng)
 
     def kept_count(self, length: int, rng: np.random.Generator) -> int:
         """Draw how many of a window's `length` frames are kept, at least two."""
@@ -172,6 +201,20 @@ PRESETS = {
         erasing=0.15,
         dropped_frames=0.5,
         irregular_dt=0.2,
+    ),
+    'broad': Augmentation(
+        brightness=0.15,
+        contrast=0.3,
+        channel_gain=0.15,
+        noise=0.08,
+        blur=0.5,
+        erasing=0.08,
+        random_convolution=0.25,
+        mixture=0.9,
+        uneven_light=0.5,
+        occluders=0.2,
+        dropped_frames=0.3,
+        irregular_dt=0.1,
     ),
 }
 """Strengths of each preset, by the value of the setting `augmentation`."""

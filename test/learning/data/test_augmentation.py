@@ -11,13 +11,25 @@ from liquid_pilot.learning.config import PRESETS as NAMES
 from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.learning.data.augmentation import PRESETS, Augmentation, reduce_between_kept
 
-OF_IMAGES = ('brightness', 'contrast', 'channel_gain', 'noise', 'blur', 'erasing')
+OF_IMAGES = (
+    'brightness',
+    'contrast',
+    'channel_gain',
+    'noise',
+    'blur',
+    'erasing',
+    'random_convolution',
+    'mixture',
+    'uneven_light',
+    'occluders',
+)
+BROAD = OF_IMAGES[6:]
 BITS = {
     'none': '55899d1cba690367',
     'photometric': 'aafead38c18730c9',
     'strong': '8043a1637b81cef2',
 }
-"""Digests of the images of each preset, as the first trainings had them."""
+"""Digests of the images of each preset before there was broad randomisation."""
 
 
 def changed(part, images, seed=1):
@@ -27,7 +39,7 @@ def changed(part, images, seed=1):
 
 @pytest.mark.parametrize('part', OF_IMAGES)
 def test_each_change_of_images_is_seeded_in_range_and_leaves_something(part):
-    images = torch.rand(6, 3, 16, 20)
+    images = torch.rand(12, 3, 16, 20)
     found = changed(part, images)
     assert torch.equal(found, changed(part, images)) and found.shape == images.shape
     assert not torch.equal(found, changed(part, images, 2))
@@ -44,12 +56,20 @@ def test_none_changes_nothing_and_settings_override_their_preset():
     own = Augmentation.from_settings(TrainingSettings(augmentation='strong', noise=0.0, blur=0.5))
     assert (own.noise, own.blur) == (0.0, 0.5)
     assert own.contrast == PRESETS['strong'].contrast > PRESETS['photometric'].contrast > 0
-    assert all(getattr(PRESETS['strong'], part.name) > 0 for part in fields(Augmentation))
+    assert all(getattr(PRESETS['broad'], part.name) > 0 for part in fields(Augmentation))
+
+
+@pytest.mark.parametrize('part', OF_IMAGES)
+def test_each_part_of_images_has_augmented_copies(part):
+    assert Augmentation(**{part: 0.1}).changes_images
+    assert not Augmentation(dropped_frames=0.5, irregular_dt=0.2).changes_images
 
 
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize('preset', BITS)
-def test_images_have_the_bits_that_they_always_had(preset, layout):
+def test_without_broad_randomisation_images_have_the_bits_that_they_always_had(preset, layout):
+    """Trainings with the other presets thus give the same weights as before."""
+    assert not any(getattr(PRESETS[preset], part) for part in BROAD)
     images = torch.arange(6 * 3 * 24 * 40, dtype=torch.float32).mul(0.618).frac()
     images = images.view(6, 3, 24, 40).contiguous(memory_format=layout)
     found = PRESETS[preset].images(images, torch.Generator().manual_seed(7))

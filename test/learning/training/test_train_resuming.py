@@ -57,7 +57,7 @@ def test_a_training_killed_in_every_stage_ends_with_the_same_bits(episodes, tmp_
         'checkpoint_steps': 2,
         'encoder_epochs': 1,
         'joint_steps': 6,
-        'augmentation': 'strong',
+        'augmentation': 'broad',
     }
     whole = train(
         TrainingSettings.from_mapping(settings, 'test'),
