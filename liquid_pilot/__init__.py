@@ -11,8 +11,9 @@ Plain data (units and frames are in the names):
 Liquid networks:
     `Wiring` with its makers `ncp`, `dense` and `explicit`; `LtcParameters` and `LtcDynamics` (one
     step at a time); `LtcSensitivity` with `StateWithSensitivities` (the same with exact derivatives
-    by the time constants); `forward_sequence` and `backward_sequence`; `LiquidCore`, the trainable
-    torch module, and `GraphCore`, the base of any other trainable core (extra `train`).
+    by the time constants); `forward_sequence` and `backward_sequence`; `LrcParameters` and
+    `LrcDynamics`, the same of an LRC core; `LiquidCore` (LTC) and `TrainableLrc`, the trainable
+    torch modules, and `GraphCore`, the base of any other trainable core (extra `train`).
 Pilot files:
     `load_pilot`, `save_pilot`, `resolve_pilot`, `shipped_pilots`, `PilotFile`,
     `PilotSpecification`, `TrainingStatistics`.
@@ -73,8 +74,11 @@ if TYPE_CHECKING:
         VehicleState,
     )
     from liquid_pilot.learning.models.graph_core import GraphCore
+    from liquid_pilot.learning.models.lrc import TrainableLrc
     from liquid_pilot.learning.models.ltc import LiquidCore
     from liquid_pilot.liquid.dynamics import LtcDynamics
+    from liquid_pilot.liquid.lrc.dynamics import LrcDynamics
+    from liquid_pilot.liquid.lrc.parameters import LrcParameters
     from liquid_pilot.liquid.parameters import LtcParameters
     from liquid_pilot.liquid.sensitivity import LtcSensitivity, StateWithSensitivities
     from liquid_pilot.liquid.sequences import backward_sequence, forward_sequence
@@ -126,6 +130,8 @@ __all__ = [
     'LearnerInput',
     'LiquidCore',
     'LiquidPilotError',
+    'LrcDynamics',
+    'LrcParameters',
     'LtcDynamics',
     'LtcParameters',
     'LtcSensitivity',
@@ -142,6 +148,7 @@ __all__ = [
     'StateWithSensitivities',
     'Tick',
     'TimeScaleUpdate',
+    'TrainableLrc',
     'TrainingStatistics',
     'VehicleLimits',
     'VehicleSpec',
@@ -183,8 +190,11 @@ _NAMES_BY_MODULE = {
         'VehicleState',
     ),
     'learning.models.graph_core': ('GraphCore',),
+    'learning.models.lrc': ('TrainableLrc',),
     'learning.models.ltc': ('LiquidCore',),
     'liquid.dynamics': ('LtcDynamics',),
+    'liquid.lrc.dynamics': ('LrcDynamics',),
+    'liquid.lrc.parameters': ('LrcParameters',),
     'liquid.parameters': ('LtcParameters',),
     'liquid.sensitivity': ('LtcSensitivity', 'StateWithSensitivities'),
     'liquid.sequences': ('backward_sequence', 'forward_sequence'),

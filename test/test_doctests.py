@@ -12,6 +12,7 @@ WITH_EXAMPLES = (
     'CameraGeometry',
     'Engine',
     'Guard',
+    'LrcDynamics',
     'LtcDynamics',
     'LtcSensitivity',
     'VehicleLimits',

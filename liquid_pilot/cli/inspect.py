@@ -29,10 +29,11 @@ def check(arguments: argparse.Namespace) -> None:
     """Refuse a pilot that is not there, and a plot that cannot be drawn."""
     pilot = load_pilot(arguments.pilot)
     if arguments.plot is not None:
-        if pilot.wiring is None:
+        if pilot.ltc_parameters is None:
             raise LiquidPilotError(
-                f'--plot: the core of {arguments.pilot} is not liquid, so there is no wiring to '
-                'draw; leave --plot out'
+                f'--plot: the core of {arguments.pilot} is of kind '
+                f'{pilot.specification.core_kind!r}, and only the wiring and the time constants of '
+                'an ltc are drawn; leave --plot out'
             )
         check_writable_file(arguments.plot, '--plot', '.png')
         require_modules(('matplotlib',), '--plot')

@@ -168,6 +168,7 @@ class PilotView:
             features = pilot.specification.features
             if pilot.parameters is not None:
                 neurons = pilot.parameters.neurons
+            if pilot.ltc_parameters is not None:
                 self._paths = CorePaths(pilot)
             try:
                 self._pixels = PixelExplainer(pilot)
@@ -233,9 +234,10 @@ class PilotView:
 
     def _describe_wiring(self) -> dict[str, Any] | None:
         pilot, paths = self.pilot, self._paths
-        if pilot is None or paths is None or pilot.wiring is None or pilot.parameters is None:
+        p = None if pilot is None else pilot.ltc_parameters
+        if pilot is None or paths is None or pilot.wiring is None or p is None:
             return None
-        wiring, p = pilot.wiring, pilot.parameters
+        wiring = pilot.wiring
         low, rest, high = time_constant_bounds(p)
         sensory, between = paths.tick.sensory, paths.tick.between
         return {

@@ -8,7 +8,6 @@ with those of the whole core; `flights.closed_loop` flies it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -21,8 +20,7 @@ from liquid_pilot.explanation.other_cores import to_command
 from liquid_pilot.explanation.wrapped_core import ClampedCore, linear_readout
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.wiring import Wiring
-from liquid_pilot.onboard.adaptation.time_scales import CoreScales
-from liquid_pilot.onboard.inference.recurrent_cores import Core, LtcCore, make_core
+from liquid_pilot.onboard.inference.recurrent_cores import Core, make_core, make_liquid_core
 from liquid_pilot.pilot_file import PilotFile
 
 _MIN_SPREAD = 0.02
@@ -153,16 +151,15 @@ def cut(pilot: PilotFile, source: str, target: str) -> Ablation:
         )
     wiring, p = pilot.wiring, pilot.parameters
     roles = np.array([wiring.role(i) for i in range(wiring.neurons)])
-    if source == 'sensory':
-        w = p.sensory_w.copy()
-        w[:, roles == target] = 0.0
-        changed = dataclasses.replace(p, sensory_w=w)
-    else:
-        w = p.w.copy()
-        w[np.ix_(roles == source, roles == target)] = 0.0
-        changed = dataclasses.replace(p, w=w)
+    sources = np.ones(wiring.inputs, bool) if source == 'sensory' else roles == source
+    prefix, cut_off = 'sensory_' if source == 'sensory' else '', np.ix_(sources, roles == target)
+    tensors = {name: np.array(tensor) for name, tensor in p.to_tensors().items()}
+    for name in (f'{prefix}w', f'{prefix}elastance_w'):
+        if name in tensors:
+            tensors[name][cut_off] = 0.0
+    changed = type(p).from_tensors(tensors)
     return Ablation(
-        f'{source} -> {target}', lambda core: LtcCore(changed, pilot.specification.unfolds)
+        f'{source} -> {target}', lambda core: make_liquid_core(changed, pilot.specification.unfolds)
     )
 
 
@@ -182,15 +179,9 @@ def replay(
     scale, commands = to_command(pilot), []
     for flight in flights:
         state = core.initial_state()
-        for inputs, dt_s, log_cm, log_gleak in flight.ticks:
-            scales = None
-            if log_cm is not None or log_gleak is not None:
-                zero = np.zeros(core.neurons, np.float32)
-                scales = CoreScales(
-                    zero if log_cm is None else np.asarray(log_cm, np.float32),
-                    zero if log_gleak is None else np.asarray(log_gleak, np.float32),
-                )
-            state, output = core.step(state, np.asarray(inputs, np.float32), dt_s, scales)
+        for tick in flight.ticks:
+            inputs = np.asarray(tick.inputs, np.float32)
+            state, output = core.step(state, inputs, tick.dt_s, tick.scales)
             commands.append(scale(output))
     return np.array(commands)
 

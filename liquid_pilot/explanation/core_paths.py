@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from liquid_pilot.explanation.ltc_tick import FloatArray, LinearTick, LtcTick
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.wiring import Wiring
+from liquid_pilot.onboard.adaptation.time_scales import CoreScales
 from liquid_pilot.onboard.inference.recurrent_cores import COMMAND_OUTPUTS, IMU_INPUTS
 from liquid_pilot.onboard.inference.trace import Trace
 from liquid_pilot.onboard.vehicles.action_scaling import CURVATURE, MIN_SPEED_M_S
@@ -39,6 +40,28 @@ class CoreTick(NamedTuple):
     """(N,) logarithms of the factors on cm; None: as trained."""
     log_gleak: npt.NDArray[np.floating] | None = None
     """(N,) logarithms of the factors on gleak; None: as trained."""
+
+    @property
+    def scales(self) -> CoreScales | None:
+        """Log-scales as a core takes them in flight; None: as trained."""
+        known = [scale for scale in (self.log_cm, self.log_gleak) if scale is not None]
+        if not known:
+            return None
+        zero = np.zeros(len(known[0]), np.float32)
+        return CoreScales(
+            zero if self.log_cm is None else np.asarray(self.log_cm, np.float32),
+            zero if self.log_gleak is None else np.asarray(self.log_gleak, np.float32),
+        )
+
+
+class TimeConstants(Protocol):
+    """What tells the time constants of a core: `LtcTick`, or a core as it flies."""
+
+    def time_constants(
+        self, state: npt.NDArray[np.float32], inputs: npt.NDArray[np.float32], /
+    ) -> npt.NDArray[np.floating]:
+        """Return the time constants (N,) of the core as trained, at a state and inputs, s."""
+        ...
 
 
 class SynapticCurrents(NamedTuple):
@@ -98,7 +121,7 @@ class PathDecomposition:
 
 
 class CorePaths:
-    """Decomposes the commands of a pilot with a liquid core.
+    """Decomposes the commands of a pilot with a liquid core, an LTC.
 
     >>> import numpy as np
     >>> from liquid_pilot import load_pilot
@@ -116,19 +139,19 @@ class CorePaths:
             the pilot has statistics of it, else zeros, and an IMU at its mean.
 
     Raises:
-        LiquidPilotError: the core of the pilot is not liquid.
+        LiquidPilotError: the core of the pilot is not an LTC.
     """
 
     def __init__(
         self, pilot: PilotFile, reference_inputs: npt.NDArray[np.floating] | None = None
     ) -> None:
-        if pilot.parameters is None or pilot.wiring is None:
+        specification, p = pilot.specification, pilot.ltc_parameters
+        if p is None or pilot.wiring is None:
             raise LiquidPilotError(
-                f'{pilot.path}: the core is a {pilot.specification.core["type"]} graph without '
-                'synapses to decompose; use `explanation.other_cores`, which takes finite '
-                'differences'
+                f'{pilot.path}: the core is of kind {specification.core_kind!r}, and only the '
+                'equations of an ltc can be decomposed; use `explanation.other_cores`, which takes '
+                'finite differences'
             )
-        specification, p = pilot.specification, pilot.parameters
         self.wiring: Wiring = pilot.wiring
         self.names = neuron_names(pilot.wiring)
         """Names of the neurons, such as 'inter 21'."""
@@ -344,19 +367,19 @@ def core_inputs(pilot: PilotFile, trace: Trace) -> npt.NDArray[np.float32]:
     )
 
 
-def trace_tick(paths: CorePaths, pilot: PilotFile, trace: Trace) -> CoreTick:
+def trace_tick(core: TimeConstants, pilot: PilotFile, trace: Trace) -> CoreTick:
     """Return what a core was stepped with in a tick that a trace describes.
 
     A trace has the time constants and not the log-scales. These are taken from them, as factors on
     cm, which is exact unless gleak was scaled: neither the shipped rule nor the novelty gate does.
 
     Args:
-        paths: the paths of the pilot's core.
+        core: what tells the time constants of the pilot's core.
         pilot: the pilot file that made the trace.
         trace: the trace.
     """
     inputs = core_inputs(pilot, trace)
-    trained_s = paths.tick.time_constants(trace.state, inputs)
+    trained_s = np.asarray(core.time_constants(trace.state, inputs), np.float64)
     log_cm = np.log(np.asarray(trace.tau, np.float64) / trained_s)
     # Rounding to float32 leaves this much of a core that is not scaled.
     scaled = bool(np.abs(log_cm).max() > 1e-4)

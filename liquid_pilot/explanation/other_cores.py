@@ -1,7 +1,8 @@
 """Derivatives of the command of any core by finite differences.
 
-A GRU, LSTM, CfC or feed-forward core is an ONNX graph, whose weights are not looked into. Its
-derivatives are central differences; those of a liquid core are exact (`explanation.core_paths`).
+A GRU, LSTM, CfC or feed-forward core is an ONNX graph, whose weights are not looked into, and the
+equations of an LRC core are not decomposed. Their derivatives are central differences; those of an
+LTC core are exact (`explanation.core_paths`).
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class DifferencedCore:
             by_age.append(
                 np.array([self._difference(before, rest, 0, i) for i in range(self.core.inputs)]).T
             )
-            before, _ = self.core.step(before, np.asarray(tick.inputs, np.float32), tick.dt_s)
+            before, _ = self._step(before, tick)
         return np.array(by_age)
 
     def _difference(
@@ -114,5 +115,12 @@ class DifferencedCore:
     def _command(self, state: npt.NDArray[np.float32], ticks: Sequence[CoreTick]) -> FloatArray:
         output = np.zeros(self.core.motors, np.float32)
         for tick in ticks:
-            state, output = self.core.step(state, np.asarray(tick.inputs, np.float32), tick.dt_s)
+            state, output = self._step(state, tick)
         return self._to_command(output)
+
+    def _step(
+        self, state: npt.NDArray[np.float32], tick: CoreTick
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        inputs = np.asarray(tick.inputs, np.float32)
+        after, output = self.core.step(state, inputs, tick.dt_s, tick.scales)
+        return after, output

@@ -10,8 +10,8 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.utils.entry_points import Choices, ExtensionNames
 from liquid_pilot.utils.settings import check, check_all, declared_settings, setting
 
-CORES = ('ltc', 'cfc', 'gru', 'gru_dt', 'lstm', 'mixed_memory', 'feedforward')
-"""Kinds of core of this package: liquid time-constant network, and the baselines. Mixed memory is
+CORES = ('ltc', 'lrc', 'cfc', 'gru', 'gru_dt', 'lstm', 'mixed_memory', 'feedforward')
+"""Kinds of core of this package: two liquid ones (LTC and LRC), and the baselines. Mixed memory is
 an LSTM that writes the potentials of an LTC."""
 CORE_ENTRY_POINTS = 'liquid_pilot.cores'
 """Entry-point group of the cores of other packages; see `models.factory`."""
@@ -67,10 +67,10 @@ class TrainingSettings:
     )
 
     core: str = setting('ltc', 'kind of core behind the encoder', choices=ALL_CORES)
-    wiring: str = setting('ncp', 'wiring of an ltc', choices=WIRINGS)
+    wiring: str = setting('ncp', 'wiring of an ltc or lrc', choices=WIRINGS)
     core_size: int = setting(
         0,
-        'neurons of a core other than the ncp-wired ltc; 0 for the number that brings its '
+        'neurons of a core that is not ncp-wired; 0 for the number that brings its '
         'parameters nearest to those of the ncp-wired ltc',
         low=0,
         high=4096,
@@ -89,8 +89,8 @@ class TrainingSettings:
     )
     slowest_s: float = setting(
         0.5,
-        'largest initial time constant of an ltc, also within mixed_memory; as long as it has to '
-        'remember',
+        'largest initial time constant of an ltc or lrc, also within mixed_memory; as long as it '
+        'has to remember',
         's',
         low=0.02,
         high=1000,
@@ -100,7 +100,7 @@ class TrainingSettings:
     )
     backend: str = setting(
         'auto',
-        'implementation of the ltc; auto is numba on the CPU and torch elsewhere',
+        'implementation of an ltc or lrc; auto is numba on the CPU and torch elsewhere',
         choices=BACKENDS,
     )
 

@@ -86,10 +86,10 @@ def step(
     sources: UInt64Array,
     bounds: UInt64Array,
     neuron: Float32Array,
-    scaled: bool,
     x: Float32Array,
     sums: Float32Array,
     trace: Float32Array,
+    scaled: bool,
     dt_s: float,
 ) -> None:
     """Compute one tick with inputs x (I,), from the potentials trace[0, 0] to trace[L, 0].

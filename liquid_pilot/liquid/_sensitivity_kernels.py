@@ -219,7 +219,7 @@ def step_sensitivity(
     log cm and gleak*(vleak - v') for log gleak. v - v' is summed from the currents, because as a
     difference it would lose its digits where a neuron is slow.
     """
-    step(table, sources, bounds, neuron, scaled, x, sums, trace, dt_s)
+    step(table, sources, bounds, neuron, x, sums, trace, scaled, dt_s)
     neurons = np.uint64(reach.shape[0])
     gleak = sums[4] if scaled else neuron[1]
     current = sums[5]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from liquid_pilot.liquid.parameters import LtcParameters
+from liquid_pilot.liquid.parameters import CoreParameters
 from liquid_pilot.liquid.synapse_layout import SynapseLayout
 
 
-def layout_of(parameters: LtcParameters) -> SynapseLayout:
+def layout_of(parameters: CoreParameters) -> SynapseLayout:
     """Return the layout of the synapses that are present."""
-    return SynapseLayout.of(parameters.sensory_w != 0.0, parameters.w != 0.0)
+    return SynapseLayout.of(*parameters.present)
 
 
-def folded_synapses(p: LtcParameters) -> tuple[SynapseLayout, np.ndarray]:
-    """Return the layout, and the values of every synapse that `_kernels.step` reads.
+def folded_synapses(p: CoreParameters) -> tuple[SynapseLayout, np.ndarray]:
+    """Return the layout, and the values of every synapse that `accumulate_inputs` reads.
 
     Returns:
         The layout, and (E, 4, LANES) float32 of a, b, w and w*erev, with the synapse's sigmoid
@@ -27,7 +27,17 @@ def folded_synapses(p: LtcParameters) -> tuple[SynapseLayout, np.ndarray]:
     return layout, layout.pack(*zip(sensory, recurrent, strict=True))
 
 
-def neuron_rows(parameters: LtcParameters, layout: SynapseLayout) -> np.ndarray:
+def plain_synapses(p: CoreParameters, layout: SynapseLayout) -> np.ndarray:
+    """Return (E, 4, LANES) float32 of sigma, mu, erev and w*sigma, which `add_gradients` reads."""
+    return layout.pack(
+        (p.sensory_sigma, p.sigma),
+        (p.sensory_mu, p.mu),
+        (p.sensory_erev, p.erev),
+        (p.sensory_w * p.sensory_sigma, p.w * p.sigma),
+    )
+
+
+def neuron_rows(parameters: CoreParameters, layout: SynapseLayout) -> np.ndarray:
     """Return (3, P) float32: cm, gleak and vleak of the neurons in whole blocks."""
     # A positive cm keeps the neurons that pad the last block at rest.
     return np.concatenate(

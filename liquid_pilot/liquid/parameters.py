@@ -1,34 +1,35 @@
-"""The parameters of a liquid time-constant (LTC) core, and the number of trained ones."""
+"""The parameters of a liquid core: those that all share, and those of an LTC core."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 
+if TYPE_CHECKING:
+    from typing import Self
+
+_MATRICES = ('w', 'sigma', 'mu', 'erev', 'elastance_w')
+_NON_NEGATIVE = ('gleak', 'w', 'sensory_w', 'elastance_shift')
+
 
 @dataclass(frozen=True)
-class LtcParameters:
-    """Effective (constrained) parameters, float32, with ncps' names; I inputs, N neurons, M motors.
+class CoreParameters:
+    """The parameters that every liquid core has: leaks, synapses, and mappings of its ends.
 
+    They are effective (constrained), float32, with ncps' names; I inputs, N neurons, M motors.
     Matrices are [j, i]: neuron or input j feeds neuron i. Construction checks nothing; `validate`
-    does, and `from_tensors` calls it.
-
-    >>> one, pair = np.ones(1, np.float32), np.ones((1, 1), np.float32)
-    >>> vectors = ('gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')
-    >>> matrices = ('w', 'sigma', 'mu', 'erev')
-    >>> parameters = LtcParameters.from_tensors(
-    ...     {name: one for name in vectors}
-    ...     | {name: pair for name in matrices}
-    ...     | {f'sensory_{name}': pair for name in matrices}
-    ... )
-    >>> parameters.inputs, parameters.neurons, parameters.motors
-    (1, 1, 1)
+    does, and `from_tensors` calls it. An LTC and an LRC core are siblings below this class, so that
+    neither passes for the other.
     """
+
+    CORE: ClassVar[str] = 'liquid'
+    """What the core is called in messages."""
 
     gleak: npt.NDArray[np.float32]
     """(N,) leak conductance, >= 0."""
@@ -62,6 +63,11 @@ class LtcParameters:
     """(M,) offset of the output mapping."""
 
     @property
+    def present(self) -> tuple[np.ndarray, np.ndarray]:
+        """The synapses that are there: booleans (I, N) of the sensory ones, and (N, N)."""
+        return self.sensory_w != 0.0, self.w != 0.0
+
+    @property
     def neurons(self) -> int:
         """Number of neurons, N."""
         return len(self.gleak)
@@ -77,7 +83,7 @@ class LtcParameters:
         return len(self.output_w)
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> LtcParameters:
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> Self:
         """Build from float32 arrays by name, which are copied.
 
         Raises:
@@ -85,7 +91,7 @@ class LtcParameters:
         """
         names = {field.name for field in fields(cls)}
         for name in sorted(names ^ set(tensors)):
-            what = 'is missing' if name in names else 'is not a parameter of an LTC core'
+            what = 'is missing' if name in names else f'is not a parameter of an {cls.CORE} core'
             raise LiquidPilotError(f'tensor {name!r} {what}')
         for name, tensor in tensors.items():
             if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32:
@@ -94,6 +100,20 @@ class LtcParameters:
         parameters = cls(**{name: np.array(tensors[name], order='C') for name in names})
         parameters.validate()
         return parameters
+
+    @classmethod
+    def ones(cls, inputs: int, neurons: int, motors: int) -> Self:
+        """Return parameters that are all 1.
+
+        Args:
+            inputs: number of inputs.
+            neurons: number of neurons.
+            motors: number of motor neurons among them.
+        """
+        names = (field.name for field in fields(cls))
+        return cls(
+            **{name: np.ones(_shape(name, inputs, neurons, motors), np.float32) for name in names}
+        )
 
     def to_tensors(self) -> dict[str, np.ndarray]:
         """Return the arrays by name."""
@@ -122,10 +142,29 @@ class LtcParameters:
                 )
             if not np.isfinite(tensor).all():
                 raise LiquidPilotError(f'tensor {name!r} holds values that are not finite')
-            if name in ('gleak', 'w', 'sensory_w') and (tensor < 0).any():
+            if name in _NON_NEGATIVE and (tensor < 0).any():
                 raise LiquidPilotError(f'tensor {name!r} must not be negative')
             if name == 'cm' and (tensor <= 0).any():
                 raise LiquidPilotError("tensor 'cm' must be positive")
+
+
+@dataclass(frozen=True)
+class LtcParameters(CoreParameters):
+    """The parameters of a liquid time-constant (LTC) core; see `CoreParameters`.
+
+    >>> one, pair = np.ones(1, np.float32), np.ones((1, 1), np.float32)
+    >>> vectors = ('gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')
+    >>> matrices = ('w', 'sigma', 'mu', 'erev')
+    >>> parameters = LtcParameters.from_tensors(
+    ...     {name: one for name in vectors}
+    ...     | {name: pair for name in matrices}
+    ...     | {f'sensory_{name}': pair for name in matrices}
+    ... )
+    >>> parameters.inputs, parameters.neurons, parameters.motors
+    (1, 1, 1)
+    """
+
+    CORE: ClassVar[str] = 'LTC'
 
 
 def count_ltc_parameters(inputs: int, neurons: int, motors: int, synapses: int) -> int:
@@ -149,6 +188,6 @@ def count_ltc_parameters(inputs: int, neurons: int, motors: int, synapses: int) 
 def _shape(name: str, inputs: int, neurons: int, motors: int) -> tuple[int, ...]:
     if name.startswith('sensory_'):
         return inputs, neurons
-    if name in ('w', 'sigma', 'mu', 'erev'):
+    if name in _MATRICES:
         return neurons, neurons
     return ({'i': inputs, 'o': motors}.get(name[0], neurons),)

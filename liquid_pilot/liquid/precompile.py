@@ -50,16 +50,8 @@ def precompile_kernels(functions: Sequence[object] = KERNELS, module: str = __na
 
 def compilations() -> list[Callable[[], object]]:
     """Return functions that compile one kernel each, the same for a core of any size."""
-    one = {
-        name: np.ones(1, np.float32)
-        for name in ('gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')
-    }
-    pairs = {
-        prefix + name: np.ones((1, 1), np.float32)
-        for prefix in ('', 'sensory_')
-        for name in ('w', 'sigma', 'mu', 'erev')
-    }
-    dynamics, zero = LtcDynamics(LtcParameters(**one, **pairs), 1), np.zeros(1, np.float32)
+    dynamics = LtcDynamics(LtcParameters.ones(1, 1, 1), 1)
+    zero = np.zeros(1, np.float32)
     return [
         lambda: dynamics.step(zero, zero, 0.05),
         lambda: dynamics.time_constants(zero, zero),

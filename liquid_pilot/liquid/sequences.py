@@ -1,4 +1,8 @@
-"""Whole sequences through an LTC core, and their analytic gradient, for training."""
+"""Whole sequences through an LTC core, and their analytic gradient, for training.
+
+What an LRC core needs for the same, too (`lrc.sequences`), is here: checks of a batch, threads, and
+the gradients that groups of samples sum up.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,15 @@ import numba
 import numpy as np
 
 from liquid_pilot.liquid import _kernels
-from liquid_pilot.liquid.kernel_arguments import folded_synapses, layout_of, neuron_rows
-from liquid_pilot.liquid.parameters import LtcParameters
+from liquid_pilot.liquid._lanes import LANES
+from liquid_pilot.liquid.kernel_arguments import (
+    folded_synapses,
+    layout_of,
+    neuron_rows,
+    plain_synapses,
+)
+from liquid_pilot.liquid.parameters import CoreParameters, LtcParameters
+from liquid_pilot.liquid.synapse_layout import SynapseLayout
 
 _GROUPS = 16
 """Number of groups of samples whose gradients are summed apart, whatever the number of threads, so
@@ -19,6 +30,10 @@ that the result has the same bits."""
 
 # numba sets the entries of its configuration when it is loaded; no type checker sees them.
 _config: Any = numba.config
+
+Gradients = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
+"""Gradients by name of the parameter (output_w and output_b, which the states do not depend on, are
+left out), then those of v0 (B, N) and of x (B, T, I)."""
 
 
 class SequenceCache(NamedTuple):
@@ -29,8 +44,8 @@ class SequenceCache(NamedTuple):
     dt_s: np.ndarray
     """(B, T) elapsed times, s."""
     traces: np.ndarray
-    """(B, T, L + 1, 2, P) states before each unfold and after the last one, and the denominator of
-    each unfold."""
+    """What the kernels keep of every tick. Of an LTC core (B, T, L + 1, 2, P): states before each
+    unfold and after the last one, and the denominator of each unfold."""
 
 
 def forward_sequence(
@@ -54,22 +69,15 @@ def forward_sequence(
     Raises:
         ValueError: when the shapes do not fit each other.
     """
-    neurons, inputs = parameters.neurons, parameters.inputs
-    v0, x, dt_s = (np.ascontiguousarray(array, np.float32) for array in (v0, x, dt_s))
+    v0, x, dt_s = checked_batch(parameters, v0, x, dt_s)
     batch, ticks = dt_s.shape
-    if v0.shape != (batch, neurons) or x.shape != (batch, ticks, inputs):
-        raise ValueError(
-            f'v0 {v0.shape}, x {x.shape} and dt_s {dt_s.shape} do not fit a core of '
-            f'{neurons} neurons and {inputs} inputs'
-        )
     layout, table = folded_synapses(parameters)
     neuron = neuron_rows(parameters, layout)
-    v = np.empty((batch, ticks, neurons), np.float32)
+    v = np.empty((batch, ticks, parameters.neurons), np.float32)
     traces = np.empty((batch, ticks, unfolds + 1, 2, layout.padded_neurons), np.float32)
-    groups = max(1, min(_GROUPS, batch))
-    _in_threads(
-        groups,
-        lambda group: _kernels.forward_group(
+    in_threads(
+        batch,
+        lambda group, groups: _kernels.forward_group(
             table, layout.sources, layout.bounds, neuron, v0, x, dt_s, v, traces, group, groups
         ),
     )
@@ -78,7 +86,7 @@ def forward_sequence(
 
 def backward_sequence(
     parameters: LtcParameters, unfolds: int, cache: SequenceCache, grad_v: np.ndarray
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+) -> Gradients:
     """Compute the gradients of a loss over the states of `forward_sequence`.
 
     They are the analytic derivative, with the same bits for any number of threads.
@@ -105,22 +113,11 @@ def backward_sequence(
             'unfolds'
         )
     layout = layout_of(p)
-    table = layout.pack(
-        (p.sensory_sigma, p.sigma),
-        (p.sensory_mu, p.mu),
-        (p.sensory_erev, p.erev),
-        (p.sensory_w * p.sensory_sigma, p.w * p.sigma),
-    )
-    neuron = neuron_rows(p, layout)
-    affine = np.stack([p.input_w, p.input_b]).astype(np.float32)
-    groups = max(1, min(_GROUPS, batch))
-    sums = np.zeros((groups, *table.shape), np.float32)
-    grad_neuron = np.zeros((groups, *neuron.shape), np.float32)
-    grad_affine = np.zeros((groups, *affine.shape), np.float32)
-    grad_v0, grad_x = np.zeros((batch, p.neurons), np.float32), np.zeros_like(cache.x)
-    _in_threads(
-        groups,
-        lambda group: _kernels.backward_group(
+    table, neuron, affine = plain_synapses(p, layout), neuron_rows(p, layout), input_mapping(p)
+    sums = GradientSums(layout, cache.x, ('cm', 'gleak', 'vleak'))
+    in_threads(
+        batch,
+        lambda group, groups: _kernels.backward_group(
             table,
             layout.sources,
             layout.bounds,
@@ -132,41 +129,100 @@ def backward_sequence(
             grad_v,
             group,
             groups,
-            sums[group],
-            grad_neuron[group],
-            grad_affine[group],
-            grad_v0,
-            grad_x,
+            *sums.of(group),
         ),
     )
-    # In float64, because sum(dz*u) - mu*sum(dz) loses digits.
-    by_kind = zip(
-        *(layout.unpack(part) for part in sums.sum(0, dtype=np.float64).swapaxes(0, 1)),
-        strict=True,
-    )
-    grads = dict(zip(('cm', 'gleak', 'vleak'), grad_neuron.sum(0)[:, : p.neurons], strict=True))
-    grads.update(zip(('input_w', 'input_b'), grad_affine.sum(0), strict=True))
-    for prefix, (slope, moment, weight, reversal) in zip(('sensory_', ''), by_kind, strict=True):
-        sigma, mu, w = (getattr(p, prefix + name) for name in ('sigma', 'mu', 'w'))
-        for name, gradient in (
-            ('sigma', w * (moment - mu * slope)),
-            ('mu', -w * sigma * slope),
-            ('w', weight * (w != 0.0)),
-            ('erev', w * reversal),
+    return sums.by_name(p), sums.v0, sums.x
+
+
+class GradientSums:
+    """The gradients that the groups of a batch sum up, each group apart.
+
+    Args:
+        layout: layout of the synapses.
+        x: (B, T, I) inputs.
+        names: parameters of the neurons, K of them.
+    """
+
+    def __init__(self, layout: SynapseLayout, x: np.ndarray, names: tuple[str, ...]) -> None:
+        groups = count_groups(len(x))
+        self._layout, self._names = layout, names
+        self._synapses = np.zeros((groups, len(layout.sources), 4, LANES), np.float32)
+        self._neurons = np.zeros((groups, len(names), layout.padded_neurons), np.float32)
+        self._affine = np.zeros((groups, 2, layout.inputs), np.float32)
+        self.v0 = np.zeros((len(x), layout.neurons), np.float32)
+        """(B, N) gradient of the first states."""
+        self.x = np.zeros_like(x)
+        """(B, T, I) gradient of the inputs."""
+
+    def of(self, group: int) -> tuple[np.ndarray, ...]:
+        """Return the arrays that a kernel adds to for one group.
+
+        They are (E, 4, LANES) of the synapses, see `_synapses.add_gradients`, (K, P) of the
+        neurons, (2, I) of the input mapping, and `v0` and `x`, which all groups share.
+        """
+        return self._synapses[group], self._neurons[group], self._affine[group], self.v0, self.x
+
+    def by_name(self, p: CoreParameters) -> dict[str, np.ndarray]:
+        """Return the gradients by the name of the parameter, summed over the groups."""
+        neurons = self._neurons.sum(0)[:, : p.neurons]
+        grads = dict(zip(self._names, neurons, strict=True))
+        grads.update(zip(('input_w', 'input_b'), self._affine.sum(0), strict=True))
+        # In float64, because sum(dz*u) - mu*sum(dz) loses digits.
+        total = self._synapses.sum(0, dtype=np.float64).swapaxes(0, 1)
+        by_kind = zip(*(self._layout.unpack(part) for part in total), strict=True)
+        for prefix, (slope, moment, weight, reversal) in zip(
+            ('sensory_', ''), by_kind, strict=True
         ):
-            grads[prefix + name] = gradient.astype(np.float32)
-    return grads, grad_v0, grad_x
+            sigma, mu, w = (getattr(p, prefix + name) for name in ('sigma', 'mu', 'w'))
+            for name, gradient in (
+                ('sigma', w * (moment - mu * slope)),
+                ('mu', -w * sigma * slope),
+                ('w', weight * (w != 0.0)),
+                ('erev', w * reversal),
+            ):
+                grads[prefix + name] = gradient.astype(np.float32)
+        return grads
 
 
-def _in_threads(groups: int, run: Callable[[int], None]) -> None:
-    """Call `run` for every group, in threads: the kernels release the GIL.
+def checked_batch(
+    p: CoreParameters, v0: np.ndarray, x: np.ndarray, dt_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return first states, inputs and elapsed times as contiguous float32 arrays.
+
+    Raises:
+        ValueError: when the shapes do not fit each other, or the core.
+    """
+    v0, x, dt_s = (np.ascontiguousarray(array, np.float32) for array in (v0, x, dt_s))
+    batch, ticks = dt_s.shape
+    if v0.shape != (batch, p.neurons) or x.shape != (batch, ticks, p.inputs):
+        raise ValueError(
+            f'v0 {v0.shape}, x {x.shape} and dt_s {dt_s.shape} do not fit a core of '
+            f'{p.neurons} neurons and {p.inputs} inputs'
+        )
+    return v0, x, dt_s
+
+
+def input_mapping(p: CoreParameters) -> np.ndarray:
+    """Return (2, I) float32: input_w and input_b."""
+    return np.stack([p.input_w, p.input_b]).astype(np.float32)
+
+
+def count_groups(batch: int) -> int:
+    """Return the number of groups into which the samples of a batch are divided."""
+    return max(1, min(_GROUPS, batch))
+
+
+def in_threads(batch: int, run: Callable[[int, int], None]) -> None:
+    """Call run(group, groups) for every group of a batch, in threads: kernels release the GIL.
 
     The threads live for one call. numba's own pool would not survive a fork.
     """
+    groups = count_groups(batch)
     threads = min(_config.NUMBA_NUM_THREADS, groups)
     if threads == 1:
         for group in range(groups):
-            run(group)
+            run(group, groups)
         return
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, range(groups)))
+        list(pool.map(lambda group: run(group, groups), range(groups)))

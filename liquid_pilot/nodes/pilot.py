@@ -7,6 +7,7 @@ or the IMU must not be flown on, this node reports it and publishes no command.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import CameraInfo, Imu
@@ -146,10 +147,12 @@ class PilotNode(node_base.LiquidNode):
 
     def _compile(self) -> None:
         """Compile and load the network; while it compiles, say so on /diagnostics."""
-        if not kernels.are_compiled():
+        core = self._engine.pilot.specification.core['type']
+        if not kernels.are_compiled(core):
             self._state = COMPILING
             self.get_logger().info('compiling the network for this machine, once')
-            self._reporter.publish_during(kernels.compile_all, self._engine.warm_up)
+            compile_all = partial(kernels.compile_all, core=core)
+            self._reporter.publish_during(compile_all, self._engine.warm_up)
             self._state = 'loading'
         self._engine.warm_up()
 

@@ -8,6 +8,7 @@
 from liquid_pilot.pilot_file.files import STATISTICS_FILE
 from liquid_pilot.pilot_file.format import FORMAT, VERSION, PilotFile, load, resolve, save
 from liquid_pilot.pilot_file.specification import (
+    LIQUID_CORE_TYPES,
     NAMED_GRAPH,
     ONNX_CORE_TYPES,
     PilotSpecification,
@@ -16,6 +17,7 @@ from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 __all__ = [
     'FORMAT',
+    'LIQUID_CORE_TYPES',
     'NAMED_GRAPH',
     'ONNX_CORE_TYPES',
     'STATISTICS_FILE',

@@ -25,6 +25,7 @@ from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid.lrc.parameters import LrcParameters
 from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 from liquid_pilot.pilot_file.files import (
@@ -51,6 +52,13 @@ FORMAT = 'liquid_pilot'
 """Value of the field `format` of `pilot.json`."""
 VERSION = 1
 """Value of the field `version` of `pilot.json`."""
+LiquidParameters = LtcParameters | LrcParameters
+"""Parameters of a liquid core."""
+_PARAMETERS: dict[str, type[LtcParameters] | type[LrcParameters]] = {
+    'ltc': LtcParameters,
+    'lrc': LrcParameters,
+}
+"""Types of the parameters by the type of the core."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +71,7 @@ class PilotFile:
     """Specification of the pilot, from `pilot.json`."""
     wiring: Wiring | None
     """Wiring of a liquid core; None for a core that is a graph."""
-    parameters: LtcParameters | None
+    parameters: LiquidParameters | None
     """Parameters of a liquid core; None for a core that is a graph."""
     encoder: bytes
     """Encoder as ONNX: 'image' float32 (1, 3, H, W), RGB in [0, 1] -> 'features' float32 (1, F)."""
@@ -74,6 +82,11 @@ class PilotFile:
     'state_after' (1, N), 'output' (1, 4); None for a liquid core."""
     training_statistics: TrainingStatistics | None = None
     """Statistics that adaptation compares a flight with; None for a pilot that cannot adapt."""
+
+    @property
+    def ltc_parameters(self) -> LtcParameters | None:
+        """Parameters of an LTC core, whose equations can be decomposed; None for any other."""
+        return self.parameters if isinstance(self.parameters, LtcParameters) else None
 
     def require_statistics(self) -> TrainingStatistics:
         """Return the training statistics.
@@ -175,7 +188,8 @@ def load(path: str | os.PathLike[str]) -> PilotFile:
     if wiring is None:
         check_onnx(data[CORE_GRAPH_FILE], str(folder / CORE_GRAPH_FILE))
     else:
-        parameters = _parse_parameters(data[CORE_FILE], folder / CORE_FILE, wiring)
+        kind = _PARAMETERS[specification.core['type']]
+        parameters = _parse_parameters(kind, data[CORE_FILE], folder / CORE_FILE, wiring)
     check_onnx(data[ENCODER_FILE], str(folder / ENCODER_FILE))
     return PilotFile(
         folder,
@@ -198,7 +212,7 @@ def save(
     path: str | os.PathLike[str],
     specification: PilotSpecification,
     wiring: Wiring | None,
-    parameters: LtcParameters | None,
+    parameters: LiquidParameters | None,
     encoder: bytes,
     core_graph: bytes | None = None,
     training_statistics: TrainingStatistics | None = None,
@@ -291,7 +305,7 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
 def _core_content(
     specification: PilotSpecification,
     wiring: Wiring | None,
-    parameters: LtcParameters | None,
+    parameters: LiquidParameters | None,
     core_graph: bytes | None,
 ) -> dict[str, bytes]:
     """Return the name and the content of the core's file."""
@@ -303,6 +317,11 @@ def _core_content(
         raise LiquidPilotError(
             f'core.type {kind!r} needs '
             f'{"core_graph alone" if graph else "wiring and parameters alone"}'
+        )
+    if kind in _PARAMETERS and not isinstance(parameters, _PARAMETERS[kind]):
+        raise LiquidPilotError(
+            f'core.type {kind!r} needs the parameters of an {_PARAMETERS[kind].CORE} core, not of '
+            f'an {parameters.CORE} core'
         )
     if specification.core.get('wiring') != wiring.to_dict():
         raise LiquidPilotError("core.wiring of the specification is not the given wiring's recipe")
@@ -331,18 +350,25 @@ def _parse_statistics(
         raise LiquidPilotError(f'{file}: {one_line(error)}') from None
 
 
-def _parse_parameters(data: bytes, file: Path, wiring: Wiring) -> LtcParameters:
+def _parse_parameters(
+    kind: type[LtcParameters] | type[LrcParameters], data: bytes, file: Path, wiring: Wiring
+) -> LiquidParameters:
     tensors = _parse_tensors(data, file)
     try:
-        parameters = LtcParameters.from_tensors(tensors)
+        parameters = kind.from_tensors(tensors)
         sizes = (parameters.inputs, parameters.neurons, parameters.motors)
         if sizes != (wiring.inputs, wiring.neurons, wiring.motors):
             raise LiquidPilotError(
                 f"tensors 'input_w', 'gleak', 'output_w' have the sizes {sizes}, core.wiring "
                 f'needs {(wiring.inputs, wiring.neurons, wiring.motors)}'
             )
-        for name, polarity in (('w', wiring.polarity), ('sensory_w', wiring.sensory_polarity)):
-            if (getattr(parameters, name)[polarity == 0] != 0.0).any():
+        for name, polarity in (
+            ('w', wiring.polarity),
+            ('sensory_w', wiring.sensory_polarity),
+            ('elastance_w', wiring.polarity),
+            ('sensory_elastance_w', wiring.sensory_polarity),
+        ):
+            if name in tensors and (tensors[name][polarity == 0] != 0.0).any():
                 raise LiquidPilotError(f'tensor {name!r} has synapses that core.wiring has not')
     except LiquidPilotError as error:
         raise LiquidPilotError(f'{file}: {one_line(error)}') from None

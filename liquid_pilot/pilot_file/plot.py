@@ -68,7 +68,7 @@ def draw_pilot(folder: Path, path: Path) -> None:
         path: the PNG file.
 
     Raises:
-        LiquidPilotError: when the pilot is not valid, its core is not liquid, or the file cannot be
+        LiquidPilotError: when the pilot is not valid, its core is not an LTC, or the file cannot be
             written.
     """
     picture = io.BytesIO()
@@ -84,20 +84,22 @@ def pilot_figure(folder: Path) -> Figure:
         folder: folder of the pilot.
 
     Raises:
-        LiquidPilotError: when the pilot is not valid, or its core is not liquid.
+        LiquidPilotError: when the pilot is not valid, or its core is not an LTC.
     """
     from matplotlib.figure import Figure
 
     pilot = load(folder)
-    if pilot.wiring is None or pilot.parameters is None:
+    parameters = pilot.ltc_parameters
+    if pilot.wiring is None or parameters is None:
+        kind = pilot.specification.core_kind
         raise LiquidPilotError(
-            f'{folder}: the core is a {pilot.specification.core["type"]} graph, '
-            'which has no wiring to draw'
+            f'{folder}: the core is of kind {kind!r}; only the wiring and the time constants of an '
+            'ltc are drawn'
         )
     figure = Figure(figsize=(15, 10), dpi=110, layout='constrained')
     grid = figure.add_gridspec(2, 2, width_ratios=(2.4, 1), height_ratios=(1.3, 1))
-    _draw_wiring(figure.add_subplot(grid[:, 0]), pilot.wiring, pilot.parameters)
-    _draw_time_constants(figure.add_subplot(grid[0, 1]), pilot.wiring, pilot.parameters)
+    _draw_wiring(figure.add_subplot(grid[:, 0]), pilot.wiring, parameters)
+    _draw_time_constants(figure.add_subplot(grid[0, 1]), pilot.wiring, parameters)
     _write_card(figure.add_subplot(grid[1, 1]), summarize(folder), pilot.specification)
     figure.suptitle(
         f'Liquid core of the pilot {pilot.specification.name} (digest {pilot.digest[:12]})',

@@ -13,6 +13,8 @@ from liquid_pilot.utils.json_fields import JsonFields, one_line
 
 NAMED_GRAPH = 'graph'
 """Type of a core of another package. Its entry in pilot.json has a name besides the type."""
+LIQUID_CORE_TYPES = ('ltc', 'lrc')
+"""Types of cores that have a wiring and parameters, and time constants that can be scaled."""
 ONNX_CORE_TYPES = ('cfc', 'gru', 'lstm', 'mixed_memory', 'feedforward', NAMED_GRAPH)
 """Types of cores that are a one-step ONNX graph with explicit state."""
 _NAME_PATTERN = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
@@ -39,8 +41,9 @@ class PilotSpecification:
     """Camera that the encoder was trained with; its size is the size of the encoder's input."""
     core: dict[str, Any]
     """Type and size of the core: {'type': 'ltc', 'unfolds': int, 'wiring': recipe as of
-    `Wiring.to_dict`}, or {'type': one of ONNX_CORE_TYPES, 'state_size': int}, with a 'name' where
-    the type is NAMED_GRAPH. The state of an LSTM is its hidden and its cell state together."""
+    `Wiring.to_dict`}, {'type': 'lrc', 'wiring': recipe}, or {'type': one of ONNX_CORE_TYPES,
+    'state_size': int}, with a 'name' where the type is NAMED_GRAPH. The state of an LSTM is its
+    hidden and its cell state together."""
     features: int
     """Number of the encoder's outputs, F; the core's inputs are the features, then 6 IMU values."""
     imu_mean: tuple[float, ...]
@@ -61,7 +64,7 @@ class PilotSpecification:
 
     @property
     def unfolds(self) -> int:
-        """Number of solver steps in a tick; 1 for a core that is a graph."""
+        """Number of solver steps in a tick; 1 for a core other than an LTC."""
         return int(self.core.get('unfolds', 1))
 
     @property
@@ -164,9 +167,12 @@ def _core(core: JsonFields, features: int, core_bytes: int) -> tuple[dict[str, A
         content['state_size'] = core.integer('state_size', 1, 1 << 16)
         core.require_all_read()
         return content, None
-    if kind != 'ltc':
-        raise core.error('type', f"must be 'ltc' or one of {', '.join(ONNX_CORE_TYPES)}")
-    unfolds = core.integer('unfolds', 1, 64)
+    if kind not in LIQUID_CORE_TYPES:
+        known = ', '.join((*LIQUID_CORE_TYPES, *ONNX_CORE_TYPES))
+        raise core.error('type', f'must be one of {known}')
+    content = {'type': kind}
+    if kind == 'ltc':
+        content['unfolds'] = core.integer('unfolds', 1, 64)
     recipe = core.take('wiring', dict, 'an object')
     sizes = [recipe.get(name, 0) for name in ('inputs', 'neurons', 'inter', 'command', 'motor')]
     if all(isinstance(size, int) for size in sizes):
@@ -188,4 +194,4 @@ def _core(core: JsonFields, features: int, core_bytes: int) -> tuple[dict[str, A
         raise core.error(
             'wiring', f'must have {_COMMAND_VALUES} motor neurons, not {wiring.motors}'
         )
-    return {'type': 'ltc', 'unfolds': unfolds, 'wiring': wiring.to_dict()}, wiring
+    return {**content, 'wiring': wiring.to_dict()}, wiring

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.liquid import wiring
+from liquid_pilot.liquid.lrc.parameters import count_lrc_parameters
 from liquid_pilot.liquid.parameters import count_ltc_parameters
 from liquid_pilot.pilot_file.files import (
     CORE_FILE,
@@ -26,6 +27,7 @@ _COUNTED = ('encoder', 'core', 'total')
 """Parts of a pilot whose numbers are counted."""
 _CORE_LABELS = {
     'ltc': 'liquid',
+    'lrc': 'LRC',
     'cfc': 'CfC',
     'gru': 'GRU',
     'lstm': 'LSTM',
@@ -104,7 +106,8 @@ def _network(pilot: PilotFile) -> tuple[dict[str, Any], int]:
         'sensory_synapses': wired.sensory_synapses,
     }
     synapses = wired.synapses + wired.sensory_synapses
-    return sizes, count_ltc_parameters(wired.inputs, wired.neurons, wired.motors, synapses)
+    count = count_ltc_parameters if pilot.ltc_parameters else count_lrc_parameters
+    return sizes, count(wired.inputs, wired.neurons, wired.motors, synapses)
 
 
 def _adaptation(statistics: TrainingStatistics) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_what_is_computed_agrees_with_the_explanation(state, flight):
     assert header['number'] == 5 and header['status']['guard']['values']['state'] == 'engaged'
     pilot, trace = state.view.pilot, flight[4].trace
     paths = CorePaths(pilot)
-    tick = trace_tick(paths, pilot, trace)
+    tick = trace_tick(paths.tick, pilot, trace)
     currents = paths.currents(trace.state, tick.inputs)
     sensory, between = paths.tick.sensory, paths.tick.between
     assert blocks['sensory'] == pytest.approx(

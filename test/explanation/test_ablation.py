@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from gru_pilots import NEURONS
+from lrc_pilots import with_lrc_core
 
 from liquid_pilot.explanation import ablation
 from liquid_pilot.explanation.core_memory import memory
@@ -38,9 +39,9 @@ def flown(pilot, ticks=60, seed=0):
     )
 
 
-@pytest.fixture(params=['ltc', 'gru'])
+@pytest.fixture(params=['ltc', 'lrc', 'gru'])
 def any_pilot(request, pilot, gru_pilot):
-    return {'ltc': pilot, 'gru': gru_pilot}[request.param]
+    return {'ltc': pilot, 'lrc': with_lrc_core(pilot), 'gru': gru_pilot}[request.param]
 
 
 def test_without_a_clamped_neuron_the_core_is_the_same_to_the_bit(any_pilot):

@@ -220,8 +220,8 @@ def test_a_trace_says_what_the_core_was_stepped_with():
     assert inputs[:32] == pytest.approx(trace.features, rel=1e-6)
     assert inputs[32:] == pytest.approx([0.1, -0.2, 0.3, 0.125, -0.1, -0.0275], abs=1e-6)
     trained = paths.tick.time_constants(trace.state, inputs)
-    assert trace_tick(paths, pilot, trace._replace(tau=trained)).log_cm is None
-    scaled = trace_tick(paths, pilot, trace._replace(tau=trained * 1.5))
+    assert trace_tick(paths.tick, pilot, trace._replace(tau=trained)).log_cm is None
+    scaled = trace_tick(paths.tick, pilot, trace._replace(tau=trained * 1.5))
     assert scaled.log_cm == pytest.approx(np.full(34, np.log(1.5)))
 
 

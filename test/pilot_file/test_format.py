@@ -188,7 +188,7 @@ def _at(*keys_and_value):
         (_at('camera', 'height', 0), 'camera.height must lie in'),
         (_at('camera', 'width', 128.0), 'camera.width must be an integer'),
         (_at('camera', 'lens', 1), 'camera.lens is not a field'),
-        (_at('core', 'type', 'rnn'), "core.type must be 'ltc' or one of cfc, gru"),
+        (_at('core', 'type', 'rnn'), 'core.type must be one of ltc, lrc, cfc, gru'),
         (_at('core', 'unfolds', 0), 'core.unfolds must lie in'),
         (_at('core', 'wiring', 'inputs', 15), 'core.wiring.inputs must be features + 6'),
         (_at('core', 'wiring', 'motor', 3), 'core.wiring must have 4 motor neurons'),

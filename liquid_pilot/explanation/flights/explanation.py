@@ -170,7 +170,7 @@ def explain_moment(
     first, by_age = _by_age(pilot, flight, moment.tick)
     ticks = flight.ticks[first : moment.tick + 1]
     sensitivity = _sensitivity(by_age, spread, ticks, moment.command)
-    if pilot.parameters is None:
+    if pilot.ltc_parameters is None:
         return MomentExplanation(**common, **sensitivity)
     core = CorePaths(pilot)
     decomposition = core.decompose_window(flight.before[first], ticks)
@@ -204,7 +204,7 @@ def feature_weights(
 def _by_age(pilot: PilotFile, flight: CoreRecord, tick: int) -> tuple[int, FloatArray]:
     """Return the first tick of the window before a tick, and the sensitivities by age."""
     first, ticks = flight.window(tick, WINDOW_S)
-    if pilot.parameters is not None:
+    if pilot.ltc_parameters is not None:
         return first, CorePaths(pilot).sensitivity_by_age(flight.before[first], ticks)
     first = max(first, tick + 1 - _DIFFERENCED_TICKS)
     ticks = flight.ticks[first : tick + 1]

@@ -163,12 +163,15 @@ def _decomposed(explanation: Explanation, unit: str) -> list[str]:
 
 
 def _differenced(explanation: Explanation) -> list[str]:
-    """Return the lines about a core without synapses."""
+    """Return the lines about a core whose equations are not decomposed."""
     moment = explanation.moment
     names = input_names(explanation.pilot.specification.features)
+    kind = explanation.pilot.specification.core_kind
+    has_synapses = explanation.pilot.wiring is not None
     return [
-        f'  Its core ({explanation.pilot.specification.core_kind}) has no paths of synapses to '
-        'follow.',
+        f'  The paths through its core ({kind}) are not followed: only those of an ltc are.'
+        if has_synapses
+        else f'  Its core ({kind}) has no paths of synapses to follow.',
         f'  The inputs that it depended on most: {_most(names, moment.by_input)} (change of the '
         'command for a change of the input by one).',
     ]

@@ -16,9 +16,11 @@ import torch
 from liquid_pilot.learning.config import CORE_ENTRY_POINTS, CORES, TrainingSettings
 from liquid_pilot.learning.models.baselines import Cfc, FeedForward, Gru, Lstm
 from liquid_pilot.learning.models.graph_core import GraphCore
+from liquid_pilot.learning.models.lrc import TrainableLrc
 from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.learning.models.mixed_memory import MixedMemory
 from liquid_pilot.liquid import wiring
+from liquid_pilot.liquid.lrc.parameters import count_lrc_parameters
 from liquid_pilot.liquid.parameters import count_ltc_parameters
 from liquid_pilot.liquid.wiring import Wiring
 from liquid_pilot.utils.entry_points import ExtensionRegistry, is_callable
@@ -27,8 +29,13 @@ MOTORS = 4
 """Outputs of every core: forward, left and up velocity, and steering."""
 _IMU_INPUTS = 6
 _MAX_NEURONS = 4096
+_LIQUID_COUNTS: dict[str, Callable[[int, int, int, int], int]] = {
+    'ltc': count_ltc_parameters,
+    'lrc': count_lrc_parameters,
+}
+"""Functions from inputs, neurons, motors and synapses to parameters, by the kind of liquid core."""
 
-TrainableCore = LiquidCore | GraphCore
+TrainableCore = LiquidCore | TrainableLrc | GraphCore
 """Any core that the stages of `training.imitation` can train."""
 
 
@@ -71,25 +78,27 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
     """
     s = settings
     inputs = s.features + _IMU_INPUTS
-    if s.core == 'ltc' and s.wiring == 'ncp':
-        wired = _ncp_wiring(s)
-    elif s.core == 'ltc':
-        size = s.core_size or _nearest_size(
-            lambda n: count_ltc_parameters(inputs, n, MOTORS, n * (n + inputs)),
-            parameter_budget(s),
-        )
-        wired = wiring.dense(inputs, size, MOTORS, s.seed)
-    else:
+    if s.core not in _LIQUID_COUNTS:
         makers = _makers(s, inputs, rate_hz)
         make = makers[s.core] if s.core in makers else _external_maker(s.core, inputs, rate_hz)
-        count = functools.partial(_meta_count, make)
+        numbers = functools.partial(_meta_count, make)
         if s.core == MixedMemory.kind:
-            count = functools.partial(_mixed_memory_count, inputs)
-        size = s.core_size or _nearest_size(count, parameter_budget(s))
+            numbers = functools.partial(_mixed_memory_count, inputs)
+        size = s.core_size or _nearest_size(numbers, parameter_budget(s))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(s.seed)
             return make(size).to(device)
+    if s.wiring == 'ncp':
+        wired = _ncp_wiring(s)
+    else:
+        count = _LIQUID_COUNTS[s.core]
+        size = s.core_size or _nearest_size(
+            lambda n: count(inputs, n, MOTORS, n * (n + inputs)), parameter_budget(s)
+        )
+        wired = wiring.dense(inputs, size, MOTORS, s.seed)
     backend = s.backend if s.backend != 'auto' else 'numba' if device == 'cpu' else 'torch'
+    if s.core == 'lrc':
+        return TrainableLrc(wired, s.seed, backend, s.slowest_s).to(device)
     return LiquidCore(wired, s.unfolds, s.seed, backend, s.slowest_s).to(device)
 
 
@@ -103,10 +112,9 @@ def parameter_count(core: TrainableCore) -> int:
 
     Of a liquid core's weight matrices only the synapses of its wiring count.
     """
-    if isinstance(core, LiquidCore):
-        w = core.wiring
-        synapses = w.synapses + w.sensory_synapses
-        return count_ltc_parameters(w.inputs, w.neurons, w.motors, synapses)
+    if isinstance(core, LiquidCore | TrainableLrc):
+        w, count = core.wiring, _LIQUID_COUNTS[core.specification['type']]
+        return count(w.inputs, w.neurons, w.motors, w.synapses + w.sensory_synapses)
     return sum(each.numel() for each in core.parameters() if each.requires_grad)
 
 

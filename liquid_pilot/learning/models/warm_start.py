@@ -14,7 +14,9 @@ from onnx import numpy_helper
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.models.encoder import Encoder
-from liquid_pilot.learning.models.ltc import POSITIVE_PARAMETERS, LiquidCore, inverse_softplus
+from liquid_pilot.learning.models.lrc import TrainableLrc
+from liquid_pilot.learning.models.ltc import LiquidCore
+from liquid_pilot.liquid.lrc.parameters import LrcParameters
 from liquid_pilot.onboard.inference.encoder import Encoder as OnnxEncoder
 from liquid_pilot.pilot_file import PilotFile, onnx_check
 
@@ -73,12 +75,12 @@ def load_encoder(pilot: PilotFile) -> Encoder:
     return encoder.use_channels_last()
 
 
-def load_core(pilot: PilotFile, backend: str) -> LiquidCore:
+def load_core(pilot: PilotFile, backend: str) -> LiquidCore | TrainableLrc:
     """Load the liquid core of a pilot as a module, by the inverse of the softplus.
 
     Args:
         pilot: the pilot.
-        backend: see `LiquidCore`.
+        backend: see `WiredCore`.
 
     Raises:
         LiquidPilotError: the core is not a liquid one.
@@ -86,13 +88,12 @@ def load_core(pilot: PilotFile, backend: str) -> LiquidCore:
     if pilot.parameters is None or pilot.wiring is None:
         raise LiquidPilotError(
             f'{pilot.path}: its core is of type {pilot.specification.core_kind!r}; only a '
-            'liquid core (ltc) can be trained further'
+            'liquid core (ltc, lrc) can be trained further'
         )
-    core = LiquidCore(pilot.wiring, pilot.specification.unfolds, backend=backend)
-    with torch.no_grad():
-        for name, value in pilot.parameters.to_tensors().items():
-            raw = torch.from_numpy(np.array(value))
-            if name in POSITIVE_PARAMETERS:
-                raw = inverse_softplus(raw.double()).clamp_min(_MIN_RAW).float()
-            getattr(core, name).copy_(raw)
-    return core
+    if isinstance(pilot.parameters, LrcParameters):
+        lrc = TrainableLrc(pilot.wiring, backend=backend)
+        lrc.load(pilot.parameters, _MIN_RAW)
+        return lrc
+    ltc = LiquidCore(pilot.wiring, pilot.specification.unfolds, backend=backend)
+    ltc.load(pilot.parameters, _MIN_RAW)
+    return ltc

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from liquid_pilot.explanation.core_paths import CorePaths, CoreTick, core_inputs, trace_tick
+from liquid_pilot.explanation.core_paths import (
+    CorePaths,
+    CoreTick,
+    TimeConstants,
+    core_inputs,
+    trace_tick,
+)
 from liquid_pilot.explanation.flights.core_record import CoreRecord
 from liquid_pilot.interfaces import (
     NANOSECONDS_PER_SECOND,
@@ -23,6 +29,7 @@ from liquid_pilot.interfaces import (
 )
 from liquid_pilot.learning.rosbag.reader import Bag
 from liquid_pilot.learning.rosbag.storage.messages import BagMessage, Decoder
+from liquid_pilot.onboard.inference.recurrent_cores import make_core
 from liquid_pilot.onboard.inference.trace import Trace, unpack_trace
 from liquid_pilot.onboard.perception.camera_info import camera_from_info
 from liquid_pilot.onboard.perception.compressed_image import decode_compressed
@@ -93,7 +100,11 @@ class RecordedFlights:
                 f'{self._bag.path} was recorded with the pilot {self.digest[:12]}, and '
                 f'{pilot.path} is {pilot.digest[:12]}; name the one that flew by --pilot'
             )
-        core = CorePaths(pilot) if pilot.parameters is not None else None
+        core: TimeConstants | None = None
+        if pilot.ltc_parameters is not None:
+            core = CorePaths(pilot).tick
+        elif pilot.parameters is not None:
+            core = make_core(pilot)
         return [
             _record(pilot, core, _known(traces), f'flight {number}', _start(traces))
             for number, traces in enumerate(self.traces, start=1)
@@ -202,7 +213,7 @@ def _start(traces: Sequence[Trace]) -> npt.NDArray[np.floating]:
 
 
 def _record(
-    pilot: PilotFile, core: CorePaths | None, traces: Sequence[Trace], name: str, start: Any
+    pilot: PilotFile, core: TimeConstants | None, traces: Sequence[Trace], name: str, start: Any
 ) -> CoreRecord:
     after = np.array([trace.state for trace in traces], np.float32)
     before = np.concatenate([[start], after[:-1]]).astype(np.float32)

@@ -18,12 +18,12 @@ import numpy as np
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.learning.data.episode import Episode
-from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.onboard.adaptation import _filter_kernels
 from liquid_pilot.onboard.adaptation.learner import NormalisedGradient
 from liquid_pilot.onboard.adaptation.novelty_gate import log_texture
 from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
 from liquid_pilot.onboard.inference.encoder import Encoder
+from liquid_pilot.onboard.inference.recurrent_cores import Core, make_core
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 from liquid_pilot.utils.progress import ProgressCallback
@@ -40,6 +40,8 @@ _BAND_TAIL_PROBABILITY = 1e-2
 """Share of the training frames below, and of those above, the range of the gradient."""
 _RIDGE = 1e-3
 """Regularisation of the next-input predictor, relative to the mean square of each regressor."""
+_MIN_MEAN_SQUARE = 1e-8
+"""Least mean square that this is relative to: a neuron that training silenced gets no weight."""
 _COVARIANCE_SHRINKAGE = 0.05
 """Share of the mean variance that is added to each variance, so that a feature that hardly varied
 in training does not dominate the distance."""
@@ -60,7 +62,8 @@ class _Replay:
     filter_steps: list[tuple[np.ndarray, np.ndarray, float]] = field(default_factory=list)
     """Error (R, C), gradient (R, C) and elapsed time in s of the temporal filter, by frame."""
     predictor_pair: tuple[np.ndarray, np.ndarray] | None = None
-    """States (T - 1, N) and the inputs (T - 1, F + 6) of the tick after each; None without LTC."""
+    """States (T - 1, N) and the inputs (T - 1, F + 6) of the tick after each; None of a core that
+    is not liquid."""
 
 
 def fit_statistics(
@@ -169,10 +172,9 @@ def _replay(
         replay.filter_steps.append((step.error, step.gradient, dt_s))
     replay.features = np.array(features)
     if pilot.parameters is not None:
-        dynamics = LtcDynamics(pilot.parameters, specification.unfolds)
         imu = (episode.imu - specification.imu_mean) / specification.imu_scale
         inputs = np.concatenate([replay.features, imu], 1).astype(np.float32)
-        replay.predictor_pair = _next_input_pair(dynamics, inputs, episode.dt_s)
+        replay.predictor_pair = _next_input_pair(make_core(pilot), inputs, episode.dt_s)
     return replay
 
 
@@ -190,13 +192,13 @@ def _gradient_range(replays: Sequence[_Replay], tau_s: np.ndarray, error: np.nda
 
 
 def _next_input_pair(
-    dynamics: LtcDynamics, inputs: np.ndarray, dt_s: np.ndarray
+    core: Core, inputs: np.ndarray, dt_s: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the states after each tick but the last, and the inputs of the tick after each."""
-    v, states = np.zeros(dynamics.neurons, np.float32), []
+    state, states = core.initial_state(), []
     for x, elapsed_s in zip(inputs[:-1], dt_s[:-1].tolist(), strict=True):
-        v = dynamics.step(v, x, elapsed_s)
-        states.append(v)
+        state, _ = core.step(state, x, elapsed_s)
+        states.append(core.neuron_states(state))
     return np.array(states), inputs[1:]
 
 
@@ -217,7 +219,7 @@ def _fit_predictor(replays: Sequence[_Replay], outputs: int) -> dict[str, np.nda
     targets = np.concatenate([following for _, following in pairs]).astype(float)
     regressors = np.concatenate([states, np.ones((len(states), 1))], 1)
     moment = regressors.T @ regressors / len(regressors)
-    moment += _RIDGE * np.diag(np.diag(moment))
+    moment += _RIDGE * np.diag(np.maximum(np.diag(moment), _MIN_MEAN_SQUARE))
     weights = np.linalg.solve(moment, regressors.T @ targets / len(regressors)).T
     residual = np.sqrt(np.mean((targets - regressors @ weights.T) ** 2, axis=0))
     return {'predictor': weights, 'predictor_residual': np.maximum(residual, _MIN_RESIDUAL)}

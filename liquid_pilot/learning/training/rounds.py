@@ -18,7 +18,7 @@ from liquid_pilot.learning.data.frames import Frames
 from liquid_pilot.learning.models import warm_start
 from liquid_pilot.learning.models.encoder import Encoder
 from liquid_pilot.learning.models.factory import TrainableCore, make_core, parameter_count
-from liquid_pilot.learning.models.ltc import LiquidCore
+from liquid_pilot.learning.models.wired_core import WiredCore
 from liquid_pilot.learning.training.heads import TargetRecallLoss
 from liquid_pilot.learning.training.imitation import StageFactory, fit_input_scale
 from liquid_pilot.learning.training.plan import RoundPlan
@@ -190,7 +190,7 @@ class _Round:
         encoder, core = encoder.cpu(), core.cpu()
         pilot = training.initial_pilot
         graph = pilot.encoder if pilot and training.encoder_frozen else encoder.to_onnx()
-        if isinstance(core, LiquidCore):
+        if isinstance(core, WiredCore):
             return pilot_file.save(
                 self._plan.folder, specification, core.wiring, core.export(), graph
             )

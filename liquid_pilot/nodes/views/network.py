@@ -51,7 +51,7 @@ class NetworkMessages:
     def __init__(self, pilot: PilotFile | None) -> None:
         self._pilot = pilot
         self._paths: CorePaths | None = None
-        if pilot is not None and pilot.parameters is not None:
+        if pilot is not None and pilot.ltc_parameters is not None:
             self._paths = CorePaths(pilot)
         self._names: dict[int, list[str]] = {}
 

@@ -1,9 +1,10 @@
 """The protocol of a recurrent core, and the cores that pilot files hold.
 
 A core object holds weights and scratch memory; the state of a flight is passed in and out. The
-liquid core runs on `liquid.dynamics`. Every other one (CfC, GRU, LSTM, feed-forward, and those of
-other packages) is a one-step ONNX graph with explicit state, as `learning.models.graph_core`
-exports it, and flies by the same engine. It needs neither torch nor the package that it is of.
+liquid cores run on `liquid.dynamics` (LTC) and `liquid.lrc.dynamics` (LRC). Every other one (CfC,
+GRU, LSTM, feed-forward, and those of other packages) is a one-step ONNX graph with explicit state,
+as `learning.models.graph_core` exports it, and flies by the same engine. It needs neither torch nor
+the package that it is of.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.liquid import precompile
+from liquid_pilot.liquid.core_dynamics import CoreDynamics
 from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.lrc.parameters import LrcParameters
 from liquid_pilot.liquid.parameters import LtcParameters
-from liquid_pilot.liquid.precompile import precompile_kernels
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales
 from liquid_pilot.onboard.inference.onnx_session import OnnxSession
-from liquid_pilot.pilot_file import ONNX_CORE_TYPES, PilotFile
+from liquid_pilot.pilot_file import LIQUID_CORE_TYPES, ONNX_CORE_TYPES, PilotFile
+from liquid_pilot.pilot_file.format import LiquidParameters
 from liquid_pilot.utils.release_memory import release_code_pages
 
 Float32Array = npt.NDArray[np.float32]
@@ -33,7 +37,7 @@ class Core(Protocol):
     """A recurrent core of N neurons, I inputs and M outputs.
 
     A core may carry more in its state than the vector (N,) of its neurons, which `neuron_states`
-    returns; the state of both shipped cores is that vector.
+    returns; the state of all shipped cores is that vector.
     """
 
     neurons: int
@@ -86,21 +90,20 @@ class Core(Protocol):
         ...
 
 
-class LtcCore:
-    """The liquid time-constant core of `liquid.dynamics`; it starts from rest (all zero).
+class _LiquidCore:
+    """A liquid core, which starts from rest (all zero).
 
     Args:
-        parameters: weights of the core.
-        unfolds: solver steps per tick.
+        dynamics: equations and weights of the core.
     """
 
     liquid = True
 
-    def __init__(self, parameters: LtcParameters, unfolds: int) -> None:
-        self._dynamics = LtcDynamics(parameters, unfolds)
-        self.neurons = parameters.neurons
-        self.inputs = parameters.inputs
-        self.motors = parameters.motors
+    def __init__(self, dynamics: CoreDynamics) -> None:
+        self._dynamics = dynamics
+        self.neurons = dynamics.neurons
+        self.inputs = dynamics.inputs
+        self.motors = dynamics.motors
 
     def initial_state(self) -> Float32Array:
         """Return zeros (N,), as training starts every sequence."""
@@ -129,9 +132,46 @@ class LtcCore:
 
     def warm_up(self) -> None:
         """Compile the kernels in another process, so that this one need not hold the compiler."""
-        precompile_kernels()
+        self._precompile()
         self._dynamics.warm_up()
         release_code_pages('libllvmlite')
+
+    def _precompile(self) -> None:
+        raise NotImplementedError
+
+
+class LtcCore(_LiquidCore):
+    """The liquid time-constant core of `liquid.dynamics`; it starts from rest (all zero).
+
+    Args:
+        parameters: weights of the core.
+        unfolds: solver steps per tick.
+    """
+
+    def __init__(self, parameters: LtcParameters, unfolds: int) -> None:
+        super().__init__(LtcDynamics(parameters, unfolds))
+
+    def _precompile(self) -> None:
+        precompile.precompile_kernels()
+
+
+class LrcCore(_LiquidCore):
+    """The liquid-resistance, liquid-capacitance core of `liquid.lrc.dynamics`; it starts from rest.
+
+    Args:
+        parameters: weights of the core.
+    """
+
+    def __init__(self, parameters: LrcParameters) -> None:
+        # Imported here, so that a pilot with another core does not load these kernels.
+        from liquid_pilot.liquid.lrc.dynamics import LrcDynamics
+
+        super().__init__(LrcDynamics(parameters))
+
+    def _precompile(self) -> None:
+        from liquid_pilot.liquid.lrc import precompile as lrc_precompile
+
+        precompile.precompile_kernels(lrc_precompile.KERNELS, lrc_precompile.__name__)
 
 
 class OnnxCore:
@@ -219,6 +259,18 @@ def _refuse_scales(scales: CoreScales | None) -> None:
         )
 
 
+def make_liquid_core(parameters: LiquidParameters, unfolds: int) -> LtcCore | LrcCore:
+    """Return the liquid core of parameters.
+
+    Args:
+        parameters: weights of the core.
+        unfolds: solver steps per tick of an LTC; an LRC core takes one.
+    """
+    if isinstance(parameters, LrcParameters):
+        return LrcCore(parameters)
+    return LtcCore(parameters, unfolds)
+
+
 def make_core(pilot: PilotFile) -> Core:
     """Return the core of a pilot file.
 
@@ -227,8 +279,8 @@ def make_core(pilot: PilotFile) -> Core:
     """
     specification = pilot.specification
     core = specification.core
-    if core['type'] == 'ltc' and pilot.parameters is not None:
-        return LtcCore(pilot.parameters, int(core['unfolds']))
+    if core['type'] in LIQUID_CORE_TYPES and pilot.parameters is not None:
+        return make_liquid_core(pilot.parameters, specification.unfolds)
     if core['type'] in ONNX_CORE_TYPES and pilot.core_graph is not None:
         return OnnxCore(
             pilot.core_graph,
@@ -237,7 +289,7 @@ def make_core(pilot: PilotFile) -> Core:
             COMMAND_OUTPUTS,
             f'{pilot.path}/core.onnx',
         )
-    known = ', '.join(('ltc', *ONNX_CORE_TYPES))
+    known = ', '.join((*LIQUID_CORE_TYPES, *ONNX_CORE_TYPES))
     raise LiquidPilotError(
         f'{pilot.path}/pilot.json: core type {core["type"]!r} is not known; known: {known}'
     )

@@ -222,7 +222,7 @@ def test_the_core_learns_to_integrate(tmp_path):
         ({'disturbance': float('nan')}, r'disturbance must lie in \[0, 10\]'),
         ({'episodes': True}, 'episodes must be a whole number'),
         (['x'], 'key'),
-        ({'core': 'rnn'}, 'ltc, cfc'),
+        ({'core': 'rnn'}, 'ltc, lrc, cfc'),
         ({'held_out_share': 0.9}, r'held_out_share must lie in \[0\.001, 0\.5\]'),
     ],
 )

@@ -67,6 +67,7 @@ def test_a_stage_stops_when_validation_grows_worse_and_keeps_the_best_weights(tm
     'core',
     [
         'ltc dense',
+        pytest.param('lrc dense', marks=pytest.mark.slow),
         *(pytest.param(core, marks=pytest.mark.slow) for core in ('cfc', 'gru_dt', 'feedforward')),
     ],
 )
@@ -116,7 +117,8 @@ def test_a_core_is_trained_by_the_encoder_of_a_pilot(trained, episodes, tmp_path
 def test_all_cores_of_the_default_settings_have_about_as_many_parameters():
     wanted = parameter_budget(TrainingSettings())
     for core in CORES:
-        for wiring in ('ncp', 'dense') if core == 'ltc' else ('ncp',):
+        # An ncp-wired lrc has the synapses of the ltc, and more parameters.
+        for wiring in {'ltc': ('ncp', 'dense'), 'lrc': ('dense',)}.get(core, ('ncp',)):
             made = make_core(TrainingSettings(core=core, wiring=wiring), 20.0)
             assert abs(parameter_count(made) / wanted - 1) < 0.08, (core, wiring)
 

@@ -105,6 +105,7 @@ def with_bearing(folder, place):
     ('core', 'dropped'),
     [
         ('ltc', 0.0),
+        ('lrc', 0.0),
         pytest.param('gru_dt', 0.0, marks=pytest.mark.slow),
         pytest.param('gru_dt', 0.8, marks=pytest.mark.slow),
     ],

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from lrc_pilots import with_lrc_core
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import ImuSample, Observation
@@ -115,3 +116,12 @@ def test_a_network_that_is_not_known_has_numbers_for_names(adapting):
     assert made.name[:2] == ['unit_0', 'unit_1'] and list(made.position) == trace.state.tolist()
     assert all(map(math.isnan, made.effort))
     assert joint_names(adapting[0], 7) == [f'unit_{k}' for k in range(7)]
+
+
+def test_an_lrc_core_has_names_and_time_constants_and_no_currents():
+    pilot = with_lrc_core(pilot_file.load(pilot_file.resolve('forest-ltc')))
+    trace, _ = flown(pilot)
+    made = NetworkMessages(pilot).neurons(trace)
+    assert made.name[:2] == ['motor_forward', 'motor_left'] and len(made.name) == 34
+    assert list(made.velocity) == trace.tau.tolist() and np.isfinite(trace.tau).all()
+    assert all(map(math.isnan, made.effort))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from frontend_makers import ALL_OFF, DT_S, GRID, luminance
+from lrc_pilots import with_lrc_core
 from statistics_makers import make_statistics
 
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, LiquidPilotError, Observation
@@ -140,7 +141,9 @@ def test_the_same_state_and_observation_give_the_same_bits(adaptable):
     assert judged == [12 <= k < 20 for k in range(1, 28)]
 
 
-def test_a_novel_frame_slows_the_core_and_the_command(adaptable):
+@pytest.mark.parametrize('core', ['ltc', 'lrc'])
+def test_a_novel_frame_slows_the_core_and_the_command(adaptable, core):
+    adaptable = with_lrc_core(adaptable) if core == 'lrc' else adaptable
     engine, scales = Engine(adaptable, adaptation=ADAPTING), scales_for(adaptable)
     ticks = fly(engine, scales)
     scale = adaptable.specification.command_scale

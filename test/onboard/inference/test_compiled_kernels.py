@@ -51,6 +51,26 @@ def test_after_it_nothing_is_left_to_compile(tmp_path):
     assert printed(WARM, tmp_path) == ['[0, 0, 0, 0, 0]']
 
 
+LRC_WARM = """
+import numpy as np
+from liquid_pilot.liquid.lrc import precompile
+precompile.main()
+print([sum(kernel.stats.cache_misses.values()) for kernel in precompile.KERNELS])
+"""
+
+
+@pytest.mark.slow
+def test_a_pilot_with_an_lrc_core_has_kernels_of_its_own(tmp_path):
+    """What is noted for the one says nothing of the other."""
+    cold = COLD.replace('are_compiled()', "are_compiled('lrc')")
+    cold = cold.replace('(done, of)))', "(done, of)), core='lrc')")
+    wanted = ['True', '[(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)] True']
+    assert printed(cold, tmp_path) == ['False', *wanted]
+    assert printed(LRC_WARM, tmp_path) == ['[0, 0]']
+    assert printed(COLD, tmp_path) == ['False', *wanted]
+    assert printed(COLD, tmp_path)[0] == 'True' == printed(cold, tmp_path)[0]
+
+
 AT_ONCE = """
 from liquid_pilot.liquid import precompile
 from liquid_pilot.onboard.adaptation import precompile as frontend

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import onnxruntime
 import pytest
+from lrc_pilots import with_lrc_core
 
 from liquid_pilot.interfaces import (
     CameraGeometry,
@@ -181,7 +182,9 @@ def test_a_broken_neuron_is_seen_before_it_reaches_the_command(make_pilot, make_
         engine.tick(engine.initial_state()._replace(core=core), observation(0))
 
 
-def test_time_constants_are_inputs_of_a_tick(engine):
+@pytest.mark.parametrize('core', ['ltc', 'lrc'])
+def test_time_constants_are_inputs_of_a_tick(engine, pilot, core):
+    engine = Engine(with_lrc_core(pilot)) if core == 'lrc' else engine
     zero = np.zeros(24, np.float32)
     state = engine.initial_state()
     plain = engine.tick(state, observation(0))

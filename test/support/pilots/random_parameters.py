@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from liquid_pilot.liquid.lrc.parameters import LrcParameters
 from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.wiring import Wiring
 
@@ -33,6 +34,26 @@ def random_parameters(wiring: Wiring, seed: int = 0) -> LtcParameters:
         tensors[prefix + 'mu'] = uniform(0.3, 0.8, *shape)
         tensors[prefix + 'erev'] = polarity.astype(np.float32)
     return LtcParameters.from_tensors(tensors)
+
+
+def lrc_parameters(wiring: Wiring, seed: int = 0) -> LrcParameters:
+    """Return the same with elastances that vary from neuron to neuron and with the sources."""
+    generator = np.random.default_rng((seed, 1))
+
+    def normal(deviation: float, *shape: int) -> np.ndarray:
+        return generator.normal(0.0, deviation, shape).astype(np.float32)
+
+    return LrcParameters.from_tensors(
+        {
+            **random_parameters(wiring, seed).to_tensors(),
+            'elastance_w': normal(0.4, *wiring.polarity.shape) * np.abs(wiring.polarity),
+            'sensory_elastance_w': (
+                normal(0.2, *wiring.sensory_polarity.shape) * np.abs(wiring.sensory_polarity)
+            ),
+            'elastance_b': normal(0.5, wiring.neurons),
+            'elastance_shift': np.exp(normal(0.5, wiring.neurons)),
+        }
+    )
 
 
 @pytest.fixture(scope='session')

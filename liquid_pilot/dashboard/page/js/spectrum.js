@@ -13,7 +13,9 @@ export function render(view) {
   if (!row || !wiring) {
     c.fillStyle = colour('quiet');
     c.textAlign = 'center';
-    c.fillText(wiring ? 'no tick arrives' : 'this core has no time constants', width / 2, height / 2);
+    const liquid = row && Number.isFinite(store.value(row, 'tau', 0));
+    const without = liquid ? 'drawn for an ltc only; choose a neuron to read its own' : 'this core has no time constants';
+    c.fillText(wiring ? 'no tick arrives' : without, width / 2, height / 2);
     return;
   }
   const tau = store.read(row, 'tau');
