@@ -214,7 +214,8 @@ def test_a_clone_is_small():
     text = ('.py', '.md', '.rst', '.js', '.css', '.html')
     data = {name: size for name, size in sizes.items() if not name.endswith(text)}
     largest = sorted(data.items(), key=lambda item: -item[1])[:5]
-    assert sum(data.values()) < 1_500_000, largest
+    # The four studies of liquid cores that are planned bring figures and pictures of 50 kB each.
+    assert sum(data.values()) < 1_700_000, largest
     assert sum(sizes.values()) < 8_000_000
 
 

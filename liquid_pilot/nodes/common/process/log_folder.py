@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 VARIABLE = 'ROS_LOG_DIR'
@@ -28,7 +28,11 @@ def writable_folder(environment: Mapping[str, str]) -> Path | None:
     folder = Path(chosen.replace('~', home, 1) if needs_home else chosen)
     if _can_be_written(folder):
         return folder if needs_home and not environment.get('HOME') else None
-    return Path(tempfile.gettempdir()) / f'liquid_pilot_{os.getuid()}' / 'log'
+    temporary = Path(tempfile.gettempdir()) / f'liquid_pilot_{os.getuid()}' / 'log'
+    # ROS 2 makes the last folder only. Where it cannot be made, ROS 2 says so.
+    with suppress(OSError):
+        temporary.mkdir(parents=True, exist_ok=True)
+    return temporary
 
 
 def notice(folder: Path) -> str:

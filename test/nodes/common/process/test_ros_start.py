@@ -1,6 +1,8 @@
 """What ROS refuses is one line that says what to do, and never a traceback."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 import rclpy
@@ -55,11 +57,13 @@ def test_a_node_starts_without_a_home(monkeypatch, capsys, tmp_path):
     started = []
     monkeypatch.setattr(rclpy, 'init', lambda **options: started.append(dict(os.environ)))
     monkeypatch.setenv('HOME', '/proc/nowhere')
-    monkeypatch.setenv('TMPDIR', str(tmp_path))
+    # A machine on which nobody has started a node yet.
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
     for name in ('ROS_LOG_DIR', 'ROS_HOME'):
         monkeypatch.delenv(name, raising=False)
     # What the call sets is taken back when the test ends.
     monkeypatch.setenv('ROS_LOG_DIR', '')
     ros_start.start(['node'])
-    assert os.path.isdir(os.path.dirname(started[0]['ROS_LOG_DIR']))
+    folder = Path(started[0]['ROS_LOG_DIR'])
+    assert folder.is_relative_to(tmp_path) and folder.is_dir()
     assert capsys.readouterr().err.startswith('the logs of ROS 2 go to ')
