@@ -1,4 +1,4 @@
-"""Time the training of the liquid core, forward and backward, against ncps at equal numerics.
+"""Time the training of the liquid cores, forward and backward, against ncps at equal numerics.
 
     python benchmarks/core_training.py [--rounds 15] [--quick]
 
@@ -8,8 +8,9 @@ weighted sum of them as the loss, and its gradients by every parameter and the i
 weights and elapsed time 1, as ncps' layer takes no batches of elapsed times. `output_difference`
 and `gradient_difference` are the largest between the two, relative to the largest value of each
 tensor; both sides are float32. `ratio_vs_ncps` is the median over the rounds of ncps' time by ours,
-fully connected, and `ratio_vs_ncps_sparse` with a neural-circuit-policy wiring. The last line
-printed is one JSON object.
+fully connected, and `ratio_vs_ncps_sparse` with a neural-circuit-policy wiring. `lrc_ratio` is the
+same ratio of `learning.models.lrc.TrainableLrc`, with the same wiring, to `LiquidCore`. The last
+line printed is one JSON object.
 """
 
 # ruff: noqa: E402 -- thread pools read the environment when their library is imported
@@ -28,6 +29,7 @@ import numpy as np
 import torch
 from side_by_side import interleaved_timings, make_wiring, median_ratio, ncps_layer
 
+from liquid_pilot.learning.models.lrc import TrainableLrc
 from liquid_pilot.learning.models.ltc import LiquidCore
 
 BATCH, TICKS, NEURONS, INPUTS, UNFOLDS = 32, 32, 34, 64, 6
@@ -39,7 +41,7 @@ def measure(kind: str, rounds: int) -> dict[str, float]:
     # The capacitances are for steps of a fraction of a second: adapt them to one second.
     with torch.no_grad():
         core.cm += 1.0
-    layer = ncps_layer(core)
+    layer, lrc = ncps_layer(core), TrainableLrc(core.wiring, seed=0)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(BATCH, TICKS, INPUTS, generator=generator, requires_grad=True)
     weights = torch.randn(BATCH, TICKS, core.wiring.motors, generator=generator)
@@ -55,20 +57,22 @@ def measure(kind: str, rounds: int) -> dict[str, float]:
     sides = {
         'ours': lambda: train(lambda: core(x, dt_s)[0], core),
         'ncps': lambda: train(lambda: layer(x)[0], layer),
+        'lrc': lambda: train(lambda: lrc(x, dt_s)[0], lrc),
     }
     outputs = [sides['ours']()]
     grads = {'x': x.grad, **{name: value.grad for name, value in core.named_parameters()}}
     outputs.append(sides['ncps']())
     theirs = {**layer.rnn_cell._params, 'x': x}
+    gradient_difference = max(difference(grad, theirs[name].grad) for name, grad in grads.items())
     times = interleaved_timings({name: (side, 1) for name, side in sides.items()}, rounds, kind)
     return {
         'ratio': median_ratio(times['ncps'], times['ours']),
+        'lrc_ratio': median_ratio(times['lrc'], times['ours']),
         'ours_ms': round(float(np.median(times['ours'])) * 1e3, 1),
+        'lrc_ms': round(float(np.median(times['lrc'])) * 1e3, 1),
         'ncps_ms': round(float(np.median(times['ncps'])) * 1e3, 1),
         'output_difference': difference(*outputs),
-        'gradient_difference': max(
-            difference(grad, theirs[name].grad) for name, grad in grads.items()
-        ),
+        'gradient_difference': gradient_difference,
     }
 
 

@@ -1,4 +1,4 @@
-"""Time a step of the liquid core against ncps' layer, and against the cost of its sigmoids alone.
+"""Time a step of the liquid cores, against ncps' layer and the cost of the sigmoids alone.
 
     python benchmarks/ltc_step.py [--rounds 200] [--quick]
 
@@ -10,6 +10,9 @@ that they agree. `ratio_vs_ncps` is the median over the rounds of ncps' time by 
 The floor is what the I*N + 6*N^2 sigmoids of a step cost when nothing else is done: their number
 times the time per value of the same sigmoid over 4096 contiguous float32 in the first-level
 cache. `floor_ratio` is the median of our step by that.
+
+`LrcDynamics.step`, which takes one solver step, takes turns with them, on the same wiring.
+`lrc_ratio` is the median over the rounds of its time by that of `LtcDynamics.step`.
 
 `versions` has the same for code compiled for CPUs of smaller vector width (x86-64-v3: 256 bits with
 fused multiply-add; x86-64-v2: 128 bits without), each in a process of its own. `sparse` has N = 34
@@ -42,9 +45,11 @@ from side_by_side import (
     ncps_layer,
 )
 
+from liquid_pilot.learning.models.lrc import TrainableLrc
 from liquid_pilot.learning.models.ltc import LiquidCore
 from liquid_pilot.liquid._kernels import sigmoid_of
 from liquid_pilot.liquid.dynamics import LtcDynamics
+from liquid_pilot.liquid.lrc.dynamics import LrcDynamics
 
 INPUTS, UNFOLDS, DT_S = 64, 6, 0.05
 SIZES = (19, 34, 64)
@@ -61,6 +66,7 @@ def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
     """
     core = LiquidCore(make_wiring(kind, neurons, INPUTS), UNFOLDS, seed=0)
     ours, theirs = LtcDynamics(core.export(), UNFOLDS), ncps_layer(core)
+    lrc = LrcDynamics(TrainableLrc(core.wiring, seed=0).export())
     generator = np.random.default_rng(0)
     v = generator.uniform(-0.5, 0.5, neurons).astype(np.float32)
     x = generator.normal(size=INPUTS).astype(np.float32)
@@ -77,6 +83,7 @@ def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
         {
             'ncps': (lambda: theirs(torch_x, torch_v, torch_dt), 10),
             'step': (lambda: ours.step(v, x, DT_S, out=out), 100),
+            'lrc': (lambda: lrc.step(v, x, DT_S, out=out), 100),
             'sigmoids': (lambda: sigmoid_of(arguments, results), 100),
         },
         rounds,
@@ -88,7 +95,9 @@ def measure(kind: str, neurons: int, rounds: int) -> dict[str, float]:
     return {
         'ratio_vs_ncps': median_ratio(times['ncps'], times['step']),
         'floor_ratio': median_ratio(times['step'], floor),
+        'lrc_ratio': median_ratio(times['lrc'], times['step']),
         'step_us': microseconds(times['step']),
+        'lrc_us': microseconds(times['lrc']),
         'ncps_us': microseconds(times['ncps']),
         'floor_us': microseconds(floor),
     }

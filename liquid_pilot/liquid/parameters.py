@@ -22,10 +22,8 @@ _NON_NEGATIVE = ('gleak', 'w', 'sensory_w', 'elastance_shift')
 class CoreParameters:
     """The parameters that every liquid core has: leaks, synapses, and mappings of its ends.
 
-    They are effective (constrained), float32, with ncps' names; I inputs, N neurons, M motors.
-    Matrices are [j, i]: neuron or input j feeds neuron i. Construction checks nothing; `validate`
-    does, and `from_tensors` calls it. An LTC and an LRC core are siblings below this class, so that
-    neither passes for the other.
+    LtcParameters and LrcParameters are siblings below this class, so that neither passes for the
+    other. I inputs, N neurons, M motors; matrices are [j, i]: neuron or input j feeds neuron i.
     """
 
     CORE: ClassVar[str] = 'liquid'
@@ -150,7 +148,10 @@ class CoreParameters:
 
 @dataclass(frozen=True)
 class LtcParameters(CoreParameters):
-    """The parameters of a liquid time-constant (LTC) core; see `CoreParameters`.
+    """Effective (constrained) parameters of an LTC core, float32, with ncps' names.
+
+    I inputs, N neurons, M motors. Matrices are [j, i]: neuron or input j feeds neuron i.
+    Construction checks nothing; `validate` does, and `from_tensors` calls it.
 
     >>> one, pair = np.ones(1, np.float32), np.ones((1, 1), np.float32)
     >>> vectors = ('gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')

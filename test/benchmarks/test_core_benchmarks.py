@@ -28,7 +28,8 @@ def _figures(script: str) -> dict:
 @pytest.mark.realtime
 def test_ltc_step():
     figures = _figures('ltc_step.py')
-    for key in ('ratio_vs_ncps', 'floor_ratio', 'step_us', 'ncps_us', 'floor_us'):
+    keys = ('ratio_vs_ncps', 'floor_ratio', 'lrc_ratio', 'step_us', 'lrc_us', 'ncps_us', 'floor_us')
+    for key in keys:
         assert set(figures[key]) == {'19', '34', '64'}
         assert all(value > 0 for value in figures[key].values())
     # A step cannot be cheaper than its sigmoids.
@@ -53,3 +54,4 @@ def test_core_training():
     for kind in ('dense', 'sparse'):
         assert figures[kind]['output_difference'] < 1e-5
         assert figures[kind]['gradient_difference'] < 1e-4
+        assert figures[kind]['lrc_ratio'] > 0

@@ -21,7 +21,8 @@ def test_graph_start():
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
     assert set(found['nodes']) == {'guard', 'pilot', 'adaptation', 'simulator'}
-    assert found['cpu_s'] == pytest.approx(sum(found['nodes'].values()), abs=0.02)
+    # A median of sums is not the sum of the medians.
+    assert found['cpu_s'] == pytest.approx(sum(found['nodes'].values()), rel=0.2)
     assert found['starts'] == 3 and found['wall_s'] > 0.0
     # CPU time depends on what else the machine does, but so does that of the floor. Four nodes cost
     # 7 to 9.5 floors together; torch in one of them would add 6 to 8.

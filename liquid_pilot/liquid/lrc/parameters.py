@@ -13,7 +13,10 @@ from liquid_pilot.liquid.parameters import CoreParameters
 
 @dataclass(frozen=True)
 class LrcParameters(CoreParameters):
-    """The parameters of a liquid-resistance, liquid-capacitance core; see `CoreParameters`.
+    """Effective (constrained) parameters of an LRC core, float32: as an LTC has, and the elastance.
+
+    I inputs, N neurons, M motors. Matrices are [j, i]: neuron or input j feeds neuron i.
+    Construction checks nothing; `validate` does, and `from_tensors` calls it.
 
     The elastance of a neuron, the inverse of its capacitance, depends on the inputs and neurons
     that feed it, by weights of their own. cm scales it, so that time constants are in seconds.
