@@ -172,13 +172,20 @@ class AdaptiveFrontend:
         self._period_s = period_s
         self._focal_px = camera.fx, camera.fy
         self._max_shift_px = camera.width, camera.height
+        self._image_size = camera.height, camera.width
         self._zero_grid: FloatArray = np.zeros(statistics.filter_tau_s.shape, np.float32)
         self.configure(settings or FrontendSettings())
 
     def warm_up(self) -> None:
         """Compile the kernels in another process, unless they are cached."""
         precompile_kernels(
-            (kernels.filter_step, kernels.luminance_stats, kernels.apply_gain_offset),
+            (
+                kernels.filter_step,
+                kernels.luminance_stats,
+                kernels.block_texture,
+                kernels.difference_squares,
+                kernels.apply_gain_offset,
+            ),
             'liquid_pilot.onboard.adaptation.precompile',
         )
 
@@ -187,7 +194,7 @@ class AdaptiveFrontend:
         self.settings = settings
         self._photometric: PhotometricStage = NoPhotometricMatch()
         if settings.photometric:
-            self._photometric = PhotometricMatch(self._statistics.luminance)
+            self._photometric = PhotometricMatch(self._statistics, *self._image_size)
         self._gate: GateStage = OpenGate()
         if (
             settings.reject_novel_frames
