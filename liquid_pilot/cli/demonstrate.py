@@ -14,6 +14,7 @@ from liquid_pilot.cli.common import (
     load_pilot,
     path,
 )
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.kernel_cache import require_compiler
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.utils.extras import require_modules
@@ -83,6 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '(docs/reference/conditions.md; default: clear)',
     )
     parser.add_argument(
+        '--correct-drift',
+        action='store_true',
+        help='the expert corrects its drift, so that it shows how to fly in wind, with a payload, '
+        'or with a weak rotor (quadrotor only)',
+    )
+    parser.add_argument(
         '--image-size',
         type=image_size('--image-size', 16, 1024),
         default=(128, 72),
@@ -94,6 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> None:
     """Refuse vehicle, pilot, conditions and folder that do not go together."""
     check_conditions(arguments.conditions, arguments.vehicle)
+    if arguments.correct_drift and arguments.vehicle != 'quadrotor':
+        raise LiquidPilotError('--correct-drift: only the expert of a quadrotor corrects its drift')
     if arguments.pilot:
         require_compiler()
         pilot = load_pilot(arguments.pilot, '--pilot')
@@ -123,6 +132,7 @@ def _settings(arguments: argparse.Namespace) -> CollectionSettings:
         conditions=() if labels == [CLEAR] else tuple(labels),
         pilot=str(pilot_file.resolve(arguments.pilot).resolve()) if arguments.pilot else None,
         vehicle=arguments.vehicle,
+        correct_drift=arguments.correct_drift,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
 from liquid_pilot.learning.data.episode import episode_file_name
+from liquid_pilot.simulation.base.condition import CLEAR
 from liquid_pilot.utils.atomic_write import atomic_writer
 from liquid_pilot.utils.foreign_text import plain_text
 from liquid_pilot.utils.json_fields import JsonFields, one_line, parse_json
@@ -52,6 +53,8 @@ class DataSource:
     """Whether the simulator can fly more such episodes, for DAgger."""
     conditions: tuple[str, ...] = ()
     """Conditions that simulated demonstrations were flown in, in turn."""
+    correct_drift: bool = False
+    """Whether the expert of simulated demonstrations corrected its drift."""
     rectify: bool = True
     """Whether the images are free of lens distortion, as those of the flying camera must then
     be."""
@@ -158,6 +161,7 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
     rate_hz = content.number('rate_hz', 0.1, 1000.0)
     vehicle = content.string('vehicle')
     conditions: tuple[str, ...] = ()
+    correct_drift = False
     if file_format == RECORDED_FORMAT:
         training, validation = (
             [
@@ -174,6 +178,7 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         training = [path for path in paths if path not in held_out]
         made_with = content.take('made_with', dict, 'a mapping')
         conditions = tuple(map(str, made_with.get('conditions', ())))
+        correct_drift = bool(made_with.get('correct_drift', False))
     return DataSource(
         training,
         validation,
@@ -183,6 +188,7 @@ def read(folder: Path, held_out_share: float = 0.08) -> DataSource:
         str(folder),
         file_format == _SIMULATED_FORMAT,
         conditions,
+        correct_drift,
         content.flag('rectify', True),
         bag_warnings(content.peek('report')) if file_format == RECORDED_FORMAT else (),
     )
@@ -207,12 +213,13 @@ def bag_warnings(report: Any) -> tuple[str, ...]:
 
 
 def join(sources: Sequence[DataSource]) -> DataSource:
-    """Join several sources into one.
+    """Join several sources into one. Its conditions are those of all of them, in turn.
 
     Raises:
         LiquidPilotError: they differ in camera, rate or vehicle, or some are recorded.
     """
     first, *others = sources
+    conditions = [each for source in sources for each in source.conditions or (CLEAR,)]
     for other in others:
         for name in ('camera', 'rectify', 'rate_hz', 'vehicle', 'simulated'):
             if getattr(other, name) != getattr(first, name):
@@ -225,6 +232,8 @@ def join(sources: Sequence[DataSource]) -> DataSource:
         training=[path for source in sources for path in source.training],
         validation=[path for source in sources for path in source.validation],
         name='+'.join([first.name, *(Path(other.name).name for other in others)]),
+        conditions=tuple(conditions) if any(each != CLEAR for each in conditions) else (),
+        correct_drift=any(source.correct_drift for source in sources),
     )
 
 

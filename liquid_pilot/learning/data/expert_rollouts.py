@@ -35,6 +35,7 @@ from liquid_pilot.simulation.base.action_noise import (
     UndecidedSteering,
 )
 from liquid_pilot.simulation.base.condition import parse
+from liquid_pilot.simulation.base.drift_correction import DriftCorrection
 from liquid_pilot.simulation.base.mission import Mission
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.settings import SimulationSettings
@@ -65,6 +66,8 @@ class CollectionSettings:
     one."""
     vehicle: str = 'quadrotor'
     """Class of the vehicle."""
+    correct_drift: bool = False
+    """Whether the expert corrects its drift, as in wind; of a quadrotor only."""
 
 
 def stored_camera(settings: CollectionSettings) -> CameraGeometry:
@@ -110,11 +113,15 @@ class ExpertCollector:
         expert = simulation.task.expert(simulation.layout)
         mission = Mission(seed, simulation.layout, simulation.task.rules)
         undecided = UndecidedSteering(random_stream(seed, 'waver'))
+        correction = DriftCorrection(period_s) if s.correct_drift else None
         rows: list[tuple[np.ndarray, np.ndarray, float, tuple[float, ...], tuple[float, ...]]] = []
         last_ns, expert_steers = packet.stamp_ns - simulation.control_period_ns, True
+        last_setpoint: Command | None = None
         tick, outcome = 0, mission.update(packet)
         while outcome is None:
             label = expert.command(packet.state)
+            if correction is not None:
+                label = correction(label, packet.state)
             observation = packet.observation
             if observation is not None:
                 rows.append(
@@ -139,6 +146,9 @@ class ExpertCollector:
             setpoint = None if command is None else add_noise(command)
             if setpoint is not None:
                 setpoint = undecided(setpoint, simulation.at_decision_point, period_s)
+                last_setpoint = setpoint
+            if correction is not None and last_setpoint is not None:
+                correction.observe(last_setpoint, packet.state)
             packet = simulation.advance(setpoint)
             tick, outcome = tick + 1, mission.update(packet)
         images, imu, dt_s, commands, bearing = zip(*rows, strict=True)
@@ -192,6 +202,8 @@ def _index_values(
     if not settings.conditions:
         # Folders that were begun before demonstrations had conditions can thus be continued.
         del made_with['conditions']
+    if not settings.correct_drift:
+        del made_with['correct_drift']
     rate_hz = float(SimulationSettings().camera_rate_hz)
     return stored_camera(settings), rate_hz, settings.vehicle, made_with
 

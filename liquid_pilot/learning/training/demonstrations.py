@@ -84,6 +84,7 @@ def collect_dagger_flights(
         str(pilot.resolve()),
         conditions=data.conditions,
         vehicle=data.vehicle,
+        correct_drift=data.correct_drift,
     )
     first = settings.first_seed + _DAGGER_SEED_STRIDE * round_index
     return _collect(

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from liquid_pilot.cli import main
-from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
 from liquid_pilot.learning.data import dataset_index
 from liquid_pilot.learning.data.episode import Episode
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+CAMERA = CameraGeometry.from_vertical_fov(128, 72, 0.9)
 
 
 @pytest.mark.slow
@@ -94,6 +95,43 @@ def test_weather_is_flown_in_turn_and_frames_that_do_not_come_are_no_rows(tmp_pa
     assert both[1].images[:20].mean() < 0.6 * fair[1].images[:20].mean()
     assert both[2].dt_s[1:].min() > 0.19 and fair[2].dt_s.max() < 0.06
     assert abs(both[2].dt_s.sum() - fair[2].dt_s.sum()) < 0.3
+
+
+@pytest.mark.slow
+def test_an_expert_that_corrects_its_drift_labels_so_and_dagger_goes_on_so(tmp_path):
+    words = ['--workers', '1', '--episodes', '2', '--seed', '15000001', '--disturbance', '0']
+    plain, corrected = tmp_path / 'plain', tmp_path / 'corrected'
+    wind = [*words, '--conditions', 'wind:3']
+    assert main.main(['demonstrate', '--out', str(plain), *wind]) == 0
+    assert main.main(['demonstrate', '--out', str(corrected), *wind, '--correct-drift']) == 0
+    # The same forest and wind: with the correction the flight to the chair is a shorter one.
+    frames = [
+        len(Episode.load(folder / 'episode_15000001.npz').dt_s) for folder in (plain, corrected)
+    ]
+    assert frames[1] < 0.8 * frames[0]
+    source = dataset_index.read(corrected)
+    assert source.correct_drift and not dataset_index.read(plain).correct_drift
+    joined = dataset_index.join([dataset_index.read(plain), source])
+    assert joined.correct_drift and joined.conditions == ('wind:3', 'wind:3')
+    again = ['demonstrate', '--out', str(corrected), *wind]
+    assert main.main(again) == 2
+
+
+def test_conditions_of_joined_folders_are_flown_by_dagger_too():
+    one = dataset_index.DataSource(
+        [Path('a')], [Path('b')], CAMERA, 20.0, 'quadrotor', 'one', simulated=True
+    )
+    other = dataclasses.replace(
+        one, training=[Path('c')], validation=[Path('d')], conditions=('wind:2', 'mass:3')
+    )
+    assert dataset_index.join([one, other]).conditions == ('clear', 'wind:2', 'mass:3')
+    assert dataset_index.join([one, dataclasses.replace(other, conditions=())]).conditions == ()
+
+
+def test_a_rover_has_no_drift_to_correct(tmp_path, capsys):
+    words = ['demonstrate', '--out', str(tmp_path / 'd'), '--vehicle', 'rover', '--correct-drift']
+    assert main.main(words) == 2
+    assert 'only the expert of a quadrotor' in capsys.readouterr().err
 
 
 @pytest.mark.slow
