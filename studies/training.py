@@ -27,18 +27,20 @@ def collect_demonstrations(
     display: Display,
     conditions: Sequence[str] = (),
     vehicle: str = 'quadrotor',
+    pilot: Path | None = None,
 ) -> DataSource:
     """Collect the demonstrations that are missing in a folder.
 
     Args:
         name: name of the progress bar.
-        plan: first_seed, episodes, held_out_share, and the level of the action noise as
-            `disturbance`.
+        plan: first_seed, episodes, held_out_share, the level of the action noise as
+            `disturbance`, and `correct_drift` where the expert corrects its drift.
         folder: folder of the episodes.
         workers: number of processes.
         display: the display of the progress.
         conditions: the conditions of the episodes, in turn; none: clear weather.
         vehicle: the vehicle.
+        pilot: folder of the pilot that steers while the expert labels; None: the expert steers.
     """
     expert_rollouts.collect(
         range(plan['first_seed'], plan['first_seed'] + plan['episodes']),
@@ -47,6 +49,8 @@ def collect_demonstrations(
             disturbance=action_noise_of(vehicle, plan['disturbance']),
             vehicle=vehicle,
             conditions=tuple(conditions),
+            pilot=None if pilot is None else str(pilot.resolve()),
+            correct_drift=plan.get('correct_drift', False),
         ),
         workers,
         lambda outcome, frames, done, of: display.announce(name, done, of, math.nan),

@@ -79,12 +79,15 @@ class SynapseLayout:
 
     def pad_neurons(self, vectors: np.ndarray, value: float = 0.0) -> np.ndarray:
         """Return (K, N) vectors padded to (K, P) with a value, as float32."""
-        return np.pad(
-            vectors, ((0, 0), (0, self.padded_neurons - self.neurons)), constant_values=value
-        ).astype(np.float32)
+        padded = np.full((len(vectors), self.padded_neurons), value, np.float32)
+        padded[:, : self.neurons] = vectors
+        return padded
 
 
 def _to_blocks(matrix: np.ndarray) -> np.ndarray:
     """Return an (R, N) matrix as (R, blocks, LANES), padded with zeros."""
+    # np.pad would take longer than the kernels need for a tick.
     sources, neurons = matrix.shape
-    return np.pad(matrix, ((0, 0), (0, -neurons % LANES))).reshape(sources, -1, LANES)
+    padded = np.zeros((sources, neurons + -neurons % LANES), matrix.dtype)
+    padded[:, :neurons] = matrix
+    return padded.reshape(sources, -1, LANES)

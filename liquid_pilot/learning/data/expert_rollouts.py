@@ -147,8 +147,13 @@ class ExpertCollector:
             if setpoint is not None:
                 setpoint = undecided(setpoint, simulation.at_decision_point, period_s)
                 last_setpoint = setpoint
-            if correction is not None and last_setpoint is not None:
-                correction.observe(last_setpoint, packet.state)
+            if correction is not None:
+                flown = simulation.route_progress.handover_command(
+                    simulation.flight_time_s, packet.stamp_ns
+                )
+                flown = flown or last_setpoint
+                if flown is not None:
+                    correction.observe(flown, packet.state)
             packet = simulation.advance(setpoint)
             tick, outcome = tick + 1, mission.update(packet)
         images, imu, dt_s, commands, bearing = zip(*rows, strict=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from liquid_pilot.learning.models.graph_core import GraphCore
 
@@ -74,18 +75,69 @@ class Cfc(GraphCore):
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute one step; see `GraphCore.advance`."""
-        hidden = torch.cat([x, state], 1)
-        if self.backbone is not None:
-            hidden = self.backbone(hidden)
-        first = self.ff1(hidden)
-        if self.mode == 'pure':
-            decay = torch.exp(-dt_s * (self.w_tau.abs() + first.abs()))
-            after = self.A - self.A * decay * first
-        else:
-            first, second = torch.tanh(first), torch.tanh(self.ff2(hidden))
-            t = torch.sigmoid(self.time_a(hidden) * dt_s + self.time_b(hidden))
-            after = first + t * second if self.mode == 'no_gate' else first * (1.0 - t) + t * second
+        layers = self._layers()
+        weight, bias = layers[0]
+        given = functional.linear(x, weight[:, : self.inputs], bias)
+        after = self._gate(layers, given, state, dt_s)
         return after, after
+
+    def forward(
+        self, x: torch.Tensor, dt_s: torch.Tensor, state: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run sequences through the network; see `GraphCore.forward`.
+
+        What does not depend on the state is computed for all ticks at once.
+        """
+        if state is None:
+            state = x.new_zeros(x.shape[0], self.fc.in_features)
+        x = x * self.input_w + self.input_b
+        layers = self._layers()
+        given = functional.linear(x, layers[0][0][:, : self.inputs], layers[0][1])
+        states = []
+        # The gradient of an index into a sequence would be as long as the sequence, at every tick.
+        for now, dt in zip(given.unbind(1), dt_s[..., None].unbind(1), strict=True):
+            state = self._gate(layers, now, state, dt)
+            states.append(state)
+        stacked = torch.stack(states, 1)
+        return self.fc(stacked), stacked
+
+    def _layers(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return weights and biases of the layers, the heads joined into the last one."""
+        heads = [self.ff1]
+        if self.mode != 'pure':
+            heads += [self.ff2, self.time_a, self.time_b]
+        weights, biases = zip(*((head.weight, head.bias) for head in heads), strict=True)
+        layers = [*self.backbone][::2] if self.backbone is not None else []
+        joined = torch.cat(weights), torch.cat(biases)
+        return [*((layer.weight, layer.bias) for layer in layers), joined]
+
+    def _gate(
+        self,
+        layers: list[tuple[torch.Tensor, torch.Tensor]],
+        given: torch.Tensor,
+        state: torch.Tensor,
+        dt_s: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the state after a tick.
+
+        Args:
+            layers: see `_layers`.
+            given: what the inputs give the first layer, its bias included.
+            state: (B, N) state before.
+            dt_s: (B, 1) elapsed time, s.
+        """
+        (first_weight, _), *others = layers
+        hidden = torch.addmm(given, state, first_weight[:, self.inputs :].T)
+        for weight, bias in others:
+            hidden = torch.addmm(bias, _lecun_tanh(hidden), weight.T)
+        if self.mode == 'pure':
+            decay = torch.exp(-dt_s * (self.w_tau.abs() + hidden.abs()))
+            return self.A - self.A * decay * hidden
+        count = self.fc.in_features
+        first, second = torch.tanh(hidden[:, : 2 * count]).chunk(2, 1)
+        slope, offset = hidden[:, 2 * count :].chunk(2, 1)
+        t = torch.sigmoid(torch.addcmul(offset, slope, dt_s))
+        return first + t * second if self.mode == 'no_gate' else torch.lerp(first, second, t)
 
     def load_ncps(self, state: dict[str, torch.Tensor]) -> None:
         """Load the state dict of an `ncps.torch.CfC` with `proj_size` = M.
@@ -101,11 +153,14 @@ class Cfc(GraphCore):
         )
 
 
-class _LeCunTanh(nn.Module):
-    """LeCun's scaled hyperbolic tangent, with the constants of ncps."""
+def _lecun_tanh(x: torch.Tensor) -> torch.Tensor:
+    """Return LeCun's scaled hyperbolic tangent, with the constants of ncps."""
+    return 1.7159 * torch.tanh(0.666 * x)
 
+
+class _LeCunTanh(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return 1.7159 * torch.tanh(0.666 * x)
+        return _lecun_tanh(x)
 
 
 class _TimeAwareCore(GraphCore):

@@ -78,8 +78,9 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
     """
     s = settings
     inputs = s.features + _IMU_INPUTS
+    backend = s.backend if s.backend != 'auto' else 'numba' if device == 'cpu' else 'torch'
     if s.core not in _LIQUID_COUNTS:
-        makers = _makers(s, inputs, rate_hz)
+        makers = _makers(s, inputs, rate_hz, backend)
         make = makers[s.core] if s.core in makers else _external_maker(s.core, inputs, rate_hz)
         numbers = functools.partial(_meta_count, make)
         if s.core == MixedMemory.kind:
@@ -96,7 +97,6 @@ def make_core(settings: TrainingSettings, rate_hz: float, device: str = 'cpu') -
             lambda n: count(inputs, n, MOTORS, n * (n + inputs)), parameter_budget(s)
         )
         wired = wiring.dense(inputs, size, MOTORS, s.seed)
-    backend = s.backend if s.backend != 'auto' else 'numba' if device == 'cpu' else 'torch'
     if s.core == 'lrc':
         return TrainableLrc(wired, s.seed, backend, s.slowest_s).to(device)
     return LiquidCore(wired, s.unfolds, s.seed, backend, s.slowest_s).to(device)
@@ -134,17 +134,18 @@ def _ncp_wiring(settings: TrainingSettings) -> Wiring:
 
 
 def _makers(
-    settings: TrainingSettings, inputs: int, rate_hz: float
+    settings: TrainingSettings, inputs: int, rate_hz: float, backend: str
 ) -> dict[str, Callable[[int], GraphCore]]:
     """Return, for each kind of baseline, the function that makes one of n neurons."""
     s = settings
+    memory = (s.unfolds, s.seed, s.slowest_s, backend)
     backbone = (s.backbone_units, 1) if s.backbone_units else (1, 0)
     return {
         'cfc': lambda n: Cfc(inputs, n, MOTORS, 'default', *backbone),
         'gru': lambda n: Gru(inputs, n, MOTORS),
         'gru_dt': lambda n: Gru(inputs, n, MOTORS, rate_hz),
         'lstm': lambda n: Lstm(inputs, n, MOTORS, rate_hz=None),
-        MixedMemory.kind: lambda n: MixedMemory(inputs, n, MOTORS, s.unfolds, s.seed, s.slowest_s),
+        MixedMemory.kind: lambda n: MixedMemory(inputs, n, MOTORS, *memory),
         'feedforward': lambda n: FeedForward(inputs, n, MOTORS),
     }
 

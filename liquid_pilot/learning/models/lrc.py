@@ -107,7 +107,7 @@ class TrainableLrc(WiredCore[LrcParameters]):
         x: torch.Tensor,
         dt_s: torch.Tensor,
     ) -> torch.Tensor:
-        """Compute the equations of `lrc.dynamics`; see `WiredCore._torch_states`."""
+        """Compute the equations of `lrc.dynamics`; see `WiredCore.states`."""
         u = x * values['input_w'] + values['input_b']
         s = torch.sigmoid(values['sensory_sigma'] * (u[..., None] - values['sensory_mu']))
         weighted = values['sensory_w'] * s

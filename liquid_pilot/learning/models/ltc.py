@@ -90,7 +90,7 @@ class LiquidCore(WiredCore[LtcParameters]):
         x: torch.Tensor,
         dt_s: torch.Tensor,
     ) -> torch.Tensor:
-        """Compute the equations of `liquid.dynamics`; see `WiredCore._torch_states`."""
+        """Compute the equations of `liquid.dynamics`; see `WiredCore.states`."""
         inputs = sensory_sums(values, x * values['input_w'] + values['input_b'])
         v, states = v0, []
         for t in range(x.shape[1]):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from liquid_pilot.learning.models.graph_core import GraphCore
-from liquid_pilot.learning.models.ltc import LiquidCore, SolverInputs, sensory_sums, unfold
+from liquid_pilot.learning.models.ltc import LiquidCore, sensory_sums, unfold
 from liquid_pilot.liquid import wiring
 from liquid_pilot.liquid.parameters import count_ltc_parameters
 
@@ -27,6 +27,8 @@ class MixedMemory(GraphCore):
         unfolds: solver steps per tick.
         seed: seed of the polarities and of the initial values of the liquid neurons.
         max_tau_s: largest initial time constant, s.
+        backend: what computes the liquid neurons of sequences, see `ltc.LiquidCore`. A single step
+            is always computed by torch.
     """
 
     kind = 'mixed_memory'
@@ -39,6 +41,7 @@ class MixedMemory(GraphCore):
         unfolds: int = 6,
         seed: int = 0,
         max_tau_s: float = 0.5,
+        backend: str = 'numba',
     ) -> None:
         super().__init__(inputs, 2 * neurons, neurons, motors)
         self.neurons, self.unfolds = neurons, unfolds
@@ -47,7 +50,7 @@ class MixedMemory(GraphCore):
             # As in ncps: the forget gate starts open.
             self.lstm.bias_ih[neurons : 2 * neurons] += 1.0
         wired = wiring.dense(inputs, neurons, min(motors, neurons), seed)
-        self.liquid = LiquidCore(wired, unfolds, seed, 'torch', max_tau_s)
+        self.liquid = LiquidCore(wired, unfolds, seed, backend, max_tau_s)
         # The inputs are mapped before, and a linear layer reads the potentials.
         for name in ('input_w', 'input_b', 'output_w', 'output_b'):
             getattr(self.liquid, name).requires_grad_(False)
@@ -64,30 +67,30 @@ class MixedMemory(GraphCore):
         self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute one step; see `GraphCore.advance`."""
-        return self._advance(state, x, dt_s, sensory_sums(self.liquid.effective(), x))
+        potentials, cells = self._remember(state, x)
+        inputs = sensory_sums(self.liquid.effective(), x)
+        after = unfold(inputs, self.unfolds, potentials, dt_s)
+        return torch.cat([after, cells], 1), after
 
     def forward(
         self, x: torch.Tensor, dt_s: torch.Tensor, state: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Run sequences through the network; see `GraphCore.forward`.
-
-        The sums over the inputs do not depend on the state, and are computed for all ticks at once.
-        """
+        """Run sequences through the network; see `GraphCore.forward`."""
         if state is None:
             state = x.new_zeros(x.shape[0], self.state_size)
         x = x * self.input_w + self.input_b
-        sums = sensory_sums(self.liquid.effective(), x)
+        values = self.liquid.effective()
         states = []
-        for t in range(x.shape[1]):
-            state, _ = self._advance(state, x[:, t], dt_s[:, t, None], sums.at(t))
+        # The gradient of an index into a sequence would be as long as the sequence, at every tick.
+        for now, dt in zip(x.unbind(1), dt_s[..., None].unbind(1), strict=True):
+            potentials, cells = self._remember(state, now)
+            after = self.liquid.states(values, potentials, now[:, None], dt)[:, 0]
+            state = torch.cat([after, cells], 1)
             states.append(state)
         stacked = torch.stack(states, 1)
         return self.fc(stacked[..., : self.neurons]), stacked
 
-    def _advance(
-        self, state: torch.Tensor, x: torch.Tensor, dt_s: torch.Tensor, sums: SolverInputs
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        potentials, cells = state.chunk(2, 1)
-        potentials, cells = self.lstm(x, (potentials, cells))
-        after = unfold(sums, self.unfolds, potentials, dt_s)
-        return torch.cat([after, cells], 1), after
+    def _remember(self, state: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the potentials that the LSTM writes, and its cells."""
+        potentials, cells = self.lstm(x, state.chunk(2, 1))
+        return potentials, cells

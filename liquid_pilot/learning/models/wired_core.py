@@ -133,13 +133,29 @@ class WiredCore(nn.Module, Generic[ParametersT]):
         values = self.effective()
         if v0 is None:
             v0 = x.new_zeros(x.shape[0], self.wiring.neurons)
-        if self.backend == 'numba':
-            given = (values[name] for name in self.dynamics_parameters)
-            v = _Sequence.apply(self, v0, x, dt_s, *given)
-        else:
-            v = self._torch_states(values, v0, x, dt_s)
+        v = self.states(values, v0, x, dt_s)
         outputs = v[..., : self.wiring.motors] * values['output_w'] + values['output_b']
         return outputs, v
+
+    def states(
+        self,
+        values: dict[str, torch.Tensor],
+        v0: torch.Tensor,
+        x: torch.Tensor,
+        dt_s: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the states (B, T, N) of sequences, as the backend computes them.
+
+        Args:
+            values: the parameters, see `effective`.
+            v0: (B, N) initial state.
+            x: (B, T, I) inputs.
+            dt_s: (B, T) elapsed times, s.
+        """
+        if self.backend == 'numba':
+            given = (values[name] for name in self.dynamics_parameters)
+            return _Sequence.apply(self, v0, x, dt_s, *given)
+        return self._torch_states(values, v0, x, dt_s)
 
     def _torch_states(
         self,
@@ -148,14 +164,7 @@ class WiredCore(nn.Module, Generic[ParametersT]):
         x: torch.Tensor,
         dt_s: torch.Tensor,
     ) -> torch.Tensor:
-        """Compute the equations in torch; returns states (B, T, N).
-
-        Args:
-            values: the parameters, see `effective`.
-            v0: (B, N) initial state.
-            x: (B, T, I) inputs.
-            dt_s: (B, T) elapsed times, s.
-        """
+        """Compute `states` in torch."""
         raise NotImplementedError
 
     def _kernel_states(

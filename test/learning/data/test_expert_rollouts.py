@@ -8,12 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from liquid_pilot.cli import main
 from liquid_pilot.interfaces import CameraGeometry, LiquidPilotError
 from liquid_pilot.learning.data import dataset_index
 from liquid_pilot.learning.data.episode import Episode
+from liquid_pilot.learning.data.expert_rollouts import CollectionSettings, ExpertCollector
+from liquid_pilot.simulation.base.action_noise import ActionNoiseSettings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CAMERA = CameraGeometry.from_vertical_fov(128, 72, 0.9)
@@ -115,6 +118,17 @@ def test_an_expert_that_corrects_its_drift_labels_so_and_dagger_goes_on_so(tmp_p
     assert joined.correct_drift and joined.conditions == ('wind:3', 'wind:3')
     again = ['demonstrate', '--out', str(corrected), *wind]
     assert main.main(again) == 2
+
+
+@pytest.mark.slow
+def test_an_expert_that_corrects_its_drift_knows_that_the_vehicle_is_held():
+    words = {'disturbance': ActionNoiseSettings(level=0.0), 'conditions': ('glimpse:3',)}
+    plain, corrected = (
+        ExpertCollector(CollectionSettings(**words, correct_drift=flag)).fly(15000001)
+        for flag in (False, True)
+    )
+    held = slice(0, 60)  # 3 s of the 4 until the vehicle is handed over
+    assert np.abs(corrected.commands[held] - plain.commands[held]).max() < 0.3
 
 
 def test_conditions_of_joined_folders_are_flown_by_dagger_too():
