@@ -16,6 +16,7 @@ from liquid_pilot.liquid._lanes import LANES, sigmoid
 from liquid_pilot.liquid._synapses import accumulate_inputs, add_gradients, sum_lanes, unfold
 
 Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
 UInt64Array = npt.NDArray[np.uint64]
 Index = int | np.uint64
 
@@ -31,6 +32,62 @@ def sigmoid_of(x: Float32Array, out: Float32Array) -> None:
     """Write `sigmoid` of every entry of x (n,) into out (n,)."""
     for k in range(x.shape[0]):
         out[k] = sigmoid(x[k])
+
+
+@compiled(fastmath=_FASTMATH_FLAGS)
+def _sum_inputs(
+    table: Float32Array,
+    sources: UInt64Array,
+    bounds: UInt64Array,
+    gleak: Float32Array,
+    vleak: Float32Array,
+    x: Float32Array,
+    sums: Float32Array,
+) -> None:
+    """Write the terms of leak and sensory synapses into sums[0] (numerator) and sums[1].
+
+    They depend neither on the potentials nor on the elapsed time.
+    """
+    for i in range(gleak.shape[0]):
+        sums[0, i] = gleak[i] * vleak[i]
+        sums[1, i] = gleak[i]
+    for b in range(np.uint64(bounds.shape[0])):
+        accumulate_inputs(
+            table, sources, bounds[b, 0, 0], bounds[b, 0, 1], x, b * _LANES, sums[0], sums[1]
+        )
+
+
+@compiled(fastmath=_FASTMATH_FLAGS)
+def _unfold_all(
+    table: Float32Array,
+    sources: UInt64Array,
+    bounds: UInt64Array,
+    cm: Float32Array,
+    sums: Float32Array,
+    trace: Float32Array,
+    dt_s: float,
+) -> None:
+    """Do all solver steps of a tick on trace (see `_tick`), after `_sum_inputs`."""
+    unfolds = trace.shape[0] - 1
+    # Computed in float64 and rounded once; a division of float32 values would round dt as well.
+    rate = np.float32(unfolds / dt_s)
+    for i in range(cm.shape[0]):
+        sums[2, i] = cm[i] * rate
+    for n in range(unfolds):
+        for b in range(np.uint64(bounds.shape[0])):
+            unfold(
+                table,
+                sources,
+                bounds[b, 1, 0],
+                bounds[b, 1, 1],
+                trace[n, 0],
+                b * _LANES,
+                sums[2],
+                sums[0],
+                sums[1],
+                trace[n + 1, 0],
+                trace[n, 1],
+            )
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
@@ -51,33 +108,8 @@ def _tick(
     trace (L + 1, 2, P) receives the potentials before each unfold and after the last one, and the
     denominator of each unfold. sums (3, P) is scratch.
     """
-    unfolds = trace.shape[0] - 1
-    # Computed in float64 and rounded once; a division of float32 values would round dt as well.
-    rate = np.float32(unfolds / dt_s)
-    for i in range(cm.shape[0]):
-        sums[0, i] = gleak[i] * vleak[i]
-        sums[1, i] = gleak[i]
-        sums[2, i] = cm[i] * rate
-    blocks = np.uint64(bounds.shape[0])
-    for b in range(blocks):
-        accumulate_inputs(
-            table, sources, bounds[b, 0, 0], bounds[b, 0, 1], x, b * _LANES, sums[0], sums[1]
-        )
-    for n in range(unfolds):
-        for b in range(blocks):
-            unfold(
-                table,
-                sources,
-                bounds[b, 1, 0],
-                bounds[b, 1, 1],
-                trace[n, 0],
-                b * _LANES,
-                sums[2],
-                sums[0],
-                sums[1],
-                trace[n + 1, 0],
-                trace[n, 1],
-            )
+    _sum_inputs(table, sources, bounds, gleak, vleak, x, sums)
+    _unfold_all(table, sources, bounds, cm, sums, trace, dt_s)
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)
@@ -105,6 +137,27 @@ def step(
         _tick(table, sources, bounds, sums[3], sums[4], neuron[2], x, sums, trace, dt_s)
     else:
         _tick(table, sources, bounds, neuron[0], neuron[1], neuron[2], x, sums, trace, dt_s)
+
+
+@compiled(fastmath=_FASTMATH_FLAGS)
+def step_copies(
+    table: Float32Array,
+    sources: UInt64Array,
+    bounds: UInt64Array,
+    neuron: Float32Array,
+    x: Float32Array,
+    sums: Float32Array,
+    traces: Float32Array,
+    dt_s: Float64Array,
+) -> None:
+    """Compute one tick of K copies that read the same inputs x (I,), each by its own dt_s (K,).
+
+    traces (K, L + 1, 2, P) holds a trace of `_tick` for each copy. neuron (3, P) holds cm, gleak
+    and vleak; sums (3, P) is scratch.
+    """
+    _sum_inputs(table, sources, bounds, neuron[1], neuron[2], x, sums)
+    for k in range(traces.shape[0]):
+        _unfold_all(table, sources, bounds, neuron[0], sums, traces[k], dt_s[k])
 
 
 @compiled(fastmath=_FASTMATH_FLAGS)

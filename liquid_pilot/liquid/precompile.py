@@ -13,13 +13,14 @@ import numpy as np
 
 from liquid_pilot.liquid import _kernels
 from liquid_pilot.liquid._jit import is_cached
+from liquid_pilot.liquid.copies.ltc_copies import CoreCopies
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.kernel_cache import cache_folder, compiler_environment
 from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.utils.processes.child_python import module_command
 
-KERNELS = (_kernels.step, _kernels.conductance)
-"""The kernels that a core calls in flight."""
+KERNELS = (_kernels.step, _kernels.conductance, _kernels.step_copies)
+"""The kernels that a core, or copies of it, call in flight."""
 
 
 def precompile_kernels(functions: Sequence[object] = KERNELS, module: str = __name__) -> None:
@@ -50,11 +51,12 @@ def precompile_kernels(functions: Sequence[object] = KERNELS, module: str = __na
 
 def compilations() -> list[Callable[[], object]]:
     """Return functions that compile one kernel each, the same for a core of any size."""
-    dynamics = LtcDynamics(LtcParameters.ones(1, 1, 1), 1)
-    zero = np.zeros(1, np.float32)
+    parameters, zero = LtcParameters.ones(1, 1, 1), np.zeros(1, np.float32)
+    dynamics, copies = LtcDynamics(parameters, 1), CoreCopies(parameters, 1, np.ones(1))
     return [
         lambda: dynamics.step(zero, zero, 0.05),
         lambda: dynamics.time_constants(zero, zero),
+        copies.warm_up,
     ]
 
 

@@ -46,9 +46,9 @@ def test_after_it_nothing_is_left_to_compile(tmp_path):
     assert printed(COLD, tmp_path) == [
         'False',
         'True',
-        '[(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)] True',
+        '[(1, 6), (2, 6), (3, 6), (4, 6), (5, 6), (6, 6)] True',
     ]
-    assert printed(WARM, tmp_path) == ['[0, 0, 0, 0, 0]']
+    assert printed(WARM, tmp_path) == ['[0, 0, 0, 0, 0, 0]']
 
 
 LRC_WARM = """
@@ -94,8 +94,8 @@ def test_of_processes_that_compile_at_once_one_compiles_and_the_others_load(tmp_
     ]
     said = sorted(process.communicate()[0].splitlines()[-1] for process in processes)
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert said == ['[0, 0, 0, 0, 0]', '[1, 1, 1, 1, 1]', '[1, 1, 1, 1, 1]']
-    assert printed(WARM, tmp_path) == ['[0, 0, 0, 0, 0]']
+    assert said == ['[0, 0, 0, 0, 0, 0]', '[1, 1, 1, 1, 1, 1]', '[1, 1, 1, 1, 1, 1]']
+    assert printed(WARM, tmp_path) == ['[0, 0, 0, 0, 0, 0]']
 
 
 def test_the_cache_is_locked_for_one_thing_at_a_time(tmp_path, monkeypatch):
