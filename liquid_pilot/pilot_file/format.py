@@ -18,6 +18,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -39,6 +40,7 @@ from liquid_pilot.pilot_file.files import (
 )
 from liquid_pilot.pilot_file.onnx_check import check_onnx
 from liquid_pilot.pilot_file.specification import (
+    DEFAULT_CAPACITANCE_SCALE_RANGE,
     ONNX_CORE_TYPES,
     PilotSpecification,
     parse_specification,
@@ -252,7 +254,7 @@ def save(
     content = {
         'format': FORMAT,
         'version': VERSION,
-        **dataclasses.asdict(specification),
+        **_specification_fields(specification),
         'sha256': {name: hashlib.sha256(data[name]).hexdigest() for name in data},
     }
     try:
@@ -300,6 +302,15 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     raise LiquidPilotError(
         f'there is no pilot {text!r}: neither a folder nor one of the shipped pilots ({names})'
     )
+
+
+def _specification_fields(specification: PilotSpecification) -> dict[str, Any]:
+    """Return the fields of `pilot.json` besides format, version and hashes."""
+    fields = dataclasses.asdict(specification)
+    if specification.capacitance_scale_range == DEFAULT_CAPACITANCE_SCALE_RANGE:
+        # A pilot that has nothing to say about it can be read by what does not know the field.
+        del fields['capacitance_scale_range']
+    return fields
 
 
 def _core_content(

@@ -19,6 +19,10 @@ ONNX_CORE_TYPES = ('cfc', 'gru', 'lstm', 'mixed_memory', 'feedforward', NAMED_GR
 """Types of cores that are a one-step ONNX graph with explicit state."""
 _NAME_PATTERN = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 _NAME_RULE = 'may have letters, digits, ".", "_" and "-"'
+DEFAULT_CAPACITANCE_SCALE_RANGE = (0.5, 2.0)
+"""Bounds of the factor on a core's capacitances, of a pilot whose file gives none."""
+CAPACITANCE_SCALE_LIMITS = (0.125, 16.0)
+"""Smallest and largest factor on a core's capacitances that a pilot file may allow."""
 _IMU_VALUES = 6
 _COMMAND_VALUES = 4
 
@@ -61,6 +65,9 @@ class PilotSpecification:
     """Whether lens distortion, which its training images did not have, is removed from images."""
     steering: str = 'yaw_rate'
     """Meaning of the last motor output, one of STEERING_MODES."""
+    capacitance_scale_range: tuple[float, float] = DEFAULT_CAPACITANCE_SCALE_RANGE
+    """Trust region of adaptation: bounds of the factor on the capacitances of a liquid core, and so
+    on its time constants. The lower one is at most 1, the upper one at least 1."""
 
     @property
     def unfolds(self) -> int:
@@ -110,6 +117,7 @@ def parse_specification(
     steering = STEERING_MODES[0] if content.peek('steering') is None else content.string('steering')
     if steering not in STEERING_MODES:
         raise content.error('steering', f'must be one of {", ".join(STEERING_MODES)}')
+    scale_range = _capacitance_scale_range(content)
     content.require_all_read()
     return PilotSpecification(
         name,
@@ -127,6 +135,7 @@ def parse_specification(
         card,
         rectify,
         steering,
+        scale_range,
     ), wiring
 
 
@@ -153,6 +162,17 @@ def _limits(content: JsonFields) -> VehicleLimits:
         return VehicleLimits(command_timeout_s=timeout_s, **values)
     except LiquidPilotError as error:
         raise LiquidPilotError(f'{content.prefix}{error}') from None
+
+
+def _capacitance_scale_range(content: JsonFields) -> tuple[float, float]:
+    """Return the checked trust region of the capacitances; the default one where there is none."""
+    name, (smallest, largest) = 'capacitance_scale_range', CAPACITANCE_SCALE_LIMITS
+    if content.peek(name) is None:
+        return DEFAULT_CAPACITANCE_SCALE_RANGE
+    low, high = content.numbers(name, 2, smallest, largest)
+    if not low <= 1.0 <= high:
+        raise content.error(name, f'must have 1, which is as trained, between {low:g} and {high:g}')
+    return low, high
 
 
 def _core(core: JsonFields, features: int, core_bytes: int) -> tuple[dict[str, Any], Wiring | None]:

@@ -72,7 +72,7 @@ def summarize(folder: Path) -> dict[str, Any]:
         'constants': {'encoder': encoder, 'core': core, 'total': encoder + core},
         'bytes': {name: (folder / name).stat().st_size for name in files},
         'limits': dataclasses.asdict(specification.limits),
-        'adaptation': pilot.training_statistics and _adaptation(pilot.training_statistics),
+        'adaptation': pilot.training_statistics and _adaptation(pilot, pilot.training_statistics),
         'card': specification.card,
     }
 
@@ -110,14 +110,16 @@ def _network(pilot: PilotFile) -> tuple[dict[str, Any], int]:
     return sizes, count(wired.inputs, wired.neurons, wired.motors, synapses)
 
 
-def _adaptation(statistics: TrainingStatistics) -> dict[str, Any]:
+def _adaptation(pilot: PilotFile, statistics: TrainingStatistics) -> dict[str, Any]:
     """Return a summary of the training statistics as plain values."""
+    scale_range = pilot.specification.capacitance_scale_range
     tau_s = statistics.filter_tau_s
     return {
         'filter_blocks': list(tau_s.shape),
         'filter_tau_s': [float(f'{tau:.4g}') for tau in (tau_s.min(), tau_s.max())],
         'gradient_range': [round(float(bound), 4) for bound in statistics.filter_gradient_range],
         'has_predictor': statistics.has_predictor,
+        'capacitance_scale_range': list(scale_range) if pilot.wiring else None,
     }
 
 
@@ -182,10 +184,12 @@ def format_counts(content: dict[str, Any]) -> str:
 def _format_adaptation(adaptation: dict[str, Any]) -> str:
     (rows, columns), (low, high) = adaptation['filter_blocks'], adaptation['gradient_range']
     tau_ms = ' to '.join(f'{1e3 * tau:g}' for tau in dict.fromkeys(adaptation['filter_tau_s']))
-    return (
+    text = (
         f'{rows} x {columns} blocks of the temporal filter, {tau_ms} ms as trained; mean '
         f'normalised gradient of training {low:g} to {high:g}'
     )
+    bounds = adaptation['capacitance_scale_range']
+    return text + (f'; capacitances by {bounds[0]:g} to {bounds[1]:g}' if bounds else '')
 
 
 def _format_values(values: Iterable[float]) -> str:

@@ -20,7 +20,7 @@ from liquid_pilot.onboard.adaptation.learner_faults import checked_update, conta
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
 from liquid_pilot.onboard.adaptation.learner_registry import make_learner
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
-from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore
+from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore, capacitance_log_range
 from liquid_pilot.onboard.inference.engine import Engine, Tick, learner_input_of
 from liquid_pilot.onboard.inference.stages import Stages
 from liquid_pilot.onboard.safety.guard import Guard
@@ -84,7 +84,11 @@ class InProcessPilot:
                 adapting.rule, statistics, neurons, adapting.learner
             )
             self._learner_name = adapting.rule if learner is None else type(learner).__name__
-            self._time_scale_store = TimeScaleStore(statistics.filter_tau_s.shape, neurons)
+            self._time_scale_store = TimeScaleStore(
+                statistics.filter_tau_s.shape,
+                neurons,
+                log_cm_range=capacitance_log_range(pilot.specification),
+            )
         self._keep_learned = keep_learned
         self.adapter = make_adapter(adapter)
         self._limits = limits or pilot.specification.limits

@@ -53,6 +53,18 @@ def test_a_pilot_without_a_word_on_lenses_asks_for_rectified_images(saved):
     assert not pilot_file.load(saved.path).specification.rectify
 
 
+def test_the_trust_region_of_the_capacitances_is_optional(saved, parameters_for, tmp_path):
+    assert saved.specification.capacitance_scale_range == (0.5, 2.0)
+    assert 'capacitance_scale_range' not in (saved.path / 'pilot.json').read_text()
+    edit_json(saved.path, _at('capacitance_scale_range', [0.125, 16]))
+    wide = pilot_file.load(saved.path)
+    assert wide.specification.capacitance_scale_range == (0.125, 16.0)
+    again = pilot_file.save(
+        tmp_path / 'again', wide.specification, NET, parameters_for(NET), ENCODER
+    )
+    assert again.specification == wide.specification
+
+
 def test_the_digest_follows_every_part(saved, parameters_for, tmp_path):
     others = [
         pilot_file.save(tmp_path / 'a', SPECIFICATION, NET, parameters_for(NET, 1), ENCODER),
@@ -202,6 +214,11 @@ def _at(*keys_and_value):
         (_at('limits', 'safe_command', [9.0] * 4), 'limits: safe_command exceeds maximum'),
         (_at('limits', 'command_timeout_s', 0.0), 'limits.command_timeout_s must lie in'),
         (_at('rectify', 1), 'rectify must be true or false'),
+        (_at('capacitance_scale_range', [0.1, 2.0]), 'capacitance_scale_range must lie in [0.125'),
+        (_at('capacitance_scale_range', [0.5, 17.0]), 'capacitance_scale_range must lie in'),
+        (_at('capacitance_scale_range', [2.0, 4.0]), 'must have 1, which is as trained, between'),
+        (_at('capacitance_scale_range', [0.5]), 'capacitance_scale_range must have 2 entries'),
+        (_at('capacitance_scale_range', 2.0), 'capacitance_scale_range must be a list of 2'),
         (_at('comment', 'hello'), 'comment is not a field of version 1'),
         (_at('sha256', 'pilot.json', 'x'), 'sha256.pilot.json is not a field'),
     ],

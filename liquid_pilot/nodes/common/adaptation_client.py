@@ -8,7 +8,11 @@ from std_msgs.msg import Float32MultiArray
 
 from liquid_pilot.nodes.common import trace_messages
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
-from liquid_pilot.onboard.adaptation.time_scales import TimeScales, TimeScaleStore
+from liquid_pilot.onboard.adaptation.time_scales import (
+    TimeScales,
+    TimeScaleStore,
+    capacitance_log_range,
+)
 from liquid_pilot.onboard.inference.engine import Engine, Tick
 
 
@@ -33,7 +37,9 @@ class AdaptationClient:
         self._engine, self._applied = engine, settings
         self._digest = engine.pilot.digest
         self._time_scale_store = TimeScaleStore(
-            engine.pilot.require_statistics().filter_tau_s.shape, engine.scalable_neurons
+            engine.pilot.require_statistics().filter_tau_s.shape,
+            engine.scalable_neurons,
+            log_cm_range=capacitance_log_range(engine.pilot.specification),
         )
         self.start_flight('')
 

@@ -14,18 +14,30 @@ import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.adaptation.learner_messages import TimeScaleUpdate
+from liquid_pilot.pilot_file import PilotSpecification
 
 FILTER_LOG_SCALE_RANGE = (0.0, 2.2)
 """Bounds of the log-scale of the temporal filter. It may become slower than trained by a factor of
 9, which at 20 frames/s is from a gain of 0.98 to one of 0.36."""
 CORE_LOG_SCALE_RANGE = (-math.log(2.0), math.log(2.0))
-"""Bounds of the log-scales of the core's capacitances and leak conductances."""
+"""Bounds of the log-scales of the core's leak conductances, and of its capacitances unless the
+pilot file gives others (`capacitance_log_range`)."""
 
 
 def filter_gain(ratio: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return the gain a of the temporal filter, and da/dlog(tau), at a ratio dt/tau."""
     decay = np.exp(-ratio)
     return 1 - decay, -ratio * decay
+
+
+def capacitance_log_range(specification: PilotSpecification) -> tuple[float, float]:
+    """Return the bounds of the log-scales of the core's capacitances: the pilot's trust region.
+
+    Those of the leak conductances are CORE_LOG_SCALE_RANGE for every pilot: a capacitance changes
+    how fast a neuron answers, a leak conductance also where it settles.
+    """
+    low, high = specification.capacitance_scale_range
+    return math.log(low), math.log(high)
 
 
 class CoreScales(NamedTuple):
@@ -54,12 +66,19 @@ class TimeScaleStore:
         neurons: number of neurons N of a liquid core; 0 for another core.
         timeout_ticks: number of ticks without an update after which the scales decay.
         decay_s: time constant of that decay, s.
+        log_cm_range: bounds of the log-scales of the capacitances, see `capacitance_log_range`.
     """
 
     def __init__(
-        self, grid: tuple[int, ...], neurons: int, timeout_ticks: int = 20, decay_s: float = 3.0
+        self,
+        grid: tuple[int, ...],
+        neurons: int,
+        timeout_ticks: int = 20,
+        decay_s: float = 3.0,
+        log_cm_range: tuple[float, float] = CORE_LOG_SCALE_RANGE,
     ) -> None:
         self._grid, self._neurons = grid, neurons
+        self._core_ranges = log_cm_range, CORE_LOG_SCALE_RANGE
         self._timeout_ticks, self._decay_s = timeout_ticks, decay_s
         self.reset()
 
@@ -105,8 +124,8 @@ class TimeScaleStore:
         if not all(np.isfinite(part).all() for part in (log_scale, *core)):
             raise LiquidPilotError('time scales: some are not finite')
         self._filter_log_scale = np.clip(log_scale.reshape(self._grid), *FILTER_LOG_SCALE_RANGE)
-        for row, part in zip(self._core_log_scale, core, strict=True):
-            row[:] = np.clip(part, *CORE_LOG_SCALE_RANGE) if part.size else 0.0
+        for row, part, bounds in zip(self._core_log_scale, core, self._core_ranges, strict=True):
+            row[:] = np.clip(part, *bounds) if part.size else 0.0
         self.last_sequence = update.sequence
 
     def scales(self, last_tick_sequence: int, dt_s: float) -> TimeScales:

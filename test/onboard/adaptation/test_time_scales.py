@@ -13,6 +13,7 @@ from liquid_pilot.onboard.adaptation.time_scales import (
     FILTER_LOG_SCALE_RANGE,
     TimeScaleStore,
     TimeScaleUpdate,
+    capacitance_log_range,
 )
 
 GRID, NEURONS = (2, 3), 5
@@ -170,3 +171,17 @@ def test_a_restarted_sequence_keeps_the_scales():
         keeper.accept(proposal(2), 1)
     keeper.accept(proposal(1, temporal_filter=0.9), 1)
     np.testing.assert_array_equal(keeper.scales(1, DT_S).temporal_filter, np.float32(0.9))
+
+
+def test_the_trust_region_of_the_capacitances_is_the_pilots_and_that_of_the_leak_is_not():
+    keeper = TimeScaleStore(GRID, NEURONS, log_cm_range=(math.log(0.125), math.log(16.0)))
+    for sequence, (sent, log_cm) in enumerate(((9.0, math.log(16.0)), (-9.0, math.log(0.125)))):
+        keeper.accept(proposal(sequence, log_cm=sent, log_gleak=sent), sequence)
+        _, core = keeper.scales(sequence, DT_S)
+        np.testing.assert_array_equal(core.log_cm, np.float32(log_cm))
+        leak = CORE_LOG_SCALE_RANGE[int(sent > 0.0)]
+        np.testing.assert_array_equal(core.log_gleak, np.float32(leak))
+
+
+def test_a_pilot_that_says_nothing_has_the_default_trust_region(pilot):
+    assert capacitance_log_range(pilot.specification) == CORE_LOG_SCALE_RANGE
