@@ -99,7 +99,7 @@ class AdaptationNode(node_base.LiquidNode):
         self._blocks = statistics.filter_tau_s.shape
         self._neurons = pilot.wiring.neurons if pilot.wiring else 0
         self._learner = make_learner(
-            settings.rule, statistics, self._neurons, settings.learner_settings()
+            settings.rule, statistics, self._neurons, settings.learner_settings(), pilot
         )
         self._flight = ''
         self._ended_flights: set[str] = set()

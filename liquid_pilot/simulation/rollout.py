@@ -81,7 +81,7 @@ class InProcessPilot:
         if adapting is not None:
             statistics, neurons = pilot.require_statistics(), self.engine.scalable_neurons
             self.learner = learner or make_learner(
-                adapting.rule, statistics, neurons, adapting.learner
+                adapting.rule, statistics, neurons, adapting.learner, pilot
             )
             self._learner_name = adapting.rule if learner is None else type(learner).__name__
             self._time_scale_store = TimeScaleStore(

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from clock_pilots import clock_pilot  # noqa: F401
 from flight_rig import flying, rig  # noqa: F401
+from gru_pilots import gru_pilot  # noqa: F401
 from small_pilots import (  # noqa: F401
     adaptive_pilot,
     pilot,

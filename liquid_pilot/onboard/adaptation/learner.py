@@ -1,4 +1,4 @@
-"""Learners: rules that adapt time scales in flight, and the one that is shipped.
+"""Learners: rules that adapt time scales in flight, and the one that is the default.
 
 A learner sees one `LearnerInput` for each tick and answers it with a `TimeScaleUpdate` for a later
 tick. It has no clock and does no input or output, so that a flight through ROS equals one in
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -248,13 +249,7 @@ class TimeScaleLearner:
 
     def snapshot(self, digest: str) -> str:
         """Return all that was learned as JSON; see `PersistentLearner.snapshot`."""
-        content = {
-            'format': SNAPSHOT_FORMAT,
-            'version': 1,
-            'pilot': digest,
-            **{name: part.tolist() for name, part in self.parts().items()},
-        }
-        return json.dumps(content)
+        return snapshot_of(self.parts(), digest)
 
     def restore(self, text: str, digest: str) -> None:
         """Take over the state of a snapshot; see `PersistentLearner.restore`."""
@@ -272,8 +267,24 @@ class TimeScaleLearner:
         }
 
 
+def snapshot_of(parts: Mapping[str, FloatArray], digest: str) -> str:
+    """Return a snapshot as JSON, which `restore_parts` reads.
+
+    Args:
+        parts: the arrays of the state by their name in the snapshot.
+        digest: digest of the pilot file.
+    """
+    content = {
+        'format': SNAPSHOT_FORMAT,
+        'version': 1,
+        'pilot': digest,
+        **{name: part.tolist() for name, part in parts.items()},
+    }
+    return json.dumps(content)
+
+
 def restore_parts(
-    text: str, digest: str, parts: dict[str, FloatArray], non_negative: tuple[str, ...]
+    text: str, digest: str, parts: Mapping[str, FloatArray], non_negative: tuple[str, ...]
 ) -> None:
     """Fill arrays from a snapshot, all of them or none.
 
@@ -293,6 +304,12 @@ def restore_parts(
         if content['pilot'] != digest:
             raise LiquidPilotError(
                 f'snapshot: it is of the pilot {content["pilot"]:.12}, not of {digest[:12]}'
+            )
+        missing = [name for name in parts if name not in content]
+        if missing:
+            raise LiquidPilotError(
+                f'snapshot: it holds no {", ".join(missing)}, so it is of another rule; use that '
+                'rule, or another file'
             )
         values = {name: np.array(content[name], float) for name in parts}
         for name, part in parts.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 """An array of floating-point numbers of any precision."""
 _MAX_ABS_VALUE = 1e6
 _MAX_ELAPSED_S = 10.0
+_MAX_ABS_LOG_SCALE = 10.0
+_IMU_VALUES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,14 @@ class LearnerInput:
     """(R, C) or (R*C,) gradient of half the error with respect to log(tau)."""
     novel: bool
     """Whether the novelty gate found the frame unlike training."""
+    dt_s: float = field(default=0.0, kw_only=True)
+    """Time by which the core was stepped, s: since the frame before, within the pilot's bounds."""
+    features: FloatArray = field(default_factory=lambda: np.empty(0), kw_only=True)
+    """(F,) features that the core read; of a rejected frame: those of the last accepted one."""
+    imu: FloatArray = field(default_factory=lambda: np.empty(0), kw_only=True)
+    """(6,) mean angular velocity (rad/s), then specific force (m/s^2), body FLU."""
+    log_core_time_scale: float = field(default=0.0, kw_only=True)
+    """Log of the factor by which the frontend scaled the core's time constants in this tick."""
 
     def validated(self, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
         """Return error and gradient as arrays of a shape.
@@ -55,6 +65,31 @@ class LearnerInput:
         if not 0.0 < self.elapsed_s <= _MAX_ELAPSED_S:
             raise LiquidPilotError(f'trace: an elapsed time of {self.elapsed_s} s is not possible')
         return parts[0].reshape(shape), parts[1].reshape(shape)
+
+    def validated_readings(self, features: int) -> tuple[FloatArray, FloatArray]:
+        """Return features and IMU, which the core read in this tick, as arrays.
+
+        Args:
+            features: number of features F of the pilot.
+
+        Raises:
+            LiquidPilotError: sizes do not fit, a value is not finite or absurdly large, or the
+                elapsed time of the core is not within (0, 10] s.
+        """
+        parts = [np.asarray(part, float).ravel() for part in (self.features, self.imu)]
+        sizes = [part.size for part in parts]
+        if sizes != [features, _IMU_VALUES]:
+            raise LiquidPilotError(f'trace: readings of {sizes} numbers do not fit this pilot')
+        # Written so that NaN is refused too.
+        if not all((np.abs(part) < _MAX_ABS_VALUE).all() for part in parts):
+            raise LiquidPilotError('trace: features or IMU are not finite, or absurd')
+        if not 0.0 < self.dt_s <= _MAX_ELAPSED_S:
+            raise LiquidPilotError(f'trace: an elapsed time of {self.dt_s} s is not possible')
+        if not abs(self.log_core_time_scale) <= _MAX_ABS_LOG_SCALE:
+            raise LiquidPilotError(
+                f'trace: a log-scale of the core of {self.log_core_time_scale} is not possible'
+            )
+        return parts[0], parts[1]
 
 
 class TimeScaleUpdate(NamedTuple):

@@ -327,5 +327,13 @@ def learner_input_of(tick: Tick, sequence: int) -> LearnerInput:
     """
     frontend = tick.frontend_output
     return LearnerInput(
-        sequence, frontend.elapsed_s, frontend.error, frontend.gradient, frontend.novel
+        sequence,
+        frontend.elapsed_s,
+        frontend.error,
+        frontend.gradient,
+        frontend.novel,
+        dt_s=tick.dt_s,
+        features=tick.features,
+        imu=tick.imu,
+        log_core_time_scale=frontend.log_core_time_scale,
     )

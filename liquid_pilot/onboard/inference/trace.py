@@ -175,12 +175,17 @@ def learner_input_from(trace: Trace) -> LearnerInput:
         raise LiquidPilotError(
             'trace: the pilot does not adapt; set its parameter `adaptation` to true'
         )
+    gate = dict(zip(GATE_FIELDS, trace.gate.tolist(), strict=True))
     return LearnerInput(
         trace.sequence,
-        float(trace.gate[1]),
+        gate['elapsed_s'],
         trace.filter_error,
         trace.filter_gradient,
-        bool(trace.gate[0]),
+        bool(gate['novel']),
+        dt_s=trace.dt_s,
+        features=trace.features,
+        imu=trace.imu,
+        log_core_time_scale=gate['log_core_time_scale'],
     )
 
 
