@@ -13,13 +13,21 @@ import numpy as np
 import numpy.typing as npt
 from sensor_msgs.msg import JointState
 
-from liquid_pilot.explanation.core_paths import CorePaths, neuron_names
+from liquid_pilot.explanation.core_paths import (
+    CorePaths,
+    TimeConstants,
+    neuron_names,
+    trace_tick,
+)
 from liquid_pilot.nodes.common import messages
+from liquid_pilot.onboard.inference.recurrent_cores import make_core
 from liquid_pilot.onboard.inference.trace import GATE_FIELDS, Trace
 from liquid_pilot.pilot_file import PilotFile
 
 FRICTION = 'friction'
 """Name of the friction ratio beside the fields of the novelty gate."""
+CORE_TIME_SCALE = 'core_time_scale'
+"""Name of the factor on the core's time constants beside the fields of the novelty gate."""
 _FloatArray = npt.NDArray[np.floating]
 
 
@@ -51,8 +59,15 @@ class NetworkMessages:
     def __init__(self, pilot: PilotFile | None) -> None:
         self._pilot = pilot
         self._paths: CorePaths | None = None
+        self._core: TimeConstants | None = None
         if pilot is not None and pilot.ltc_parameters is not None:
             self._paths = CorePaths(pilot)
+            self._core = self._paths.tick
+        elif pilot is not None and pilot.parameters is not None:
+            core = make_core(pilot)
+            # Nothing is compiled when the first trace comes.
+            core.warm_up()
+            self._core = core
         self._names: dict[int, list[str]] = {}
 
     @property
@@ -95,11 +110,21 @@ class NetworkMessages:
         )
 
     def signals(self, trace: Trace) -> JointState | None:
-        """Return novelty, photometric gain and friction of a pilot that adapts, by name."""
+        """Return novelty, gain, the core's time scale and friction of a pilot that adapts, by name.
+
+        The time scale is that of a liquid core: the geometric mean of the factors on its time
+        constants, by novelty and by what is learned.
+        """
         if not trace.gate.size:
             return None
-        names = [*GATE_FIELDS, *([FRICTION] if trace.friction.size else [])]
-        return _joint_state(trace.stamp_ns, names, np.concatenate([trace.gate, trace.friction]))
+        values = dict(zip(GATE_FIELDS, trace.gate.tolist(), strict=True))
+        if self._core is not None and self._pilot is not None:
+            with np.errstate(all='ignore'):
+                log_cm = trace_tick(self._core, self._pilot, trace).log_cm
+                values[CORE_TIME_SCALE] = 1.0 if log_cm is None else float(np.exp(log_cm.mean()))
+        if trace.friction.size:
+            values[FRICTION] = float(trace.friction[0])
+        return _joint_state(trace.stamp_ns, [*values], np.array([*values.values()]))
 
 
 def _joint_state(

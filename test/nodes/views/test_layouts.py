@@ -12,7 +12,7 @@ import yaml
 
 from liquid_pilot import pilot_file
 from liquid_pilot.nodes.common import messages, topics
-from liquid_pilot.nodes.views.network import joint_names
+from liquid_pilot.nodes.views.network import CORE_TIME_SCALE, joint_names
 from liquid_pilot.onboard.inference.trace import GATE_FIELDS
 
 VIEW = Path(__file__).resolve().parents[3] / 'config' / 'view'
@@ -72,7 +72,7 @@ def filter_joints():
 JOINTS = {
     topics.NEURONS: neuron_joints,
     topics.TEMPORAL_FILTER: filter_joints,
-    topics.SIGNALS: lambda: list(GATE_FIELDS),
+    topics.SIGNALS: lambda: [*GATE_FIELDS, CORE_TIME_SCALE],
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from lrc_pilots import with_lrc_core
 
 from liquid_pilot import pilot_file
+from liquid_pilot.explanation.core_paths import CorePaths, core_inputs
 from liquid_pilot.interfaces import ImuSample, Observation
 from liquid_pilot.nodes.common import messages, trace_messages
 from liquid_pilot.nodes.views.network import NetworkMessages, joint_names
@@ -86,17 +87,28 @@ def test_the_temporal_filter_has_a_name_for_each_block(adapting):
 
 
 def test_the_gate_is_shown_by_the_names_of_its_fields(adapting):
-    pilot, trace, _ = adapting
+    pilot, trace, tick = adapting
     made = NetworkMessages(pilot).signals(trace)
-    assert dict(zip(made.name, made.position, strict=True)) == dict(
-        zip(GATE_FIELDS, trace.gate.tolist(), strict=True)
-    )
+    assert dict(zip(made.name, made.position, strict=True)) == {
+        **dict(zip(GATE_FIELDS, trace.gate.tolist(), strict=True)),
+        'core_time_scale': pytest.approx(math.exp(tick.frontend_output.log_core_time_scale)),
+    }
     slippery = NetworkMessages(pilot).signals(trace._replace(friction=np.array([0.4])))
     assert (slippery.name[-1], slippery.position[-1]) == ('friction', 0.4)
     # PlotJuggler reads three numbers for each name, whatever the lengths are.
     for message in (made, slippery):
         assert len(message.name) == len(message.velocity) == len(message.effort)
         assert all(map(math.isnan, [*message.velocity, *message.effort]))
+
+
+@pytest.mark.parametrize('factor', [0.125, 1.0, 4.0])
+def test_a_factor_on_the_capacitances_is_shown(adapting, factor):
+    pilot, trace, _ = adapting
+    trained = CorePaths(pilot).tick.time_constants(trace.state, core_inputs(pilot, trace))
+    made = NetworkMessages(pilot).signals(trace._replace(tau=factor * trained))
+    assert made.position[made.name.index('core_time_scale')] == pytest.approx(factor)
+    # A core that is not known, or has no time constants, has no such signal.
+    assert 'core_time_scale' not in NetworkMessages(None).signals(trace).name
 
 
 def test_a_pilot_that_flies_as_trained_has_no_filter(adapting):
@@ -125,3 +137,12 @@ def test_an_lrc_core_has_names_and_time_constants_and_no_currents():
     assert made.name[:2] == ['motor_forward', 'motor_left'] and len(made.name) == 34
     assert list(made.velocity) == trace.tau.tolist() and np.isfinite(trace.tau).all()
     assert all(map(math.isnan, made.effort))
+
+
+def test_a_factor_on_the_capacitances_of_an_lrc_core_is_shown():
+    pilot = with_lrc_core(pilot_file.load(pilot_file.resolve('forest-ltc')))
+    trace, tick = flown(pilot, adaptation=AdaptationSettings())
+    for factor in (1.0, 4.0):
+        made = NetworkMessages(pilot).signals(trace._replace(tau=factor * trace.tau))
+        expected = factor * math.exp(tick.frontend_output.log_core_time_scale)
+        assert made.position[made.name.index('core_time_scale')] == pytest.approx(expected)

@@ -19,6 +19,7 @@ from liquid_pilot.interfaces import VehicleState
 from liquid_pilot.nodes.common import messages, topics, trace_messages
 from liquid_pilot.nodes.recorder import RecorderNode
 from liquid_pilot.nodes.views import frames
+from liquid_pilot.nodes.views.network import CORE_TIME_SCALE
 from liquid_pilot.nodes.visualization import VisualizationNode
 from liquid_pilot.onboard.inference.trace import GATE_FIELDS, Trace
 from liquid_pilot.simulation.tasks.registry import layout_of
@@ -167,7 +168,9 @@ def test_a_trace_becomes_neurons_and_signals_with_its_stamp(make_node):
     assert list(neurons.position) == sent.state.tolist()
     assert list(neurons.velocity) == sent.tau.tolist()
     assert list(node.heard[topics.TEMPORAL_FILTER][0].velocity) == sent.filter_tau.tolist()
-    assert list(node.heard[topics.SIGNALS][0].position) == sent.gate.tolist()
+    (signals,) = node.heard[topics.SIGNALS]
+    assert signals.name == [*GATE_FIELDS, CORE_TIME_SCALE]
+    assert list(signals.position[:-1]) == sent.gate.tolist()
     node._on_trace(trace_messages.pack_trace(trace(124_000_000, adapts=False)))
     assert len(node.heard[topics.NEURONS]) == 2 and len(node.heard[topics.SIGNALS]) == 1
 
