@@ -6,8 +6,10 @@ A pilot as trained and one that adapts (photometric match, temporal filter, nove
 time scales of the learner) take turns over the same 640 x 480 frames, 20 ticks a round, one thread
 each. `p50_growth` is the median over the rounds of the ratio of the rounds' median ticks, less 1.
 `node_p50_us` is the time of the learner, which runs in another process. `memory_bytes` is how much
-more an adapting engine and its state hold than a plain one, as numpy counts it. The last line
-printed is one JSON object.
+more an adapting engine and its state hold than a plain one, as numpy counts it. `world_clock` is
+the learner of that name, with all copies that a pilot file may allow: the time of an update, that
+of stepping and judging the copies, and the ratio of the latter to a step of the pilot's own core.
+The last line printed is one JSON object.
 """
 
 # ruff: noqa: E402 -- thread pools read the environment when their library is imported
@@ -23,6 +25,9 @@ import json
 import sys
 import time
 import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +36,11 @@ from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
 from liquid_pilot.onboard.adaptation.learner import TimeScaleLearner
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore
+from liquid_pilot.onboard.adaptation.world_clock.clock_bank import ClockBank
+from liquid_pilot.onboard.adaptation.world_clock.learner import WorldClockLearner
 from liquid_pilot.onboard.inference.engine import Engine, learner_input_of
 from liquid_pilot.pilot_file import PilotFile
+from liquid_pilot.pilot_file.specification import CAPACITANCE_SCALE_LIMITS
 
 WIDTH, HEIGHT, PERIOD_NS, ROUND = 640, 480, 50_000_000, 20
 
@@ -134,8 +142,51 @@ def measure(pilot: PilotFile, rounds: int) -> dict:
         },
         'node_p50_us': round(1e6 * float(np.median(sides['adapting'].learning_s)), 1),
         'memory_bytes': adapting - plain,
+        'world_clock': measure_world_clock(pilot, seen[: 5 * ROUND], rounds),
         'ticks': ROUND * rounds,
         'pilot': pilot.digest[:12],
+    }
+
+
+def measure_world_clock(pilot: PilotFile, seen: list[Observation], rounds: int) -> dict[str, float]:
+    """Return what the learner `world_clock` takes for a tick.
+
+    Args:
+        pilot: the pilot.
+        seen: the observations to tick on.
+        rounds: number of times that each part is timed over all of them.
+    """
+    engine = Engine(pilot, adaptation=AdaptationSettings())
+    specification = replace(pilot.specification, capacitance_scale_range=CAPACITANCE_SCALE_LIMITS)
+    wide = replace(pilot, specification=specification)
+    learner, bank, core = WorldClockLearner(wide), ClockBank(wide), engine.core
+    state, ticks = engine.initial_state(), []
+    for observation in seen:
+        ticks.append(engine.tick(state, observation))
+        state = ticks[-1].state
+    learned = [learner_input_of(tick, number) for number, tick in enumerate(ticks, 1)]
+
+    def judge(tick: Any) -> None:
+        bank.errors(tick.core_inputs)
+        bank.step(tick.core_inputs, tick.dt_s)
+
+    parts: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
+        'update': (learner.update, learned),
+        'copies': (judge, ticks),
+        'core': (lambda tick: core.step(tick.state.core, tick.core_inputs, tick.dt_s), ticks),
+    }
+    times: dict[str, list[float]] = {name: [] for name in parts}
+    for _ in range(rounds):
+        for name, (call, rows) in parts.items():
+            began = time.perf_counter()
+            for row in rows:
+                call(row)
+            times[name].append((time.perf_counter() - began) / len(rows))
+    ratio = np.median(np.array(times['copies']) / np.array(times['core']))
+    return {
+        **{f'{name}_p50_us': round(1e6 * float(np.median(t)), 1) for name, t in times.items()},
+        'copies': len(bank.factors),
+        'copies_over_core': round(float(ratio), 2),
     }
 
 

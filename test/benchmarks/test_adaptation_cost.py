@@ -22,3 +22,8 @@ def test_it_says_time_and_memory():
     figures = json.loads(done.stdout.splitlines()[-1])
     assert -0.5 < figures['p50_growth'] < 5.0
     assert 2 * 4 * 3 * 72 * 128 < figures['memory_bytes'] < 2_000_000
+    clock = figures['world_clock']
+    assert clock['copies'] == 8
+    # One kernel for all copies takes less than a step of the core for each.
+    assert 0.5 < clock['copies_over_core'] < 16.0
+    assert clock['update_p50_us'] > clock['copies_p50_us'] > clock['core_p50_us'] > 0.0
