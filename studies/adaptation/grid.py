@@ -25,7 +25,7 @@ from liquid_pilot.simulation.conditions.severities import strength
 
 _MIN_DECISION_TIME_S = 1.6
 _MIN_TURN_RATE_RAD_S = 0.8
-_WINDOW = slice(3, 8)
+WINDOW = slice(3, 8)
 """Ticks after the decision over which the yaw rate is averaged."""
 FACTORS = tuple(2.0**k for k in range(-5, 6))
 """Factors on the capacitances of all neurons."""
@@ -53,7 +53,7 @@ class HeldOutCourses:
             if not UndecidedSteering(random_stream(episode.seed, 'waver')).duration_s:
                 continue
             (condition,) = parse(conditions[episode.seed % len(conditions)])
-            decision = _decision_tick(episode, condition.family, strength(condition))
+            decision = decision_tick(episode, condition.family, strength(condition))
             if decision is None:
                 continue
             images = episode.images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
@@ -83,7 +83,7 @@ class HeldOutCourses:
                 outputs.append(output)
             answers = np.array(outputs)
             errors.append(float(((answers - expert) ** 2).mean()))
-            turn, expert_turn = (rows[decision:, 3][_WINDOW].mean() for rows in (answers, expert))
+            turn, expert_turn = (rows[decision:, 3][WINDOW].mean() for rows in (answers, expert))
             good, of = decided.get(family, (0, 0))
             decided[family] = good + int(turn * expert_turn > 0), of + 1
         return {'loss': round(float(np.mean(errors)), 5) if errors else None, 'decided': decided}
@@ -107,7 +107,7 @@ class HeldOutCourses:
         return {'all_neurons': all_neurons, 'one_neuron': one_neuron}
 
 
-def _decision_tick(episode: Episode, family: str, strength_s: float) -> int | None:
+def decision_tick(episode: Episode, family: str, strength_s: float) -> int | None:
     """Return the tick at which the expert turns to the side that was shown; None without one.
 
     Args:
@@ -118,11 +118,11 @@ def _decision_tick(episode: Episode, family: str, strength_s: float) -> int | No
     times = np.cumsum(episode.dt_s)
     if family == 'glimpse':
         at = int(np.searchsorted(times, strength_s))
-        return at if at + _WINDOW.stop < len(times) else None
+        return at if at + WINDOW.stop < len(times) else None
     yaw = np.abs(episode.commands[:, 3])
     sharp = np.flatnonzero(
         (yaw[1:] > _MIN_TURN_RATE_RAD_S) & (yaw[:-1] < 0.6) & (times[1:] > _MIN_DECISION_TIME_S)
     )
-    if not len(sharp) or sharp[-1] + 1 + _WINDOW.stop >= len(times):
+    if not len(sharp) or sharp[-1] + 1 + WINDOW.stop >= len(times):
         return None
     return int(sharp[0]) + 1
