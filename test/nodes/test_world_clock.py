@@ -13,6 +13,8 @@ from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
 from liquid_pilot import pilot_file
 from liquid_pilot.nodes.common import qos, trace_messages
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
+from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.world_clock.learner import WorldClockLearner
 from liquid_pilot.simulation.base.settings import SimulationSettings
@@ -182,7 +184,7 @@ def test_a_mission_with_the_rule_flies_as_in_one_process(adaptive_pilot, run_cli
                 f'/**/{node}': {'ros__parameters': values}
                 for node, values in {
                     'simulator': {'time_limit_s': limit_s},
-                    'pilot': {'adaptation_timeout_s': 5.0},
+                    'pilot': {'max_rejection_s': 0.1, 'adaptation_timeout_s': 5.0},
                     'adaptation': {'rule': 'world_clock'},
                 }.items()
             }
@@ -205,11 +207,12 @@ def test_a_mission_with_the_rule_flies_as_in_one_process(adaptive_pilot, run_cli
     )
     rules = MissionRules(time_limit_s=limit_s)
     with Simulation(SimulationSettings()) as simulation:
-        adapting = AdaptationSettings(rule='world_clock')
+        frontend = FrontendSettings(gate=NoveltyGateSettings(max_rejection_s=0.1))
+        adapting = AdaptationSettings(frontend, rule='world_clock')
         flier = InProcessPilot(pilot, simulation, adapting=adapting)
         result = fly_mission(seed, simulation, flier, rules)
         log_cm = flier.learner.time_scale_update.log_cm
-        trained = InProcessPilot(pilot, simulation, adapting=AdaptationSettings())
+        trained = InProcessPilot(pilot, simulation, adapting=AdaptationSettings(frontend))
         plain = fly_mission(seed, simulation, trained, rules)
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, out + err

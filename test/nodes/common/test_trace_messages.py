@@ -91,6 +91,10 @@ def test_what_the_learner_takes_from_a_trace():
     assert (evidence.sequence, evidence.elapsed_s, evidence.novel) == (12, 0.07, True)
     assert np.array_equal(evidence.error, np.ravel(trace().filter_error))
     assert np.array_equal(evidence.gradient, np.ravel(trace().filter_gradient))
+    # What the core read, to the bit.
+    features, imu = evidence.validated_readings(trace().features.size)
+    assert np.array_equal(features, trace().features) and np.array_equal(imu, trace().imu)
+    assert (evidence.dt_s, evidence.log_core_time_scale) == (trace().dt_s, trace().gate[3])
     with pytest.raises(LiquidPilotError, match='does not adapt'):
         trace_messages.learner_input_from(trace(adapting=False))
 

@@ -1,5 +1,6 @@
 """The learners by name: the shipped one, and one of another package."""
 
+import importlib
 import sys
 
 import numpy as np
@@ -65,6 +66,25 @@ def test_a_learner_of_another_package_is_made_by_its_name(extension):
     seen = LearnerInput(3, 0.05, np.ones(GRID), np.ones(GRID), False)
     for ours, theirs in zip(made.update(seen), trained_time_scales(3, GRID, NEURONS), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_factory_that_asks_for_the_pilot_file_gets_it(extension, tmp_path, pilot):
+    (tmp_path / 'still_learner.py').write_text(
+        PACKAGE
+        + """
+    @classmethod
+    def for_pilot(cls, pilot, settings):
+        made = cls(STATISTICS, 0, settings)
+        made.pilot = pilot
+        return made
+"""
+    )
+    importlib.import_module('still_learner').STATISTICS = STATISTICS
+    settings = LearnerSettings()
+    made = learner_registry.make_learner('still', STATISTICS, NEURONS, settings, pilot)
+    assert made.pilot is pilot
+    # Where the pilot file is not known, it is made as any other.
+    assert not hasattr(learner_registry.make_learner('still', STATISTICS, 5, settings), 'pilot')
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(extension):
