@@ -1,13 +1,14 @@
 """The arms of the world clock study, 'study:TOLD:ARM': what the pilot is told, and what it does.
 
 TOLD is the factor by which the stamps of frames and IMU samples lie to the pilot: 0.25 tells it a
-quarter of the true elapsed time. The simulator, the guard and the scoring keep the true time. In
-all arms but UNSCALED the frontend does nothing; only the time scales of the core
-change. ARM is one of:
+quarter of the true elapsed time. The simulator, the guard and the scoring keep the true time.
+Nothing but the core differs between arms of one pilot: where it adapts, all parts of the frontend
+are off. ARM is one of:
 
 - trained: as trained.
 - bank: the rule `world_clock` of the package.
 - pooled: the same, with the evidence of WARM_UP_MISSIONS missions before each, in other forests.
+- mixture: the bank in the engine, in place of the core (`bank_core`).
 - reset: the same as `bank`, with all evidence forgotten every RESET_TICKS ticks.
 - oracle: the right factor on all capacitances, from the start.
 - constant=FACTOR: a fixed factor on all capacitances.
@@ -43,11 +44,12 @@ from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
 from studies.common import FixedTimeScales
+from studies.world_clock.bank_core import bank_stages
 from studies.world_clock.picture_clock import PictureClockLearner
 
 MODE_PREFIX = 'study:'
-UNSCALED = ('trained', 'fixed_dt')
-"""Arms whose core is as trained."""
+UNSCALED = ('trained', 'fixed_dt', 'mixture')
+"""Arms without adaptation: nothing scales the pilot's core."""
 POOLED = ('pooled', 'picture_pooled')
 """Arms that know what was found in the missions before."""
 SCALE_RANGE = (0.125, 16.0)
@@ -98,7 +100,8 @@ def make_pilot(file: PilotFile, simulation: Simulation, adapter: str, mode: str)
     told = float(text)
     if arm in UNSCALED:
         file = without_stamps(file) if arm == 'fixed_dt' else file
-        return ToldPilot(file, simulation, adapter, told=told)
+        stages = bank_stages(with_trust_region(file)) if arm == 'mixture' else None
+        return ToldPilot(file, simulation, adapter, replace_stages=stages, told=told)
     kind = WarmedPilot if arm in POOLED else ToldPilot
     return kind(
         with_trust_region(file),

@@ -22,7 +22,7 @@ from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
 from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore, capacitance_log_range
 from liquid_pilot.onboard.adaptation.world_clock.clock_bank import ClockBank
 from liquid_pilot.onboard.inference.encoder import Encoder
-from liquid_pilot.onboard.inference.recurrent_cores import make_core
+from liquid_pilot.onboard.inference.recurrent_cores import Core, make_core
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base.action_noise import UndecidedSteering
 from liquid_pilot.simulation.base.condition import parse
@@ -30,6 +30,7 @@ from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.conditions.severities import strength
 from studies.adaptation.grid import WINDOW, decision_tick
 from studies.world_clock import arms
+from studies.world_clock.bank_core import BankCore
 from studies.world_clock.picture_clock import PictureClockLearner, ShiftMeter
 
 FOUND = 0.5 * math.log(2.0)
@@ -108,12 +109,19 @@ class Replay:
         pilot: the pilot.
         learner: what scales the core; None: nothing does.
         fixed_dt: whether the core is stepped by one period of the training, whatever is told.
+        core: the core; None: that of the pilot.
     """
 
-    def __init__(self, pilot: PilotFile, learner: Learner | None, fixed_dt: bool = False) -> None:
+    def __init__(
+        self,
+        pilot: PilotFile,
+        learner: Learner | None,
+        fixed_dt: bool = False,
+        core: Core | None = None,
+    ) -> None:
         specification = pilot.specification
         self._specification, self._learner = specification, learner
-        self._core = make_core(pilot)
+        self._core = core or make_core(pilot)
         statistics = pilot.training_statistics
         self._grid = (0, 0) if statistics is None else statistics.filter_tau_s.shape
         self._log_cm_range = capacitance_log_range(arms.with_trust_region(pilot).specification)
@@ -187,7 +195,8 @@ def score(
         episodes, found and near; decided: family to [right decisions, decisions].
     """
     learner = None if arm in arms.UNSCALED else arms.learner_of(arm, pilot, None, told)
-    replay = Replay(pilot, learner, arm == 'fixed_dt')
+    core = BankCore(arms.with_trust_region(pilot)) if arm == 'mixture' else None
+    replay = Replay(pilot, learner, arm == 'fixed_dt', core)
     errors: list[float] = []
     decided: dict[str, tuple[int, int]] = {}
     for number, course in enumerate(courses):

@@ -18,6 +18,7 @@ WORDS = {
     'trained': 'as trained',
     'bank': 'rule `world_clock`, one flight',
     'pooled': 'rule `world_clock`, with the evidence of five flights before',
+    'mixture': 'the bank in the engine, in place of the core; one flight',
     'oracle': 'the right factor, from the start',
     'random': 'a random factor from the trust region',
     'reset': 'rule `world_clock`, reset every 4 s',

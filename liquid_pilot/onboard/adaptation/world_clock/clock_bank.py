@@ -96,6 +96,11 @@ class ClockBank:
         """Return all copies to rest, from which a flight begins."""
         self._copies.reset()
 
+    @property
+    def states(self) -> npt.NDArray[np.float32]:
+        """The states of the copies, (K, N), which may be overwritten in place."""
+        return self._copies.states
+
     def core_inputs(self, features: FloatArray, imu: FloatArray) -> npt.NDArray[np.float32]:
         """Return the inputs of the core, (F + 6,).
 

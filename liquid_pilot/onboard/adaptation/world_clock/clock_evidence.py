@@ -81,6 +81,14 @@ class ClockEvidence:
         return math.exp(self._target())
 
     @property
+    def probabilities(self) -> FloatArray:
+        """The posterior probability of each factor, (K,)."""
+        posterior = self.log_likelihood + self._log_prior
+        weights: FloatArray = np.exp(posterior - posterior.max())
+        weights /= weights.sum()
+        return weights
+
+    @property
     def log_odds(self) -> float:
         """Log-odds of the most probable other factor over 1."""
         posterior = self.log_likelihood + self._log_prior
@@ -109,11 +117,7 @@ class ClockEvidence:
 
     def _target(self) -> float:
         """Return the log-scale for the present evidence."""
-        if not self.doubted:
-            return 0.0
-        posterior = self.log_likelihood + self._log_prior
-        weights = np.exp(posterior - posterior.max())
-        return float(weights @ self._log_factors / weights.sum())
+        return float(self.probabilities @ self._log_factors) if self.doubted else 0.0
 
     def parts(self) -> dict[str, FloatArray]:
         """Return the arrays of the state by their name in a snapshot."""
