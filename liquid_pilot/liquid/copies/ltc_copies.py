@@ -1,8 +1,9 @@
-"""Copies of one core that read the same inputs, each by a clock of its own.
+"""Copies of one LTC core that read the same inputs, each by a clock of its own.
 
 A factor on all capacitances of a core is an elapsed time divided by that factor: in the equations
 of `dynamics` they stand in cm/dt alone. So copies of different speeds are one core with different
 elapsed times. What the sensory synapses add depends on neither, and is computed once for all.
+Copies of an LRC core are in `lrc_copies`.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ from liquid_pilot.liquid.kernel_arguments import folded_synapses, neuron_rows
 from liquid_pilot.liquid.parameters import LtcParameters
 
 
+def checked_factors(factors: np.ndarray) -> np.ndarray:
+    """Return factors on capacitances, (K,) float64.
+
+    Raises:
+        LiquidPilotError: they are no vector of positive, finite numbers.
+    """
+    checked = np.array(factors, np.float64)
+    if checked.ndim != 1 or not ((checked > 0) & (checked < np.inf)).all():
+        raise LiquidPilotError('factors on capacitances must be a vector of positive numbers')
+    return checked
+
+
 class CoreCopies:
     """The states of K copies of one core, which are stepped together.
 
-    >>> one, pair = np.ones(1, np.float32), np.ones((1, 1), np.float32)
-    >>> vectors = ('gleak', 'vleak', 'cm', 'input_w', 'input_b', 'output_w', 'output_b')
-    >>> matrices = ('w', 'sigma', 'mu', 'erev')
-    >>> copies = CoreCopies(
-    ...     LtcParameters(
-    ...         **{name: one for name in vectors},
-    ...         **{name: pair for name in matrices},
-    ...         **{f'sensory_{name}': pair for name in matrices},
-    ...     ),
-    ...     unfolds=6,
-    ...     factors=np.array([0.5, 1.0, 2.0]),
-    ... )
+    >>> copies = CoreCopies(LtcParameters.ones(1, 1, 1), 6, factors=np.array([0.5, 1.0, 2.0]))
     >>> copies.step(np.ones(1, np.float32), 0.05)
     >>> copies.states.round(3)
     array([[0.152],
@@ -48,9 +50,7 @@ class CoreCopies:
     def __init__(self, parameters: LtcParameters, unfolds: int, factors: np.ndarray) -> None:
         if unfolds < 1:
             raise LiquidPilotError(f'unfolds must be at least 1, not {unfolds}')
-        self._factors = np.array(factors, np.float64)
-        if self._factors.ndim != 1 or not ((self._factors > 0) & (self._factors < np.inf)).all():
-            raise LiquidPilotError('factors on capacitances must be a vector of positive numbers')
+        self._factors = checked_factors(factors)
         parameters.validate()
         layout, self._table = folded_synapses(parameters)
         self._sources, self._bounds = layout.sources, layout.bounds

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from lrc_pilots import with_lrc_core
 from statistics_makers import make_statistics
 
 from liquid_pilot import pilot_file
-from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
+from liquid_pilot.onboard.inference.recurrent_cores import make_core
 
 GRID = (2, 4)
 PERIOD_S = 0.05
@@ -69,13 +70,13 @@ def flight(pilot, ticks, seed, told=1.0, first=1, **changes):
 
 def fitted_statistics(pilot):
     """Return statistics whose predictor is fitted to the states of the pilot's core."""
-    dynamics = LtcDynamics(pilot.parameters, pilot.specification.unfolds)
+    core = make_core(pilot)
     states, targets, changes = [], [], []
     for seed in range(100, 116):
         features, imu = readings(pilot, 200, seed)
-        inputs, v = core_inputs(pilot, features, imu), np.zeros(dynamics.neurons, np.float32)
+        inputs, v = core_inputs(pilot, features, imu), core.initial_state()
         for x, following in itertools.pairwise(inputs):
-            v = dynamics.step(v, x, PERIOD_S)
+            v, _ = core.step(v, x, PERIOD_S)
             states.append(np.append(v, 1.0))
             targets.append(following)
         changes.append(np.diff(features, axis=0))
@@ -85,7 +86,7 @@ def fitted_statistics(pilot):
     covariance = changes.T @ changes / len(changes) + 1e-3 * np.eye(changes.shape[1])
     return make_statistics(
         pilot.specification.features,
-        dynamics.neurons,
+        core.neurons,
         GRID,
         change_whitening=np.linalg.inv(np.linalg.cholesky(covariance)),
         predictor=weights,
@@ -93,14 +94,31 @@ def fitted_statistics(pilot):
     )
 
 
-@pytest.fixture(scope='session')
-def clock_pilot(pilot, tmp_path_factory):
-    """The small pilot with such statistics, and the widest trust region."""
+def _saved(pilot, folder):
+    """Save a pilot with such statistics, and the widest trust region."""
     return pilot_file.save(
-        tmp_path_factory.mktemp('pilots') / 'clock',
+        folder,
         replace(pilot.specification, capacitance_scale_range=(0.125, 16.0)),
         pilot.wiring,
         pilot.parameters,
         pilot.encoder,
         training_statistics=fitted_statistics(pilot),
     )
+
+
+@pytest.fixture(scope='session')
+def clock_pilot(pilot, tmp_path_factory):
+    """The small pilot with such statistics, and the widest trust region."""
+    return _saved(pilot, tmp_path_factory.mktemp('pilots') / 'clock')
+
+
+@pytest.fixture(scope='session')
+def lrc_clock_pilot(pilot, tmp_path_factory):
+    """The same with an LRC core, whose time constants are about those of the LTC.
+
+    A core that is too slow for the signals predicts better the faster it runs, at any clock.
+    """
+    made = with_lrc_core(pilot)
+    quick = replace(made.parameters, cm=made.parameters.cm * np.float32(0.1))
+    folder = tmp_path_factory.mktemp('pilots') / 'lrc-clock'
+    return _saved(replace(made, parameters=quick), folder)

@@ -11,16 +11,22 @@ lag behind what the camera sees, or follow it too closely, and err more.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.copies.ltc_copies import CoreCopies
+from liquid_pilot.liquid.lrc.parameters import LrcParameters
 from liquid_pilot.liquid.precompile import precompile_kernels
 from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
 from liquid_pilot.pilot_file import PilotFile
+from liquid_pilot.pilot_file.format import LiquidParameters
 from liquid_pilot.utils.release_memory import release_code_pages
+
+if TYPE_CHECKING:
+    from liquid_pilot.liquid.copies.lrc_copies import LrcCopies
 
 MAX_ABS_ERROR = 5.0
 """Bound of one whitened prediction error: a wild reading counts no more than a large one."""
@@ -41,6 +47,29 @@ def copy_factors(scale_range: tuple[float, float]) -> npt.NDArray[np.float64]:
     low, high = (math.log(bound, _STEP) for bound in scale_range)
     # Rounded, so that the power of 2 that a bound is meant to be counts.
     return _STEP ** np.arange(math.ceil(round(low, 6)), math.floor(round(high, 6)) + 1.0)
+
+
+def _copies(
+    parameters: LiquidParameters, unfolds: int, factors: FloatArray
+) -> CoreCopies | LrcCopies:
+    """Return copies that are ready to step, one for each factor.
+
+    As for a core, nothing is compiled in flight, and no compiler stays in memory.
+    """
+    copies: CoreCopies | LrcCopies
+    if isinstance(parameters, LrcParameters):
+        # Imported here, so that a pilot with another core does not load these kernels.
+        from liquid_pilot.liquid.copies.lrc_copies import LrcCopies
+        from liquid_pilot.liquid.lrc import precompile
+
+        precompile_kernels(precompile.KERNELS, precompile.__name__)
+        copies = LrcCopies(parameters, factors)
+    else:
+        precompile_kernels()
+        copies = CoreCopies(parameters, unfolds, factors)
+    copies.warm_up()
+    release_code_pages('libllvmlite')
+    return copies
 
 
 class ClockBank:
@@ -74,11 +103,7 @@ class ClockBank:
                 f'{pilot.path}/pilot.json: capacitance_scale_range allows {low:g} to {high:g}, and '
                 'the rule world_clock needs a factor of 2 or a half; widen it'
             )
-        self._copies = CoreCopies(pilot.parameters, specification.unfolds, self.factors)
-        # As a core does: nothing is compiled in flight, and no compiler stays in memory.
-        precompile_kernels()
-        self._copies.warm_up()
-        release_code_pages('libllvmlite')
+        self._copies = _copies(pilot.parameters, specification.unfolds, self.factors)
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)
         self._imu_scale = np.asarray(specification.imu_scale, np.float64)
         self._features = specification.features

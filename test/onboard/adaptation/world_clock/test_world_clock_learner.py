@@ -68,6 +68,14 @@ def test_the_factor_of_lying_stamps_is_found(clock_pilot, learner, told):
     assert f'core {ratio} times as {"fast" if told < 1.0 else "slow"} as trained; frames' in reason
 
 
+def test_the_clock_of_an_lrc_core_is_found_too(lrc_clock_pilot):
+    learner = WorldClockLearner(lrc_clock_pilot)
+    for told in (0.25, 1.0, 4.0):
+        learner.reset()
+        last = feed(learner, clock_pilots.flight(lrc_clock_pilot, TICKS, 0, told))[-1]
+        assert abs(last - math.log(told)) < 0.5 * math.log(2.0), told
+
+
 def test_at_the_right_clock_the_core_stays_as_trained_to_the_bit(clock_pilot, learner):
     for seed in range(12):
         assert not any(feed(learner, clock_pilots.flight(clock_pilot, TICKS, seed))), seed
