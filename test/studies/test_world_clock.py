@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import clock_pilots
 import numpy as np
 import pytest
 from study_runs import run_script
@@ -14,11 +15,13 @@ from liquid_pilot.interfaces import ImageBuffer, ImuSample, LiquidPilotError, Ob
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales, TimeScales
 from liquid_pilot.onboard.inference.engine import Engine
+from liquid_pilot.onboard.inference.recurrent_cores import make_core
 from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
 from studies import common, world_clock
 from studies.world_clock import arms, page, report
+from studies.world_clock.bank_core import BankCore
 from studies.world_clock.picture_clock import PictureClockLearner
 from studies.world_clock.study import HINDSIGHT, Study, StudyCell
 
@@ -143,6 +146,27 @@ def test_the_picture_tells_the_factor_of_a_turning_camera(told):
     assert log_cm[0] == pytest.approx(expected, abs=0.1)
     learner.reset()
     assert not learner.update(tick).log_cm.any()
+
+
+def test_the_bank_as_a_core_commands_by_the_right_clock(clock_pilot):
+    told, ticks = 4.0, 1500
+    inputs = clock_pilots.core_inputs(
+        clock_pilot, *clock_pilots.readings(clock_pilot, ticks, seed=3)
+    )
+    bank, core = BankCore(clock_pilot), make_core(clock_pilot)
+    mixed, right, lied_to = bank.initial_state(), core.initial_state(), core.initial_state()
+    errors = []
+    for x in inputs:
+        mixed, found = bank.step(mixed, x, told * clock_pilots.PERIOD_S)
+        right, expected = core.step(right, x, clock_pilots.PERIOD_S)
+        lied_to, wrong = core.step(lied_to, x, told * clock_pilots.PERIOD_S)
+        errors.append([np.abs(found - expected).max(), np.abs(wrong - expected).max()])
+    late = np.mean(errors[-300:], axis=0)
+    assert late[0] < 0.1 * late[1]
+    np.testing.assert_allclose(bank.neuron_states(mixed), right, atol=1e-5)
+    # The states of a flight are its own: another flight begins with no evidence.
+    again, _ = bank.step(bank.initial_state(), inputs[0], told * clock_pilots.PERIOD_S)
+    assert not again.log_likelihood.any() and mixed.log_likelihood.any()
 
 
 def test_an_arm_whose_pilot_has_nothing_to_scale_is_refused(forest):
