@@ -20,5 +20,8 @@ def test_it_says_time_and_memory():
         check=True,
     )
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert -0.5 < figures['p50_growth'] < 5.0
+    for gain in ('', 'estimated_'):
+        assert -0.5 < figures[f'{gain}p50_growth'] < 5.0
     assert 2 * 4 * 3 * 72 * 128 < figures['memory_bytes'] < 2_000_000
+    # No sensitivity is carried along.
+    assert 4 * 3 * 72 * 128 < figures['estimated_memory_bytes'] < figures['memory_bytes']

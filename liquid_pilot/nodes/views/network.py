@@ -95,11 +95,21 @@ class NetworkMessages:
         )
 
     def signals(self, trace: Trace) -> JointState | None:
-        """Return novelty, photometric gain and friction of a pilot that adapts, by name."""
+        """Return what a pilot that adapts makes of its frames, by name; None of another one.
+
+        This is novelty, photometric gain, friction, and mean gain and noise (grey levels) of the
+        temporal filter while the pilot makes them by itself.
+        """
         if not trace.gate.size:
             return None
-        names = [*GATE_FIELDS, *([FRICTION] if trace.friction.size else [])]
-        return _joint_state(trace.stamp_ns, names, np.concatenate([trace.gate, trace.friction]))
+        values = dict(zip(GATE_FIELDS, trace.gate.tolist(), strict=True))
+        if trace.friction.size:
+            values[FRICTION] = float(trace.friction[0])
+        if trace.filter_gain.size:
+            values['filter_gain'] = float(trace.filter_gain.mean())
+        if trace.filter_noise.size:
+            values['filter_noise'] = float(np.sqrt(np.square(trace.filter_noise).mean()))
+        return _joint_state(trace.stamp_ns, list(values), np.array(list(values.values())))
 
 
 def _joint_state(

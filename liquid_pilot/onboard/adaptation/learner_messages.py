@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,10 @@ FloatArray = npt.NDArray[np.floating[Any]]
 """An array of floating-point numbers of any precision."""
 _MAX_ABS_VALUE = 1e6
 _MAX_ELAPSED_S = 10.0
+
+
+def _no_values() -> FloatArray:
+    return np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,12 @@ class LearnerInput:
     """(R, C) or (R*C,) gradient of half the error with respect to log(tau)."""
     novel: bool
     """Whether the novelty gate found the frame unlike training."""
+    filter_gain: FloatArray = field(default_factory=_no_values, kw_only=True)
+    """(R, C) or (R*C,) gain of the temporal filter, which the pilot makes by itself; empty while it
+    follows the learner."""
+    filter_noise: FloatArray = field(default_factory=_no_values, kw_only=True)
+    """(R, C) or (R*C,) standard deviation of the noise, grey levels of 255; empty unless the pilot
+    estimates it."""
 
     def validated(self, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
         """Return error and gradient as arrays of a shape.
@@ -40,7 +50,8 @@ class LearnerInput:
 
         Raises:
             LiquidPilotError: sizes do not fit, a value is not finite or absurdly large, an error
-                is negative, or the elapsed time is not within (0, 10] s.
+                is negative, or the elapsed time is not within (0, 10] s. Gain and noise are checked
+                too.
         """
         parts = [np.asarray(part, float) for part in (self.error, self.gradient)]
         sizes = [part.size for part in parts]
@@ -50,6 +61,10 @@ class LearnerInput:
             np.isfinite(part).all() and (np.abs(part) < _MAX_ABS_VALUE).all() for part in parts
         ):
             raise LiquidPilotError('trace: errors or gradients are not finite, or absurd')
+        for part in (np.asarray(self.filter_gain), np.asarray(self.filter_noise)):
+            # Written so that NaN is refused too.
+            if part.size not in (0, parts[0].size) or not (np.abs(part) < _MAX_ABS_VALUE).all():
+                raise LiquidPilotError('trace: gains or noise of the temporal filter do not fit')
         if parts[0].min() < 0.0:
             raise LiquidPilotError('trace: a mean square is below zero')
         if not 0.0 < self.elapsed_s <= _MAX_ELAPSED_S:
