@@ -28,7 +28,7 @@ from studies.front_end import arms, page, report
 from studies.front_end.study import HERE, Study
 
 STEPS = ('fly', 'report')
-_BATCH = 26
+_BATCH = 208
 """Missions of the list that are flown by all arms before the next ones."""
 
 

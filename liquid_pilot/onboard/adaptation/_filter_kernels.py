@@ -158,15 +158,17 @@ def estimated_filter_step(
     left: IndexArray,
     right: int,
     down: int,
+    dt_s: float,
     weight: float,
     negligible: float,
-    min_gain: Float32Array,
-    max_gain: Float32Array,
+    min_tau_s: Float32Array,
+    max_tau_s: Float32Array,
     noise_share: Float32Array,
     potential_after: Float32Array,
     noise_share_after: Float32Array,
     noise: Float32Array,
     gain: Float32Array,
+    tau_s: Float32Array,
     error: Float32Array,
     texture: Float32Array,
 ) -> None:
@@ -182,15 +184,17 @@ def estimated_filter_step(
         left: (C + 1,) first column of each column of blocks, and W.
         right: shift of the potential to the right, pixels.
         down: shift of the potential down, pixels.
+        dt_s: elapsed time, s.
         weight: weight of noise against motion.
         negligible: variance of noise that is not worth a delay.
-        min_gain: (R, C) lower bound of the gain of each block.
-        max_gain: (R, C) upper bound.
+        min_tau_s: (R, C) lower bound of the time constant of each block, s.
+        max_tau_s: (R, C) upper bound, s.
         noise_share: (R, C) variance of the noise in the potential, relative to that of a frame.
         potential_after: (3*H*W,) is filled.
         noise_share_after: (R, C) is filled.
-        noise: (R, C) is filled with the variance of the noise of the frame.
+        noise: (R, C) is filled with the standard deviation of the noise of the frame.
         gain: (R, C) is filled.
+        tau_s: (R, C) is filled with the time constants of these gains.
         error: (R, C) is filled.
         texture: (R, C) is filled.
     """
@@ -258,7 +262,10 @@ def estimated_filter_step(
             inner = min(left[c + 1], end - 1) - max(left[c], begin + 1)
             sum_of_squares = squares[left[c] : left[c + 1]].sum()
             error[r, c] = sum_of_squares / np.float32(3 * tall * wide)
-            share, k = noise_share[r, c], max_gain[r, c]
+            share = noise_share[r, c]
+            slowest = -math.expm1(-dt_s / max_tau_s[r, c])
+            fastest = -math.expm1(-dt_s / min_tau_s[r, c])
+            k = fastest
             noise[r, c] = 0.0
             # A block that the shift has nearly emptied takes the frame.
             if seen_rows > 2 and inner > 0:
@@ -267,14 +274,17 @@ def estimated_filter_step(
                 motion = sum_of_squares / (3 * seen_rows * seen) - (1 + share) * variance
                 # This form of the comparison leaves NaN out too.
                 if 0.0 <= variance < 1e6 and motion < 1e6:
-                    noise[r, c] = variance
+                    noise[r, c] = math.sqrt(variance)
                     predicted = max(motion, 0.0) + weight * share * variance + negligible
-                    k = np.float32(predicted / (predicted + weight * variance))
-                    k = min(max(k, min_gain[r, c]), max_gain[r, c])
+                    k = min(max(predicted / (predicted + weight * variance), slowest), fastest)
+            # A gain that rounds to one has no logarithm.
+            tau_s[r, c] = max_tau_s[r, c] if k <= slowest else min_tau_s[r, c]
+            if slowest < k < fastest:
+                tau_s[r, c] = -dt_s / math.log1p(-k)
             gain[r, c] = k
             noise_share_after[r, c] = (1 - k) * (1 - k) * share + k * k
             for i in range(np.uint64(left[c]), np.uint64(left[c + 1])):
-                keep[i] = np.float32(1.0) - k
+                keep[i] = 1.0 - k
         for channel in range(3):
             for row in range(top[r], top[r + 1]):
                 base = np.uint64((channel * height + row) * width)

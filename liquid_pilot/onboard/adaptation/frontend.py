@@ -45,15 +45,15 @@ from liquid_pilot.onboard.adaptation.temporal_filter import (
     FilterStage,
     TemporalFilter,
     TemporalFilterState,
+    TemporalFilterStep,
 )
-from liquid_pilot.onboard.adaptation.time_scales import filter_gain
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 Encode = Callable[[FloatArray], npt.NDArray[np.float32]]
 """The encoder: (1, 3, H, W) float32 to features (F,)."""
 _MAX_ELAPSED_S = 10.0
 """Bound of the elapsed time, s."""
-_GREY_LEVELS = 255.0
+_GREY_LEVELS = np.float32(255.0)
 _NO_BLOCKS: FloatArray = np.zeros((0, 0), np.float32)
 
 
@@ -280,17 +280,14 @@ class AdaptiveFrontend:
             gain,
             log_distances,
             step.tau_s,
-            *self._filter_estimate(step.tau_s, elapsed_s, step.noise),
+            *self._own_gain(step),
         )
 
-    def _filter_estimate(
-        self, tau_s: FloatArray, elapsed_s: float, noise: FloatArray | None
-    ) -> tuple[FloatArray, FloatArray]:
+    def _own_gain(self, step: TemporalFilterStep) -> tuple[FloatArray, FloatArray]:
         """Return gain and noise of the temporal filter, as the output shows them."""
         if self.settings.filter_gain == LEARNED:
             return _NO_BLOCKS, _NO_BLOCKS
-        gain, _ = filter_gain(np.float32(elapsed_s) / tau_s)
-        return gain, _NO_BLOCKS if noise is None else np.float32(_GREY_LEVELS) * noise
+        return step.gain, _NO_BLOCKS if step.noise is None else step.noise * _GREY_LEVELS
 
     def _response(self, novel: bool, gate: NoveltyGateState | None) -> tuple[float, float]:
         """Return the log-scale of the core and the speed factor that answer a frame."""

@@ -66,6 +66,8 @@ class TemporalFilterStep(NamedTuple):
     """(R, C) float32 standard deviation of each block of the frame about each colour's mean."""
     tau_s: FloatArray
     """(R, C) time constants of this step, s."""
+    gain: FloatArray
+    """(R, C) gains of this step."""
     noise: FloatArray | None = None
     """(R, C) float32 standard deviation of the noise of the frame; None unless it is estimated."""
 
@@ -91,6 +93,9 @@ class TemporalFilter:
                 f'x {width} pixels of the camera; fit the training statistics again'
             )
         self._shape = (3, height, width)
+        self._min_tau_s, self._max_tau_s = (
+            self.tau_s * np.float32(math.exp(log_scale)) for log_scale in FILTER_LOG_SCALE_RANGE
+        )
         self._no_sensitivity = np.zeros(self._shape, np.float32)
         self._top = np.linspace(0, height, rows + 1).round().astype(np.int64)
         self._left = np.linspace(0, width, columns + 1).round().astype(np.int64)
@@ -146,7 +151,7 @@ class TemporalFilter:
             texture,
         )
         state = TemporalFilterState(potential, sensitivity, state.subpixel_shift_px)
-        return TemporalFilterStep(state, error, gradient, texture, tau_s)
+        return TemporalFilterStep(state, error, gradient, texture, tau_s, gain)
 
     def estimated_step(
         self,
@@ -166,17 +171,13 @@ class TemporalFilter:
             shift_px: image motion right and down since the last step, pixels.
         """
         grid = self.tau_s.shape
-        slowest, fastest = (
-            filter_gain(np.float32(dt_s) / (self.tau_s * np.float32(math.exp(log_scale))))[0]
-            for log_scale in reversed(FILTER_LOG_SCALE_RANGE)
-        )
         state, (right, down) = self._moved(image, state, shift_px)
         share = state.noise_share
         if share is None:
             # All of the noise of the last frame is in the potential.
             share = np.ones(grid, np.float32)
         potential = np.empty(self._shape, np.float32)
-        share_after, variance, gain, error, texture = np.empty((5, *grid), np.float32)
+        share_after, noise, gain, tau_s, error, texture = np.empty((6, *grid), np.float32)
         _filter_kernels.estimated_filter_step(
             image.reshape(-1),
             state.potential.reshape(-1),
@@ -184,29 +185,25 @@ class TemporalFilter:
             self._left,
             right,
             down,
+            dt_s,
             NOISE_WEIGHT,
             NEGLIGIBLE_NOISE**2,
-            slowest,
-            fastest,
+            self._min_tau_s,
+            self._max_tau_s,
             share,
             potential.reshape(-1),
             share_after,
-            variance,
+            noise,
             gain,
+            tau_s,
             error,
             texture,
         )
         state = TemporalFilterState(
             potential, self._no_sensitivity, state.subpixel_shift_px, share_after
         )
-        return TemporalFilterStep(
-            state,
-            error,
-            np.zeros(grid, np.float32),
-            texture,
-            time_constants_of(gain, dt_s, self.tau_s),
-            np.sqrt(variance),
-        )
+        no_gradient = np.zeros(grid, np.float32)
+        return TemporalFilterStep(state, error, no_gradient, texture, tau_s, gain, noise)
 
     def _moved(
         self,
@@ -222,24 +219,6 @@ class TemporalFilter:
         right, down = (round(pixels) for pixels in total)
         rest = (total[0] - right, total[1] - down)
         return state._replace(subpixel_shift_px=rest), (right, down)
-
-
-def time_constants_of(
-    gain: npt.NDArray[np.float32], dt_s: float, trained_s: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Return the time constants (R, C) of gains (R, C), within the trust region, s.
-
-    Args:
-        gain: the gains.
-        dt_s: elapsed time, s.
-        trained_s: time constants as trained, s.
-    """
-    # A gain that rounds to one has a time constant of zero, which the bound replaces.
-    with np.errstate(divide='ignore'):
-        tau_s = np.float32(-dt_s) / np.log1p(-gain)
-    low, high = np.exp(np.array(FILTER_LOG_SCALE_RANGE, np.float32))
-    bounded: npt.NDArray[np.float32] = np.clip(tau_s, low * trained_s, high * trained_s)
-    return bounded
 
 
 class FilterStage(Protocol):

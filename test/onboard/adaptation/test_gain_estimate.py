@@ -128,7 +128,7 @@ def test_noise_on_a_still_picture_is_found_and_averaged(sigma, dt_s):
     steps = run(estimating(), frames, dt_s)
     np.testing.assert_allclose(noise_of(steps[1:]), sigma, rtol=0.1)
     assert noise_of(steps[1:]).mean() == pytest.approx(sigma, rel=0.02)
-    # The second frame already; one frame of a block is 9 % off.
+    # The second frame already; the variance of one frame of a block is 10 % off.
     np.testing.assert_allclose(steps[1].noise, sigma, rtol=0.35)
     if sigma > 10 * GREY:
         # Nothing moves: as slow as the trust region allows.
