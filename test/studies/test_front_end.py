@@ -68,6 +68,9 @@ def test_the_list_mixes_parts_and_pilots_evenly_in_one_order(study):
     follow = sum(a.part == b.part for a, b in itertools.pairwise(missions))
     assert follow < len(missions) / 6
     assert missions == Study(study.files).missions
+    # A test of the study flies none of the forests that it is judged in.
+    smoke = Study(common.read_plan(Path(front_end.__file__).parent, smoke=True))
+    assert not {each.forest for each in missions} & {each.forest for each in smoke.missions}
 
 
 def test_every_arm_and_every_part_can_be_flown(study):
