@@ -4,7 +4,9 @@
 
 A pilot as trained and one that adapts (photometric match, temporal filter, novelty gate, and the
 time scales of the learner) take turns over the same 640 x 480 frames, 20 ticks a round, one thread
-each. `p50_growth` is the median over the rounds of the ratio of the rounds' median ticks, less 1.
+each, and so does one that estimates the gain of its temporal filter. `p50_growth` is the median
+over the rounds of the ratio of the rounds' median ticks, less 1; `estimated_p50_growth` that of the
+pilot that estimates.
 `node_p50_us` is the time of the learner, which runs in another process. `memory_bytes` is how much
 more an adapting engine and its state hold than a plain one, as numpy counts it. `world_clock` is
 the learner of that name, with all copies that a pilot file may allow: the time of an update, that
@@ -33,6 +35,7 @@ import numpy as np
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.learner import TimeScaleLearner
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import TimeScaleStore
@@ -42,6 +45,7 @@ from liquid_pilot.onboard.inference.engine import Engine, learner_input_of
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.pilot_file.specification import CAPACITANCE_SCALE_LIMITS
 
+ESTIMATING = AdaptationSettings(FrontendSettings(filter_gain='estimated'))
 WIDTH, HEIGHT, PERIOD_NS, ROUND = 640, 480, 50_000_000, 20
 
 
@@ -124,6 +128,7 @@ def measure(pilot: PilotFile, rounds: int) -> dict:
     sides = {
         'trained': TimedEngine(pilot, None),
         'adapting': TimedEngine(pilot, AdaptationSettings()),
+        'estimated': TimedEngine(pilot, ESTIMATING),
     }
     medians = {name: np.empty(rounds) for name in sides}
     for turn in range(rounds):
@@ -133,9 +138,12 @@ def measure(pilot: PilotFile, rounds: int) -> dict:
         print(f'\rround {turn + 1}/{rounds} ', end='', file=sys.stderr, flush=True)
     print(file=sys.stderr)
     few = seen[:ROUND]
-    plain, adapting = (held_bytes(pilot, one, few) for one in (None, AdaptationSettings()))
+    plain, adapting, estimated = (
+        held_bytes(pilot, one, few) for one in (None, AdaptationSettings(), ESTIMATING)
+    )
     return {
         'p50_growth': growth(medians['adapting'], medians['trained']),
+        'estimated_p50_growth': growth(medians['estimated'], medians['trained']),
         **{
             f'{name}_p50_us': round(1e6 * float(np.median(times)), 1)
             for name, times in medians.items()
@@ -143,6 +151,7 @@ def measure(pilot: PilotFile, rounds: int) -> dict:
         'node_p50_us': round(1e6 * float(np.median(sides['adapting'].learning_s)), 1),
         'memory_bytes': adapting - plain,
         'world_clock': measure_world_clock(pilot, seen[: 5 * ROUND], rounds),
+        'estimated_memory_bytes': estimated - plain,
         'ticks': ROUND * rounds,
         'pilot': pilot.digest[:12],
     }

@@ -20,10 +20,13 @@ def test_it_says_time_and_memory():
         check=True,
     )
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert -0.5 < figures['p50_growth'] < 5.0
+    for gain in ('', 'estimated_'):
+        assert -0.5 < figures[f'{gain}p50_growth'] < 5.0
     assert 2 * 4 * 3 * 72 * 128 < figures['memory_bytes'] < 2_000_000
     clock = figures['world_clock']
     assert clock['copies'] == 8
     # Stepping and judging all copies takes about a step of the core for each.
     assert 0.5 < clock['copies_over_core'] < 16.0
     assert clock['update_p50_us'] > clock['copies_p50_us'] > clock['core_p50_us'] > 0.0
+    # No sensitivity is carried along.
+    assert 4 * 3 * 72 * 128 < figures['estimated_memory_bytes'] < figures['memory_bytes']

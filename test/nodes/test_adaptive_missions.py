@@ -32,7 +32,8 @@ def test_two_pilots_with_the_same_process_id_fly_different_flights():
     assert names[0] != names[1]
 
 
-def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_cli, tmp_path):
+@pytest.mark.parametrize('gain', ['learned', 'estimated'])
+def test_a_mission_with_adaptation_flies_as_in_one_process(gain, adaptive_pilot, run_cli, tmp_path):
     limit_s, seeds = 2.5, (11, 12)
     parameters = tmp_path / 'parameters.yaml'
     parameters.write_text(
@@ -41,7 +42,11 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_c
                 f'/**/{node}': {'ros__parameters': values}
                 for node, values in {
                     'simulator': {'time_limit_s': limit_s},
-                    'pilot': {'max_rejection_s': 0.3, 'adaptation_timeout_s': 5.0},
+                    'pilot': {
+                        'max_rejection_s': 0.3,
+                        'adaptation_timeout_s': 5.0,
+                        'filter_gain': gain,
+                    },
                 }.items()
             }
         )
@@ -63,7 +68,8 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_c
         '--params-file',
         parameters,
     )
-    adapting = AdaptationSettings(FrontendSettings(gate=NoveltyGateSettings(max_rejection_s=0.3)))
+    frontend = FrontendSettings(filter_gain=gain, gate=NoveltyGateSettings(max_rejection_s=0.3))
+    adapting = AdaptationSettings(frontend)
     rules = MissionRules(time_limit_s=limit_s)
     with Simulation(SimulationSettings(conditions=parse('noise:5'))) as simulation:
         flier = InProcessPilot(adaptive_pilot, simulation, adapting=adapting)
@@ -81,7 +87,7 @@ def test_a_mission_with_adaptation_flies_as_in_one_process(adaptive_pilot, run_c
     # Adaptation took part.
     tau_s = np.load(tmp_path / 'run' / 'adaptation.npz')['seed_11/receptor_tau_s'][:, 1]
     assert tau_s[0] == pytest.approx(0.0125) and tau_s[-1] > 1.1 * 0.0125
-    assert proposal.temporal_filter.min() > 0.1
+    assert (proposal.temporal_filter.min() > 0.1) == (gain == 'learned')
     assert not np.array_equal(np.array(plain.path)[-1], np.array(results[0].path)[-1])
 
 

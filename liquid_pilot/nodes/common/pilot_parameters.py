@@ -27,6 +27,10 @@ class FrontendParameters:
     )
     photometric: bool = setting_from(FrontendSettings, 'photometric', live=True)
     temporal_filter: bool = setting_from(FrontendSettings, 'temporal_filter', live=True)
+    filter_gain: str = setting_from(FrontendSettings, 'filter_gain', live=True)
+    constant_filter_factor: float = setting_from(
+        FrontendSettings, 'constant_filter_factor', live=True
+    )
     compensate_rotation: bool = setting_from(FrontendSettings, 'compensate_rotation', live=True)
     reject_novel_frames: bool = setting_from(FrontendSettings, 'reject_novel_frames', live=True)
     slow_core_on_novelty: bool = setting_from(FrontendSettings, 'slow_core_on_novelty', live=True)

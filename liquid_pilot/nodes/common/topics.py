@@ -188,7 +188,8 @@ TOPICS: Mapping[str, Topic] = {
         ('visualization',),
         (),
         'PLOTS',
-        'novelty, photometric gain and friction of a pilot that adapts, by name, as `position`',
+        'novelty, photometric gain, friction, and gain and noise of the temporal filter (grey '
+        'levels, where the pilot estimates them) of a pilot that adapts, by name, as `position`',
     ),
     ROBOT_DESCRIPTION: Topic(
         'std_msgs/msg/String', ('visualization',), (), 'LATCHED', 'URDF of the vehicle'

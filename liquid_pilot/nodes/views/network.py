@@ -110,10 +110,12 @@ class NetworkMessages:
         )
 
     def signals(self, trace: Trace) -> JointState | None:
-        """Return novelty, gain, the core's time scale and friction of a pilot that adapts, by name.
+        """Return what a pilot that adapts makes of its frames, by name; None of another one.
 
-        The time scale is that of a liquid core: the geometric mean of the factors on its time
-        constants, by novelty and by what is learned.
+        This is novelty, photometric gain, the core's time scale, friction, and mean gain and noise
+        (grey levels) of the temporal filter while the pilot makes them by itself. The time scale is
+        that of a liquid core: the geometric mean of the factors on its time constants, by novelty
+        and by what is learned.
         """
         if not trace.gate.size:
             return None
@@ -124,6 +126,10 @@ class NetworkMessages:
                 values[CORE_TIME_SCALE] = 1.0 if log_cm is None else float(np.exp(log_cm.mean()))
         if trace.friction.size:
             values[FRICTION] = float(trace.friction[0])
+        if trace.filter_gain.size:
+            values['filter_gain'] = float(trace.filter_gain.mean())
+        if trace.filter_noise.size:
+            values['filter_noise'] = float(np.sqrt(np.square(trace.filter_noise).mean()))
         return _joint_state(trace.stamp_ns, [*values], np.array([*values.values()]))
 
 

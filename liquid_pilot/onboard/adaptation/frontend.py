@@ -19,7 +19,12 @@ import numpy.typing as npt
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.liquid.precompile import precompile_kernels
 from liquid_pilot.onboard.adaptation import _filter_kernels as kernels
-from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
+from liquid_pilot.onboard.adaptation.frontend_settings import (
+    CONSTANT,
+    ESTIMATED,
+    LEARNED,
+    FrontendSettings,
+)
 from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
 from liquid_pilot.onboard.adaptation.novelty_gate import (
     GateStage,
@@ -34,13 +39,22 @@ from liquid_pilot.onboard.adaptation.photometric_match import (
     PhotometricMatch,
     PhotometricStage,
 )
-from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter, TemporalFilterState
+from liquid_pilot.onboard.adaptation.temporal_filter import (
+    ConstantGain,
+    EstimatedGain,
+    FilterStage,
+    TemporalFilter,
+    TemporalFilterState,
+    TemporalFilterStep,
+)
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 Encode = Callable[[FloatArray], npt.NDArray[np.float32]]
 """The encoder: (1, 3, H, W) float32 to features (F,)."""
 _MAX_ELAPSED_S = 10.0
 """Bound of the elapsed time, s."""
+_GREY_LEVELS = np.float32(255.0)
+_NO_BLOCKS: FloatArray = np.zeros((0, 0), np.float32)
 
 
 class FrontendState(NamedTuple):
@@ -75,6 +89,13 @@ class FrontendOutput(NamedTuple):
     """The gain of the photometric match."""
     log_distances: LogDistances = (0.0, 0.0, 0.0)
     """Logarithms of the novelty gate's distances."""
+    filter_tau_s: FloatArray = _NO_BLOCKS
+    """(R, C) time constants by which the temporal filter was stepped, s; (0, 0) without one."""
+    filter_gain: FloatArray = _NO_BLOCKS
+    """(R, C) gains that follow from them; (0, 0) while they are learned, and without a filter."""
+    filter_noise: FloatArray = _NO_BLOCKS
+    """(R, C) estimated standard deviation of the noise, grey levels of 255; (0, 0) unless the gain
+    is estimated."""
 
     @property
     def gate(self) -> tuple[float, ...]:
@@ -108,10 +129,6 @@ class FrontendStage(Protocol):
         """Process one frame; see `AdaptiveFrontend.process`."""
         ...
 
-    def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
-        """Return the (R, C) time constants of the temporal filter at these log-scales, s."""
-        ...
-
     def warm_up(self) -> None:
         """Compile or load everything that a frame needs."""
         ...
@@ -122,7 +139,6 @@ class PassThroughFrontend:
 
     def __init__(self, encode: Encode) -> None:
         self._encode = encode
-        self._no_blocks: FloatArray = np.zeros((0, 0), np.float32)
 
     def initial_state(self) -> FrontendState:
         """Return the empty state."""
@@ -137,11 +153,7 @@ class PassThroughFrontend:
         log_scale: FloatArray | None = None,
     ) -> FrontendOutput:
         """Return the encoder's features of one frame; see `AdaptiveFrontend.process`."""
-        return FrontendOutput(self._encode(image), state, self._no_blocks, self._no_blocks, dt_s)
-
-    def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
-        """Return an array (0, 0), since there is no temporal filter."""
-        return self._no_blocks
+        return FrontendOutput(self._encode(image), state, _NO_BLOCKS, _NO_BLOCKS, dt_s)
 
     def warm_up(self) -> None:
         """Do nothing: there is no kernel to compile."""
@@ -178,7 +190,12 @@ class AdaptiveFrontend:
     def warm_up(self) -> None:
         """Compile the kernels in another process, unless they are cached."""
         precompile_kernels(
-            (kernels.filter_step, kernels.luminance_stats, kernels.apply_gain_offset),
+            (
+                kernels.filter_step,
+                kernels.estimated_filter_step,
+                kernels.luminance_stats,
+                kernels.apply_gain_offset,
+            ),
             'liquid_pilot.onboard.adaptation.precompile',
         )
 
@@ -188,6 +205,11 @@ class AdaptiveFrontend:
         self._photometric: PhotometricStage = NoPhotometricMatch()
         if settings.photometric:
             self._photometric = PhotometricMatch(self._statistics.luminance)
+        self._filter_stage: FilterStage = self._filter
+        if settings.filter_gain == ESTIMATED:
+            self._filter_stage = EstimatedGain(self._filter)
+        elif settings.filter_gain == CONSTANT:
+            self._filter_stage = ConstantGain(self._filter, settings.constant_filter_factor)
         self._gate: GateStage = OpenGate()
         if (
             settings.reject_novel_frames
@@ -199,10 +221,6 @@ class AdaptiveFrontend:
     def initial_state(self) -> FrontendState:
         """Return the state before the first frame."""
         return FrontendState()
-
-    def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
-        """Return the (R, C) time constants of the temporal filter at these log-scales, s."""
-        return self._filter.time_constants(log_scale)
 
     def process(
         self,
@@ -219,8 +237,8 @@ class AdaptiveFrontend:
             state: the state after the last frame.
             dt_s: elapsed time since the last frame, s.
             rates_flu_rad_s: (3,) mean angular velocity since the last frame, rad/s, body FLU.
-            log_scale: (R, C) values added to the logarithms of the time constants of the temporal
-                filter; None: as trained.
+            log_scale: (R, C) values that were learned, added to the logarithms of the time
+                constants of the temporal filter; None: as trained.
         """
         settings = self.settings
         rejected_s = (
@@ -235,7 +253,9 @@ class AdaptiveFrontend:
             if settings.compensate_rotation
             else (0.0, 0.0)
         )
-        step = self._filter.step(image[0], state.temporal_filter, elapsed_s, log_scale, shift_px)
+        step = self._filter_stage.step(
+            image[0], state.temporal_filter, elapsed_s, log_scale, shift_px
+        )
         if settings.temporal_filter:
             image = step.state.potential[None]
         features = self._encode(image)
@@ -259,7 +279,15 @@ class AdaptiveFrontend:
             speed_factor,
             gain,
             log_distances,
+            step.tau_s,
+            *self._own_gain(step),
         )
+
+    def _own_gain(self, step: TemporalFilterStep) -> tuple[FloatArray, FloatArray]:
+        """Return gain and noise of the temporal filter, as the output shows them."""
+        if self.settings.filter_gain == LEARNED:
+            return _NO_BLOCKS, _NO_BLOCKS
+        return step.gain, _NO_BLOCKS if step.noise is None else step.noise * _GREY_LEVELS
 
     def _response(self, novel: bool, gate: NoveltyGateState | None) -> tuple[float, float]:
         """Return the log-scale of the core and the speed factor that answer a frame."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.utils.settings import setting
 
+LEARNED, ESTIMATED, CONSTANT = 'learned', 'estimated', 'constant'
+"""Values of the setting `filter_gain`."""
+
 
 @dataclass(frozen=True)
 class FrontendSettings:
@@ -17,6 +20,20 @@ class FrontendSettings:
     )
     temporal_filter: bool = setting(
         True, 'filter the image before the encoder; false: the encoder sees the frame', live=True
+    )
+    filter_gain: str = setting(
+        LEARNED,
+        'gain of the temporal filter: learned over seconds by the adaptation node; estimated in '
+        'each frame from noise and motion; or constant',
+        choices=(LEARNED, ESTIMATED, CONSTANT),
+        live=True,
+    )
+    constant_filter_factor: float = setting(
+        1.0,
+        'factor on the trained time constants of the temporal filter while its gain is constant',
+        low=1.0,
+        high=9.0,
+        live=True,
     )
     compensate_rotation: bool = setting(
         True, 'move the filtered image with the rotation of the camera', live=True

@@ -11,6 +11,8 @@ smoothed: the normalised gradient has no unit. It is 1 for white noise at a = 1,
 gain would lower the error, and negative for smooth motion. While its mean over all blocks stays
 within the range that training showed, nothing is learned. Outside of that range log(tau) follows
 the normalised gradient. It stays in a trust region about the trained value and decays back to it.
+While the pilot makes the gain by itself (the setting `filter_gain`) there is nothing to learn: the
+learner proposes trained values and says what the pilot does.
 """
 
 from __future__ import annotations
@@ -199,6 +201,8 @@ class TimeScaleLearner:
         self.normalised_gradient: FloatArray = np.zeros(tau_s.shape)
         """Normalised gradient of each block, (R, C)."""
         self.sequence = -1
+        self._pilots_own: tuple[FloatArray, FloatArray] | None = None
+        """Gain and noise of a pilot that makes its gain by itself; None: it follows the learner."""
 
     @property
     def within_training_range(self) -> bool:
@@ -210,7 +214,11 @@ class TimeScaleLearner:
         shape = self._filter_log_scale.shape
         error, gradient = learner_input.validated(shape)
         self.sequence = learner_input.sequence
-        if not learner_input.novel:
+        self._pilots_own = None
+        if learner_input.filter_gain.size:
+            self._pilots_own = learner_input.filter_gain, learner_input.filter_noise
+            self._filter_log_scale[:] = 0.0
+        elif not learner_input.novel:
             self._learn_temporal_filter(error, gradient, learner_input.elapsed_s)
         return self.time_scale_update
 
@@ -236,6 +244,8 @@ class TimeScaleLearner:
         """Return the state in one word, and the reason in one sentence."""
         if self.sequence < 0:
             return 'waiting', 'no tick has been received yet'
+        if self._pilots_own is not None:
+            return _describe_own_gain(*self._pilots_own)
         factor = math.exp(float(self._filter_log_scale.mean()))
         mean = float(self.normalised_gradient.mean())
         scale = f'temporal filter {factor:.2f} times as slow as trained'
@@ -281,6 +291,20 @@ def snapshot_of(parts: Mapping[str, FloatArray], digest: str) -> str:
         **{name: part.tolist() for name, part in parts.items()},
     }
     return json.dumps(content)
+
+
+def _describe_own_gain(gain: FloatArray, noise: FloatArray) -> tuple[str, str]:
+    """Return state and reason while the pilot makes the gain of its temporal filter by itself.
+
+    Args:
+        gain: gains of the blocks.
+        noise: standard deviations of the noise in grey levels; empty: the gain is constant.
+    """
+    gains = f'gain {gain.mean():.2f} (blocks {gain.min():.2f} to {gain.max():.2f})'
+    if not noise.size:
+        return 'constant', f'the temporal filter of the pilot is constant: {gains}'
+    rms = math.sqrt(float(np.square(noise, dtype=float).mean()))
+    return 'estimated', f'the pilot sees noise of {rms:.1f} grey levels; temporal filter: {gains}'
 
 
 def restore_parts(

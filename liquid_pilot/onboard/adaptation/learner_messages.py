@@ -18,6 +18,10 @@ _MAX_ABS_LOG_SCALE = 10.0
 _IMU_VALUES = 6
 
 
+def _no_values() -> FloatArray:
+    return np.empty(0)
+
+
 @dataclass(frozen=True, eq=False)
 class LearnerInput:
     """The data of one tick of an adapting pilot, for a learner."""
@@ -35,12 +39,18 @@ class LearnerInput:
     """Whether the novelty gate found the frame unlike training."""
     dt_s: float = field(default=0.0, kw_only=True)
     """Time by which the core was stepped, s: since the frame before, within the pilot's bounds."""
-    features: FloatArray = field(default_factory=lambda: np.empty(0), kw_only=True)
+    features: FloatArray = field(default_factory=_no_values, kw_only=True)
     """(F,) features that the core read; of a rejected frame: those of the last accepted one."""
-    imu: FloatArray = field(default_factory=lambda: np.empty(0), kw_only=True)
+    imu: FloatArray = field(default_factory=_no_values, kw_only=True)
     """(6,) mean angular velocity (rad/s), then specific force (m/s^2), body FLU."""
     log_core_time_scale: float = field(default=0.0, kw_only=True)
     """Log of the factor by which the frontend scaled the core's time constants in this tick."""
+    filter_gain: FloatArray = field(default_factory=_no_values, kw_only=True)
+    """(R, C) or (R*C,) gain of the temporal filter, which the pilot makes by itself; empty while it
+    follows the learner."""
+    filter_noise: FloatArray = field(default_factory=_no_values, kw_only=True)
+    """(R, C) or (R*C,) standard deviation of the noise, grey levels of 255; empty unless the pilot
+    estimates it."""
 
     def validated(self, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
         """Return error and gradient as arrays of a shape.
@@ -50,7 +60,8 @@ class LearnerInput:
 
         Raises:
             LiquidPilotError: sizes do not fit, a value is not finite or absurdly large, an error
-                is negative, or the elapsed time is not within (0, 10] s.
+                is negative, or the elapsed time is not within (0, 10] s. Gain and noise are checked
+                too.
         """
         parts = [np.asarray(part, float) for part in (self.error, self.gradient)]
         sizes = [part.size for part in parts]
@@ -60,6 +71,10 @@ class LearnerInput:
             np.isfinite(part).all() and (np.abs(part) < _MAX_ABS_VALUE).all() for part in parts
         ):
             raise LiquidPilotError('trace: errors or gradients are not finite, or absurd')
+        for part in (np.asarray(self.filter_gain), np.asarray(self.filter_noise)):
+            # Written so that NaN is refused too.
+            if part.size not in (0, parts[0].size) or not (np.abs(part) < _MAX_ABS_VALUE).all():
+                raise LiquidPilotError('trace: gains or noise of the temporal filter do not fit')
         if parts[0].min() < 0.0:
             raise LiquidPilotError('trace: a mean square is below zero')
         if not 0.0 < self.elapsed_s <= _MAX_ELAPSED_S:

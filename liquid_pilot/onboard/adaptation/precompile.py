@@ -16,6 +16,7 @@ KERNELS = (
     _filter_kernels.luminance_stats,
     _filter_kernels.apply_gain_offset,
     _filter_kernels.filter_step,
+    _filter_kernels.estimated_filter_step,
 )
 """The kernels that the frontend of an adapting pilot calls."""
 
@@ -28,10 +29,15 @@ def compilations() -> list[Callable[[], object]]:
     def compile_filter_step() -> object:
         return temporal_filter.step(image, temporal_filter.step(image, None, 0.05).state, 0.05)
 
+    def compile_estimated_step() -> object:
+        first = temporal_filter.estimated_step(image, None, 0.05).state
+        return temporal_filter.estimated_step(image, first, 0.05)
+
     return [
         lambda: _filter_kernels.luminance_stats(image),
         lambda: _filter_kernels.apply_gain_offset(image, 1.0, 0.0),
         compile_filter_step,
+        compile_estimated_step,
     ]
 
 

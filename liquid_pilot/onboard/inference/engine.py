@@ -27,7 +27,7 @@ from liquid_pilot.onboard.adaptation.frontend import (
     FrontendOutput,
     FrontendState,
 )
-from liquid_pilot.onboard.adaptation.learner_messages import FloatArray, LearnerInput
+from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
 from liquid_pilot.onboard.inference.recurrent_cores import IMU_INPUTS, Core
@@ -291,17 +291,6 @@ class Engine:
         )
         return stages.core.time_constants(state.core, tick.core_inputs, core_scales)
 
-    def filter_time_constants(self, scales: TimeScales | None = None) -> FloatArray:
-        """Return the time constants of the temporal filter.
-
-        Args:
-            scales: log-scales of the time constants; None: as trained.
-
-        Returns:
-            (R, C), s; (0, 0) of a pilot that does not adapt.
-        """
-        return self._stages.frontend.time_constants(scales and scales.temporal_filter)
-
     def _elapsed_s(self, last_ns: int | None, now_ns: int) -> float:
         """Return the elapsed time between two stamps within the pilot's bounds."""
         if last_ns is None:
@@ -336,4 +325,6 @@ def learner_input_of(tick: Tick, sequence: int) -> LearnerInput:
         features=tick.features,
         imu=tick.imu,
         log_core_time_scale=frontend.log_core_time_scale,
+        filter_gain=frontend.filter_gain,
+        filter_noise=frontend.filter_noise,
     )

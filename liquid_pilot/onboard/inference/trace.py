@@ -81,6 +81,11 @@ class Trace(NamedTuple):
     """(9,) state of the novelty gate; GATE_FIELDS names its entries."""
     friction: FloatArray = np.empty(0)
     """(1,) friction ratio to a dry road; empty unless the speed of a car is limited by it."""
+    filter_gain: FloatArray = np.empty(0)
+    """(R*C,) gain of the temporal filter in this tick; empty while it is learned."""
+    filter_noise: FloatArray = np.empty(0)
+    """(R*C,) standard deviation of the noise, grey levels of 255; empty unless the gain is
+    estimated."""
 
 
 GATE_FIELDS = (
@@ -133,9 +138,11 @@ def make_trace(
     return trace._replace(
         filter_error=output.error,
         filter_gradient=output.gradient,
-        filter_tau=engine.filter_time_constants(scales),
+        filter_tau=output.filter_tau_s,
         gate=np.array(output.gate),
         friction=np.empty(0) if friction is None else np.array([friction.friction_ratio]),
+        filter_gain=output.filter_gain,
+        filter_noise=output.filter_noise,
     )
 
 
@@ -186,6 +193,8 @@ def learner_input_from(trace: Trace) -> LearnerInput:
         features=trace.features,
         imu=trace.imu,
         log_core_time_scale=gate['log_core_time_scale'],
+        filter_gain=trace.filter_gain,
+        filter_noise=trace.filter_noise,
     )
 
 
@@ -260,6 +269,11 @@ def _check_adapting(sections: dict[str, FloatArray]) -> None:
         if sections[name].size != size:
             raise LiquidPilotError(
                 f'trace: section {name!r} has {sections[name].size} numbers, not {size}'
+            )
+    for name in ('filter_gain', 'filter_noise'):
+        if sections[name].size not in (0, blocks):
+            raise LiquidPilotError(
+                f'trace: section {name!r} has {sections[name].size} numbers, not 0 or {blocks}'
             )
 
 

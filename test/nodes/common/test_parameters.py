@@ -137,6 +137,8 @@ def test_the_parameter_file_lists_every_parameter_with_its_default():
                 'slowdown_on_blindness',
             )
         ),
+        {'filter_gain': 'estimated'},
+        {'constant_filter_factor': 4.0},
         {'core_time_scale_on_novelty': 3.0},
         {'slowdown_on_blindness_after_s': 1.5},
         {'slowdown_on_blindness_time_constant_s': 0.7},

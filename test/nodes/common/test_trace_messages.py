@@ -47,6 +47,8 @@ def trace(adapting=True):
         filter_tau=rng.random((2, 4)),
         gate=(1.0, 0.07, 0.2, 2.77, 0.8, 1.5, 0.1, -0.2, 0.3),
         friction=np.array([0.6]),
+        filter_gain=rng.random((2, 4)),
+        filter_noise=10 * rng.random((2, 4)),
     )
 
 
@@ -95,6 +97,8 @@ def test_what_the_learner_takes_from_a_trace():
     features, imu = evidence.validated_readings(trace().features.size)
     assert np.array_equal(features, trace().features) and np.array_equal(imu, trace().imu)
     assert (evidence.dt_s, evidence.log_core_time_scale) == (trace().dt_s, trace().gate[3])
+    assert np.array_equal(evidence.filter_gain, np.ravel(trace().filter_gain))
+    assert np.array_equal(evidence.filter_noise, np.ravel(trace().filter_noise))
     with pytest.raises(LiquidPilotError, match='does not adapt'):
         trace_messages.learner_input_from(trace(adapting=False))
 
@@ -107,9 +111,18 @@ def test_what_a_report_shows_of_a_trace():
     assert sample_from_trace(trace(adapting=False), STAMP) is None
 
 
-@pytest.mark.parametrize('name', ['gate', 'filter_tau', 'filter_error', 'friction'])
-def test_a_trace_of_an_adapting_pilot_whose_sections_do_not_fit_is_not_shown(name):
-    size = 2 if name in ('gate', 'friction') else 0
+@pytest.mark.parametrize(
+    ('name', 'size'),
+    [
+        ('gate', 2),
+        ('filter_tau', 0),
+        ('filter_error', 0),
+        ('friction', 2),
+        ('filter_gain', 7),
+        ('filter_noise', 9),
+    ],
+)
+def test_a_trace_of_an_adapting_pilot_whose_sections_do_not_fit_is_not_shown(name, size):
     message = trace_messages.pack_trace(trace()._replace(**{name: np.zeros(size)}))
     with pytest.raises(LiquidPilotError, match=name):
         sample_from_trace(trace_messages.unpack_trace(message), STAMP)

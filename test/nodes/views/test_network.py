@@ -95,8 +95,12 @@ def test_the_gate_is_shown_by_the_names_of_its_fields(adapting):
     }
     slippery = NetworkMessages(pilot).signals(trace._replace(friction=np.array([0.4])))
     assert (slippery.name[-1], slippery.position[-1]) == ('friction', 0.4)
+    own = trace._replace(filter_gain=np.array([0.4, 0.6]), filter_noise=np.array([3.0, 5.0]))
+    estimated = NetworkMessages(pilot).signals(own)
+    assert estimated.name[-2:] == ['filter_gain', 'filter_noise']
+    assert estimated.position[-2:] == pytest.approx([0.5, math.sqrt(17.0)])
     # PlotJuggler reads three numbers for each name, whatever the lengths are.
-    for message in (made, slippery):
+    for message in (made, slippery, estimated):
         assert len(message.name) == len(message.velocity) == len(message.effort)
         assert all(map(math.isnan, [*message.velocity, *message.effort]))
 

@@ -86,8 +86,9 @@ def flown(settings=None, frames=10):
     return front, frontend_output
 
 
-def test_a_refused_frame_leaves_no_trace():
-    front, before = flown()
+@pytest.mark.parametrize('gain', ['learned', 'estimated', 'constant'])
+def test_a_refused_frame_leaves_no_trace(gain):
+    front, before = flown(FrontendSettings(filter_gain=gain))
     kept = [array.copy() for array in (before.features, *before.state.temporal_filter[:2])]
     frontend_output = see(front, strange(), before.state)
     assert frontend_output.novel
@@ -99,6 +100,9 @@ def test_a_refused_frame_leaves_no_trace():
         frontend_output.state.temporal_filter.sensitivity
         is before.state.temporal_filter.sensitivity
     )
+    share = before.state.temporal_filter.noise_share
+    assert frontend_output.state.temporal_filter.noise_share is share
+    assert (share is not None) == (gain == 'estimated')
     assert not frontend_output.error.any()
     assert not frontend_output.gradient.any()
     assert frontend_output.error.shape == frontend_output.gradient.shape == GRID
@@ -112,6 +116,34 @@ def test_a_refused_frame_leaves_no_trace():
     assert after.features.tobytes() == direct.features.tobytes()
     assert after.state.luminance == direct.state.luminance
     np.testing.assert_array_equal(after.gradient, direct.gradient)
+    np.testing.assert_array_equal(after.filter_gain, direct.filter_gain)
+    np.testing.assert_array_equal(after.filter_noise, direct.filter_noise)
+
+
+def test_the_output_shows_gain_and_noise_that_the_pilot_makes_by_itself():
+    scale, rng = np.full(GRID, 1.5, np.float32), np.random.default_rng(4)
+    grain = rng.normal(0.0, 4.0 / 255.0, (1, 3, HEIGHT, WIDTH)).astype(np.float32)
+    learned = see(*_front_and_state('learned'), scale)
+    assert learned.filter_gain.size == learned.filter_noise.size == 0
+    np.testing.assert_allclose(learned.filter_tau_s, 0.0125 * math.exp(1.5), rtol=1e-6)
+    front, image, state = _front_and_state('estimated')
+    estimated = see(front, image + grain, state, scale)
+    # In the frame in which noise begins half of its variance is taken to be in the potential.
+    assert estimated.filter_noise.mean() == pytest.approx(4.0 / math.sqrt(2.0), rel=0.15)
+    np.testing.assert_allclose(
+        estimated.filter_gain, 1 - np.exp(-DT_S / estimated.filter_tau_s), rtol=1e-5
+    )
+    assert (estimated.filter_gain < 0.98).any()
+    front, image, state = _front_and_state('constant', constant_filter_factor=3.0)
+    constant = see(front, image, state, scale)
+    assert constant.filter_noise.size == 0
+    np.testing.assert_allclose(constant.filter_tau_s, 3 * 0.0125, rtol=1e-6)
+    np.testing.assert_allclose(constant.filter_gain, 1 - math.exp(-4.0 / 3.0), rtol=1e-6)
+
+
+def _front_and_state(gain, **more):
+    front, before = flown(FrontendSettings(filter_gain=gain, **more))
+    return front, world(9), before.state
 
 
 def test_an_accepted_frame_is_held_by_the_temporal_filter():

@@ -11,6 +11,7 @@ from lrc_pilots import with_lrc_core
 from statistics_makers import make_statistics
 
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, LiquidPilotError, Observation
+from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import log_texture
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
@@ -94,6 +95,17 @@ def scales_for(pilot):
     return TimeScales(rng.uniform(0, 1, GRID).astype(np.float32), CoreScales(*core))
 
 
+def arrays(output):
+    """The arrays of an output of the frontend: of the filter, by block."""
+    return (
+        output.error,
+        output.gradient,
+        output.filter_tau_s,
+        output.filter_gain,
+        output.filter_noise,
+    )
+
+
 def assert_same_bits(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
         assert a.command == b.command
@@ -119,8 +131,10 @@ def test_with_everything_off_the_flight_is_that_without_a_frontend(pilot, adapta
     )
 
 
-def test_the_same_state_and_observation_give_the_same_bits(adaptable):
-    engine = Engine(adaptable, adaptation=ADAPTING)
+@pytest.mark.parametrize('gain', ['learned', 'estimated', 'constant'])
+def test_the_same_state_and_observation_give_the_same_bits(adaptable, gain):
+    settings = AdaptationSettings(FrontendSettings(filter_gain=gain, constant_filter_factor=4.0))
+    engine = Engine(adaptable, adaptation=settings)
     scales, state = scales_for(adaptable), engine.initial_state()
     judged = []
     for seen in flight():
@@ -128,12 +142,12 @@ def test_the_same_state_and_observation_give_the_same_bits(adaptable):
         again = engine.tick(state, seen, scales)
         assert_same_bits([once], [again])
         for ours, theirs in zip(
-            (*once.frontend_output[2:4], *once.state.frontend.temporal_filter),
-            (*again.frontend_output[2:4], *again.state.frontend.temporal_filter),
+            (*arrays(once.frontend_output), *once.state.frontend.temporal_filter),
+            (*arrays(again.frontend_output), *again.state.frontend.temporal_filter),
             strict=True,
         ):
             np.testing.assert_array_equal(ours, theirs)
-        assert once.frontend_output[4:] == again.frontend_output[4:]
+        assert once.frontend_output[4:10] == again.frontend_output[4:10]
         assert once.state.frontend.luminance == again.state.frontend.luminance
         judged.append(once.frontend_output.novel)
         state = once.state

@@ -61,7 +61,7 @@ def test_a_pilot_that_flies_as_trained_has_null_stages(rover):
     assert tick.state.frontend == FrontendState()
     assert tick.state.friction is None
     assert tick.frontend_output.elapsed_s == tick.dt_s
-    assert engine.filter_time_constants().size == 0
+    assert tick.frontend_output.filter_tau_s.size == 0
     with pytest.raises(LiquidPilotError, match='flies as trained'):
         engine.configure(AdaptationSettings())
 
