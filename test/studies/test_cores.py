@@ -53,7 +53,7 @@ def test_the_study_is_made_from_nothing_and_a_second_start_does_nothing_again(tm
 
 def test_every_core_is_searched_with_as_many_settings(study):
     counts = {core: len(study.candidates(core)) for core in study.plan['cores']}
-    assert set(counts.values()) == {9}, counts
+    assert set(counts.values()) == {12}, counts
 
 
 def test_the_settings_of_the_plan_are_those_of_a_training(study):
