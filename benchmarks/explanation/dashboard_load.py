@@ -1,6 +1,6 @@
 """What the dashboard costs the pilot: none, one at which nobody looks, and one with three pages.
 
-    python benchmarks/explanation/dashboard_load.py [--rounds 6] [--seconds 20] [--quick]
+    python benchmarks/explanation/dashboard_load.py [--rounds 6] [--seconds 20] [--yielding]
 
 Processes: this one is the camera (640 x 480 at 20 Hz) and measures; the pilot runs throughout. A
 round has one block of each kind: without a dashboard (`none`), with one that no page is open of
@@ -8,6 +8,10 @@ round has one block of each kind: without a dashboard (`none`), with one that no
 gets, beside a fourth one that never reads. Every second round goes backwards, so that a drift of
 the machine falls on all three. Latency is from just before a frame's publication to the arrival of
 its command; the first two seconds of each block are left out.
+
+The pages are programs on this machine. A viewer as a rule has a computer of its own: with
+--yielding the pages compute only while nobody else wants to (SCHED_IDLE), so that what is left is
+the cost of the dashboard and of the machine's network.
 
 All ratios are of blocks of one round, so that what else the machine does counts as little as
 possible. Of each the median over the rounds is given, and an interval that holds the true median
@@ -53,9 +57,12 @@ KINDS = ('none', 'idle', 'pages')
 _MAPS = (('visual_backprop', 'all'), ('visual_backprop', 'yaw rate'), ('gradient', 'forward'))
 
 
-def look_on(port: int) -> int:
+def look_on(port: int, yielding: bool) -> int:
     """Open three pages that read and one that does not, until a signal comes."""
     import aiohttp
+
+    if yielding:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
     async def read(session: aiohttp.ClientSession, number: int) -> None:
         async with session.ws_connect(f'http://127.0.0.1:{port}/live') as line:
@@ -213,12 +220,13 @@ class Bench:
         )
 
 
-def measure(rounds: int, seconds: float) -> dict[str, Any]:
+def measure(rounds: int, seconds: float, yielding: bool) -> dict[str, Any]:
     """Return all figures.
 
     Args:
         rounds: number of blocks of each kind.
         seconds: duration of a block.
+        yielding: whether the pages compute only while nobody else wants to.
 
     Raises:
         RuntimeError: a node does not answer at all.
@@ -229,7 +237,7 @@ def measure(rounds: int, seconds: float) -> dict[str, Any]:
     command = node_process.node_command(
         'dashboard', _NAME, port=_PORT, history_s=10.0, pilot='forest-ltc'
     )
-    pages = [sys.executable, __file__, '--look-on']
+    pages = [sys.executable, __file__, '--look-on', *(['--yielding'] if yielding else [])]
 
     def work(node: Node, spinner: node_base.Spinner) -> int:
         bench = Bench(node, spinner)
@@ -284,13 +292,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--rounds', type=int, default=6, help='blocks of each kind')
     parser.add_argument('--seconds', type=float, default=20.0, help='duration of a block, s')
     parser.add_argument('--quick', action='store_true', help='few frames, for a test')
+    parser.add_argument(
+        '--yielding', action='store_true', help='pages that compute only while nobody else wants to'
+    )
     parser.add_argument('--look-on', action='store_true', help=argparse.SUPPRESS)
     parsed = parser.parse_args(arguments)
     if parsed.look_on:
-        return look_on(_PORT)
+        return look_on(_PORT, parsed.yielding)
     node_process.prepare()
     rounds, seconds = (1, 4.0) if parsed.quick else (parsed.rounds, parsed.seconds)
-    print(json.dumps(measure(rounds, seconds)))
+    print(json.dumps(measure(rounds, seconds, parsed.yielding)))
     return 0
 
 
