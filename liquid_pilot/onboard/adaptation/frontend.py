@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from liquid_pilot.interfaces import CameraGeometry
 from liquid_pilot.liquid.precompile import precompile_kernels
-from liquid_pilot.onboard.adaptation import _filter_kernels as kernels
+from liquid_pilot.onboard.adaptation import precompile
 from liquid_pilot.onboard.adaptation.frontend_settings import (
     CONSTANT,
     ESTIMATED,
@@ -184,27 +184,20 @@ class AdaptiveFrontend:
         self._period_s = period_s
         self._focal_px = camera.fx, camera.fy
         self._max_shift_px = camera.width, camera.height
+        self._image_size = camera.height, camera.width
         self._zero_grid: FloatArray = np.zeros(statistics.filter_tau_s.shape, np.float32)
         self.configure(settings or FrontendSettings())
 
     def warm_up(self) -> None:
         """Compile the kernels in another process, unless they are cached."""
-        precompile_kernels(
-            (
-                kernels.filter_step,
-                kernels.estimated_filter_step,
-                kernels.luminance_stats,
-                kernels.apply_gain_offset,
-            ),
-            'liquid_pilot.onboard.adaptation.precompile',
-        )
+        precompile_kernels(precompile.KERNELS, precompile.__name__)
 
     def configure(self, settings: FrontendSettings) -> None:
         """Use other settings from the next tick on."""
         self.settings = settings
         self._photometric: PhotometricStage = NoPhotometricMatch()
         if settings.photometric:
-            self._photometric = PhotometricMatch(self._statistics.luminance)
+            self._photometric = PhotometricMatch(self._statistics, *self._image_size)
         self._filter_stage: FilterStage = self._filter
         if settings.filter_gain == ESTIMATED:
             self._filter_stage = EstimatedGain(self._filter)

@@ -3,6 +3,9 @@
 The running mean and contrast of the luminance are compared with those of training. Within the
 spread of training the image is left as it is, to the bit. Far outside of it the image is shifted
 and scaled until both are as in training. In between it is corrected in part.
+
+Contrast is restored as far as the light took it away. What a blurred or dirty lens took is left out
+of the gain (`lens_loss`): the light is as before, and amplifying would stretch what is left.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ from typing import NamedTuple, Protocol
 
 from liquid_pilot.onboard.adaptation import _filter_kernels
 from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
+from liquid_pilot.onboard.adaptation.lens_loss import LensLoss, LensSigns
+from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 
 SMOOTHING_S = 1.0
-"""Time constant of the running mean and contrast, s."""
+"""Time constant of the running statistics, s."""
 DEAD_BAND_SIGMAS = (2.0, 4.0)
 """Standard deviations of training from its mean: up to the first nothing is corrected, from the
 second on everything."""
@@ -31,6 +36,8 @@ class LuminanceStats(NamedTuple):
     """Mean over the image, in [0, 1]."""
     log_contrast: float
     """Logarithm of the standard deviation over the image."""
+    lens: LensSigns | None = None
+    """What tells of a blurred or dirty lens; None unless contrast is so low that a gain is due."""
 
 
 class PhotometricStage(Protocol):
@@ -57,12 +64,18 @@ class PhotometricMatch:
     """The photometric match of one pilot.
 
     Args:
-        reference: (2, 2) the mean, then the standard deviation over training, of the mean luminance
-            and of the log of its standard deviation within an image.
+        statistics: training statistics of the pilot.
+        height: height of the images, pixels.
+        width: width of the images, pixels.
+
+    Raises:
+        LiquidPilotError: there are more blocks than pixels along an axis.
     """
 
-    def __init__(self, reference: FloatArray) -> None:
-        (self._mean, self._log_contrast), self._reference_sigma = reference.astype(float).tolist()
+    def __init__(self, statistics: TrainingStatistics, height: int, width: int) -> None:
+        self._mean, self._log_contrast = map(float, statistics.luminance[0])
+        self._sigma_mean, self._sigma_log_contrast = map(float, statistics.luminance[1])
+        self._lens_loss = LensLoss(statistics.texture_mean, height, width)
 
     def process(
         self, image: FloatArray, luminance: LuminanceStats | None, dt_s: float
@@ -77,29 +90,41 @@ class PhotometricMatch:
         Returns:
             The new running statistics, and the gain that was applied.
         """
-        mean, contrast = _filter_kernels.luminance_stats(image)
-        if contrast >= _MIN_CONTRAST:
-            current = LuminanceStats(mean, math.log(contrast))
-            if luminance is None:
-                luminance = current
-            else:
-                smoothing = -math.expm1(-dt_s / SMOOTHING_S)
-                luminance = LuminanceStats(
-                    *(
-                        old + smoothing * (new - old)
-                        for old, new in zip(luminance, current, strict=True)
-                    )
-                )
+        luminance = self._update(image, luminance, dt_s)
         if luminance is None:
             return None, 1.0
-        log_gain = _correction(
-            self._log_contrast - luminance.log_contrast, self._reference_sigma[1]
-        )
+        taken_by_lens = self._lens_loss.contrast(luminance.lens) if luminance.lens else 0.0
+        log_gain = self._correct_contrast(luminance, taken_by_lens)
         gain = min(max(math.exp(log_gain), GAIN_RANGE[0]), GAIN_RANGE[1])
-        target = luminance.mean + _correction(self._mean - luminance.mean, self._reference_sigma[0])
+        target = luminance.mean + _correction(self._mean - luminance.mean, self._sigma_mean)
         if gain != 1.0 or target != luminance.mean:
             _filter_kernels.apply_gain_offset(image, gain, target - gain * luminance.mean)
         return luminance, gain
+
+    def _update(
+        self, image: FloatArray, luminance: LuminanceStats | None, dt_s: float
+    ) -> LuminanceStats | None:
+        """Return the running statistics after an image; a blank one leaves them as they were."""
+        mean, contrast = _filter_kernels.luminance_stats(image)
+        if contrast < _MIN_CONTRAST:
+            return luminance
+        log_contrast = math.log(contrast)
+        before = luminance or LuminanceStats(mean, log_contrast)
+        smoothing = -math.expm1(-dt_s / SMOOTHING_S)
+        after = LuminanceStats(
+            before.mean + smoothing * (mean - before.mean),
+            before.log_contrast + smoothing * (log_contrast - before.log_contrast),
+        )
+        if self._correct_contrast(after, 0.0) <= 0.0:
+            return after
+        missing = self._log_contrast - log_contrast
+        signs = self._lens_loss.update(image, missing, before.lens, dt_s, SMOOTHING_S)
+        return after._replace(lens=signs)
+
+    def _correct_contrast(self, luminance: LuminanceStats, taken_by_lens: float) -> float:
+        """Return the logarithm of the gain that the running contrast calls for."""
+        missing = self._log_contrast - luminance.log_contrast - taken_by_lens
+        return _correction(missing, self._sigma_log_contrast)
 
 
 def _correction(difference: float, sigma: float) -> float:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from liquid_pilot.onboard.adaptation import _filter_kernels
-from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter
+from liquid_pilot.onboard.adaptation import _filter_kernels, _texture_kernels
+from liquid_pilot.onboard.adaptation.temporal_filter import TemporalFilter, block_edges
 
 KERNELS = (
     _filter_kernels.luminance_stats,
+    _texture_kernels.block_texture,
+    _texture_kernels.difference_squares,
     _filter_kernels.apply_gain_offset,
     _filter_kernels.filter_step,
     _filter_kernels.estimated_filter_step,
@@ -23,8 +25,9 @@ KERNELS = (
 
 def compilations() -> list[Callable[[], object]]:
     """Return functions that compile one kernel each, the same for a camera of any size."""
-    image = np.zeros((3, 2, 2), np.float32)
-    temporal_filter = TemporalFilter(np.ones((1, 1), np.float32), 2, 2)
+    image, one = np.zeros((3, 3, 3), np.float32), np.ones((1, 1), np.float32)
+    temporal_filter = TemporalFilter(one, 3, 3)
+    top, left = block_edges(one.shape, 3, 3)
 
     def compile_filter_step() -> object:
         return temporal_filter.step(image, temporal_filter.step(image, None, 0.05).state, 0.05)
@@ -35,6 +38,8 @@ def compilations() -> list[Callable[[], object]]:
 
     return [
         lambda: _filter_kernels.luminance_stats(image),
+        lambda: _texture_kernels.block_texture(image.reshape(-1), top, left, one),
+        lambda: _texture_kernels.difference_squares(image[0]),
         lambda: _filter_kernels.apply_gain_offset(image, 1.0, 0.0),
         compile_filter_step,
         compile_estimated_step,

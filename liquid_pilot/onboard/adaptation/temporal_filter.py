@@ -30,6 +30,35 @@ from liquid_pilot.onboard.adaptation.learner_messages import FloatArray
 from liquid_pilot.onboard.adaptation.time_scales import FILTER_LOG_SCALE_RANGE, filter_gain
 
 
+def block_edges(
+    grid: tuple[int, ...], height: int, width: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return where the blocks of an image begin and end.
+
+    Args:
+        grid: (R, C), the numbers of rows and columns of blocks.
+        height: height of the image, pixels.
+        width: width of the image, pixels.
+
+    Returns:
+        (R + 1,) first row of each row of blocks, and the height; (C + 1,) the same of columns.
+
+    Raises:
+        LiquidPilotError: there are more blocks than pixels along an axis.
+    """
+    rows, columns = grid
+    if rows > height or columns > width:
+        raise LiquidPilotError(
+            f'{rows} x {columns} blocks of the temporal filter are more than the {height} '
+            f'x {width} pixels of the camera; fit the training statistics again'
+        )
+    top, left = (
+        np.linspace(0, pixels, blocks + 1).round().astype(np.int64)
+        for pixels, blocks in ((height, rows), (width, columns))
+    )
+    return top, left
+
+
 class TemporalFilterState(NamedTuple):
     """The state of the temporal filter."""
 
@@ -86,19 +115,12 @@ class TemporalFilter:
 
     def __init__(self, tau_s: FloatArray, height: int, width: int) -> None:
         self.tau_s: npt.NDArray[np.float32] = np.array(tau_s, np.float32)
-        rows, columns = self.tau_s.shape
-        if rows > height or columns > width:
-            raise LiquidPilotError(
-                f'{rows} x {columns} blocks of the temporal filter are more than the {height} '
-                f'x {width} pixels of the camera; fit the training statistics again'
-            )
         self._shape = (3, height, width)
         self._min_tau_s, self._max_tau_s = (
             self.tau_s * np.float32(math.exp(log_scale)) for log_scale in FILTER_LOG_SCALE_RANGE
         )
         self._no_sensitivity = np.zeros(self._shape, np.float32)
-        self._top = np.linspace(0, height, rows + 1).round().astype(np.int64)
-        self._left = np.linspace(0, width, columns + 1).round().astype(np.int64)
+        self._top, self._left = block_edges(self.tau_s.shape, height, width)
 
     def time_constants(self, log_scale: FloatArray | None) -> FloatArray:
         """Return the time constants of the blocks.
