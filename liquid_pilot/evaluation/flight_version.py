@@ -19,7 +19,7 @@ from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.tasks.registry import TASKS
 
-FLIGHT_VERSION = 1
+FLIGHT_VERSION = 2
 """Raise it by one with every change after which any flight may differ from before.
 
 It covers the behaviour of `COVERED_SOURCES`: the engine and what it computes with, the guard, the
