@@ -20,7 +20,7 @@ from liquid_pilot.dashboard.events import ERROR, FLICKER, SILENT_AFTER_S, EventD
 from liquid_pilot.dashboard.guard_output import Sent, read_sent
 from liquid_pilot.dashboard.history import History
 from liquid_pilot.dashboard.pilot_view import PilotView, SeenPictures, find_pilot, mean_log_ratio
-from liquid_pilot.dashboard.records import Block, Event, Record, pack, pack_record
+from liquid_pilot.dashboard.records import Event, Record, pack_record
 from liquid_pilot.dashboard.scenes import changes_of, scene_of, scene_of_points, seed_of
 from liquid_pilot.dashboard.viewers import Map
 from liquid_pilot.interfaces import (
@@ -38,6 +38,8 @@ _SENT_FOR_S = 1.0
 """Time for which the newest output of the guard is shown, s."""
 _ANSWER_S = 0.03
 """Time that the output of the guard for a tick is waited for, s."""
+_PAUSE_SHARE = 0.8
+"""Share of the time between two frames that surely lies between two ticks: the rest is the tick."""
 _KEPT_SENT = 64
 """Number of outputs of the guard that wait for the trace of their frame."""
 _MAX_SCENES = 64
@@ -243,8 +245,21 @@ class FlightState:
                 return self.pictures.new is not None
             if trace is None or not self.has_new_tick:
                 return False
-            answered = trace.stamp_ns in self._sent_by_stamp
-            return answered or time_s - self._trace_s > _ANSWER_S
+            sent_s = self._sent[0] if self._sent else -math.inf
+            # No guard, no answer.
+            wait_s = _ANSWER_S if time_s - sent_s <= _SENT_FOR_S else 0.0
+            return trace.stamp_ns in self._sent_by_stamp or time_s - self._trace_s > wait_s
+
+    def pause_s(self, time_s: float) -> tuple[float, float]:
+        """Return how long ago the newest tick ended, and how long it is to the next one, s.
+
+        Without ticks they are not finite.
+        """
+        with self._lock:
+            if self._trace is None or not self._ticks(time_s):
+                return math.inf, math.inf
+            since_s = time_s - self._trace_s
+            return since_s, _PAUSE_SHARE * self._trace.dt_s - since_s
 
     def record(self, time_s: float, with_picture: bool = True) -> tuple[Record, list[Event]]:
         """Make a record of now, add it to the history, and return it with its events.
@@ -360,21 +375,9 @@ class FlightState:
     def history_message(self, after: int) -> bytes:
         """Return the numbers of the records after one, and the events since then."""
         with self._lock:
-            version, columns = self.version, self.view.layout.size
-            found = self.history.extract(after, columns)
-        blocks: dict[str, Block] = {
-            'numbers': found.numbers,
-            'times': found.times_s,
-            'rows': found.rows.ravel(),
-        }
-        header = {
-            'kind': 'history',
-            'version': version,
-            'columns': columns,
-            'last': self.history.last_number,
-            'events': [event._asdict() for event in found.events],
-        }
-        return pack(header, blocks)
+            version = self.version
+            found = self.history.extract(after, self.view.layout.size)
+        return found.message(version, self.history.last_number)
 
     def scene(self, mission: int) -> dict[str, Any]:
         """Return the scene of a mission, by its number in this history; empty: it is not known."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from liquid_pilot.dashboard.records import Event, Record
+from liquid_pilot.dashboard.records import Block, Event, Record, pack
 
 _MAX_EVENTS = 1000
 _MB = 1_000_000
@@ -28,6 +28,27 @@ class Extract(NamedTuple):
     """(n, k) rows."""
     events: list[Event]
     """Events since then."""
+
+    def message(self, version: int, last: int) -> bytes:
+        """Return these numbers and events as a message to the pages.
+
+        Args:
+            version: version of the description of the pilot.
+            last: number of the newest record of the history.
+        """
+        blocks: dict[str, Block] = {
+            'numbers': self.numbers,
+            'times': self.times_s,
+            'rows': self.rows.ravel(),
+        }
+        header = {
+            'kind': 'history',
+            'version': version,
+            'columns': self.rows.shape[1],
+            'last': last,
+            'events': [event._asdict() for event in self.events],
+        }
+        return pack(header, blocks)
 
 
 class History:
