@@ -24,6 +24,7 @@ import numpy as np
 
 from liquid_pilot.interfaces import ImageBuffer
 from liquid_pilot.simulation.base.condition import (
+    COURSE_FAMILIES,
     FAMILIES,
     MEMORY_COURSES,
     WORLD_FAMILIES,
@@ -156,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
         for family in [
             name
             for name in FAMILIES
-            if name in IMAGE_EFFECTS or name in WORLD_FAMILIES - {*MEMORY_COURSES}
+            if name in IMAGE_EFFECTS or name in WORLD_FAMILIES - {*COURSE_FAMILIES}
         ]:
             reference = clear if family in _INTERMITTENT else ()
             flown = [

@@ -214,6 +214,12 @@ class Simulation:
             return self.segment()
 
     @property
+    def pilot_has_authority(self) -> bool:
+        """Whether the next setpoint flies the vehicle; False while the task commands it itself."""
+        command = self.route_progress.handover_command(self.flight_time_s, self._stamp_ns)
+        return command is None
+
+    @property
     def at_decision_point(self) -> bool:
         """Whether the vehicle now has to act on what was shown only at the start."""
         return self.route_progress.at_decision_point(self.flight_time_s)

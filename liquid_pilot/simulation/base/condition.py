@@ -45,6 +45,7 @@ FAMILIES: dict[str, str] = {
     'glimpse': 'a memory course: the target is shown, then the vehicle is turned away and handed '
     'over',
     'hidden': 'a memory course: the target is seen through a gap at the start, then hedges hide it',
+    'held': 'a longer delay on a memory course: the simulator holds the vehicle on its way',
 }
 """Each family of conditions of this package with one line of description."""
 CONDITIONS: ExtensionRegistry[ConditionSpec] = ExtensionRegistry(
@@ -60,9 +61,13 @@ ALL_FAMILIES = Choices(FAMILIES, CONDITIONS)
 """The names of all families, those of other packages last."""
 MEMORY_COURSES = ('two_legs', 'glimpse', 'hidden')
 """Courses that need memory (`simulation.forest.memory_courses`). A flight has at most one."""
+HELD = 'held'
+"""Condition that prolongs the delay on a memory course. It needs one."""
+COURSE_FAMILIES = (*MEMORY_COURSES, HELD)
+"""Conditions in which the simulator commands the vehicle for a while, or decides what it sees."""
 FRICTION_FAMILIES = ('friction', 'patches')
 """Conditions that act between tyres and ground."""
-WORLD_FAMILIES = frozenset({'range', 'target', 'forest', *MEMORY_COURSES})
+WORLD_FAMILIES = frozenset({'range', 'target', 'forest', *COURSE_FAMILIES})
 """Conditions that are part of the world and cannot begin in mid-flight."""
 
 _CONDITION_PATTERN = re.compile(
@@ -159,7 +164,7 @@ def check_combination(conditions: tuple[Condition, ...]) -> None:
 
     Raises:
         LiquidPilotError: if a family is named twice, as it has one strength and one random stream,
-            or if there are two memory courses.
+            if there are two memory courses, or if a vehicle is held on none.
     """
     families = [condition.family for condition in conditions]
     for family in families:
@@ -168,6 +173,10 @@ def check_combination(conditions: tuple[Condition, ...]) -> None:
     courses = [family for family in families if family in MEMORY_COURSES]
     if len(courses) > 1:
         raise LiquidPilotError(f'{" and ".join(courses)} are two courses; a flight has one')
+    if HELD in families and not courses:
+        raise LiquidPilotError(
+            f'{HELD}: it prolongs the delay on a memory course; add one, such as two_legs:3'
+        )
 
 
 def label(conditions: tuple[Condition, ...]) -> str:

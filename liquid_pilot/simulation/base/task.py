@@ -116,7 +116,10 @@ class RouteProgress(Protocol):
         """Return whether the vehicle now has to act on what was shown only at the start."""
 
     def handover_command(self, time_s: float, stamp_ns: int) -> Command | None:
-        """Return the command that replaces the pilot's before the handover; None after it."""
+        """Return the command that replaces the pilot's; None while the pilot has the vehicle.
+
+        Two calls with the same arguments return the same.
+        """
 
     def body_visibility(self, time_s: float) -> Mapping[str, bool]:
         """Return whether each switchable body of the scene is visible, by name."""

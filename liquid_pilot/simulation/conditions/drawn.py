@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.simulation.base.condition import (
     CONDITIONS,
+    COURSE_FAMILIES,
     FAMILIES,
     FRICTION_FAMILIES,
-    MEMORY_COURSES,
     Condition,
 )
 
@@ -36,5 +36,5 @@ def is_drawn(family: str) -> bool:
     """Return whether a family of conditions acts on the world and its pictures only."""
     if family in FAMILIES:
         # On a memory course the simulator has to command the vehicle at first.
-        return family not in _OF_THE_VEHICLE and family not in MEMORY_COURSES
+        return family not in _OF_THE_VEHICLE and family not in COURSE_FAMILIES
     return CONDITIONS[family].wind is None

@@ -101,6 +101,10 @@ class Course:
     """Time of flight until which the simulator commands the vehicle, s."""
     forced_turn: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Begin (s), end (s) and yaw rate (rad/s) of a turn before the handover."""
+    hold_s: float = 0.0
+    """Time for which the simulator holds the vehicle on its way to the gate, s."""
+    hold_gate_distance_m: float = 0.0
+    """Distance to the gate at which that begins, m."""
 
 
 GATE_HALF_M = 1.3

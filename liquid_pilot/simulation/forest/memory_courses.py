@@ -12,6 +12,11 @@ other is the decoy, which ends the mission. The three courses are:
 
 The strength of a course is the time or distance over which memory is needed: metres of the first
 leg or, for 'glimpse', seconds until the handover.
+
+The condition 'held' prolongs the delay on any of them. On 'two_legs' and 'hidden' the simulator
+holds the vehicle half way to the gate, where the target is no longer visible, for a time drawn from
+HOLD_S. On 'glimpse' it does so anyway, between the turn and the handover. The strength of 'held' is
+a factor on these times.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ import numpy.typing as npt
 
 from liquid_pilot.interfaces import Command, VehicleState
 from liquid_pilot.onboard.geometry import heading_rad
-from liquid_pilot.simulation.base.condition import MEMORY_COURSES
+from liquid_pilot.simulation.base.condition import HELD, MEMORY_COURSES
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.base.vegetation import Bush, Tree
 from liquid_pilot.simulation.forest.layout import (
@@ -42,6 +47,12 @@ GATE_REACHED_M = 1.0
 """Distance to the centre of the gate at which it counts as passed."""
 TARGET_VISIBLE_S = 1.2
 """Duration for which the target is visible at the start of 'two_legs' and 'glimpse'."""
+HOLD_S = (1.2, 2.0)
+"""Range of the time for which the vehicle is held on 'two_legs' and 'hidden', at the factor 1, s.
+On 'glimpse:3' it is 1.6 s."""
+_HOLD_LEG_SHARE = 0.5
+"""Share of the first leg that is left when the vehicle is held. Behind the gap of 'hidden' hedges
+hide the target there; on 'two_legs' the vehicle is held later if the target is still visible."""
 _TURN_S = 1.2
 _TURN_RAD = (1.05, 1.75)
 _CHAIR_OFFSET_M = 4.0
@@ -74,12 +85,18 @@ def forest_for_conditions(seed: int, strengths: Mapping[str, float]) -> ForestLa
         )
     for family in MEMORY_COURSES:
         if family in strengths:
-            return generate_with_course(seed, settings, family, strengths[family])
+            return generate_with_course(
+                seed, settings, family, strengths[family], strengths.get(HELD)
+            )
     return generate_forest(seed, settings)
 
 
 def generate_with_course(
-    seed: int, settings: ForestSettings, family: str, strength: float
+    seed: int,
+    settings: ForestSettings,
+    family: str,
+    strength: float,
+    held: float | None = None,
 ) -> ForestLayout:
     """Return the forest of a seed, with a memory course in it.
 
@@ -89,6 +106,8 @@ def generate_with_course(
         family: one of `MEMORY_COURSES`.
         strength: strength of the course: length of the first leg, m, or, for 'glimpse', time until
             the handover, s.
+        held: factor on the time for which the vehicle is held; None: there is no hold but that of
+            'glimpse'.
     """
     rng = random_stream(seed, f'k:{family}')
     target_side, turn_side = (1.0 if rng.random() < 0.5 else -1.0 for _ in range(2))
@@ -111,14 +130,16 @@ def generate_with_course(
     start_yaw = frame.yaw_rad + rng.uniform(-0.08, 0.08)
     if family == 'glimpse':
         yaw_rate_rad_s = turn_side * rng.uniform(*_TURN_RAD) / _TURN_S
+        turned_s = TARGET_VISIBLE_S + _TURN_S
+        handover_s = strength if held is None else turned_s + held * (strength - turned_s)
         course = Course(
             family,
             None,
             decoy,
             visible_until_s=TARGET_VISIBLE_S,
-            visible_again_s=strength,
-            handover_s=strength,
-            forced_turn=(TARGET_VISIBLE_S, TARGET_VISIBLE_S + _TURN_S, yaw_rate_rad_s),
+            visible_again_s=handover_s,
+            handover_s=handover_s,
+            forced_turn=(TARGET_VISIBLE_S, turned_s, yaw_rate_rad_s),
         )
         clear_strips = [(0.0, 0.0, ahead, aside, 1.2)]
     else:
@@ -131,6 +152,12 @@ def generate_with_course(
         course = Course(
             family, (gate_x, gate_y), decoy, hedges, math.inf if hedges else TARGET_VISIBLE_S
         )
+        if held is not None:
+            course = replace(
+                course,
+                hold_s=held * random_stream(seed, 'k:held').uniform(*HOLD_S),
+                hold_gate_distance_m=_HOLD_LEG_SHARE * leg,
+            )
         # Second legs are free of trees, and so is the view of both chairs from the start.
         clear_strips = [
             (leg, 0.0, ahead, aside, 1.3),
@@ -239,6 +266,8 @@ class ForestRouteProgress:
         gate = self._course.gate_enu_m if self._course is not None else None
         self._gate = None if gate is None else np.array(gate)
         self._gate_passed = self._gate is None
+        self._gate_distance_m = math.inf
+        self._hold_began_s: float | None = None
 
     @property
     def _next_gate(self) -> npt.NDArray[np.float64] | None:
@@ -248,8 +277,10 @@ class ForestRouteProgress:
     def update(self, position_enu_m: tuple[float, ...]) -> npt.NDArray[np.float64]:
         """Follow the vehicle. Return (2,) east and north of the gate or the target, m."""
         gate = self._next_gate
-        if gate is not None and np.hypot(*(gate - position_enu_m[:2])) <= GATE_REACHED_M:
-            self._gate_passed = True
+        if gate is not None:
+            self._gate_distance_m = float(np.hypot(*(gate - position_enu_m[:2])))
+            if self._gate_distance_m <= GATE_REACHED_M:
+                self._gate_passed = True
         return self._target if gate is None or self._gate_passed else gate
 
     def at_decision_point(self, time_s: float) -> bool:
@@ -289,10 +320,24 @@ class ForestRouteProgress:
         return None
 
     def handover_command(self, time_s: float, stamp_ns: int) -> Command | None:
-        """Return the command that replaces the pilot's before the handover; None after it."""
+        """Return the command that replaces the pilot's; None while the pilot has the vehicle."""
         course = self._course
-        if course is None or time_s >= course.handover_s - 1e-9:
+        if course is None:
+            return None
+        if self._holds(course, time_s):
+            return Command(stamp_ns, 0.0, 0.0, 0.0, 0.0)
+        if time_s >= course.handover_s - 1e-9:
             return None
         begin_s, end_s, yaw_rate_rad_s = course.forced_turn
         turning = begin_s - 1e-9 <= time_s < end_s - 1e-9
         return Command(stamp_ns, 0.0, 0.0, 0.0, yaw_rate_rad_s if turning else 0.0)
+
+    def _holds(self, course: Course, time_s: float) -> bool:
+        """Return whether the vehicle is held on its way to the gate."""
+        if self._hold_began_s is None:
+            hidden = math.isinf(course.visible_until_s) or time_s >= course.visible_until_s - 1e-9
+            near = self._gate_distance_m <= course.hold_gate_distance_m
+            if not (course.hold_s and near and hidden) or self._gate_passed:
+                return False
+            self._hold_began_s = time_s
+        return time_s < self._hold_began_s + course.hold_s - 1e-9

@@ -23,7 +23,7 @@ from liquid_pilot.simulation.base.appearance import (
     sample_lighting,
     sample_textures,
 )
-from liquid_pilot.simulation.base.condition import MEMORY_COURSES, WORLD_FAMILIES, Condition
+from liquid_pilot.simulation.base.condition import COURSE_FAMILIES, WORLD_FAMILIES, Condition
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.base.task import GazeboTask, Layout
 from liquid_pilot.simulation.base.xml_text import format_numbers, format_rgba
@@ -46,7 +46,7 @@ LayoutT = TypeVar('LayoutT', bound=Layout)
 
 WORLD_NAME = 'outdoors'
 WORLD_FILE = 'world.sdf'
-SUPPORTED_FAMILIES = tuple(sorted(WORLD_FAMILIES - set(MEMORY_COURSES)))
+SUPPORTED_FAMILIES = tuple(sorted(WORLD_FAMILIES - set(COURSE_FAMILIES)))
 """Conditions that are part of the world. Others change pictures, which Gazebo renders itself."""
 _SKY_SIDES, _SKY_RINGS = 24, 8
 

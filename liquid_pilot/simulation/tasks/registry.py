@@ -12,7 +12,7 @@ from liquid_pilot.simulation.base.action_noise import ActionNoiseSettings
 from liquid_pilot.simulation.base.condition import (
     ALL_FAMILIES,
     CONDITIONS,
-    MEMORY_COURSES,
+    COURSE_FAMILIES,
     SEVERITIES,
     Condition,
     check_combination,
@@ -158,7 +158,7 @@ def _expand_severity_range(match: re.Match[str], vehicle: str) -> list[str]:
         else [
             family
             for family in supported_families(vehicle)
-            if family not in MEMORY_COURSES and CONDITIONS.is_usable(family)
+            if family not in COURSE_FAMILIES and CONDITIONS.is_usable(family)
         ]
     )
     return [

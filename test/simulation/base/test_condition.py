@@ -55,6 +55,8 @@ def test_what_is_written_is_what_is_read(parts):
         ('snow:3@-1s', 'expected'),
         ('snow:1+snow:2', 'twice'),
         ('range:2@3s', 'cannot begin in mid-flight'),
+        ('held:2', 'add one, such as two_legs:3'),
+        ('hidden:3+held:2@3s', 'cannot begin in mid-flight'),
     ],
 )
 def test_what_cannot_be_flown_is_refused_with_the_reason(text, reason):

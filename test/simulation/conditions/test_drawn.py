@@ -3,7 +3,7 @@
 import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.simulation.base.condition import CONDITIONS, FAMILIES, MEMORY_COURSES, parse
+from liquid_pilot.simulation.base.condition import CONDITIONS, COURSE_FAMILIES, FAMILIES, parse
 from liquid_pilot.simulation.base.condition_spec import ConditionSpec
 from liquid_pilot.simulation.conditions.drawn import check_drawn, is_drawn
 
@@ -12,7 +12,7 @@ OF_THE_VEHICLE = {'wind', 'mass', 'motor', 'friction', 'patches'}
 
 def test_all_but_those_of_the_vehicle_and_memory_courses():
     found = {family for family in FAMILIES if is_drawn(family)}
-    assert found == set(FAMILIES) - OF_THE_VEHICLE - set(MEMORY_COURSES)
+    assert found == set(FAMILIES) - OF_THE_VEHICLE - set(COURSE_FAMILIES)
 
 
 def test_the_message_names_what_does_not_fit():

@@ -206,3 +206,79 @@ def test_a_forest_without_a_gate_says_so():
     assert forest.gate_posts() == []
     with pytest.raises(LiquidPilotError, match='has no gate'):
         _ = forest.gate_yaw_rad
+
+
+HOVER = (0.0, 0.0, 0.0, 0.0)
+
+
+def holds(progress, path, period_s=0.05):
+    """Return the ticks in which the vehicle is held, on a path of (east, north)."""
+    held = []
+    for tick, place in enumerate(path):
+        progress.update((*place, 1.5))
+        command = progress.handover_command(tick * period_s, tick)
+        # Asked twice, it says the same.
+        assert progress.handover_command(tick * period_s, tick) == command
+        assert command is None or command.values == HOVER
+        held.append(command is not None)
+    return np.array(held)
+
+
+@pytest.mark.parametrize('family', ['two_legs', 'hidden'])
+@pytest.mark.parametrize('factor', [1, 4])
+def test_a_held_vehicle_is_held_half_way_to_the_gate_once(family, factor):
+    seconds = []
+    for seed in range(12):
+        layout = course(seed, f'{family}:3+held={factor}')
+        start, gate = np.array(layout.start_enu_m[:2]), np.array(layout.course.gate_enu_m)
+        shares = np.concatenate(
+            [np.linspace(0, 0.49, 40), np.full(400, 0.51), np.linspace(0.51, 1)]
+        )
+        # Away from the gate and there again, as a vehicle that is pushed back.
+        shares = np.concatenate([shares, np.linspace(0.9, 0.4), np.linspace(0.4, 1)])
+        held = holds(ForestRouteProgress(layout), start + shares[:, None] * (gate - start))
+        ticks = np.flatnonzero(held)
+        assert ticks[0] == 40 and (np.diff(ticks) == 1).all()
+        seconds.append(len(ticks) * 0.05 / factor)
+        # Nothing else of the course differs.
+        plain = course(seed, f'{family}:3')
+        unheld = replace(layout.course, hold_s=0.0, hold_gate_distance_m=0.0)
+        assert replace(layout, course=unheld) == plain
+        assert not holds(ForestRouteProgress(plain), [start, gate]).any()
+    assert min(seconds) >= 1.2 and max(seconds) <= 2.05 and len(set(seconds)) > 5
+
+
+def test_a_vehicle_on_two_legs_is_held_when_the_target_is_not_visible_any_more():
+    layout = course(0, 'two_legs=3+held:2')
+    gate = np.array(layout.course.gate_enu_m)
+    near = np.array(layout.start_enu_m[:2]) * 0.4 + gate * 0.6
+    held = holds(ForestRouteProgress(layout), [near] * 60)
+    assert np.flatnonzero(held)[0] == round(1.2 / 0.05)
+
+
+def test_a_glimpse_is_held_longer_between_turn_and_handover():
+    plain = course(1, 'glimpse:3').course
+    for factor in (1, 2, 8):
+        held = course(1, f'glimpse:3+held={factor}').course
+        assert held.handover_s == held.visible_again_s == pytest.approx(2.4 + factor * 1.6)
+        assert held.hold_s == 0.0
+        changed = replace(held, handover_s=plain.handover_s, visible_again_s=plain.visible_again_s)
+        assert changed == plain
+
+
+def test_a_held_vehicle_ignores_its_pilot_and_hovers(simulation):
+    packet = simulation.reset(2, conditions=parse('hidden:1+held:3'))
+    expert, held = ForestExpert(simulation.layout), []
+    for _ in range(240):
+        label = expert.command(packet.state)
+        if not simulation.pilot_has_authority:
+            held.append(packet.state)
+            label = Command(packet.stamp_ns, 2.0, 1.0, 0.5, 1.0)
+        packet = simulation.advance(label)
+    assert 4 * 1.2 * 20 <= len(held) <= 4 * 2.0 * 20
+    # It comes to rest from its cruise, and stays.
+    assert math.dist(held[30].position_enu_m, held[-1].position_enu_m) < 0.4
+    assert math.hypot(*held[-1].velocity_flu_m_s) < 0.3
+    assert simulation.pilot_has_authority
+    simulation.reset(2, conditions=parse('clear'))
+    assert simulation.pilot_has_authority
