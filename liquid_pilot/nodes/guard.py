@@ -108,6 +108,9 @@ class GuardNode(node_base.LiquidNode):
         self._update_trust()
         if self._engage_pending:
             self._engage_pending = not self._engage()[0]
+            if not self._engage_pending:
+                # The pilot reads from the status that it has the vehicle.
+                self._reporter.publish()
         decision = self._guard.accept(command, self._now_s(), self._clock_ns(), self._vehicle_state)
         self._log_decision(decision)
         rejected = decision.state == SAFE and decision.command.stamp_ns == command.stamp_ns

@@ -136,7 +136,7 @@ class PilotNode(node_base.LiquidNode):
                 Float32MultiArray, topics.TIME_SCALES, self._on_time_scales, qos.TRACE
             )
         self.create_subscription(Header, topics.MISSION, self._on_mission, qos.MISSION)
-        if self._checks.active:
+        if not settings.lockstep:
             follow_guard(self, self._checks.on_guard)
         self.create_service(Trigger, topics.PILOT_RESET, self._on_reset)
         self.create_steady_timer(_TIMEOUT_CHECK_PERIOD_S, self._check_timeouts)
@@ -266,7 +266,8 @@ class PilotNode(node_base.LiquidNode):
                 return
             self._checks.check_imu(observation.imu, now_s)
             flight.scales = None if client is None else client.next_scales(settings)
-            tick = self._engine.tick(flight.state, observation, flight.scales)
+            has_authority = self._checks.pilot_has_authority(now_s)
+            tick = self._engine.tick(flight.state, observation, flight.scales, has_authority)
             self._checks.check_tick(tick, now_s)
         except ImuTimeoutError as error:
             if self._sync.has_imu or now_s - flight.began_s >= _STARTUP_GRACE_S:

@@ -89,6 +89,7 @@ class InProcessPilot:
                 neurons,
                 log_cm_range=capacitance_log_range(pilot.specification),
             )
+        self._simulation = simulation
         self._keep_learned = keep_learned
         self.adapter = make_adapter(adapter)
         self._limits = limits or pilot.specification.limits
@@ -122,7 +123,8 @@ class InProcessPilot:
         scales = None
         if self.learner is not None and self.tick is not None:
             scales = self._time_scale_store.scales(self._sequence, self.tick.dt_s)
-        tick = self.tick = self.engine.tick(self._state, packet.observation, scales)
+        has_authority = self._simulation.pilot_has_authority
+        tick = self.tick = self.engine.tick(self._state, packet.observation, scales, has_authority)
         self._state = tick.state
         self._sequence += 1
         if self.learner is not None:

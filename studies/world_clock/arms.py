@@ -169,14 +169,18 @@ class ToldEngine:
         return getattr(self._engine, name)
 
     def tick(
-        self, state: EngineState, observation: Observation, scales: TimeScales | None = None
+        self,
+        state: EngineState,
+        observation: Observation,
+        scales: TimeScales | None = None,
+        has_authority: bool = True,
     ) -> Tick:
         """Run one tick; see `Engine.tick`."""
         samples = tuple(
             sample._replace(stamp_ns=self._wrong(sample.stamp_ns)) for sample in observation.imu
         )
         seen = replace(observation, stamp_ns=self._wrong(observation.stamp_ns), imu=samples)
-        tick = self._engine.tick(state, seen, scales)
+        tick = self._engine.tick(state, seen, scales, has_authority)
         return tick._replace(command=tick.command._replace(stamp_ns=observation.stamp_ns))
 
     def _wrong(self, stamp_ns: int) -> int:

@@ -37,6 +37,14 @@ class FrontendParameters:
     core_time_scale_on_novelty: float = setting_from(
         FrontendSettings, 'core_time_scale_on_novelty', live=True
     )
+    slow_core_while_held: bool = setting_from(FrontendSettings, 'slow_core_while_held', live=True)
+    core_time_scale_while_held: float = setting_from(
+        FrontendSettings, 'core_time_scale_while_held', live=True
+    )
+    scene_change_threshold: float = setting_from(
+        FrontendSettings, 'scene_change_threshold', live=True
+    )
+    settling_time_s: float = setting_from(FrontendSettings, 'settling_time_s', live=True)
     slowdown_on_blindness: bool = setting_from(FrontendSettings, 'slowdown_on_blindness', live=True)
     slowdown_on_blindness_after_s: float = setting_from(
         FrontendSettings, 'slowdown_on_blindness_after_s', live=True

@@ -51,6 +51,34 @@ class FrontendSettings:
         high=100.0,
         live=True,
     )
+    slow_core_while_held: bool = setting(
+        False,
+        'slow the core down while another has the vehicle (override, stop, not engaged) and the '
+        'picture stays the same, so that it does not forget',
+        live=True,
+    )
+    core_time_scale_while_held: float = setting(
+        16.0,
+        'factor by which the time of the core is slowed then',
+        low=1.0,
+        high=100.0,
+        live=True,
+    )
+    scene_change_threshold: float = setting(
+        0.6,
+        'distance of the features, in deviations of training, beyond which the picture has changed',
+        low=0.0,
+        high=100.0,
+        live=True,
+    )
+    settling_time_s: float = setting(
+        0.5,
+        'time after a change of the picture in which the core keeps its own speed',
+        's',
+        low=0.0,
+        high=60.0,
+        live=True,
+    )
     slowdown_on_blindness: bool = setting(
         True, 'slow the vehicle down while all frames are novel', live=True
     )

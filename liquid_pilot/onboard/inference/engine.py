@@ -31,7 +31,12 @@ from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
 from liquid_pilot.onboard.inference.recurrent_cores import IMU_INPUTS, Core
-from liquid_pilot.onboard.inference.stages import Stages, make_speed_stages, make_stages
+from liquid_pilot.onboard.inference.stages import (
+    Stages,
+    make_retention,
+    make_speed_stages,
+    make_stages,
+)
 from liquid_pilot.onboard.perception.imu import mean_imu
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
 from liquid_pilot.onboard.vehicles.friction_estimator import FrictionState
@@ -63,6 +68,9 @@ class EngineState(NamedTuple):
     """The state of the frontend; empty of a pilot that does not adapt."""
     friction: FrictionState | None = None
     """The state of a car's friction estimator; None while friction is not estimated."""
+    retention: Any = None
+    """The state of the retention: `RetentionState` of the shipped one; None before the first frame,
+    and while it is off."""
 
 
 class Tick(NamedTuple):
@@ -79,9 +87,9 @@ class Tick(NamedTuple):
     core_inputs: npt.NDArray[np.float32]
     """(F + 6,) features, then the normalised IMU."""
     dt_s: float
-    """Elapsed time that the core was stepped by, s."""
+    """Elapsed time within the pilot's bounds, s; the retention may slow the time of the core."""
     frontend_output: FrontendOutput
-    """Output of the frontend for the frame."""
+    """Output of the frontend for the frame; its log-scale of the core includes the retention's."""
 
 
 class Engine:
@@ -189,7 +197,11 @@ class Engine:
             )
         frontend.configure(adaptation.frontend)
         friction, speed_limit = make_speed_stages(self.pilot, adaptation)
-        self._own_stages = self._own_stages._replace(friction=friction, speed_limit=speed_limit)
+        self._own_stages = self._own_stages._replace(
+            friction=friction,
+            speed_limit=speed_limit,
+            retention=make_retention(self.pilot, adaptation),
+        )
         self._use_stages()
 
     def warm_up(self) -> None:
@@ -218,7 +230,11 @@ class Engine:
         )
 
     def tick(
-        self, state: EngineState, observation: Observation, scales: TimeScales | None = None
+        self,
+        state: EngineState,
+        observation: Observation,
+        scales: TimeScales | None = None,
+        has_authority: bool = True,
     ) -> Tick:
         """Run one tick.
 
@@ -229,6 +245,7 @@ class Engine:
             state: the state after the last tick.
             observation: one frame, and the IMU samples since the one before it.
             scales: log-scales of the time constants; None: as trained.
+            has_authority: whether the pilot's commands fly the vehicle; True where it is not known.
 
         Raises:
             StampError: the stamp does not advance.
@@ -246,13 +263,18 @@ class Engine:
         )
         friction = stages.friction.update(state.friction, observation.imu)
         core_scales = stages.core_scales.combine(scales and scales.core, frontend, friction)
-        features = frontend.features
+        features, core_dt_s = frontend.features, dt_s
+        slower, retention = stages.retention.process(features, state.retention, dt_s, has_authority)
+        if slower:
+            core_dt_s = dt_s * math.exp(-slower)
+            slower += frontend.log_core_time_scale
+            frontend = frontend._replace(log_core_time_scale=slower)
         inputs = np.empty(features.size + IMU_INPUTS, np.float32)
         inputs[:-IMU_INPUTS] = features
         inputs[-IMU_INPUTS:] = (imu - self._imu_mean) / self._imu_scale
         # An overflow is found below; numpy need not warn of it in every tick.
         with np.errstate(over='ignore', invalid='ignore'):
-            core, output = stages.core.step(state.core, inputs, dt_s, core_scales)
+            core, output = stages.core.step(state.core, inputs, core_dt_s, core_scales)
             total = float(stages.core.neuron_states(core).sum())
         values = stages.scale.to_command(output.tolist(), frontend.speed_factor)
         values = stages.speed_limit.limit_speed(values, friction)
@@ -265,7 +287,7 @@ class Engine:
             )
         return Tick(
             Command(observation.stamp_ns, *values),
-            EngineState(core, observation.stamp_ns, frontend.state, friction),
+            EngineState(core, observation.stamp_ns, frontend.state, friction, retention),
             features,
             imu,
             inputs,

@@ -6,6 +6,7 @@ A tick runs them in this order:
     frontend     image -> features; when adapting: match, temporal filter, encoder, novelty gate
     friction     IMU -> friction estimate of a car
     core_scales  time scales, novelty and friction -> log-scales of the core
+    retention    features, and who has the vehicle -> how fast the time of the core passes
     core         features and IMU -> outputs
     scale        outputs -> command
     speed_limit  command -> command for the estimated friction
@@ -27,6 +28,7 @@ from liquid_pilot.onboard.adaptation.frontend import (
     FrontendStage,
     PassThroughFrontend,
 )
+from liquid_pilot.onboard.adaptation.retention import NoRetention, Retention, RetentionStage
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales
 from liquid_pilot.onboard.inference.encoder import Encoder
@@ -107,7 +109,7 @@ class NoveltyCoreScales:
 
 
 class Stages(NamedTuple):
-    """The stages of one engine, in the order of a tick."""
+    """The stages of one engine; the module names their order in a tick."""
 
     preprocess: Preprocessor
     frontend: FrontendStage
@@ -116,6 +118,7 @@ class Stages(NamedTuple):
     core: Core
     scale: ActionScaling
     speed_limit: SpeedLimitStage
+    retention: RetentionStage = NoRetention()
 
 
 def make_stages(
@@ -171,7 +174,19 @@ def make_stages(
         core,
         ActionScaling((forward, left, up, turn), specification.steering),
         speed_limit,
+        make_retention(pilot, adaptation),
     )
+
+
+def make_retention(pilot: PilotFile, adaptation: AdaptationSettings | None) -> RetentionStage:
+    """Return the stage that slows the time of the core, or the null stage.
+
+    Raises:
+        LiquidPilotError: the pilot has no training statistics.
+    """
+    if adaptation is None or not adaptation.frontend.slow_core_while_held:
+        return NoRetention()
+    return Retention(pilot.require_statistics(), adaptation.frontend)
 
 
 def make_speed_stages(

@@ -17,7 +17,7 @@ from liquid_pilot.nodes.common.health import format_number
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.onboard.inference.engine import Tick
 from liquid_pilot.onboard.perception.picture_checks import PictureCheck, PictureLimits
-from liquid_pilot.onboard.safety.guard import DISENGAGED, ENGAGED, SAFE
+from liquid_pilot.onboard.safety.guard import DISENGAGED, ENGAGED, SAFE, SILENT_STATES, STOPPED
 from liquid_pilot.onboard.safety.preflight import PROBLEM_SEPARATOR
 from liquid_pilot.onboard.safety.sensor_plausibility import (
     ImuFlightLimits,
@@ -65,6 +65,13 @@ class SensorChecks:
     def _guard_says(self, now_s: float) -> str:
         """Return the state of the guard; empty when it is not known."""
         return self._guard_state if now_s - self._guard_s < _GUARD_MEMORY_S else ''
+
+    def pilot_has_authority(self, now_s: float) -> bool:
+        """Return whether the pilot's commands fly the vehicle; True where it is not known.
+
+        In the state SAFE they fly it again as soon as one is good.
+        """
+        return self._guard_says(now_s) not in (STOPPED, *SILENT_STATES)
 
     def on_imu(self, sample: ImuSample, now_s: float) -> None:
         """Take a sample that has arrived."""
