@@ -1,0 +1,122 @@
+"""The plan of the retention study as an object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from liquid_pilot import pilot_file
+from liquid_pilot.pilot_file import PilotFile
+from studies import common, world_clock
+from studies.common import StudyFiles
+from studies.retention.arms import mode_of
+from studies.world_clock.study import Study as WorldClockStudy
+
+HERE = Path(__file__).resolve().parent
+FOREST_STRIDE = 10_000
+"""Distance between the first forests of two training seeds."""
+
+
+class StudyCell(NamedTuple):
+    """Missions of one arm that are flown alike."""
+
+    arm: str
+    held: float
+    """Factor on the time for which the vehicle is held."""
+    course: str
+    """The memory course, such as 'hidden:3'."""
+
+    @property
+    def condition(self) -> str:
+        """The conditions as text."""
+        return condition_of(self.course, self.held)
+
+
+def condition_of(course: str, held: float) -> str:
+    """Return a course with a hold as text.
+
+    >>> condition_of('hidden:3', 8)
+    'hidden:3+held=8'
+    """
+    return f'{course}+held={held:g}'
+
+
+@dataclass(frozen=True)
+class Study:
+    """The plan of the study, and where its parts are kept."""
+
+    files: StudyFiles
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The content of study.yaml."""
+        return self.files.plan
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the trainings."""
+        return self.plan['training_seeds']
+
+    @property
+    def held(self) -> list[float]:
+        """Factors on the time for which the vehicle is held."""
+        return self.plan['held']
+
+    @property
+    def cells(self) -> list[StudyCell]:
+        """All cells of the plan; those of one course and factor stand together."""
+        return [
+            StudyCell(arm, held, course)
+            for held in self.held
+            for course in self.plan['courses']
+            for arm in self.plan['arms']
+        ]
+
+    def kind(self, arm: str) -> str:
+        """Return the kind of pilot of an arm."""
+        return self.plan['arms'][arm]['pilot']
+
+    def mode(self, arm: str) -> str:
+        """Return the mode of an arm."""
+        return mode_of(self.plan['arms'][arm]['arm'])
+
+    @property
+    def lender(self) -> WorldClockStudy:
+        """The world clock study, whose pilots are flown."""
+        folder = Path(world_clock.__file__).parent
+        return WorldClockStudy(common.read_plan(folder, self.files.smoke, self.files.runs))
+
+    def pilot(self, kind: str, seed: int) -> Path:
+        """Return the folder of a pilot."""
+        return self.lender.pilot(self.plan['pilots'][kind], seed)
+
+    def trained(self, seed: int) -> dict[str, PilotFile]:
+        """Return the pilots of a training seed that exist, by kind."""
+        return {
+            kind: pilot_file.load(self.pilot(kind, seed))
+            for kind in self.plan['pilots']
+            if self.pilot(kind, seed).is_dir()
+        }
+
+    def forests(self, seed: int) -> range:
+        """Return the forests that the pilots of a training seed fly through."""
+        first = self.plan['first_forest'] + FOREST_STRIDE * (seed - 1)
+        return range(first, first + self.plan['forests'])
+
+    def flights(self, seed: int) -> Path:
+        """Return the folder of the missions of a training seed."""
+        return self.files.work / 'flights' / str(seed)
+
+    @property
+    def recorded_conditions(self) -> tuple[str, ...]:
+        """The conditions of the recorded courses, in turn."""
+        plan = self.plan['recordings']
+        return tuple(
+            condition_of(course, held) for held in plan['held'] for course in self.plan['courses']
+        )
+
+    @property
+    def offline_path(self) -> Path:
+        """The file of the offline scores."""
+        return self.files.work / 'offline.json'
