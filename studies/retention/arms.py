@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
-from liquid_pilot.onboard.adaptation.retention import NoRetention, Retention, RetentionStage
+from liquid_pilot.onboard.inference.retention import NoRetention, Retention, RetentionStage
 from liquid_pilot.onboard.inference.stages import Stages
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics

@@ -28,7 +28,6 @@ from liquid_pilot.onboard.adaptation.frontend import (
     FrontendStage,
     PassThroughFrontend,
 )
-from liquid_pilot.onboard.adaptation.retention import NoRetention, Retention, RetentionStage
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales
 from liquid_pilot.onboard.inference.encoder import Encoder
@@ -38,6 +37,7 @@ from liquid_pilot.onboard.inference.recurrent_cores import (
     Core,
     make_core,
 )
+from liquid_pilot.onboard.inference.retention import NoRetention, Retention, RetentionStage
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
 from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling

@@ -10,10 +10,10 @@ from statistics_makers import make_statistics
 
 from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
 from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
-from liquid_pilot.onboard.adaptation.retention import NoRetention, Retention, RetentionState
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales, TimeScales
 from liquid_pilot.onboard.inference.engine import Engine, learner_input_of
+from liquid_pilot.onboard.inference.retention import NoRetention, Retention, RetentionState
 from liquid_pilot.onboard.inference.trace import GATE_FIELDS, make_trace
 
 FEATURES, FACTOR, THRESHOLD, SETTLING_S = 16, 8.0, 0.5, 0.2
