@@ -18,14 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from rich.console import Console
 
 from liquid_pilot.evaluation.runner import Results, evaluate
 from liquid_pilot.evaluation.statistics import holm
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput, TimeScaleUpdate
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.utils.atomic_write import write_atomically
 from liquid_pilot.utils.progress import ProgressCallback, progress_display
@@ -311,6 +309,46 @@ def write_page(files: StudyFiles, text: str, pictures: Mapping[str, bytes]) -> P
     return write_atomically(files.out / PAGE_FILE, text.encode())
 
 
+def publish(
+    files: StudyFiles,
+    steps: Sequence[str],
+    summarise: Callable[[], dict[str, Any]],
+    missing: Callable[[dict[str, Any]], int],
+    page: Callable[[dict[str, Any]], tuple[str, Mapping[str, bytes]]],
+    closing: Callable[[dict[str, Any]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Do the steps `report`, with the page, or `page` alone, where one of them is wanted.
+
+    Args:
+        files: the files of the study.
+        steps: the steps that are wanted.
+        summarise: function that returns the results, as JSON values.
+        missing: function that returns how many planned missions the results lack; unfinished
+            results do not take the place of published ones.
+        page: function that returns the text of the page, and its pictures by name.
+        closing: function that returns what the last line says of the results.
+
+    Returns:
+        What the last line says; nothing where neither step is wanted.
+    """
+    if 'report' in steps:
+        content = summarise()
+        write_results(files, content, missing(content))
+    elif 'page' not in steps:
+        return {}
+    content = read_results(files)
+    text, pictures = page(content)
+    return {**closing(content), 'page': str(write_page(files, text, pictures))}
+
+
+def flown_and_missing(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many missions the cells of results hold and lack, for the last line."""
+    return {
+        'flown': sum(cell['missions'] for cell in content['cells']),
+        'missing': sum(cell['missing'] for cell in content['cells']),
+    }
+
+
 def wrap_paragraphs(text: str) -> str:
     """Return a text of paragraphs and headings with lines of at most 100 columns."""
     return '\n\n'.join(
@@ -360,28 +398,3 @@ With the present code, to fly the pilots of that commit:
 def _list(names: Iterable[str]) -> str:
     *others, last = names
     return f'{", ".join(others)} and {last}' if others else last
-
-
-class FixedTimeScales:
-    """A learner whose time scales never change.
-
-    Args:
-        filter_log_scales: (R, C), logarithms over the trained time constants of the temporal
-            filter.
-        neurons: number of neurons of the core, whose time constants stay as trained.
-    """
-
-    def __init__(self, filter_log_scales: np.ndarray, neurons: int) -> None:
-        self._filter = filter_log_scales.astype(np.float32)
-        self._core = np.zeros((2, neurons), np.float32)
-
-    def reset(self) -> None:
-        """Do nothing: there is nothing to forget."""
-
-    def update(self, learner_input: LearnerInput) -> TimeScaleUpdate:
-        """Return the same time scales for every tick."""
-        return TimeScaleUpdate(learner_input.sequence, self._filter, *self._core)
-
-    def describe(self) -> tuple[str, str]:
-        """Return the state in one word, and the reason in one sentence."""
-        return 'fixed', 'the time scales of this control never change'

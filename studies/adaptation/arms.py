@@ -37,7 +37,7 @@ from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.rollout import InProcessPilot, MissionPilot
 from liquid_pilot.simulation.simulator import Simulation
-from studies.common import FixedTimeScales
+from studies.fixed_time_scales import FixedTimeScales
 
 MODE_PREFIX = 'study:'
 FIXED_FILTER = f'{MODE_PREFIX}fixed'

@@ -147,19 +147,17 @@ def main(arguments: list[str] | None = None) -> int:
         return closing
 
     def write_report() -> dict[str, Any]:
-        if 'report' in steps:
-            content = report.summarise(study)
-            missing = sum(cell['missing'] for cell in report.cells(content))
-            common.write_results(files, content, missing)
-        elif 'page' not in steps:
-            return {}
-        content = common.read_results(files)
-        path = common.write_page(files, page.markdown(study, content), page.pictures(content))
-        return {
-            'flown': sum(cell['missions'] for cell in report.cells(content)),
-            'missing': sum(cell['missing'] for cell in report.cells(content)),
-            'page': str(path),
-        }
+        return common.publish(
+            files,
+            steps,
+            lambda: report.summarise(study),
+            lambda content: sum(cell['missing'] for cell in report.cells(content)),
+            lambda content: (page.markdown(study, content), page.pictures(content)),
+            lambda content: {
+                'flown': sum(cell['missions'] for cell in report.cells(content)),
+                'missing': sum(cell['missing'] for cell in report.cells(content)),
+            },
+        )
 
     return common.run(do_steps, write_report)
 

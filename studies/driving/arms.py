@@ -15,7 +15,7 @@ from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.rollout import InProcessPilot, MissionPilot
 from liquid_pilot.simulation.simulator import Simulation
-from studies.common import FixedTimeScales
+from studies.fixed_time_scales import FixedTimeScales
 
 SCALED_FILTER = 'study:filter:'
 LEAKY = 'study:leaky:'

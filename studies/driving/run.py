@@ -105,19 +105,18 @@ def main(arguments: list[str] | None = None) -> int:
         return closing
 
     def write_report() -> dict[str, Any]:
-        if 'report' in parsed.steps:
-            content = report.summarise(study)
-            common.write_results(files, content, content['missing'])
-        elif 'page' not in parsed.steps:
-            return {}
-        content = common.read_results(files)
-        path = common.write_page(files, page.markdown(study, content), page.pictures(content))
-        return {
-            'driven': sum(cell['drives'] for cell in content['cells']),
-            'missing': content['missing'],
-            'page': str(path),
-            'networks': [name for name in study.plan['networks'] if study.pilot(name).is_dir()],
-        }
+        return common.publish(
+            files,
+            parsed.steps,
+            lambda: report.summarise(study),
+            lambda content: content['missing'],
+            lambda content: (page.markdown(study, content), page.pictures(content)),
+            lambda content: {
+                'driven': sum(cell['drives'] for cell in content['cells']),
+                'missing': content['missing'],
+                'networks': [name for name in study.plan['networks'] if study.pilot(name).is_dir()],
+            },
+        )
 
     return common.run(do_steps, write_report)
 

@@ -74,21 +74,18 @@ def main(arguments: list[str] | None = None) -> int:
         return {}
 
     def write_report() -> dict[str, Any]:
-        if 'report' in parsed.steps:
-            content = report.summarise(study)
-            common.write_results(files, content, report.missing(content))
-        elif 'page' not in parsed.steps:
-            return {}
-        content = common.read_results(files)
-        path = common.write_page(
-            files, page.markdown(study, content), page.pictures(study, content)
+        return common.publish(
+            files,
+            parsed.steps,
+            lambda: report.summarise(study),
+            report.missing,
+            lambda content: (page.markdown(study, content), page.pictures(study, content)),
+            lambda content: {
+                'flown': sum(row['missions'] for row in content['arms']),
+                'missing': report.missing(content),
+                'worth': content['worth'],
+            },
         )
-        return {
-            'flown': sum(row['missions'] for row in content['arms']),
-            'missing': report.missing(content),
-            'worth': content['worth'],
-            'page': str(path),
-        }
 
     return common.run(do_steps, write_report)
 

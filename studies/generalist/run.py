@@ -81,21 +81,14 @@ def main(arguments: list[str] | None = None) -> int:
         return closing
 
     def write_report() -> dict[str, Any]:
-        if 'report' in parsed.steps:
-            content = report.summarise(study)
-            common.write_results(files, content, report.missing(content))
-        elif 'page' not in parsed.steps:
-            return {}
-        content = common.read_results(files)
-        path = common.write_page(
-            files, page.markdown(study, content), page.pictures(study, content)
+        return common.publish(
+            files,
+            parsed.steps,
+            lambda: report.summarise(study),
+            report.missing,
+            lambda content: (page.markdown(study, content), page.pictures(study, content)),
+            lambda content: {**common.flown_and_missing(content), 'chosen': content['chosen']},
         )
-        return {
-            'flown': sum(cell['missions'] for cell in content['cells']),
-            'missing': report.missing(content),
-            'chosen': content['chosen'],
-            'page': str(path),
-        }
 
     return common.run(do_steps, write_report)
 

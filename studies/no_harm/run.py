@@ -68,18 +68,14 @@ def main(arguments: list[str] | None = None) -> int:
         return closing
 
     def write_report() -> dict[str, Any]:
-        if 'report' in steps:
-            content = report.summarise(study)
-            common.write_results(files, content, report.missing(content))
-        elif 'page' not in steps:
-            return {}
-        content = common.read_results(files)
-        path = common.write_page(files, page.markdown(study, content), page.pictures(content))
-        return {
-            'flown': sum(cell['missions'] for cell in content['cells']),
-            'missing': report.missing(content),
-            'page': str(path),
-        }
+        return common.publish(
+            files,
+            steps,
+            lambda: report.summarise(study),
+            report.missing,
+            lambda content: (page.markdown(study, content), page.pictures(content)),
+            common.flown_and_missing,
+        )
 
     return common.run(do_steps, write_report)
 

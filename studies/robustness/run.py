@@ -70,21 +70,14 @@ def main(arguments: list[str] | None = None) -> int:
         return closing
 
     def write_report() -> dict[str, Any]:
-        if 'report' in parsed.steps:
-            content = report.summarise(study)
-            missing = sum(cell['missing'] for cell in content['cells'])
-            common.write_results(files, content, missing)
-        elif 'page' not in parsed.steps:
-            return {}
-        content = common.read_results(files)
-        path = common.write_page(
-            files, page.markdown(study, content), page.pictures(study, content)
+        return common.publish(
+            files,
+            parsed.steps,
+            lambda: report.summarise(study),
+            lambda content: common.flown_and_missing(content)['missing'],
+            lambda content: (page.markdown(study, content), page.pictures(study, content)),
+            common.flown_and_missing,
         )
-        return {
-            'flown': sum(cell['missions'] for cell in content['cells']),
-            'missing': sum(cell['missing'] for cell in content['cells']),
-            'page': str(path),
-        }
 
     return common.run(do_steps, write_report)
 

@@ -61,15 +61,15 @@ def main(arguments: list[str] | None = None) -> int:
         return {}
 
     def write_report() -> dict[str, Any]:
-        if 'report' in parsed.steps:
-            content = report.summarise(study)
+        return common.publish(
+            files,
+            parsed.steps,
+            lambda: report.summarise(study),
             # The page of an unfinished study says what is missing.
-            common.write_results(files, content, 0)
-        elif 'page' not in parsed.steps:
-            return {}
-        content = common.read_results(files)
-        path = common.write_page(files, page.markdown(study, content), page.pictures(content))
-        return {'missing': content['missing'], 'page': str(path)}
+            lambda content: 0,
+            lambda content: (page.markdown(study, content), page.pictures(content)),
+            lambda content: {'missing': content['missing']},
+        )
 
     return common.run(do_steps, write_report)
 

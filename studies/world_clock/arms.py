@@ -43,7 +43,7 @@ from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.simulation.base.random_streams import random_stream
 from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
-from studies.common import FixedTimeScales
+from studies.fixed_time_scales import FixedTimeScales
 from studies.world_clock.bank_core import bank_stages
 from studies.world_clock.picture_clock import PictureClockLearner
 
