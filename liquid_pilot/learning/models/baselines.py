@@ -56,9 +56,10 @@ class Cfc(GraphCore):
         wide = inputs + neurons
         self.backbone = None
         if backbone_layers:
+            # ncps has activations at the odd places: `_gate` computes them, the names stay.
             layers: list[nn.Module] = []
             for _ in range(backbone_layers):
-                layers += [nn.Linear(wide, backbone_units), _LeCunTanh()]
+                layers += [nn.Linear(wide, backbone_units), nn.Identity()]
                 wide = backbone_units
             self.backbone = nn.Sequential(*layers)
         self.ff1 = nn.Linear(wide, neurons)
@@ -89,7 +90,7 @@ class Cfc(GraphCore):
         What does not depend on the state is computed for all ticks at once.
         """
         if state is None:
-            state = x.new_zeros(x.shape[0], self.fc.in_features)
+            state = x.new_zeros(x.shape[0], self.state_size)
         x = x * self.input_w + self.input_b
         layers = self._layers()
         given = functional.linear(x, layers[0][0][:, : self.inputs], layers[0][1])
@@ -133,7 +134,7 @@ class Cfc(GraphCore):
         if self.mode == 'pure':
             decay = torch.exp(-dt_s * (self.w_tau.abs() + hidden.abs()))
             return self.A - self.A * decay * hidden
-        count = self.fc.in_features
+        count = self.state_size
         first, second = torch.tanh(hidden[:, : 2 * count]).chunk(2, 1)
         slope, offset = hidden[:, 2 * count :].chunk(2, 1)
         t = torch.sigmoid(torch.addcmul(offset, slope, dt_s))
@@ -156,11 +157,6 @@ class Cfc(GraphCore):
 def _lecun_tanh(x: torch.Tensor) -> torch.Tensor:
     """Return LeCun's scaled hyperbolic tangent, with the constants of ncps."""
     return 1.7159 * torch.tanh(0.666 * x)
-
-
-class _LeCunTanh(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _lecun_tanh(x)
 
 
 class _TimeAwareCore(GraphCore):
