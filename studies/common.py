@@ -341,14 +341,6 @@ def publish(
     return {**closing(content), 'page': str(write_page(files, text, pictures))}
 
 
-def flown_and_missing(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how many missions the cells of results hold and lack, for the last line."""
-    return {
-        'flown': sum(cell['missions'] for cell in content['cells']),
-        'missing': sum(cell['missing'] for cell in content['cells']),
-    }
-
-
 def wrap_paragraphs(text: str) -> str:
     """Return a text of paragraphs and headings with lines of at most 100 columns."""
     return '\n\n'.join(

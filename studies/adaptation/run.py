@@ -32,7 +32,8 @@ from liquid_pilot import pilot_file
 from liquid_pilot.utils.atomic_write import write_atomically
 from studies import common
 from studies.adaptation import arms, page, report, schedule
-from studies.adaptation.study import FOREST_STRIDE, HERE, Study
+from studies.adaptation.study import HERE, Study
+from studies.study_plan import FOREST_STRIDE
 from studies.common import Display, Missions
 
 STEPS = ('train', 'fixed', 'grid', 'fly', 'schedule', 'report')

@@ -13,12 +13,11 @@ from liquid_pilot import pilot_file
 from liquid_pilot.evaluation.runner import Results
 from liquid_pilot.interfaces import LiquidPilotError
 from studies.adaptation import arms
-from studies.common import RESULTS_FILE, ROOT, Missions, StudyFiles
+from studies.common import RESULTS_FILE, ROOT, Missions
+from studies.study_plan import FOREST_STRIDE, SeededStudy
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = ROOT / 'pilots' / 'forest-ltc'
-FOREST_STRIDE = 10_000
-"""Distance between the first forests of two training seeds."""
 SCHEDULE_OFFSET = 5000
 """First forest of the schedule, counted from the first forest of a training seed."""
 PHASE_STRIDE = 200
@@ -26,20 +25,8 @@ PHASE_STRIDE = 200
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(SeededStudy):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
-
-    @property
-    def seeds(self) -> list[int]:
-        """Seeds of the trainings."""
-        return self.plan['training_seeds']
 
     def pilot(self, kind: str, seed: int) -> Path:
         """Return the folder of a pilot."""
@@ -95,10 +82,6 @@ class Study:
         """Return the forests of one phase of the schedule."""
         first = self.first_forest(seed) + SCHEDULE_OFFSET + PHASE_STRIDE * phase
         return range(first, first + self.plan['schedule']['flights'])
-
-    def flights(self, seed: int) -> Path:
-        """Return the folder of the missions of a training seed."""
-        return self.files.work / 'flights' / str(seed)
 
     def evaluate(
         self,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studies.common import StudyFiles
+from studies.study_plan import StudyPlan
 
 HERE = Path(__file__).resolve().parent
 BLOCK_FILE = 'block.json'
@@ -77,15 +77,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(StudyPlan):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
 
     @property
     def arms(self) -> dict[str, Arm]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from liquid_pilot.utils.tables import markdown_table
+from studies import outcomes
 from studies.common import provenance, wrap_paragraphs
-from studies.cores import report
 from studies.cores.study import Study
 from studies.figures import encode_figure
 
@@ -23,7 +23,7 @@ def markdown(study: Study, content: dict[str, Any]) -> str:
         study: the study.
         content: its figures, as `report.summarise` returns them.
     """
-    missing = report.missing(content)
+    missing = outcomes.missing(content)
     total = content['planned'] * len(content['cells'])
     state = 'All missions are flown.'
     if missing:

@@ -15,10 +15,11 @@ import numpy as np
 from liquid_pilot import pilot_file
 from liquid_pilot.evaluation.comparison import compare_pairs
 from liquid_pilot.evaluation.results_store import read_results
-from liquid_pilot.evaluation.statistics import paired_difference, wilson_interval
+from liquid_pilot.evaluation.statistics import paired_difference
 from studies.common import add_holm_p_values
 from studies.cores import offline
 from studies.cores.study import Study
+from studies.outcomes import success_rate
 
 Missions = dict[tuple[int, int], bool]
 """(training seed, forest) to whether the mission succeeded."""
@@ -66,26 +67,16 @@ def summarise(study: Study) -> dict[str, Any]:
     }
 
 
-def missing(content: dict[str, Any]) -> int:
-    """Return the number of planned missions that have not been flown."""
-    return sum(cell['missing'] for cell in content['cells'])
-
-
 def _cell(
     study: Study, key: tuple[str, str, str], missions: Missions, planned: int
 ) -> dict[str, Any]:
     arm, course, rate = key
-    successes = sum(missions.values())
-    by_seed = [[won for (seed, _), won in missions.items() if seed == one] for one in study.seeds]
     return {
         'arm': arm,
         'course': course,
         'rate': rate,
-        'successes': successes,
-        'missions': len(missions),
         'missing': planned - len(missions),
-        'wilson_95': [round(bound, 4) for bound in wilson_interval(successes, len(missions))],
-        'by_training_seed': [round(sum(won) / len(won), 4) if won else None for won in by_seed],
+        **success_rate(missions, study.seeds),
     }
 
 

@@ -26,7 +26,7 @@ from studies import thread_limits  # noqa: F401
 import itertools
 from typing import Any
 
-from studies import common
+from studies import common, outcomes
 from studies.adaptation import arms as adaptation_arms
 from studies.common import Display, Missions
 from studies.cores import page, report
@@ -88,9 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
             files,
             parsed.steps,
             lambda: report.summarise(study),
-            report.missing,
+            outcomes.missing,
             lambda content: (page.markdown(study, content), page.pictures(study, content)),
-            common.flown_and_missing,
+            outcomes.flown_and_missing,
         )
 
     return common.run(do_steps, write_report)

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from liquid_pilot import pilot_file
 from liquid_pilot.pilot_file import PilotFile
-from studies.common import StudyFiles
+from studies.study_plan import SeededStudy, forests_of
 
 HERE = Path(__file__).resolve().parent
-FOREST_STRIDE = 10_000
-"""Distance between the first forests of two training seeds."""
 
 
 class Candidate(NamedTuple):
@@ -28,20 +25,8 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(SeededStudy):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
-
-    @property
-    def seeds(self) -> list[int]:
-        """Seeds of the trainings."""
-        return self.plan['training_seeds']
 
     @property
     def arms(self) -> list[str]:
@@ -81,28 +66,14 @@ class Study:
         """Return the file of what one candidate of the search reached."""
         return self.files.work / 'search' / f'{candidate.core}-{candidate.number}.json'
 
-    def pilot(self, arm: str, seed: int) -> Path:
-        """Return the folder of a pilot."""
-        return self.files.work / 'pilots' / f'{arm}-{seed}'
-
     def training(self, name: str) -> Path:
         """Return the folder of a training."""
         return self.files.work / 'training' / name
 
     def forests(self, seed: int) -> range:
         """Return the forests that the pilots of a training seed fly through."""
-        flights = self.plan['flights']
-        first = flights['first_forest'] + FOREST_STRIDE * (seed - 1)
-        return range(first, first + flights['forests'])
-
-    def flights(self, seed: int) -> Path:
-        """Return the folder of the missions of a training seed."""
-        return self.files.work / 'flights' / str(seed)
+        return forests_of(self.plan['flights'], seed)
 
     def trained(self, seed: int) -> dict[str, PilotFile]:
         """Return the pilots of a training seed that exist, by arm."""
-        return {
-            arm: pilot_file.load(self.pilot(arm, seed))
-            for arm in self.arms
-            if self.pilot(arm, seed).is_dir()
-        }
+        return self.existing(self.arms, seed)

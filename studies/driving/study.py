@@ -14,8 +14,9 @@ from liquid_pilot import pilot_file
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.tasks.registry import task_of
-from studies.common import ROOT, StudyFiles
+from studies.common import ROOT
 from studies.driving import arms
+from studies.study_plan import StudyPlan
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = ROOT / 'pilots' / 'road-ltc'
@@ -26,15 +27,8 @@ ArmPilot = tuple[str, str, PilotFile]
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(StudyPlan):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
 
     @property
     def roads(self) -> range:

@@ -6,15 +6,16 @@ import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.pilot_file import PilotFile
-from studies.common import ROOT, StudyFiles
+from studies.common import ROOT
 from studies.front_end import arms
+from studies.study_plan import StudyPlan
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = 'shipped'
@@ -34,15 +35,8 @@ class PlannedMission(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(StudyPlan):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
 
     @property
     def arms(self) -> list[str]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from liquid_pilot.evaluation.dot_plot import DotPanel, Interval, dot_figure
 from liquid_pilot.utils.tables import markdown_table
+from studies import outcomes
 from studies.common import provenance, wrap_paragraphs
 from studies.figures import encode_figure
-from studies.generalist import report
 from studies.generalist.study import SHIPPED, Study
 
 PICTURE = 'success.png'
@@ -22,7 +22,7 @@ def markdown(study: Study, content: dict[str, Any]) -> str:
         study: the study.
         content: its figures, as `report.summarise` returns them.
     """
-    missing = report.missing(content)
+    missing = outcomes.missing(content)
     total = content['planned'] * len(content['cells'])
     state = 'All missions are flown.'
     if missing:

@@ -81,11 +81,6 @@ def summarise(study: Study) -> dict[str, Any]:
     }
 
 
-def missing(content: dict[str, Any]) -> int:
-    """Return the number of planned missions that have not been flown."""
-    return sum(cell['missing'] for cell in content['cells'])
-
-
 def _candidates(study: Study, found: Found) -> list[dict[str, Any]]:
     """Return what each candidate reached in development, in percent by condition."""
     rows = []

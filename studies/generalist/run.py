@@ -25,7 +25,7 @@ from studies import thread_limits  # noqa: F401
 from collections.abc import Sequence
 from typing import Any
 
-from studies import common
+from studies import common, outcomes
 from studies.common import Display, Missions
 from studies.generalist import page, report
 from studies.generalist.study import HERE, SHIPPED, Study
@@ -85,9 +85,9 @@ def main(arguments: list[str] | None = None) -> int:
             files,
             parsed.steps,
             lambda: report.summarise(study),
-            report.missing,
+            outcomes.missing,
             lambda content: (page.markdown(study, content), page.pictures(study, content)),
-            lambda content: {**common.flown_and_missing(content), 'chosen': content['chosen']},
+            lambda content: {**outcomes.flown_and_missing(content), 'chosen': content['chosen']},
         )
 
     return common.run(do_steps, write_report)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from liquid_pilot import pilot_file
 from liquid_pilot.pilot_file import PilotFile
-from studies.common import StudyFiles
+from studies.study_plan import StudyPlan
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = 'shipped'
@@ -16,15 +15,8 @@ SHIPPED = 'shipped'
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(StudyPlan):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
 
     @property
     def candidates(self) -> list[str]:

@@ -67,11 +67,6 @@ def summarise(study: Study) -> dict[str, Any]:
     }
 
 
-def missing(content: dict[str, Any]) -> int:
-    """Return the number of planned missions that have not been flown."""
-    return sum(cell['missing'] for cell in content['cells'])
-
-
 def losses(tests: list[dict[str, Any]]) -> list[str]:
     """Return the conditions in which the other arm of a comparison is significantly worse."""
     return [

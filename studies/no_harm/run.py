@@ -24,7 +24,7 @@ from studies import thread_limits  # noqa: F401
 
 from typing import Any
 
-from studies import common
+from studies import common, outcomes
 from studies.common import Display, Missions
 from studies.no_harm import page, report
 from studies.no_harm.calibrate import calibrate
@@ -72,9 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
             files,
             steps,
             lambda: report.summarise(study),
-            report.missing,
+            outcomes.missing,
             lambda content: (page.markdown(study, content), page.pictures(content)),
-            common.flown_and_missing,
+            outcomes.flown_and_missing,
         )
 
     return common.run(do_steps, write_report)

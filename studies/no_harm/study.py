@@ -15,8 +15,9 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base.condition import CONDITIONS
 from liquid_pilot.simulation.base.condition_spec import ConditionSpec
-from studies.common import Missions, StudyFiles
+from studies.common import Missions
 from studies.no_harm import arms
+from studies.study_plan import StudyPlan
 
 HERE = Path(__file__).resolve().parent
 WEATHER = HERE / 'weather'
@@ -31,15 +32,8 @@ def add_weather() -> None:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(StudyPlan):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
 
     @property
     def pilot(self) -> PilotFile:

@@ -7,6 +7,7 @@ from typing import Any
 
 from liquid_pilot.evaluation.dot_plot import DotPanel, Interval, dot_figure
 from liquid_pilot.utils.tables import markdown_table
+from studies import outcomes
 from studies.common import provenance, wrap_paragraphs
 from studies.figures import encode_figure
 from studies.retention import report
@@ -35,7 +36,7 @@ def markdown(study: Study, content: Mapping[str, Any]) -> str:
         study: the study.
         content: its figures, as `report.summarise` returns them.
     """
-    missing = report.missing(content)
+    missing = outcomes.missing(content)
     planned = missing + sum(cell['missions'] for cell in content['cells'])
     state = (
         'All missions are flown.'

@@ -12,10 +12,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from liquid_pilot.evaluation.comparison import compare_pairs
 from liquid_pilot.evaluation.results_store import read_results
-from liquid_pilot.evaluation.statistics import wilson_interval
 from studies.common import add_holm_p_values
+from studies.outcomes import difference, success_rate
 from studies.retention.study import Study, StudyCell
 
 Successes = dict[tuple[int, str, int], bool]
@@ -70,30 +69,29 @@ def summarise(study: Study) -> dict[str, Any]:
             for arm in plan['arms']:
                 won = pooled(found, arm, held, courses)
                 row = {'held': held, 'course': name, 'arm': arm}
-                summary.append({**row, **_rate(study, won)})
+                summary.append({**row, **success_rate(won, study.seeds)})
             for judged, controls in plan['compared'].items():
                 # On a single course only the first control counts: the pilot as trained.
                 for control in controls if name == ALL_COURSES else controls[:1]:
                     first, other = (pooled(found, arm, held, courses) for arm in (control, judged))
                     row = {'held': held, 'course': name, 'first': control, 'other': judged}
-                    tests.append({**row, **_compare(first, other)})
+                    tests.append({**row, **difference(first, other)})
     add_holm_p_values(tests)
     return {
         'version': plan['version'],
         'flight_versions': sorted(versions),
         'cells': [
-            {**cell._asdict(), 'missing': planned - len(missions), **_rate(study, missions)}
+            {
+                **cell._asdict(),
+                'missing': planned - len(missions),
+                **success_rate(missions, study.seeds),
+            }
             for cell, missions in found.items()
         ],
         'summary': summary,
         'tests': tests,
         'offline': _read_offline(study),
     }
-
-
-def missing(content: Mapping[str, Any]) -> int:
-    """Return the number of planned missions that have not been flown."""
-    return sum(cell['missing'] for cell in content['cells'])
 
 
 def significant(
@@ -108,27 +106,6 @@ def significant(
         and sign * test['difference'] > 0.0
         and test['p_holm'] < SIGNIFICANCE
     ]
-
-
-def _compare(first: Successes, other: Successes) -> dict[str, Any]:
-    """Return McNemar's test of the missions that both have, and the difference of the rates."""
-    pairs = [(first[key], other[key]) for key in sorted(first.keys() & other.keys())]
-    test = compare_pairs(pairs)
-    gained = test['only_other'] - test['only_first']
-    return {**test, 'difference': round(gained / len(pairs), 4) if pairs else 0.0}
-
-
-def _rate(study: Study, missions: Successes) -> dict[str, Any]:
-    successes = sum(missions.values())
-    by_seed = [
-        [won for (seed, _, _), won in missions.items() if seed == wanted] for wanted in study.seeds
-    ]
-    return {
-        'successes': successes,
-        'missions': len(missions),
-        'wilson_95': [round(end, 4) for end in wilson_interval(successes, len(missions))],
-        'by_training_seed': [round(sum(won) / len(won), 4) if won else None for won in by_seed],
-    }
 
 
 def _read_offline(study: Study) -> dict[str, dict[str, dict[str, list[int]]]]:

@@ -28,7 +28,7 @@ from typing import Any
 
 from liquid_pilot import pilot_file
 from liquid_pilot.utils.atomic_write import write_atomically
-from studies import common
+from studies import common, outcomes
 from studies.common import Display, Missions
 from studies.retention import arms, page, report
 from studies.retention.study import HERE, Study, condition_of
@@ -138,9 +138,9 @@ def main(arguments: list[str] | None = None) -> int:
             files,
             parsed.steps,
             lambda: report.summarise(study),
-            report.missing,
+            outcomes.missing,
             lambda content: (page.markdown(study, content), page.pictures(content)),
-            common.flown_and_missing,
+            outcomes.flown_and_missing,
         )
 
     return common.run(do_steps, write_report)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from liquid_pilot import pilot_file
 from liquid_pilot.pilot_file import PilotFile
 from studies import common, world_clock
-from studies.common import StudyFiles
 from studies.retention.arms import mode_of
+from studies.study_plan import SeededStudy, forests_of
 from studies.world_clock.study import Study as WorldClockStudy
 
 HERE = Path(__file__).resolve().parent
-FOREST_STRIDE = 10_000
-"""Distance between the first forests of two training seeds."""
 
 
 class StudyCell(NamedTuple):
@@ -43,20 +40,8 @@ def condition_of(course: str, held: float) -> str:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(SeededStudy):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
-
-    @property
-    def seeds(self) -> list[int]:
-        """Seeds of the trainings."""
-        return self.plan['training_seeds']
 
     @property
     def held(self) -> list[float]:
@@ -93,20 +78,11 @@ class Study:
 
     def trained(self, seed: int) -> dict[str, PilotFile]:
         """Return the pilots of a training seed that exist, by kind."""
-        return {
-            kind: pilot_file.load(self.pilot(kind, seed))
-            for kind in self.plan['pilots']
-            if self.pilot(kind, seed).is_dir()
-        }
+        return self.existing(self.plan['pilots'], seed)
 
     def forests(self, seed: int) -> range:
         """Return the forests that the pilots of a training seed fly through."""
-        first = self.plan['first_forest'] + FOREST_STRIDE * (seed - 1)
-        return range(first, first + self.plan['forests'])
-
-    def flights(self, seed: int) -> Path:
-        """Return the folder of the missions of a training seed."""
-        return self.files.work / 'flights' / str(seed)
+        return forests_of(self.plan, seed)
 
     @property
     def recorded_conditions(self) -> tuple[str, ...]:

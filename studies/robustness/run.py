@@ -25,7 +25,7 @@ from studies import thread_limits  # noqa: F401
 import itertools
 from typing import Any
 
-from studies import common
+from studies import common, outcomes
 from studies.common import Display, Missions
 from studies.robustness import page, report
 from studies.robustness.study import HERE, Study
@@ -74,9 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
             files,
             parsed.steps,
             lambda: report.summarise(study),
-            lambda content: common.flown_and_missing(content)['missing'],
+            outcomes.missing,
             lambda content: (page.markdown(study, content), page.pictures(study, content)),
-            common.flown_and_missing,
+            outcomes.flown_and_missing,
         )
 
     return common.run(do_steps, write_report)

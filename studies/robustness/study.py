@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from liquid_pilot import pilot_file
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.tasks.registry import expand_conditions
-from studies.common import StudyFiles
+from studies.study_plan import SeededStudy, forests_of
 
 HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(SeededStudy):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
-
-    @property
-    def seeds(self) -> list[int]:
-        """Seeds of the trainings."""
-        return self.plan['training_seeds']
 
     @property
     def arms(self) -> list[str]:
@@ -46,26 +32,12 @@ class Study:
 
     def forests(self, seed: int) -> range:
         """Return the forests that the pilots of a training seed fly through."""
-        flights = self.plan['flights']
-        first = flights['first_forest'] + 1000 * (seed - 1)
-        return range(first, first + flights['forests'])
-
-    def pilot(self, arm: str, seed: int) -> Path:
-        """Return the folder of a pilot."""
-        return self.files.work / 'pilots' / f'{arm}-{seed}'
+        return forests_of(self.plan['flights'], seed, 1000)
 
     def training(self, arm: str, seed: int) -> Path:
         """Return the folder of a pilot's training."""
         return self.files.work / 'training' / f'{arm}-{seed}'
 
-    def flights(self, seed: int) -> Path:
-        """Return the folder of the missions of a training seed."""
-        return self.files.work / 'flights' / str(seed)
-
     def trained(self, seed: int) -> dict[str, PilotFile]:
         """Return the pilots of a training seed that exist, by arm."""
-        return {
-            arm: pilot_file.load(self.pilot(arm, seed))
-            for arm in self.arms
-            if self.pilot(arm, seed).is_dir()
-        }
+        return self.existing(self.arms, seed)

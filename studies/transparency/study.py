@@ -12,7 +12,7 @@ from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.utils.atomic_write import write_atomically
-from studies.common import StudyFiles
+from studies.study_plan import StudyPlan
 
 HERE = Path(__file__).resolve().parent
 ENCODER = 'encoder'
@@ -31,15 +31,8 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(StudyPlan):
     """The plan of the study, and where its parts are kept."""
-
-    files: StudyFiles
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The content of study.yaml."""
-        return self.files.plan
 
     @property
     def forests(self) -> range:

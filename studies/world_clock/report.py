@@ -11,10 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from liquid_pilot.evaluation.comparison import compare_pairs
 from liquid_pilot.evaluation.results_store import read_results
-from liquid_pilot.evaluation.statistics import wilson_interval
 from studies.common import add_holm_p_values
+from studies.outcomes import difference, success_rate
 from studies.world_clock.study import FIRST_ARM, HINDSIGHT, Study, StudyCell
 
 Successes = dict[tuple[int, str, int], bool]
@@ -87,13 +86,14 @@ def summarise(study: Study) -> dict[str, Any]:
     for part, told, arms in rows:
         for arm in arms:
             won = missions_of(part, arm, told)
-            summary.append({'part': part, 'told': told, 'arm': arm, **_rate(study, won)})
+            summary.append(
+                {'part': part, 'told': told, 'arm': arm, **success_rate(won, study.seeds)}
+            )
         for learned in (arm for arm in plan['learned'] if arm in arms):
             for control in (arm for arm in plan['controls'] if arm in arms):
                 first, other = (missions_of(part, arm, told) for arm in (control, learned))
-                pairs = [(first[key], other[key]) for key in sorted(first.keys() & other.keys())]
                 row = {'part': part, 'told': told, 'first': control, 'other': learned}
-                tests.append({**row, **_compare(pairs)})
+                tests.append({**row, **difference(first, other)})
     add_holm_p_values(tests)
     return {
         'version': plan['version'],
@@ -103,7 +103,7 @@ def summarise(study: Study) -> dict[str, Any]:
             {
                 **cell._asdict(),
                 'missing': planned - len(missions),
-                **_rate(study, missions),
+                **success_rate(missions, study.seeds),
             }
             for cell, missions in found.items()
         ],
@@ -111,11 +111,6 @@ def summarise(study: Study) -> dict[str, Any]:
         'tests': tests,
         'offline': _read_offline(study),
     }
-
-
-def missing(content: Mapping[str, Any]) -> int:
-    """Return the number of planned missions that have not been flown."""
-    return sum(cell['missing'] for cell in content['cells'])
 
 
 def beaten(content: Mapping[str, Any], learned: str, told: float, part: str = 'lying') -> list[str]:
@@ -127,26 +122,6 @@ def beaten(content: Mapping[str, Any], learned: str, told: float, part: str = 'l
         and test['difference'] > 0.0
         and test['p_holm'] < SIGNIFICANCE
     ]
-
-
-def _compare(pairs: list[tuple[bool, bool]]) -> dict[str, Any]:
-    """Return McNemar's test of pairs of successes, and the difference of the rates."""
-    test = compare_pairs(pairs)
-    gained = test['only_other'] - test['only_first']
-    return {**test, 'difference': round(gained / len(pairs), 4) if pairs else 0.0}
-
-
-def _rate(study: Study, missions: Successes) -> dict[str, Any]:
-    successes = sum(missions.values())
-    by_seed = [
-        [won for (seed, _, _), won in missions.items() if seed == wanted] for wanted in study.seeds
-    ]
-    return {
-        'successes': successes,
-        'missions': len(missions),
-        'wilson_95': [round(end, 4) for end in wilson_interval(successes, len(missions))],
-        'by_training_seed': [round(sum(won) / len(won), 4) if won else None for won in by_seed],
-    }
 
 
 def _read_offline(study: Study) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from typing import Any
 
 from liquid_pilot.utils.atomic_write import write_atomically
 from liquid_pilot.utils.processes.process_pool import spawned_pool
-from studies import common
+from studies import common, outcomes
 from studies.common import Display, Missions
 from studies.world_clock import arms, page, report
 from studies.world_clock.study import HERE, StudyCell, Study
@@ -143,9 +143,9 @@ def main(arguments: list[str] | None = None) -> int:
             files,
             parsed.steps,
             lambda: report.summarise(study),
-            report.missing,
+            outcomes.missing,
             lambda content: (page.markdown(study, content), page.pictures(content)),
-            common.flown_and_missing,
+            outcomes.flown_and_missing,
         )
 
     return common.run(do_steps, write_report)

@@ -20,6 +20,7 @@ from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
 from studies import common, world_clock
+from studies.outcomes import missing
 from studies.world_clock import arms, page, report
 from studies.world_clock.bank_core import BankCore
 from studies.world_clock.picture_clock import PictureClockLearner
@@ -198,7 +199,7 @@ def test_only_what_is_beaten_beyond_chance_is_claimed(study, monkeypatch):
     monkeypatch.setattr(report, 'collect_outcomes', lambda study: (found, {'1-abc'}))
     content = report.summarise(study)
     json.dumps(content, allow_nan=False)
-    assert content['best_constant'] == 1 and report.missing(content) == 0
+    assert content['best_constant'] == 1 and missing(content) == 0
     assert report.beaten(content, 'bank', 1) == []
     far = set(report.beaten(content, 'bank', 4))
     assert {'trained', 'random', 'fixed_dt', 'gru', HINDSIGHT} <= far

@@ -18,6 +18,7 @@ from liquid_pilot.simulation.base.task import MissionRules
 from liquid_pilot.simulation.rollout import InProcessPilot, fly_mission
 from liquid_pilot.simulation.simulator import Simulation
 from studies import common, retention
+from studies.outcomes import missing
 from studies.retention import arms, offline, page, report
 from studies.retention.recording import Recording, record
 from studies.retention.study import Study, StudyCell
@@ -155,7 +156,7 @@ def test_what_is_won_and_lost_beyond_chance_is_said(study, monkeypatch):
     monkeypatch.setattr(report, 'collect_outcomes', lambda study: (found, {'1-abc'}))
     content = report.summarise(study)
     json.dumps(content, allow_nan=False)
-    assert report.missing(content) == 0
+    assert missing(content) == 0
     won = {(t['first'], t['held'], t['course']) for t in report.significant(content, 'retention')}
     lost = {
         (t['first'], t['held'], t['course'])
