@@ -57,8 +57,8 @@ and {study.plan['forests']} forests for each of them and each course, the same f
 vehicle is held for 1.2 to 2 s (on `glimpse:3` for 1.6 s), times the factor. While the pilot has the
 vehicle the rule does nothing: a flight without a hold is the same to the last bit. A star marks a
 difference from the same pilot as trained that McNemar's test finds at 5 % after Holm's correction
-for all {len(content['tests'])} comparisons of the page. [results.json](results.json) has every
-figure."""
+for all {len(content['tests'])} comparisons of the page. Controls fly at some of the factors only,
+and have a dash at the others. [results.json](results.json) has every figure."""
     parts = [f'{wrap_paragraphs(introduction)}\n', study.files.remarks()]
     parts += [f'{wrap_paragraphs(method)}\n', _arms_table(study)]
     for name in (ALL_COURSES, *study.plan['courses']):
@@ -105,7 +105,10 @@ def _success_table(study: Study, content: Mapping[str, Any], course: str) -> str
     table = [
         [
             f'`{arm}`',
-            *(_format(rows[arm, held], planned, (arm, held) in starred) for held in study.held),
+            *(
+                _format(rows.get((arm, held)), planned, (arm, held) in starred)
+                for held in study.held
+            ),
         ]
         for arm in study.plan['arms']
     ]
@@ -113,8 +116,8 @@ def _success_table(study: Study, content: Mapping[str, Any], course: str) -> str
     return f'{markdown_table(head, table)}\n'
 
 
-def _format(row: Mapping[str, Any], planned: int, starred: bool) -> str:
-    if not row['missions']:
+def _format(row: Mapping[str, Any] | None, planned: int, starred: bool) -> str:
+    if row is None or not row['missions']:
         return '-'
     text = f'{100 * row["successes"] / row["missions"]:.0f}{"*" if starred else ""}'
     return text if row['missions'] == planned else f'({text})'

@@ -66,13 +66,15 @@ def summarise(study: Study) -> dict[str, Any]:
     summary, tests = [], []
     for held in study.held:
         for name, courses in parts.items():
-            for arm in plan['arms']:
+            for arm in study.arms(held):
                 won = pooled(found, arm, held, courses)
                 row = {'held': held, 'course': name, 'arm': arm}
                 summary.append({**row, **success_rate(won, study.seeds)})
             for judged, controls in plan['compared'].items():
                 # On a single course only the first control counts: the pilot as trained.
                 for control in controls if name == ALL_COURSES else controls[:1]:
+                    if not {judged, control} <= set(study.arms(held)):
+                        continue
                     first, other = (pooled(found, arm, held, courses) for arm in (control, judged))
                     row = {'held': held, 'course': name, 'first': control, 'other': judged}
                     tests.append({**row, **difference(first, other)})

@@ -100,7 +100,7 @@ def fly(study: Study, workers: int, display: Display) -> dict[str, float]:
     for held in study.held:
         for course in study.plan['courses']:
             for seed in study.seeds:
-                known = [arm for arm in study.plan['arms'] if study.kind(arm) in trained[seed]]
+                known = [arm for arm in study.arms(held) if study.kind(arm) in trained[seed]]
                 if known:
                     missions.evaluate(
                         [trained[seed][study.kind(arm)] for arm in known],

@@ -55,8 +55,12 @@ class Study(SeededStudy):
             StudyCell(arm, held, course)
             for held in self.held
             for course in self.plan['courses']
-            for arm in self.plan['arms']
+            for arm in self.arms(held)
         ]
+
+    def arms(self, held: float) -> list[str]:
+        """Return the arms that fly at a factor on the hold."""
+        return [arm for arm, of in self.plan['arms'].items() if held in of.get('held', self.held)]
 
     def kind(self, arm: str) -> str:
         """Return the kind of pilot of an arm."""
