@@ -194,8 +194,12 @@ def run(runs):
 
 
 def check_guard_gave_the_safe_command(run):
-    after = run.after(run.outputs, LIMITS.command_timeout_s + LATE_S)
-    assert len(after) > 5
+    # How many come in that time is a matter of the machine; that they come is not.
+    for _ in range(20):
+        if len(after := run.after(run.outputs, LIMITS.command_timeout_s + LATE_S)) > 5:
+            break
+        run.spin(0.5)
+    assert len(after) > 5, run.why_it_does_not_fly()
     assert set(after) == {SAFE}
 
 
