@@ -49,6 +49,19 @@ def test_sensitivity():
 
 @pytest.mark.realtime
 @pytest.mark.slow
+def test_recurrent_learning():
+    figures = _figures('recurrent_learning.py')
+    assert set(figures) == {'forest-ltc', 'dense 32'}
+    for core in figures.values():
+        assert all(group['error'] < 1e-4 for group in core.values())
+        parts = sum(core[name]['parameters'] for name in ('time constants', 'read-out', 'leak'))
+        assert parts + core['synapses']['parameters'] < core['all']['parameters']
+    # A tick that learns must leave room for everything else in 50 ms, on slower machines too.
+    assert figures['forest-ltc']['all']['us'] < 10_000
+
+
+@pytest.mark.realtime
+@pytest.mark.slow
 def test_core_training():
     figures = _figures('core_training.py')
     assert figures['ratio_vs_ncps'] > 1 and figures['ratio_vs_ncps_sparse'] > 1
