@@ -17,6 +17,7 @@ from liquid_pilot.liquid import _sensitivity_kernels
 from liquid_pilot.liquid._lanes import LANES
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.parameters import LtcParameters
+from liquid_pilot.liquid.reachability import reachable_from
 
 
 class StateWithSensitivities(NamedTuple):
@@ -144,13 +145,7 @@ def _reachable_blocks(present: np.ndarray) -> np.ndarray:
         (N, 2) uint64: the first block, and one past the last, that hold the neuron itself and every
         neuron from which a path of synapses leads to it.
     """
-    neurons = len(present)
-    reachable = present.T | np.eye(neurons, dtype=bool)
-    while True:
-        wider = (reachable.astype(np.float32) @ reachable.astype(np.float32)) > 0
-        if (wider == reachable).all():
-            break
-        reachable = wider
+    neurons, reachable = len(present), reachable_from(present)
     first = reachable.argmax(axis=1)
     last = neurons - 1 - reachable[:, ::-1].argmax(axis=1)
     return np.stack([first // LANES, last // LANES + 1], axis=1).astype(np.uint64)

@@ -19,6 +19,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.kernel_arguments import folded_synapses, neuron_rows
 from liquid_pilot.liquid.parameters import LtcParameters
+from liquid_pilot.liquid.reachability import reachable_from
 from liquid_pilot.liquid.recurrent_learning import _kernels
 from liquid_pilot.liquid.recurrent_learning.columns import GROUPS, Columns
 
@@ -214,13 +215,7 @@ def _reach(present: np.ndarray) -> npt.NDArray[np.int64]:
         (N, 2): the first neuron, and one past the last, of those from which a path of synapses
         leads to the neuron, and the neuron itself.
     """
-    neurons = len(present)
-    reachable = present.T | np.eye(neurons, dtype=bool)
-    while True:
-        wider = (reachable.astype(np.float32) @ reachable.astype(np.float32)) > 0
-        if (wider == reachable).all():
-            break
-        reachable = wider
+    neurons, reachable = len(present), reachable_from(present)
     first = reachable.argmax(axis=1)
     last = neurons - reachable[:, ::-1].argmax(axis=1)
     return np.stack([first, last], axis=1).astype(np.int64)
