@@ -375,10 +375,10 @@ def provenance(content: Mapping[str, Any], command: str) -> str:
     pilots = ' '.join(folder for folder in folders if folder.endswith('pilots'))
     flew = ', the pilots that flew them' if pilots else ''
     text = (
-        f'The missions behind these figures{flew} and the code that wrote the figures are in commit '
-        f'`{commit}`, in {_list([f"`{folder}`" for folder in folders])}. That code filed its '
-        f'missions under the digest {versions}. With the code of that commit, to write the figures '
-        'again from the missions:'
+        f'The missions behind these figures{flew} and the code that wrote the figures are in '
+        f'commit `{commit}`, in {_list([f"`{folder}`" for folder in folders])}. That code filed '
+        f'its missions under the digest {versions}. With the code of that commit, to write the '
+        'figures again from the missions:'
     )
     again = f"""{wrap_paragraphs(text)}
 
