@@ -14,8 +14,8 @@ from studies.adaptation.study import Study as AdaptationStudy
 from studies.driving import page as driving_page
 from studies.driving.study import Study as DrivingStudy
 from studies.no_harm import page as no_harm_page
+from studies.no_harm.study import WEATHER
 from studies.no_harm.study import Study as NoHarmStudy
-from studies.no_harm.study import add_weather
 from studies.robustness import page as robustness_page
 from studies.robustness.study import Study as RobustnessStudy
 
@@ -27,11 +27,16 @@ STUDIES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def weather(monkeypatch):
+    # The page of one study tells what its own families of conditions are.
+    monkeypatch.syspath_prepend(str(WEATHER))
+
+
 def published(name):
     """Return the files, the study, its results, and the page and pictures made from them."""
     package, study_class, page = STUDIES[name]
     files = common.read_plan(Path(package.__file__).parent, publish=True)
-    add_weather()
     study, content = study_class(files), common.read_results(files)
     arguments = (study, content) if name == 'robustness' else (content,)
     return files, content, page.markdown(study, content), page.pictures(*arguments)
