@@ -22,6 +22,7 @@ from liquid_pilot.interfaces import (
     Observation,
     ObservationError,
 )
+from liquid_pilot.liquid.recurrent_learning.columns import Columns
 from liquid_pilot.onboard.adaptation.frontend import (
     AdaptiveFrontend,
     FrontendOutput,
@@ -30,7 +31,7 @@ from liquid_pilot.onboard.adaptation.frontend import (
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
-from liquid_pilot.onboard.inference.recurrent_cores import IMU_INPUTS, Core
+from liquid_pilot.onboard.inference.recurrent_cores import IMU_INPUTS, Core, make_liquid_core
 from liquid_pilot.onboard.inference.stages import (
     Stages,
     make_retention,
@@ -39,6 +40,11 @@ from liquid_pilot.onboard.inference.stages import (
 )
 from liquid_pilot.onboard.perception.imu import mean_imu
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
+from liquid_pilot.onboard.teaching.correction import (
+    Correction,
+    TrustRegion,
+    make_correction_stage,
+)
 from liquid_pilot.onboard.vehicles.friction_estimator import FrictionState
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.utils.release_memory import release_code_pages
@@ -90,6 +96,8 @@ class Tick(NamedTuple):
     """Elapsed time within the pilot's bounds, s; the retention may slow the time of the core."""
     frontend_output: FrontendOutput
     """Output of the frontend for the frame; its log-scale of the core includes the retention's."""
+    core_output: npt.NDArray[np.float32]
+    """(M,) outputs of the core, before a lesson's correction and the scale."""
 
 
 class Engine:
@@ -136,6 +144,7 @@ class Engine:
         self.watch_picture = watch_picture
         self._replace_stages = replace_stages
         self._own_stages = make_stages(pilot, source_camera, threads, adaptation, mono16_bits)
+        self._trained_core = self._own_stages.core
         self._use_stages()
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)
         self._imu_scale = np.asarray(specification.imu_scale, np.float64)
@@ -202,6 +211,33 @@ class Engine:
             speed_limit=speed_limit,
             retention=make_retention(self.pilot, adaptation),
         )
+        self._use_stages()
+
+    def teach(self, correction: Correction, trust_region: TrustRegion) -> None:
+        """Fly with a correction from the next tick on, in place of any other.
+
+        Args:
+            correction: what a lesson has taught; one of zeros: fly as trained.
+            trust_region: how far it may move the pilot; what is beyond is cut.
+
+        Raises:
+            LiquidPilotError: it does not fit the pilot; nothing has changed.
+        """
+        core = self._trained_core
+        parameters = self.pilot.ltc_parameters
+        columns = None
+        if correction.groups:
+            if parameters is None:
+                raise LiquidPilotError('correction: only an LTC core has parameters to change')
+            columns = Columns.of(parameters, correction.groups)
+        count = columns.count if columns else 0
+        bounded = trust_region.bounded(correction, core.neurons, core.motors, count)
+        if columns is not None and parameters is not None and bounded.change.any():
+            core = make_liquid_core(
+                columns.changed(parameters, bounded.change), self.pilot.specification.unfolds
+            )
+        stage = make_correction_stage(bounded, trust_region)
+        self._own_stages = self._own_stages._replace(core=core, correction=stage)
         self._use_stages()
 
     def warm_up(self) -> None:
@@ -275,8 +311,10 @@ class Engine:
         # An overflow is found below; numpy need not warn of it in every tick.
         with np.errstate(over='ignore', invalid='ignore'):
             core, output = stages.core.step(state.core, inputs, core_dt_s, core_scales)
-            total = float(stages.core.neuron_states(core).sum())
-        values = stages.scale.to_command(output.tolist(), frontend.speed_factor)
+            neurons = stages.core.neuron_states(core)
+            total = float(neurons.sum())
+            corrected = stages.correction.correct(neurons, output)
+        values = stages.scale.to_command(corrected.tolist(), frontend.speed_factor)
         values = stages.speed_limit.limit_speed(values, friction)
         friction = stages.friction.with_command(friction, values, dt_s)
         # The sum is finite only if every neuron is; a command may be finite without that.
@@ -293,6 +331,7 @@ class Engine:
             inputs,
             dt_s,
             frontend,
+            output,
         )
 
     def time_constants(

@@ -8,6 +8,7 @@ A tick runs them in this order:
     core_scales  time scales, novelty and friction -> log-scales of the core
     retention    features, and who has the vehicle -> how fast the time of the core passes
     core         features and IMU -> outputs
+    correction   state of the core, outputs -> outputs as a lesson has corrected them
     scale        outputs -> command
     speed_limit  command -> command for the estimated friction
 
@@ -40,6 +41,7 @@ from liquid_pilot.onboard.inference.recurrent_cores import (
 from liquid_pilot.onboard.inference.retention import NoRetention, Retention, RetentionStage
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
+from liquid_pilot.onboard.teaching.correction import CorrectionStage, NoCorrection
 from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
 from liquid_pilot.onboard.vehicles.friction_estimator import (
     FrictionEstimator,
@@ -119,6 +121,7 @@ class Stages(NamedTuple):
     scale: ActionScaling
     speed_limit: SpeedLimitStage
     retention: RetentionStage = NoRetention()
+    correction: CorrectionStage = NoCorrection()
 
 
 def make_stages(
