@@ -12,7 +12,7 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -319,6 +319,9 @@ def publish(
 ) -> dict[str, Any]:
     """Do the steps `report`, with the page, or `page` alone, where one of them is wanted.
 
+    The entry `raw_data` of a plan, which is added when all missions are flown and kept in a commit,
+    becomes part of the results; see `provenance`.
+
     Args:
         files: the files of the study.
         steps: the steps that are wanted.
@@ -333,6 +336,8 @@ def publish(
     """
     if 'report' in steps:
         content = summarise()
+        if 'raw_data' in files.plan and not files.smoke:
+            content['raw_data'] = files.plan['raw_data']
         write_results(files, content, missing(content))
     elif 'page' not in steps:
         return {}
@@ -368,17 +373,21 @@ def provenance(content: Mapping[str, Any], command: str) -> str:
         return f'{wrap_paragraphs(text)}\n'
     commit, folders = raw['commit'], raw['folders']
     pilots = ' '.join(folder for folder in folders if folder.endswith('pilots'))
+    flew = ', the pilots that flew them' if pilots else ''
     text = (
-        f'The missions behind these figures, the pilots that flew them and the code that wrote the '
-        f'figures are in commit `{commit}`, in {_list(f"`{folder}`" for folder in folders)}. That '
-        f'code filed its missions under the digest {versions}. With the code of that commit, to '
-        'write the figures again from the missions:'
+        f'The missions behind these figures{flew} and the code that wrote the figures are in '
+        f'commit `{commit}`, in {_list([f"`{folder}`" for folder in folders])}. That code filed '
+        f'its missions under the digest {versions}. With the code of that commit, to write the '
+        'figures again from the missions:'
     )
-    return f"""{wrap_paragraphs(text)}
+    again = f"""{wrap_paragraphs(text)}
 
     git worktree add ../liquid_pilot-{commit} {commit}   # needs the history
     cd ../liquid_pilot-{commit} && PYTHONPATH=. {raw['command']}   # needs that folder
-
+"""
+    if not pilots:
+        return again
+    return f"""{again}
 With the present code, to fly the pilots of that commit:
 
     mkdir -p runs && git archive {commit} {pilots} \\
@@ -387,6 +396,6 @@ With the present code, to fly the pilots of that commit:
 """
 
 
-def _list(names: Iterable[str]) -> str:
+def _list(names: Sequence[str]) -> str:
     *others, last = names
     return f'{", ".join(others)} and {last}' if others else last

@@ -17,7 +17,7 @@ from liquid_pilot.liquid import _sensitivity_kernels
 from liquid_pilot.liquid._lanes import LANES
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.parameters import LtcParameters
-from liquid_pilot.liquid.reachability import reachable_from
+from liquid_pilot.liquid.synapse_layout import reachable_from
 
 
 class StateWithSensitivities(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numba
@@ -69,19 +70,7 @@ def forward_sequence(
     Raises:
         ValueError: when the shapes do not fit each other.
     """
-    v0, x, dt_s = checked_batch(parameters, v0, x, dt_s)
-    batch, ticks = dt_s.shape
-    layout, table = folded_synapses(parameters)
-    neuron = neuron_rows(parameters, layout)
-    v = np.empty((batch, ticks, parameters.neurons), np.float32)
-    traces = np.empty((batch, ticks, unfolds + 1, 2, layout.padded_neurons), np.float32)
-    in_threads(
-        batch,
-        lambda group, groups: _kernels.forward_group(
-            table, layout.sources, layout.bounds, neuron, v0, x, dt_s, v, traces, group, groups
-        ),
-    )
-    return v, SequenceCache(x, dt_s, traces)
+    return CoreTables(parameters).forward(unfolds, v0, x, dt_s)
 
 
 def backward_sequence(
@@ -104,35 +93,98 @@ def backward_sequence(
     Raises:
         ValueError: when the shapes do not fit each other.
     """
-    grad_v = np.ascontiguousarray(grad_v, np.float32)
-    p, (batch, ticks) = parameters, cache.dt_s.shape
-    if grad_v.shape != (batch, ticks, p.neurons) or cache.traces.shape[2] != unfolds + 1:
-        raise ValueError(
-            f'grad_v {grad_v.shape} and {unfolds} unfolds do not fit a forward pass '
-            f'of shape {(batch, ticks, p.neurons)} and {cache.traces.shape[2] - 1} '
-            'unfolds'
+    sums = CoreTables(parameters).backward(unfolds, cache, grad_v)
+    return sums.by_name(parameters), sums.v0, sums.x
+
+
+class CoreTables:
+    """The parameters of a core as the kernels read them, for several sequences.
+
+    Args:
+        parameters: the core's parameters, which are not validated.
+    """
+
+    def __init__(self, parameters: LtcParameters) -> None:
+        self.parameters = parameters
+        self.layout = layout_of(parameters)
+        self._neuron = neuron_rows(parameters, self.layout)
+
+    @cached_property
+    def _folded(self) -> np.ndarray:
+        """(E, 4, LANES), see `folded_synapses`."""
+        return folded_synapses(self.parameters)[1]
+
+    @cached_property
+    def _plain(self) -> np.ndarray:
+        """(E, 4, LANES), see `plain_synapses`."""
+        return plain_synapses(self.parameters, self.layout)
+
+    @cached_property
+    def _affine(self) -> np.ndarray:
+        """(2, I), see `input_mapping`."""
+        return input_mapping(self.parameters)
+
+    def sums(self, x: np.ndarray) -> GradientSums:
+        """Return gradients of zero, for inputs x (B, T, I)."""
+        return GradientSums(self.layout, x, ('cm', 'gleak', 'vleak'))
+
+    def forward(
+        self, unfolds: int, v0: np.ndarray, x: np.ndarray, dt_s: np.ndarray
+    ) -> tuple[np.ndarray, SequenceCache]:
+        """Compute the states of a batch of sequences; see `forward_sequence`."""
+        v0, x, dt_s = checked_batch(self.parameters, v0, x, dt_s)
+        batch, ticks = dt_s.shape
+        layout, neurons = self.layout, self.parameters.neurons
+        v = np.empty((batch, ticks, neurons), np.float32)
+        traces = np.empty((batch, ticks, unfolds + 1, 2, layout.padded_neurons), np.float32)
+        in_threads(
+            count_groups(batch, ticks),
+            lambda group, groups: _kernels.forward_group(
+                self._folded,
+                layout.sources,
+                layout.bounds,
+                self._neuron,
+                v0,
+                x,
+                dt_s,
+                v,
+                traces,
+                group,
+                groups,
+            ),
         )
-    layout = layout_of(p)
-    table, neuron, affine = plain_synapses(p, layout), neuron_rows(p, layout), input_mapping(p)
-    sums = GradientSums(layout, cache.x, ('cm', 'gleak', 'vleak'))
-    in_threads(
-        batch,
-        lambda group, groups: _kernels.backward_group(
-            table,
-            layout.sources,
-            layout.bounds,
-            neuron,
-            affine,
-            cache.x,
-            cache.dt_s,
-            cache.traces,
-            grad_v,
-            group,
-            groups,
-            *sums.of(group),
-        ),
-    )
-    return sums.by_name(p), sums.v0, sums.x
+        return v, SequenceCache(x, dt_s, traces)
+
+    def backward(self, unfolds: int, cache: SequenceCache, grad_v: np.ndarray) -> GradientSums:
+        """Compute the gradients of a loss over the states; see `backward_sequence`."""
+        grad_v = np.ascontiguousarray(grad_v, np.float32)
+        p, (batch, ticks) = self.parameters, cache.dt_s.shape
+        if grad_v.shape != (batch, ticks, p.neurons) or cache.traces.shape[2] != unfolds + 1:
+            raise ValueError(
+                f'grad_v {grad_v.shape} and {unfolds} unfolds do not fit a forward pass '
+                f'of shape {(batch, ticks, p.neurons)} and {cache.traces.shape[2] - 1} '
+                'unfolds'
+            )
+        layout = self.layout
+        sums = self.sums(cache.x)
+        in_threads(
+            count_groups(batch, ticks),
+            lambda group, groups: _kernels.backward_group(
+                self._plain,
+                layout.sources,
+                layout.bounds,
+                self._neuron,
+                self._affine,
+                cache.x,
+                cache.dt_s,
+                cache.traces,
+                grad_v,
+                group,
+                groups,
+                *sums.of(group),
+            ),
+        )
+        return sums
 
 
 class GradientSums:
@@ -145,7 +197,7 @@ class GradientSums:
     """
 
     def __init__(self, layout: SynapseLayout, x: np.ndarray, names: tuple[str, ...]) -> None:
-        groups = count_groups(len(x))
+        groups = count_groups(*x.shape[:2])
         self._layout, self._names = layout, names
         self._synapses = np.zeros((groups, len(layout.sources), 4, LANES), np.float32)
         self._neurons = np.zeros((groups, len(names), layout.padded_neurons), np.float32)
@@ -162,6 +214,20 @@ class GradientSums:
         neurons, (2, I) of the input mapping, and `v0` and `x`, which all groups share.
         """
         return self._synapses[group], self._neurons[group], self._affine[group], self.v0, self.x
+
+    @property
+    def raw(self) -> np.ndarray:
+        """All sums as one vector, which may be added up over calls before `set_raw`."""
+        parts = (self._synapses, self._neurons, self._affine)
+        return np.concatenate([part.sum(0).ravel() for part in parts])
+
+    def set_raw(self, raw: np.ndarray) -> None:
+        """Take over sums that `raw` returned, as those of the first group."""
+        begin = 0
+        for part in (self._synapses, self._neurons, self._affine):
+            part[:] = 0.0
+            part[0].flat[:] = raw[begin : begin + part[0].size]
+            begin += part[0].size
 
     def by_name(self, p: CoreParameters) -> dict[str, np.ndarray]:
         """Return the gradients by the name of the parameter, summed over the groups."""
@@ -208,17 +274,19 @@ def input_mapping(p: CoreParameters) -> np.ndarray:
     return np.stack([p.input_w, p.input_b]).astype(np.float32)
 
 
-def count_groups(batch: int) -> int:
-    """Return the number of groups into which the samples of a batch are divided."""
-    return max(1, min(_GROUPS, batch))
+def count_groups(batch: int, ticks: int) -> int:
+    """Return the number of groups into which the samples of a batch are divided.
+
+    A single tick has one group: its calls would take longer than its work.
+    """
+    return max(1, min(_GROUPS, batch)) if ticks > 1 else 1
 
 
-def in_threads(batch: int, run: Callable[[int, int], None]) -> None:
+def in_threads(groups: int, run: Callable[[int, int], None]) -> None:
     """Call run(group, groups) for every group of a batch, in threads: kernels release the GIL.
 
     The threads live for one call. numba's own pool would not survive a fork.
     """
-    groups = count_groups(batch)
     threads = min(_config.NUMBA_NUM_THREADS, groups)
     if threads == 1:
         for group in range(groups):

@@ -27,7 +27,7 @@ def _figures(script: str) -> dict:
 
 @pytest.mark.realtime
 def test_ltc_step():
-    figures = _figures('ltc_step.py')
+    figures = _figures('core/ltc_step.py')
     keys = ('ratio_vs_ncps', 'floor_ratio', 'lrc_ratio', 'step_us', 'lrc_us', 'ncps_us', 'floor_us')
     for key in keys:
         assert set(figures[key]) == {'19', '34', '64'}
@@ -41,7 +41,7 @@ def test_ltc_step():
 @pytest.mark.realtime
 @pytest.mark.slow
 def test_sensitivity():
-    figures = _figures('sensitivity.py')
+    figures = _figures('core/sensitivity.py')
     assert set(figures['ratio_vs_ncps_forward']) == {'19', '34', '64', '34_ncp'}
     assert all(error < 1e-4 for error in figures['error'].values())
     assert all(ratio > 1 for ratio in figures['times_a_step'].values())
@@ -50,7 +50,7 @@ def test_sensitivity():
 @pytest.mark.realtime
 @pytest.mark.slow
 def test_recurrent_learning():
-    figures = _figures('recurrent_learning.py')
+    figures = _figures('core/recurrent_learning.py')
     assert set(figures) == {'forest-ltc', 'dense 32'}
     for core in figures.values():
         assert all(group['error'] < 1e-4 for group in core.values())
@@ -63,7 +63,7 @@ def test_recurrent_learning():
 @pytest.mark.realtime
 @pytest.mark.slow
 def test_core_training():
-    figures = _figures('core_training.py')
+    figures = _figures('core/core_training.py')
     assert figures['ratio_vs_ncps'] > 1 and figures['ratio_vs_ncps_sparse'] > 1
     for kind in ('dense', 'sparse'):
         assert figures[kind]['output_difference'] < 1e-5

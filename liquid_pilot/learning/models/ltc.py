@@ -5,6 +5,7 @@ Shapes: B sequences of T ticks, I inputs, N neurons, M motor neurons.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,15 +13,17 @@ import torch
 
 from liquid_pilot.learning.models.wired_core import (
     WiredCore,
+    check_for_kernels,
     initial_synapses,
     initial_time_constants,
     seeded_generator,
 )
 from liquid_pilot.liquid import sequences
 from liquid_pilot.liquid.parameters import LtcParameters
-from liquid_pilot.liquid.sequences import Gradients, SequenceCache
+from liquid_pilot.liquid.sequences import CoreTables, Gradients, SequenceCache
 from liquid_pilot.liquid.wiring import Wiring
 
+_NO_INPUTS = np.zeros((1, 1, 0), np.float32)
 _EPSILON = 1e-8
 """Added to the denominator of the solver, as in ncps."""
 
@@ -109,6 +112,82 @@ class LiquidCore(WiredCore[LtcParameters]):
     ) -> Gradients:
         """Return the gradients of `_kernel_states`; see `sequences.backward_sequence`."""
         return sequences.backward_sequence(parameters, self.unfolds, cache, grad_v)
+
+    def tick_function(self, values: dict[str, torch.Tensor]) -> TickFunction:
+        """Return the function (v (B, N), u (B, I), dt_s (B, 1)) -> v (B, N) of one tick.
+
+        Where a core is stepped by another one in turn, a tick is a sequence of its own. What the
+        kernels read of the parameters is then made once, and so are their gradients.
+
+        Args:
+            values: the parameters, see `effective`.
+        """
+        if self.backend != 'numba':
+            return lambda v, u, dt_s: self.states(values, v, u[:, None], dt_s)[:, 0]
+        given = [values[name] for name in self.dynamics_parameters]
+        check_for_kernels(given)
+        tables = CoreTables(self.kernel_parameters(given))
+        token = _Tables.apply(self, tables, *given)
+        return lambda v, u, dt_s: _Tick.apply(tables, self.unfolds, token, v, u[:, None], dt_s)
+
+
+TickFunction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""See `LiquidCore.tick_function`."""
+
+
+class _Tables(torch.autograd.Function):
+    """Stands for the tables of a core; its gradient is the sum of those of all ticks.
+
+    A tick gives its gradients as the kernels sum them up. They become those of the parameters here,
+    once.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, core: LiquidCore, tables: CoreTables, *values: torch.Tensor
+    ) -> torch.Tensor:
+        """Return a vector of the size of the sums; its numbers have no meaning."""
+        ctx.core, ctx.tables = core, tables
+        return torch.zeros(tables.sums(_NO_INPUTS).raw.size)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, raw: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Return the gradients of the parameters, in the order of `forward`."""
+        sums = ctx.tables.sums(_NO_INPUTS)
+        sums.set_raw(raw.numpy())
+        grads = sums.by_name(ctx.tables.parameters)
+        names = ctx.core.dynamics_parameters
+        return None, None, *(torch.from_numpy(grads[name]) for name in names)
+
+
+class _Tick(torch.autograd.Function):
+    """One tick by the kernels, with its analytic backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        tables: CoreTables,
+        unfolds: int,
+        token: torch.Tensor,
+        v: torch.Tensor,
+        u: torch.Tensor,
+        dt_s: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the potentials (B, N); `token` is what `_Tables` returned."""
+        ctx.tables, ctx.unfolds = tables, unfolds
+        after, ctx.cache = tables.forward(
+            unfolds, v.detach().numpy(), u.detach().numpy(), dt_s.detach().numpy()
+        )
+        return torch.from_numpy(after[:, 0])
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_v: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Return the gradients in the order of the arguments of `forward`."""
+        sums = ctx.tables.backward(ctx.unfolds, ctx.cache, grad_v.numpy()[:, None])
+        parts = (torch.from_numpy(part) for part in (sums.raw, sums.v0, sums.x))
+        return None, None, *parts, None
 
 
 class SolverInputs(NamedTuple):

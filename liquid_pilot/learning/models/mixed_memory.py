@@ -79,12 +79,12 @@ class MixedMemory(GraphCore):
         if state is None:
             state = x.new_zeros(x.shape[0], self.state_size)
         x = x * self.input_w + self.input_b
-        values = self.liquid.effective()
+        tick = self.liquid.tick_function(self.liquid.effective())
         states = []
         # The gradient of an index into a sequence would be as long as the sequence, at every tick.
         for now, dt in zip(x.unbind(1), dt_s[..., None].unbind(1), strict=True):
             potentials, cells = self._remember(state, now)
-            after = self.liquid.states(values, potentials, now[:, None], dt)[:, 0]
+            after = tick(potentials, now, dt)
             state = torch.cat([after, cells], 1)
             states.append(state)
         stacked = torch.stack(states, 1)

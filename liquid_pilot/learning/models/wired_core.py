@@ -9,6 +9,7 @@ Shapes: B sequences of T ticks, I inputs, N neurons, M motor neurons.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -179,6 +180,18 @@ class WiredCore(nn.Module, Generic[ParametersT]):
         """Return the gradients of `_kernel_states`; see `sequences.backward_sequence`."""
         raise NotImplementedError
 
+    def kernel_parameters(self, values: Sequence[torch.Tensor]) -> ParametersT:
+        """Return parameters for the kernels, without the output mapping, which torch computes.
+
+        Args:
+            values: the effective `dynamics_parameters`, in their order.
+        """
+        arrays = (value.detach().numpy() for value in values)
+        none = np.zeros(0, np.float32)
+        return self.parameters_type(
+            **dict(zip(self.dynamics_parameters, arrays, strict=True)), output_w=none, output_b=none
+        )
+
     def export(self) -> ParametersT:
         """Return the effective parameters as float32 arrays.
 
@@ -207,6 +220,20 @@ class WiredCore(nn.Module, Generic[ParametersT]):
                 getattr(self, name).copy_(raw)
 
 
+def check_for_kernels(tensors: Iterable[torch.Tensor]) -> None:
+    """Refuse tensors that the kernels cannot read.
+
+    Raises:
+        ValueError: one is not float32 on the CPU.
+    """
+    for tensor in tensors:
+        if tensor.dtype != torch.float32 or tensor.device.type != 'cpu':
+            raise ValueError(
+                'the numba backend takes float32 on the CPU, not '
+                f"{tensor.dtype} on {tensor.device}; use backend='torch'"
+            )
+
+
 class _Sequence(torch.autograd.Function):
     """`WiredCore._kernel_states` with its analytic backward pass, as a function of torch."""
 
@@ -220,19 +247,9 @@ class _Sequence(torch.autograd.Function):
         *values: torch.Tensor,
     ) -> torch.Tensor:
         """Return states (B, T, N); `values` are the `dynamics_parameters` of the core."""
-        for tensor in (v0, x, *values):
-            if tensor.dtype != torch.float32 or tensor.device.type != 'cpu':
-                raise ValueError(
-                    'the numba backend takes float32 on the CPU, not '
-                    f"{tensor.dtype} on {tensor.device}; use backend='torch'"
-                )
-        arrays = (value.detach().numpy() for value in values)
-        # Torch computes the output mapping.
-        none = np.zeros(0, np.float32)
+        check_for_kernels((v0, x, *values))
         ctx.core = core
-        ctx.parameters = core.parameters_type(
-            **dict(zip(core.dynamics_parameters, arrays, strict=True)), output_w=none, output_b=none
-        )
+        ctx.parameters = core.kernel_parameters(values)
         v, ctx.cache = core._kernel_states(
             ctx.parameters, v0.detach().numpy(), x.detach().numpy(), dt_s.detach().numpy()
         )

@@ -54,7 +54,7 @@ def forward_lrc_sequence(
     v = np.empty((*dt_s.shape, parameters.neurons), np.float32)
     traces = np.empty((*dt_s.shape, 5, layout.padded_neurons), np.float32)
     in_threads(
-        len(x),
+        count_groups(*dt_s.shape),
         lambda group, groups: _kernels.forward_group(
             table,
             weights,
@@ -104,9 +104,10 @@ def backward_lrc_sequence(
     neuron = np.concatenate([neuron_rows(p, layout), layout.pad_neurons(elastance_rows(p))])
     affine = input_mapping(p)
     sums = GradientSums(layout, cache.x, ('cm', 'gleak', 'vleak', 'elastance_b', 'elastance_shift'))
-    linear_sums = np.zeros((count_groups(len(cache.x)), *weights.shape), np.float32)
+    groups_count = count_groups(*cache.dt_s.shape)
+    linear_sums = np.zeros((groups_count, *weights.shape), np.float32)
     in_threads(
-        len(cache.x),
+        groups_count,
         lambda group, groups: _kernels.backward_group(
             table,
             weights,

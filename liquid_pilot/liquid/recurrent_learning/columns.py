@@ -35,7 +35,7 @@ Int64Array = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Piece:
+class TensorColumns:
     """The columns of one tensor."""
 
     tensor: str
@@ -60,7 +60,7 @@ class Columns:
 
     groups: tuple[str, ...]
     """The groups that are learned, in the order of GROUPS."""
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TensorColumns, ...]
     """The columns of each tensor."""
     of_neuron: Int64Array
     """(N + 1,) first column of each neuron; the last entry is one past the columns of neurons."""
@@ -187,7 +187,7 @@ class _Builder:
         for kind in GROUPS['output_map']:
             self._add(kind, [(m,) for m in range(parameters.motors)])
         pieces = tuple(
-            Piece(
+            TensorColumns(
                 tensor,
                 np.array(columns, np.int64),
                 tuple(np.array(self._indices[tensor], np.int64).reshape(len(columns), -1).T),

@@ -19,9 +19,9 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.kernel_arguments import folded_synapses, neuron_rows
 from liquid_pilot.liquid.parameters import LtcParameters
-from liquid_pilot.liquid.reachability import reachable_from
 from liquid_pilot.liquid.recurrent_learning import _kernels
 from liquid_pilot.liquid.recurrent_learning.columns import GROUPS, Columns
+from liquid_pilot.liquid.synapse_layout import reachable_from
 
 Float32Array = npt.NDArray[np.float32]
 

@@ -1,6 +1,6 @@
 """Time the training of the liquid cores, forward and backward, against ncps at equal numerics.
 
-    python benchmarks/core_training.py [--rounds 15] [--quick]
+    python benchmarks/core/core_training.py [--rounds 15] [--quick]
 
 B = 32 sequences of T = 32 steps, N = 34 neurons, I = 64 inputs, 6 unfolds, one thread: outputs, a
 weighted sum of them as the loss, and its gradients by every parameter and the inputs.

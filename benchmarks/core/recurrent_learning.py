@@ -1,6 +1,6 @@
 """Time a tick that carries the exact derivatives by every parameter of a core along.
 
-    python benchmarks/recurrent_learning.py [--rounds 200] [--quick]
+    python benchmarks/core/recurrent_learning.py [--rounds 200] [--quick]
 
 `LtcLearning.advance` and `gradient` for groups of parameters (time constants alone, the read-out
 alone, ...), and for all of them, in turns with a plain step of the same core, in one thread. The

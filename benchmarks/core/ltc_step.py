@@ -1,6 +1,6 @@
 """Time a step of the liquid cores, against ncps' layer and the cost of the sigmoids alone.
 
-    python benchmarks/ltc_step.py [--rounds 200] [--quick]
+    python benchmarks/core/ltc_step.py [--rounds 200] [--quick]
 
 For N = 19, 34 and 64 neurons, fully connected, I = 64 inputs, 6 unfolds, one sample, one thread:
 `LtcDynamics.step` and `ncps.torch.LTC` (a sequence of one step, in inference mode) with the same

@@ -1,6 +1,6 @@
 """Time a step with the exact derivatives by every time constant, against a plain step of ncps.
 
-    python benchmarks/sensitivity.py [--rounds 200] [--quick]
+    python benchmarks/core/sensitivity.py [--rounds 200] [--quick]
 
 `LtcSensitivity.step_sensitivity` propagates d(state)/d(log cm) and d(state)/d(log gleak), N^2
 numbers each, through 6 unfolds; `ncps.torch.LTC` only steps, in inference mode. Same weights,
