@@ -38,6 +38,7 @@ from liquid_pilot.onboard.inference.stages import (
     make_speed_stages,
     make_stages,
 )
+from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
 from liquid_pilot.onboard.perception.imu import mean_imu
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
 from liquid_pilot.onboard.teaching.correction import (
@@ -123,6 +124,7 @@ class Engine:
         watch_picture: function that is called in each tick with the preprocessed picture, (1, 3, H,
             W) float32 in [0, 1], which it must neither change nor keep.
         mono16_bits: number of bits that count in pixels of 16 bits (see PixelDepth).
+        mount: how the camera that flies is turned against the vehicle.
 
     Raises:
         LiquidPilotError: the pilot's parts do not fit together, or it cannot adapt.
@@ -138,12 +140,15 @@ class Engine:
         replace_stages: Callable[[Stages], Stages] | None = None,
         watch_picture: Callable[[npt.NDArray[np.float32]], None] | None = None,
         mono16_bits: int = FULL_BITS,
+        mount: CameraMount = STRAIGHT,
     ) -> None:
         specification = pilot.specification
         self.pilot = pilot
         self.watch_picture = watch_picture
         self._replace_stages = replace_stages
-        self._own_stages = make_stages(pilot, source_camera, threads, adaptation, mono16_bits)
+        self._own_stages = make_stages(
+            pilot, source_camera, threads, adaptation, mono16_bits, mount
+        )
         self._trained_core = self._own_stages.core
         self._use_stages()
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)

@@ -39,6 +39,7 @@ from liquid_pilot.onboard.inference.recurrent_cores import (
     make_core,
 )
 from liquid_pilot.onboard.inference.retention import NoRetention, Retention, RetentionStage
+from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
 from liquid_pilot.onboard.teaching.correction import CorrectionStage, NoCorrection
@@ -130,6 +131,7 @@ def make_stages(
     threads: int,
     adaptation: AdaptationSettings | None,
     mono16_bits: int = FULL_BITS,
+    mount: CameraMount = STRAIGHT,
 ) -> Stages:
     """Return the stages of a pilot.
 
@@ -139,6 +141,7 @@ def make_stages(
         threads: threads of the encoder.
         adaptation: settings of a pilot that adapts; None: it flies as trained.
         mono16_bits: number of bits that count in pixels of 16 bits.
+        mount: how the camera that flies is turned against the vehicle.
 
     Raises:
         LiquidPilotError: the parts of the pilot do not fit together, or it cannot adapt.
@@ -153,7 +156,7 @@ def make_stages(
             f'make {inputs}, and a command has {COMMAND_OUTPUTS}'
         )
     camera = specification.camera
-    preprocess = Preprocessor(camera, source_camera, specification.rectify, mono16_bits)
+    preprocess = Preprocessor(camera, source_camera, specification.rectify, mono16_bits, mount)
     encode = Encoder(
         pilot.encoder,
         camera.height,

@@ -118,8 +118,7 @@ class ReadoutLesson:
         s = self.settings
         weight = self._seen + s.replay_weight * self._taught_s * self._moment
         weight.flat[:: len(weight) + 1] += s.ridge_s
-        best: Float64Array = np.linalg.solve(weight, self._wanted).T
-        return best
+        return np.asarray(np.linalg.solve(weight, self._wanted).T, np.float64)
 
     def _approach(self, target: Float64Array, dt_s: float) -> None:
         """Move the read-out to a target, as far as it may in this time.
