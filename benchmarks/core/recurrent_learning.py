@@ -30,7 +30,7 @@ import torch
 from side_by_side import interleaved_timings, make_wiring, median_ratio, microseconds
 
 from liquid_pilot import load_pilot
-from liquid_pilot.learning.models.ltc import LiquidCore
+from liquid_pilot.learning.models.ltc import LiquidCore, sensory_sums, unfold
 from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.recurrent_learning.columns import GROUPS, Columns
 from liquid_pilot.liquid.recurrent_learning.ltc_learning import LtcLearning
@@ -121,23 +121,12 @@ def exact_gradients(
         before, by = p[piece.tensor][index], change[torch.tensor(piece.columns)]
         after = before * by.exp() if piece.is_positive else before + by
         p[piece.tensor] = p[piece.tensor].index_put(index, after)
-    v = torch.zeros(parameters.neurons, dtype=torch.float64)
-
-    def opened(prefix: str, values: torch.Tensor) -> torch.Tensor:
-        slope, threshold = p[f'{prefix}sigma'], p[f'{prefix}mu']
-        return p[f'{prefix}w'] * torch.sigmoid(slope * (values[:, None] - threshold))
-
-    for x, elapsed_s in zip(torch.tensor(inputs).double(), dt_s, strict=True):
-        sensory = opened('sensory_', x * p['input_w'] + p['input_b'])
-        above = (sensory * p['sensory_erev']).sum(0) + p['gleak'] * p['vleak']
-        below = sensory.sum(0) + p['gleak']
-        c = p['cm'] * UNFOLDS / float(elapsed_s)
-        for _ in range(UNFOLDS):
-            recurrent = opened('', v)
-            v = (c * v + above + (recurrent * p['erev']).sum(0)) / (
-                c + below + recurrent.sum(0) + 1e-8
-            )
-    outputs = v[: parameters.motors] * p['output_w'] + p['output_b']
+    v = torch.zeros((1, parameters.neurons), dtype=torch.float64)
+    ticks = zip(torch.tensor(inputs).double(), torch.tensor(dt_s).double(), strict=True)
+    for x, elapsed_s in ticks:
+        given = sensory_sums(p, (x * p['input_w'] + p['input_b'])[None])
+        v = unfold(given, UNFOLDS, v, elapsed_s)
+    outputs = v[0, : parameters.motors] * p['output_w'] + p['output_b']
     return np.stack(
         [torch.autograd.grad(one, change, retain_graph=True)[0].numpy() for one in outputs]
     )

@@ -17,7 +17,7 @@ from liquid_pilot.liquid import _sensitivity_kernels
 from liquid_pilot.liquid._lanes import LANES
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.parameters import LtcParameters
-from liquid_pilot.liquid.synapse_layout import reachable_from
+from liquid_pilot.liquid.synapse_layout import reachable_range
 
 
 class StateWithSensitivities(NamedTuple):
@@ -145,7 +145,5 @@ def _reachable_blocks(present: np.ndarray) -> np.ndarray:
         (N, 2) uint64: the first block, and one past the last, that hold the neuron itself and every
         neuron from which a path of synapses leads to it.
     """
-    neurons, reachable = len(present), reachable_from(present)
-    first = reachable.argmax(axis=1)
-    last = neurons - 1 - reachable[:, ::-1].argmax(axis=1)
-    return np.stack([first // LANES, last // LANES + 1], axis=1).astype(np.uint64)
+    first, end = reachable_range(present).T
+    return np.stack([first // LANES, (end - 1) // LANES + 1], axis=1).astype(np.uint64)

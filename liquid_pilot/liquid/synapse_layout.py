@@ -97,24 +97,27 @@ def _to_blocks(matrix: np.ndarray) -> np.ndarray:
     return padded.reshape(sources, -1, LANES)
 
 
-def reachable_from(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return from which neurons a path of synapses leads to a neuron.
+def reachable_range(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return the range of neurons from which a path of synapses leads to a neuron.
 
     >>> chain = np.array([[False, True, False], [False, False, True], [False, False, False]])
-    >>> reachable_from(chain).astype(int)
-    array([[1, 0, 0],
-           [1, 1, 0],
-           [1, 1, 1]])
+    >>> reachable_range(chain)
+    array([[0, 1],
+           [0, 2],
+           [0, 3]])
 
     Args:
         present: (N, N) booleans, [j, i]: j feeds i.
 
     Returns:
-        (N, N) booleans, [i, j]: a path leads from j to i, or i is j.
+        (N, 2): the first such neuron, and one past the last. The neuron itself is one of them.
     """
     reachable = present.T | np.eye(len(present), dtype=bool)
     while True:
         wider = (reachable.astype(np.float32) @ reachable.astype(np.float32)) > 0
         if (wider == reachable).all():
-            return reachable
+            break
         reachable = wider
+    first = reachable.argmax(axis=1)
+    last = len(present) - reachable[:, ::-1].argmax(axis=1)
+    return np.stack([first, last], axis=1).astype(np.int64)

@@ -21,7 +21,7 @@ from liquid_pilot.liquid.kernel_arguments import folded_synapses, neuron_rows
 from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.recurrent_learning import _kernels
 from liquid_pilot.liquid.recurrent_learning.columns import GROUPS, Columns
-from liquid_pilot.liquid.synapse_layout import reachable_from
+from liquid_pilot.liquid.synapse_layout import reachable_range
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -63,7 +63,7 @@ class LtcLearning(LtcDynamics):
             np.zeros((4, len(sources)), np.float32) for _, sources in self._synapses
         ]
         self._input_map = np.zeros((2, parameters.inputs), np.float32)
-        self._reach = columns.of_neuron[_reach(recurrent)]
+        self._reach = columns.of_neuron[reachable_range(recurrent)]
         with_state = columns.at_output
         most = max(len(sources) for _, sources in self._synapses)
         self._scratch = np.zeros((2, most), np.float32)
@@ -203,19 +203,3 @@ class LtcLearning(LtcDynamics):
 def _ends(present: np.ndarray) -> npt.NDArray[np.int64]:
     """Return (N + 1,) the first synapse of each neuron, of a (R, N) matrix of what feeds it."""
     return np.concatenate([[0], np.cumsum(present.sum(axis=0))]).astype(np.int64)
-
-
-def _reach(present: np.ndarray) -> npt.NDArray[np.int64]:
-    """Return the range of neurons whose parameters act on a neuron.
-
-    Args:
-        present: (N, N) booleans, [j, i]: j feeds i.
-
-    Returns:
-        (N, 2): the first neuron, and one past the last, of those from which a path of synapses
-        leads to the neuron, and the neuron itself.
-    """
-    neurons, reachable = len(present), reachable_from(present)
-    first = reachable.argmax(axis=1)
-    last = neurons - reachable[:, ::-1].argmax(axis=1)
-    return np.stack([first, last], axis=1).astype(np.int64)
