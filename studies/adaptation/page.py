@@ -11,8 +11,8 @@ from liquid_pilot.evaluation.dot_plot import DotPanel, Interval, dot_figure
 from liquid_pilot.utils.tables import markdown_table
 from studies.adaptation.report import cells
 from studies.adaptation.study import Study
-from studies.common import provenance, wrap_paragraphs
 from studies.figures import encode_figure
+from studies.page_text import provenance, wrap_paragraphs
 
 TITLES = {
     'development': 'Conditions from the start: families that tuning looked at',

@@ -7,7 +7,7 @@ from typing import Any
 from liquid_pilot.utils.tables import markdown_table
 from studies.autopilots.report import ESTIMATE_S, TRIAL_FIGURES, picture_name
 from studies.autopilots.study import Study
-from studies.common import wrap_paragraphs
+from studies.page_text import wrap_paragraphs
 
 _NAMES = {'copter': 'ArduCopter', 'px4': 'PX4', 'rover': 'ArduRover'}
 _PICTURES = {

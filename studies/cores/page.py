@@ -8,9 +8,9 @@ import numpy as np
 
 from liquid_pilot.utils.tables import markdown_table
 from studies import outcomes
-from studies.common import provenance, wrap_paragraphs
 from studies.cores.study import Study
 from studies.figures import encode_figure
+from studies.page_text import provenance, wrap_paragraphs
 
 PICTURE = 'success.png'
 FLY = 'python studies/cores/run.py fly report'

@@ -6,10 +6,10 @@ from typing import Any
 
 from liquid_pilot.evaluation.dot_plot import DotPanel, Interval, dot_figure
 from liquid_pilot.utils.tables import markdown_table
-from studies.common import provenance, wrap_paragraphs
 from studies.driving.report import FIGURES, REFERENCE_ARM
 from studies.driving.study import UNSCALED, Study
 from studies.figures import encode_figure
+from studies.page_text import provenance, wrap_paragraphs
 
 PICTURE = 'interventions.png'
 PANELS = {

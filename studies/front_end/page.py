@@ -6,9 +6,9 @@ from typing import Any
 
 from liquid_pilot.utils import palette
 from liquid_pilot.utils.tables import markdown_table
-from studies.common import provenance, wrap_paragraphs
 from studies.figures import encode_figure
 from studies.front_end.study import Study
+from studies.page_text import provenance, wrap_paragraphs
 
 PICTURE = 'differences.png'
 FLY = 'python studies/front_end/run.py'

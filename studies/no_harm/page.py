@@ -6,11 +6,11 @@ from typing import Any
 
 from liquid_pilot.evaluation.dot_plot import DotPanel, Interval, dot_figure
 from liquid_pilot.utils.tables import markdown_table
-from studies.common import provenance, wrap_paragraphs
 from studies.figures import encode_figure
 from studies.no_harm.report import losses
 from studies.no_harm.study import Study
 from studies.outcomes import missing
+from studies.page_text import provenance, wrap_paragraphs
 
 PICTURE = 'success.png'
 FLY = 'python studies/no_harm/run.py fly report'

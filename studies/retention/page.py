@@ -8,8 +8,8 @@ from typing import Any
 from liquid_pilot.evaluation.dot_plot import DotPanel, Interval, dot_figure
 from liquid_pilot.utils.tables import markdown_table
 from studies import outcomes
-from studies.common import provenance, wrap_paragraphs
 from studies.figures import encode_figure
+from studies.page_text import provenance, wrap_paragraphs
 from studies.retention import report
 from studies.retention.report import ALL_COURSES
 from studies.retention.study import Study

@@ -8,8 +8,8 @@ import numpy as np
 
 from liquid_pilot.evaluation.statistics import wilson_interval
 from liquid_pilot.utils.tables import markdown_table
-from studies.common import provenance, wrap_paragraphs
 from studies.figures import encode_figure
+from studies.page_text import provenance, wrap_paragraphs
 from studies.robustness.study import Study
 
 PICTURE = 'success.png'

@@ -9,8 +9,8 @@ import numpy as np
 
 from liquid_pilot.explanation.flights.saliency_frames import RANDOM
 from liquid_pilot.utils.tables import markdown_table
-from studies.common import wrap_paragraphs
 from studies.figures import encode_figure
+from studies.page_text import wrap_paragraphs
 from studies.transparency.report import FEATURES, SANE, STABLE, TOLD, YAW, kinds, named
 from studies.transparency.study import ENCODER, Study
 
