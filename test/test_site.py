@@ -193,6 +193,8 @@ def hooks():
             'files/studies/driving/study.yaml.md',
         ),
         ('../docs/index.md', 'pilots/README.md', 'docs/index.md', 'index.md'),
+        ('no_harm', 'studies/README.md', 'studies/no_harm/README.md', 'studies/no_harm.md'),
+        ('CODE.md', 'examples/README.md', 'examples/CODE.md', 'files/examples/CODE.md'),
         ('../README.md', 'docs/index.md', 'README.md', 'index.md'),
         ('https://example.org', 'docs/index.md', None, ''),
     ],
@@ -200,6 +202,14 @@ def hooks():
 def test_a_link_out_of_docs_leads_to_a_place_in_the_site(hooks, link, own, target, place):
     assert hooks.resolve(link, own) == target
     assert target is None or hooks.site_path(target) == place
+
+
+def test_every_page_outside_of_docs_is_in_the_site_and_its_navigation(hooks):
+    navigation = CONFIG.read_text().partition('\nnav:')[2].partition('\nnot_in_nav')[0]
+    outside = [page for page in PAGES if not page.is_relative_to(ROOT / 'docs')]
+    pages = {str(page.relative_to(ROOT)) for page in outside}
+    assert pages - {*hooks.PAGES, *hooks.HOME} == set()
+    assert [place for place in hooks.PAGES.values() if f' {place}\n' not in navigation] == []
 
 
 def test_links_in_code_are_left_alone(hooks):

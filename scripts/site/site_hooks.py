@@ -23,15 +23,16 @@ PAGES = {
     'examples/README.md': 'project/examples.md',
     'pilots/README.md': 'project/pilots.md',
     'studies/README.md': 'studies/index.md',
-    'studies/adaptation/README.md': 'studies/adaptation.md',
-    'studies/autopilots/README.md': 'studies/autopilots.md',
-    'studies/driving/README.md': 'studies/driving.md',
-    'studies/robustness/README.md': 'studies/robustness.md',
-    'studies/transparency/README.md': 'studies/transparency.md',
+    **{
+        f'studies/{page.parent.name}/README.md': f'studies/{page.parent.name}.md'
+        for page in sorted((ROOT / 'studies').glob('*/README.md'))
+    },
 }
 """Pages outside of `docs/` that are part of the site, and their places in it."""
 HOME = {'README.md': 'index.md'}
 """Pages of the repository that the site has in other words."""
+FILES = 'files'
+"""Folder of the site for the files that pages link."""
 LANGUAGES = {
     '.py': 'python',
     '.yaml': 'yaml',
@@ -61,7 +62,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 def _file(config: Any, target: str, uri: str) -> File:
     path = ROOT / target
-    if not uri.endswith('.md'):
+    if path.suffix == '.md' or not uri.endswith('.md'):
         return File.generated(config, uri, abs_src_path=str(path))
     text = (
         f'---\nsearch:\n  exclude: true\nhide:\n  - toc\n---\n# {path.name}\n\n`{target}`\n\n'
@@ -169,6 +170,8 @@ def resolve(link: str, own: str) -> str | None:
 
 def repository_path(uri: str) -> str:
     """Return the path in the repository of a page of the site."""
+    if uri.startswith(f'{FILES}/'):
+        return uri.removeprefix(f'{FILES}/')
     return next((path for path, own in PAGES.items() if own == uri), f'docs/{uri}')
 
 
@@ -179,4 +182,4 @@ def site_path(target: str) -> str:
     if target.startswith('docs/'):
         return target.removeprefix('docs/')
     suffix = posixpath.splitext(target)[1]
-    return f'files/{target}.md' if suffix in LANGUAGES else f'files/{target}'
+    return f'{FILES}/{target}.md' if suffix in LANGUAGES else f'{FILES}/{target}'

@@ -57,7 +57,7 @@ def check_commands(heard):
             assert timely, f'a command of {age_s:.2f} s ago has left'
 
 
-def check_verdict(expected, late, last_s, ended_s):
+def check_verdict(expected, late):
     """Compare with what was expected what left after the fault had time to be noticed."""
     if expected == SAFE:
         assert not [entry for entry in late if entry[2] != LIMITS.safe_command], 'it flies on'
@@ -67,10 +67,8 @@ def check_verdict(expected, late, last_s, ended_s):
         assert late and not moving
     elif expected == SILENT:
         assert not late
-    elif expected == FLIES:
-        assert last_s > ended_s - 0.7, 'it does not fly on'
     else:
-        assert expected == ANY
+        assert expected in (ANY, FLIES)
 
 
 @pytest.mark.slow
@@ -88,6 +86,8 @@ def test_a_fault(rigs, fault, record_property):
         if fault.expected in (SAFE, SLOW, SILENT):
             watch_s = max(watch_s, fault.within_s + LATE_S + SEEN_S)
         rig.spin(max(SEEN_S, began_s + watch_s - time.monotonic()))
+        # A busy machine can stand still at the end of the watch: it must fly on, however late.
+        flies_on = fault.expected != FLIES or rig.flies(fault.space)
     finally:
         ended_s = time.monotonic()
         lost = sorted(rig.lost())
@@ -113,7 +113,8 @@ def test_a_fault(rigs, fault, record_property):
     assert lost == sorted(fault.lost)
     assert not [line for line in log if 'Traceback' in line]
     late = [entry for entry in during if entry[0] > began_s + fault.within_s + LATE_S]
-    check_verdict(fault.expected, late, live[-1][0], ended_s)
+    assert flies_on, 'it does not fly on'
+    check_verdict(fault.expected, late)
     assert line or not fault.words, said
     assert recovered == fault.recovers, rig.refusal or said
 

@@ -229,6 +229,15 @@ class Graph:
                 self.engage(space)
         return False
 
+    def flies(self, space, limit_s=20.0):
+        """Wait for a command from now on that is not the safe one; returns whether it came."""
+        began_s = time.monotonic()
+        while time.monotonic() < began_s + limit_s:
+            self.spin(PERIOD_S)
+            if self.outputs[space].since(began_s, live=True):
+                return True
+        return False
+
     def engage(self, space):
         """Engage a guard that sends nothing, where nobody else does."""
 
