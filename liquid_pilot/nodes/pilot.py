@@ -103,6 +103,7 @@ class PilotNode(node_base.LiquidNode):
             adaptation=settings.adaptation_settings(),
             watch_picture=self._checks.on_picture,
             mono16_bits=settings.mono16_bits,
+            mount=settings.camera_mount(),
         )
         self._adaptation_client = (
             AdaptationClient(self._engine, settings) if settings.adaptation else None

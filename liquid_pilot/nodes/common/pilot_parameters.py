@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
+from liquid_pilot.onboard.perception.camera_mount import CameraMount, CameraMountSettings
 from liquid_pilot.onboard.perception.compressed_image import CompressedLimits
 from liquid_pilot.onboard.perception.picture_checks import PictureLimits
 from liquid_pilot.onboard.perception.pixel_depth import PixelDepth
@@ -132,6 +134,9 @@ class PilotParameters(SensorCheckParameters, FrontendParameters):
         'centre of the image, whatever its field of view',
     )
     rectified: bool = setting_from(FlightSettings, 'rectified')
+    camera_yaw_deg: float = setting_from(CameraMountSettings, 'camera_yaw_deg')
+    camera_pitch_deg: float = setting_from(CameraMountSettings, 'camera_pitch_deg')
+    camera_roll_deg: float = setting_from(CameraMountSettings, 'camera_roll_deg')
     mono16_bits: int = setting_from(PixelDepth, 'mono16_bits')
     max_compressed_pixels: int = setting_from(CompressedLimits, 'max_compressed_pixels', live=True)
     max_compressed_bytes: int = setting_from(CompressedLimits, 'max_compressed_bytes', live=True)
@@ -171,3 +176,17 @@ class PilotParameters(SensorCheckParameters, FrontendParameters):
         live=True,
     )
     threads: int = setting(1, 'number of threads of the encoder', low=1, high=64)
+
+    def camera_mount(self) -> CameraMount:
+        """Return how the camera is turned.
+
+        Raises:
+            LiquidPilotError: it is turned, and camera_info is not used, which says what it sees.
+        """
+        mount = extract(CameraMountSettings, self).mount
+        if not mount.is_straight and not self.use_camera_info:
+            raise LiquidPilotError(
+                'camera_yaw_deg, camera_pitch_deg and camera_roll_deg need the field of view of '
+                'the camera: set use_camera_info to true and publish camera_info'
+            )
+        return mount

@@ -81,6 +81,11 @@ def matching_crop(target: CameraGeometry, source: CameraGeometry, width: int, he
     return Crop(x, y, cut_width, cut_height)
 
 
+def pinhole(source: CameraGeometry) -> CameraGeometry:
+    """Return the pinhole intrinsics of a camera, without its distortion."""
+    return CameraGeometry(source.width, source.height, source.fx, source.fy, source.cx, source.cy)
+
+
 def check_image_size(source: CameraGeometry, width: int, height: int) -> None:
     """Check that an image has the size that its camera_info gives.
 

@@ -20,11 +20,13 @@ from liquid_pilot.interfaces import (
     ImageBuffer,
     ObservationError,
 )
+from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
 from liquid_pilot.onboard.perception.field_of_view import (
     Crop,
     centre_crop,
     check_calibrated,
     matching_crop,
+    pinhole,
 )
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS, max_value
 from liquid_pilot.onboard.perception.rectification import Rectification
@@ -119,6 +121,8 @@ class Preprocessor:
         rectify: whether the distortion of a DistortedCamera is undone.
         mono16_bits: number of bits that count in pixels of 16 bits, 8 to 16; larger values are
             white.
+        mount: how the camera is turned against the vehicle. The view is straight ahead where the
+            camera is known.
 
     Raises:
         ObservationError: the source cannot serve the pilot.
@@ -130,11 +134,12 @@ class Preprocessor:
         source: CameraGeometry | None = None,
         rectify: bool = True,
         mono16_bits: int = FULL_BITS,
+        mount: CameraMount = STRAIGHT,
     ) -> None:
         # A thread pool of OpenCV would compete with the other processes for few processor cores.
         cv2.setNumThreads(1)
         self.target = target
-        self._rectify = rectify
+        self._rectify, self._mount = rectify, mount
         self._max_deep = max_value(mono16_bits)
         self._rectified: tuple[tuple[CameraGeometry, int, int], Rectification] | None = None
         self._source: CameraGeometry | None = None
@@ -211,11 +216,16 @@ class Preprocessor:
         """Return the rectangle of an image that is needed, and its rectification if any."""
         if source is None:
             return centre_crop(self.target, width, height), None
-        if self._rectify and isinstance(source, DistortedCamera):
+        undistort = self._rectify and isinstance(source, DistortedCamera)
+        if undistort or not self._mount.is_straight:
             key = (source, width, height)
             if self._rectified is None or self._rectified[0] != key:
+                seen = source if undistort else pinhole(source)
                 # This takes a tenth of a second or more, so it is done before the first frame.
-                self._rectified = key, Rectification(self.target, source, width, height)
+                self._rectified = (
+                    key,
+                    Rectification(self.target, seen, width, height, self._mount),
+                )
             return self._rectified[1].source_crop, self._rectified[1]
         return matching_crop(self.target, source, width, height), None
 

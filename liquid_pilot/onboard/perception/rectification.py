@@ -1,4 +1,4 @@
-"""Rectification: the pilot's view out of the image of a camera with lens distortion.
+"""Rectification: the pilot's view out of the image of a camera that is distorted or turned.
 
 Calibrations are those of sensor_msgs/CameraInfo: the models of OpenCV's calib3d and fisheye modules
 under the names of ROS (sensor_msgs/distortion_models.hpp).
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.interfaces import CameraGeometry, DistortedCamera, ObservationError
+from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
 from liquid_pilot.onboard.perception.field_of_view import (
     MAX_MISSING_FRACTION,
     Crop,
@@ -27,6 +28,8 @@ Pixels = npt.NDArray[Any]
 """An array (h, w) or (h, w, channels) of uint8 or uint16."""
 _BLOCK = 16384
 """Number of points that are projected at a time."""
+_MIN_AHEAD = 0.05
+"""Smallest cosine to the optical axis of what a camera can see."""
 _MAX_OVERSAMPLING = 16
 """Largest number of samples per pixel of the pilot's image, along each axis."""
 
@@ -42,43 +45,53 @@ class Rectification:
         source: the camera that flies.
         width: width of its images, pixels.
         height: height of its images, pixels.
+        mount: how the camera is turned against the vehicle; the view is straight ahead.
+        max_missing: largest share of the target's view that the camera may lack.
 
     Raises:
-        ObservationError: the calibration cannot be used, or the camera lacks more than
-            MAX_MISSING_FRACTION of the target's view.
+        ObservationError: the calibration cannot be used, or the camera lacks more of the target's
+            view.
     """
 
     def __init__(
-        self, target: CameraGeometry, source: DistortedCamera, width: int, height: int
+        self,
+        target: CameraGeometry,
+        source: CameraGeometry,
+        width: int,
+        height: int,
+        mount: CameraMount = STRAIGHT,
+        max_missing: float = MAX_MISSING_FRACTION,
     ) -> None:
-        _check_distortion(source)
+        if isinstance(source, DistortedCamera):
+            _check_distortion(source)
         check_image_size(source, width, height)
-        coarse = _project(source, _rays(target, 2))
+        self._target, self._mount, self._max_missing = target, mount, max_missing
+        rays = _rays(target, 2, mount)
+        self._check_seen(rays[..., 2] > _MIN_AHEAD)
+        coarse = _project(source, rays)
         with np.errstate(over='ignore', invalid='ignore'):
             right, down = np.gradient(coarse, axis=1), np.gradient(coarse, axis=0)
             areas = right[..., 0] * down[..., 1] - right[..., 1] * down[..., 0]
-        if not (np.isfinite(coarse).all() and (areas > 0.0).all()):
+        if isinstance(source, DistortedCamera) and not (
+            np.isfinite(coarse).all() and (areas > 0.0).all()
+        ):
             # Far from the axis the polynomials turn back, and show a ring of the image twice.
             raise ObservationError(
                 f'camera: its distortion ({source.model}) does not hold out to the '
                 f'{format_fov(target)} that the pilot needs; calibrate it with the board near the '
                 "image's corners, or use a wider lens"
             )
-        inside = ((coarse >= 0.0) & (coarse <= (width, height))).all(axis=-1)
-        missing = 1.0 - float(inside.mean())
-        if missing > MAX_MISSING_FRACTION:
-            raise ObservationError(
-                f'camera: {missing:.0%} of the {format_fov(target)} that the pilot needs lie '
-                'outside its image; use a wider lens or a pilot trained for this camera'
-            )
+        within = (coarse >= 0.0) & (coarse <= (width, height))
+        inside: npt.NDArray[np.bool_] = np.all(within, axis=-1)
+        self._check_seen(inside)
         # As fine as the image is at its finest, so that no pixel is skipped.
         self.oversampling = min(
-            max(math.ceil(2.0 * math.sqrt(areas.max()) - 0.02), 1), _MAX_OVERSAMPLING
+            max(math.ceil(2.0 * math.sqrt(np.nanmax(areas)) - 0.02), 1), _MAX_OVERSAMPLING
         )
         """Number of samples per pixel of the target, along each axis."""
         # Positions here count from the corner of a pixel, those of OpenCV from its centre.
-        fine = _project(source, _rays(target, self.oversampling)) - 0.5
-        fine = np.clip(fine, 0.0, (width - 1, height - 1))
+        fine = _project(source, _rays(target, self.oversampling, mount)) - 0.5
+        fine = np.clip(np.nan_to_num(fine), 0.0, (width - 1, height - 1))
         begin = np.floor(fine.min(axis=(0, 1))).astype(int)
         end = np.minimum(np.floor(fine.max(axis=(0, 1))).astype(int) + 2, (width, height))
         self.source_crop = Crop(*map(int, begin), *map(int, end - begin))
@@ -86,6 +99,20 @@ class Rectification:
         fine = (fine - begin).astype(np.float32)
         self._map, self._map_fraction = cv2.convertMaps(fine[..., 0], fine[..., 1], cv2.CV_16SC2)
         self._view: Pixels | None = None
+
+    def _check_seen(self, seen: npt.NDArray[np.bool_]) -> None:
+        """Raise ObservationError if the camera lacks too much of the target's view.
+
+        Args:
+            seen: whether it sees each of the samples of the target.
+        """
+        missing = 1.0 - float(seen.mean())
+        if missing > self._max_missing:
+            turned = '' if self._mount.is_straight else ', turned as it is'
+            raise ObservationError(
+                f'camera: {missing:.0%} of the {format_fov(self._target)} that the pilot needs lie '
+                f'outside its image{turned}; use a wider lens or a pilot trained for this camera'
+            )
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """Return the target's view; it is valid until the next call.
@@ -122,16 +149,26 @@ def _check_distortion(source: DistortedCamera) -> None:
         )
 
 
-def _rays(target: CameraGeometry, oversampling: int) -> npt.NDArray[np.float64]:
-    """Return the tangents of the rays through the samples of a target, (h, w, 2)."""
+def _rays(target: CameraGeometry, oversampling: int, mount: CameraMount) -> npt.NDArray[np.float64]:
+    """Return the directions of the samples of a target in the frame of the camera, (h, w, 3)."""
     x = ((np.arange(target.width * oversampling) + 0.5) / oversampling - target.cx) / target.fx
     y = ((np.arange(target.height * oversampling) + 0.5) / oversampling - target.cy) / target.fy
-    return np.stack(np.meshgrid(x, y), axis=-1)
+    ahead = np.stack([*np.meshgrid(x, y), np.ones((len(y), len(x)))], axis=-1)
+    # A row times the matrix is the inverse rotation of the vector.
+    return ahead if mount.is_straight else ahead @ mount.to_straight
 
 
-def _project(source: DistortedCamera, rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return where rays (h, w, 2) meet the image, in pixels from its upper left corner."""
-    flat = np.concatenate([rays.reshape(-1, 2), np.ones((rays.size // 2, 1))], axis=1)
+def _project(source: CameraGeometry, rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return where rays (h, w, 3) meet the image, in pixels from its upper left corner.
+
+    What is beside or behind the camera is not finite.
+    """
+    flat = rays.reshape(-1, 3)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        flat = np.where(flat[:, 2:] > _MIN_AHEAD, flat / flat[:, 2:], np.nan)
+    if not isinstance(source, DistortedCamera):
+        points = flat[:, :2] * (source.fx, source.fy) + (source.cx, source.cy)
+        return points.reshape(*rays.shape[:2], 2)
     matrix = np.array([[source.fx, 0.0, source.cx], [0.0, source.fy, source.cy], [0.0, 0.0, 1.0]])
     coefficients, zero = np.array(source.coefficients), np.zeros(3)
     points = np.empty((len(flat), 2))
@@ -143,4 +180,4 @@ def _project(source: DistortedCamera, rays: npt.NDArray[np.float64]) -> npt.NDAr
         else:
             made, _ = cv2.projectPoints(part, zero, zero, matrix, coefficients)
         points[first : first + _BLOCK] = made.reshape(-1, 2)
-    return points.reshape(rays.shape)
+    return points.reshape(*rays.shape[:2], 2)
