@@ -26,8 +26,8 @@ from liquid_pilot.interfaces import ImageBuffer
 from liquid_pilot.simulation.base.condition import (
     COURSE_FAMILIES,
     FAMILIES,
+    LASTING_FAMILIES,
     MEMORY_COURSES,
-    WORLD_FAMILIES,
     parse,
 )
 from liquid_pilot.simulation.base.mission import Mission
@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
         for family in [
             name
             for name in FAMILIES
-            if name in IMAGE_EFFECTS or name in WORLD_FAMILIES - {*COURSE_FAMILIES}
+            if name in IMAGE_EFFECTS or name in LASTING_FAMILIES - {*COURSE_FAMILIES}
         ]:
             reference = clear if family in _INTERMITTENT else ()
             flown = [

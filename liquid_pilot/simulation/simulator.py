@@ -125,6 +125,7 @@ class Simulation:
             name=f'{s.vehicle} {seed}',
         )
         model = mujoco.MjModel.from_xml_string(xml, textures)
+        self._conditions.mount_camera(model, 'forward')
         data = mujoco.MjData(model)
         renderer = CameraRenderer(model, 'forward', s.camera_width, s.camera_height)
         body = model.body(self.vehicle.body).id

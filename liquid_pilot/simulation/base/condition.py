@@ -38,6 +38,14 @@ FAMILIES: dict[str, str] = {
     'motor': 'one rotor, drawn for each flight, that has lost thrust',
     'friction': 'a wet road: lower friction under all tyres',
     'patches': 'a road with slippery patches',
+    'trim_left': 'a trim of the steering: the vehicle turns to the left by itself',
+    'trim_right': 'a trim of the steering: the vehicle turns to the right by itself',
+    'camera_left': 'a camera that is mounted turned to the left',
+    'camera_right': 'a camera that is mounted turned to the right',
+    'camera_up': 'a camera that is mounted turned upwards',
+    'camera_down': 'a camera that is mounted turned downwards',
+    'camera_roll': 'a camera that is mounted turned clockwise, as seen from behind it',
+    'camera_high': 'a camera that is mounted higher',
     'range': 'a target further away',
     'target': 'a target unlike the red chair: other colours, then other shapes',
     'forest': 'another forest: other colours, thicker trunks, closer to each other',
@@ -67,8 +75,21 @@ COURSE_FAMILIES = (*MEMORY_COURSES, HELD)
 """Conditions in which the simulator commands the vehicle for a while, or decides what it sees."""
 FRICTION_FAMILIES = ('friction', 'patches')
 """Conditions that act between tyres and ground."""
+TRIM_FAMILIES = ('trim_left', 'trim_right')
+"""Conditions that turn the vehicle without being told to."""
+MOUNT_FAMILIES = (
+    'camera_left',
+    'camera_right',
+    'camera_up',
+    'camera_down',
+    'camera_roll',
+    'camera_high',
+)
+"""Conditions of how the camera is mounted."""
 WORLD_FAMILIES = frozenset({'range', 'target', 'forest', *COURSE_FAMILIES})
-"""Conditions that are part of the world and cannot begin in mid-flight."""
+"""Conditions that are part of the world."""
+LASTING_FAMILIES = WORLD_FAMILIES.union(MOUNT_FAMILIES)
+"""Conditions that cannot begin in mid-flight."""
 
 _CONDITION_PATTERN = re.compile(
     r'(?P<family>[a-z_][a-z0-9_]*)(:(?P<severity>\d+)|=(?P<strength>\d+(\.\d+)?(e-?\d+)?))'
@@ -109,9 +130,10 @@ class Condition:
             raise LiquidPilotError(f'{self.family}: strength must be >= 0, not {self.strength}')
         if not 0.0 <= self.onset_s < 1e6:
             raise LiquidPilotError(f'{self.family}: onset must be seconds, not {self.onset_s}')
-        if self.onset_s and self.family in WORLD_FAMILIES:
+        if self.onset_s and self.family in LASTING_FAMILIES:
+            what = 'world' if self.family in WORLD_FAMILIES else 'mounting'
             raise LiquidPilotError(
-                f'{self.family}: it is part of the world and cannot begin in mid-flight; leave '
+                f'{self.family}: it is part of the {what} and cannot begin in mid-flight; leave '
                 f'@{self.onset_s:g}s out'
             )
 

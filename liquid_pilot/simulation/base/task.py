@@ -203,6 +203,14 @@ class GroundVehicle(Vehicle[LayoutT_contra], Protocol[LayoutT_contra]):
     """Share of dry friction at east and north, m."""
 
 
+class SteeredVehicle(Vehicle[LayoutT_contra], Protocol[LayoutT_contra]):
+    """A vehicle whose steering can have a trim, for the conditions 'trim_left' and 'trim_right'."""
+
+    turn_trim: float
+    """By how much it turns without being told to, as a share of its full turn, positive to the
+    left. `set_layout` makes it zero."""
+
+
 class Expert(Protocol):
     """A controller that knows the layout, and demonstrates the task."""
 

@@ -10,10 +10,11 @@ from liquid_pilot.simulation.base.condition import (
     COURSE_FAMILIES,
     FAMILIES,
     FRICTION_FAMILIES,
+    TRIM_FAMILIES,
     Condition,
 )
 
-_OF_THE_VEHICLE = frozenset({'wind', 'mass', 'motor', *FRICTION_FAMILIES})
+_OF_THE_VEHICLE = frozenset({'wind', 'mass', 'motor', *FRICTION_FAMILIES, *TRIM_FAMILIES})
 """Conditions that act on the physics of the vehicle."""
 
 

@@ -3,9 +3,9 @@
 world (range, target, forest) -> optics (season, fog, blur, rain, snow, dirt) -> scene effects of
 other packages -> exposure (night, bright, contrast) -> sensor noise -> jpeg -> blink, occlusion ->
 picture effects of other packages -> timing (rate, dropped, latency). Independently of the picture,
-wind, mass, motor and friction act on the vehicle, and the wind of other packages. The order does
-not depend on the order in which the conditions are listed. Each family draws from a random stream
-of its own.
+wind, mass, motor, friction and trim act on the vehicle, and the wind of other packages. The camera
+is mounted before the flight. The order does not depend on the order in which the conditions are
+listed. Each family draws from a random stream of its own.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from liquid_pilot.simulation.base.condition import (
     CONDITIONS,
     FAMILIES,
     FRICTION_FAMILIES,
+    TRIM_FAMILIES,
     Condition,
     check_combination,
 )
 from liquid_pilot.simulation.base.condition_spec import ImageEffectFactory, WindSource
 from liquid_pilot.simulation.base.frame_context import FrameContext, ImageEffect, Picture
 from liquid_pilot.simulation.base.random_streams import random_stream
-from liquid_pilot.simulation.base.task import GroundVehicle, Vehicle
-from liquid_pilot.simulation.conditions import exposure, vehicle_faults
+from liquid_pilot.simulation.base.task import GroundVehicle, SteeredVehicle, Vehicle
+from liquid_pilot.simulation.conditions import exposure, mounting, vehicle_faults
 from liquid_pilot.simulation.conditions.camera_faults import (
     Blink,
     FrameTiming,
@@ -72,6 +73,7 @@ IMAGE_EFFECTS: dict[str, ImageEffectFactory] = {
 """The factory of each effect on the picture, by family, in the order in which they are applied."""
 _FIRST_OF_EXPOSURE = 'night'
 """The family before which the scene effects of other packages are applied."""
+_VEHICLE_FAMILIES = ('mass', 'motor', *FRICTION_FAMILIES, *TRIM_FAMILIES)
 _DEPTH_FAMILIES = frozenset({'fog', 'rain', 'snow'})
 
 
@@ -190,7 +192,7 @@ class ConditionPipeline:
             for family in sorted(self._strength)
             if family == 'wind' or (family not in FAMILIES and CONDITIONS[family].wind)
         ]
-        self._pending = [f for f in ('mass', 'motor', *FRICTION_FAMILIES) if f in self._strength]
+        self._pending = [f for f in _VEHICLE_FAMILIES if f in self._strength]
         """Conditions of the vehicle that have not begun."""
         self.timing: FrameTiming | None = None
         """Timing of the frames; None: every frame arrives at once."""
@@ -234,7 +236,7 @@ class ConditionPipeline:
             time_s: time of flight, s.
             model: the compiled model, which is changed.
             body: index of the vehicle's body.
-            vehicle: the vehicle, whose ground becomes slippery.
+            vehicle: the vehicle, whose ground becomes slippery, or whose steering gets a trim.
         """
         for family in [f for f in self._pending if self._active(f, time_s)]:
             self._pending.remove(family)
@@ -244,6 +246,9 @@ class ConditionPipeline:
                 vehicle_faults.reduce_rotor_thrust(
                     model, self._stream(family), self._strength[family]
                 )
+            elif family in TRIM_FAMILIES:
+                acting = {f: s for f, s in self._strength.items() if self._active(f, time_s)}
+                cast(SteeredVehicle[Any], vehicle).turn_trim = mounting.turn_trim(acting)
             else:
                 uniform, patches = (
                     self._strength.get(f, 0.0) if self._active(f, time_s) else 0.0
@@ -253,6 +258,15 @@ class ConditionPipeline:
                 cast(GroundVehicle[Any], vehicle).friction_factor = vehicle_faults.FrictionMap(
                     self._stream('patches'), uniform, patches
                 )
+
+    def mount_camera(self, model: mujoco.MjModel, camera: str) -> None:
+        """Mount a camera as the conditions say.
+
+        Args:
+            model: the compiled model, which is changed; call this once for each model.
+            camera: name of the camera.
+        """
+        mounting.mount_camera(model, camera, self._strength)
 
     def wind(self, time_s: float) -> tuple[float, float, float]:
         """Return the additional wind in the world frame (ENU), m/s. Call it once per physics step.

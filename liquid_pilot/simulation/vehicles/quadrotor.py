@@ -78,6 +78,8 @@ class Quadrotor:
     def __init__(self, settings: QuadrotorSettings | None = None) -> None:
         self.settings = settings or QuadrotorSettings()
         self.velocity_controller = VelocityController()
+        self.turn_trim = 0.0
+        """Yaw rate that nobody commands, as a share of the largest one, positive to the left."""
 
     def mjcf(self, vertical_fov_rad: float) -> tuple[str, str, str]:
         """Return body, actuators and sensors of the vehicle.
@@ -120,7 +122,8 @@ class Quadrotor:
         return body, ''.join(actuators), sensors
 
     def set_layout(self, layout: object) -> None:
-        """Ignore the scene: the dynamics of a quadrotor do not depend on it."""
+        """Prepare for a flight without a trim; the dynamics do not depend on the scene."""
+        self.turn_trim = 0.0
 
     def reset_pose(
         self, data: mujoco.MjData, position: tuple[float, float, float], yaw_rad: float
@@ -155,9 +158,10 @@ class Quadrotor:
         elif not isinstance(setpoint, AttitudeThrust):
             raise LiquidPilotError(f'the quadrotor takes no {type(setpoint).__name__}')
         s = self.settings
+        yaw_rate = setpoint.yaw_rate_rad_s + self.turn_trim * s.max_rate_rad_s[2]
         roll, pitch, yaw = _attitude_error(state.orientation_wxyz, setpoint.orientation_wxyz)
         gain = s.attitude_gain_1_s
-        target_rates = (gain * roll, gain * pitch, gain * 0.3 * yaw + setpoint.yaw_rate_rad_s)
+        target_rates = (gain * roll, gain * pitch, gain * 0.3 * yaw + yaw_rate)
         torque = [
             inertia * rate_gain * (min(max(rate, -limit), limit) - measured)
             for inertia, rate_gain, rate, limit, measured in zip(

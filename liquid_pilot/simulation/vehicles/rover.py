@@ -76,6 +76,8 @@ class Rover:
         self._height: Callable[[float, float], float] = lambda x, y: 0.0
         self.friction_factor: Callable[[float, float], float] = lambda x, y: 1.0
         """Share of dry friction at east and north, m."""
+        self.turn_trim = 0.0
+        """Steering that nobody commands, as a share of the largest angle, positive to the left."""
         self.steering_rad = 0.0
         """Angle of a virtual wheel in the middle of the front axle, positive to the left."""
         self._corners = tuple(
@@ -92,6 +94,7 @@ class Rover:
             layout: the terrain.
         """
         self._height, self.friction_factor, self.steering_rad = layout.height, lambda x, y: 1.0, 0.0
+        self.turn_trim = 0.0
 
     def mjcf(self, vertical_fov_rad: float) -> tuple[str, str, str]:
         """Return body, actuators and sensors of the vehicle. There are no actuators.
@@ -206,6 +209,9 @@ class Rover:
         target = self._car_model.steering_for_curvature_rad(
             yaw_rate_to_curvature(setpoint.yaw_rate_rad_s, setpoint.forward_m_s)
         )
+        # A linkage that is off by an angle; the stops of the wheels are where they were.
+        largest = self._car_model.max_steering_angle_rad
+        target = min(max(target + self.turn_trim * largest, -largest), largest)
         self.steering_rad = self._car_model.step_steering(
             self.steering_rad, target, float(data.model.opt.timestep)
         )

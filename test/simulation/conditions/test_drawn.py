@@ -7,7 +7,7 @@ from liquid_pilot.simulation.base.condition import CONDITIONS, COURSE_FAMILIES, 
 from liquid_pilot.simulation.base.condition_spec import ConditionSpec
 from liquid_pilot.simulation.conditions.drawn import check_drawn, is_drawn
 
-OF_THE_VEHICLE = {'wind', 'mass', 'motor', 'friction', 'patches'}
+OF_THE_VEHICLE = {'wind', 'mass', 'motor', 'friction', 'patches', 'trim_left', 'trim_right'}
 
 
 def test_all_but_those_of_the_vehicle_and_memory_courses():
