@@ -40,8 +40,8 @@ from liquid_pilot.pilot_file.files import (
 )
 from liquid_pilot.pilot_file.onnx_check import check_onnx
 from liquid_pilot.pilot_file.specification import (
-    DEFAULT_CAPACITANCE_SCALE_RANGE,
     ONNX_CORE_TYPES,
+    OPTIONAL_FIELDS,
     PilotSpecification,
     parse_specification,
 )
@@ -307,9 +307,9 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
 def _specification_fields(specification: PilotSpecification) -> dict[str, Any]:
     """Return the fields of `pilot.json` besides format, version and hashes."""
     fields = dataclasses.asdict(specification)
-    if specification.capacitance_scale_range == DEFAULT_CAPACITANCE_SCALE_RANGE:
-        # A pilot that has nothing to say about it can be read by what does not know the field.
-        del fields['capacitance_scale_range']
+    for name, default in OPTIONAL_FIELDS.items():
+        if tuple(fields[name]) == default:
+            del fields[name]
     return fields
 
 

@@ -25,6 +25,17 @@ CAPACITANCE_SCALE_LIMITS = (0.125, 16.0)
 """Smallest and largest factor on a core's capacitances that a pilot file may allow."""
 _IMU_VALUES = 6
 _COMMAND_VALUES = 4
+AS_TRAINED_AIM_DEG = (0.0, 0.0, 0.0)
+AS_TRAINED_TRIM = (0.0,) * _COMMAND_VALUES
+_MAX_AIM_DEG = 60.0
+_MAX_TRIM = 2.0
+OPTIONAL_FIELDS = {
+    'capacitance_scale_range': DEFAULT_CAPACITANCE_SCALE_RANGE,
+    'camera_aim_deg': AS_TRAINED_AIM_DEG,
+    'output_trim': AS_TRAINED_TRIM,
+}
+"""Fields that a file leaves out where they say nothing, so that what does not know them reads it;
+with the values that they then have."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,12 @@ class PilotSpecification:
     capacitance_scale_range: tuple[float, float] = DEFAULT_CAPACITANCE_SCALE_RANGE
     """Trust region of adaptation: bounds of the factor on the capacitances of a liquid core, and so
     on its time constants. The lower one is at most 1, the upper one at least 1."""
+
+    camera_aim_deg: tuple[float, ...] = AS_TRAINED_AIM_DEG
+    """Yaw (left), pitch (down) and roll (clockwise) of the camera that it was taught to fly with,
+    against the one of its training, degrees."""
+    output_trim: tuple[float, ...] = AS_TRAINED_TRIM
+    """What it was taught to add to the motor outputs."""
 
     @property
     def unfolds(self) -> int:
@@ -118,6 +135,12 @@ def parse_specification(
     if steering not in STEERING_MODES:
         raise content.error('steering', f'must be one of {", ".join(STEERING_MODES)}')
     scale_range = _capacitance_scale_range(content)
+    aim_deg: tuple[float, ...] = AS_TRAINED_AIM_DEG
+    trim: tuple[float, ...] = AS_TRAINED_TRIM
+    if content.peek('camera_aim_deg') is not None:
+        aim_deg = content.numbers('camera_aim_deg', len(aim_deg), -_MAX_AIM_DEG, _MAX_AIM_DEG)
+    if content.peek('output_trim') is not None:
+        trim = content.numbers('output_trim', len(trim), -_MAX_TRIM, _MAX_TRIM)
     content.require_all_read()
     return PilotSpecification(
         name,
@@ -136,6 +159,8 @@ def parse_specification(
         rectify,
         steering,
         scale_range,
+        aim_deg,
+        trim,
     ), wiring
 
 

@@ -20,6 +20,7 @@ from liquid_pilot.pilot_file.files import (
 )
 from liquid_pilot.pilot_file.format import PilotFile, load
 from liquid_pilot.pilot_file.onnx_check import count_onnx_parameters
+from liquid_pilot.pilot_file.specification import PilotSpecification
 from liquid_pilot.pilot_file.training_statistics import TrainingStatistics
 from liquid_pilot.utils.foreign_text import plain_lines, plain_text
 
@@ -73,6 +74,7 @@ def summarize(folder: Path) -> dict[str, Any]:
         'bytes': {name: (folder / name).stat().st_size for name in files},
         'limits': dataclasses.asdict(specification.limits),
         'adaptation': pilot.training_statistics and _adaptation(pilot, pilot.training_statistics),
+        'taught': _taught(specification),
         'card': specification.card,
     }
 
@@ -148,6 +150,7 @@ def describe(folder: Path) -> str:
             if content['adaptation']
             else 'no: add training statistics with liquid-pilot fit-statistics'
         ),
+        *_format_taught(content['taught']),
         '  limits    forward, left, up, yaw rate:',
         f'            at most  {_format_values(limits["maximum"])}  m/s and rad/s',
         f'            change   {_format_values(limits["slew"])}  m/s^2 and rad/s^2',
@@ -190,6 +193,26 @@ def _format_adaptation(adaptation: dict[str, Any]) -> str:
     )
     bounds = adaptation['capacitance_scale_range']
     return text + (f'; capacitances by {bounds[0]:g} to {bounds[1]:g}' if bounds else '')
+
+
+def _taught(specification: PilotSpecification) -> dict[str, Any] | None:
+    """Return what a hand has taught the pilot as plain values; None where nobody has."""
+    taught = {
+        'camera_aim_deg': [round(angle, 2) for angle in specification.camera_aim_deg],
+        'output_trim': [round(value, 4) for value in specification.output_trim],
+    }
+    return taught if any(map(any, taught.values())) else None
+
+
+def _format_taught(taught: dict[str, Any] | None) -> list[str]:
+    """Return the lines on what a hand has taught the pilot."""
+    if taught is None:
+        return []
+    return [
+        f'  taught    camera turned by  {_format_values(taught["camera_aim_deg"])}  degrees of '
+        'yaw, pitch, roll',
+        f'            outputs moved by  {_format_values(taught["output_trim"])}',
+    ]
 
 
 def _format_values(values: Iterable[float]) -> str:

@@ -7,7 +7,7 @@ flies as trained and cannot adapt.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ Float32Array = npt.NDArray[np.float32]
 _MAX_ABS_VALUE = 1e6
 _MAX_BLOCKS = 1024
 _MAX_FILTER_TAU_S = 10.0
+OPTIONAL = 'state_moment'
+"""Name of the tensor that a file need not hold."""
 _TENSOR_NAMES = {
     'filter_tau_s': 'receptor_tau_s',
     'filter_error': 'receptor_error',
@@ -27,6 +29,10 @@ _TENSOR_NAMES = {
 }
 """Names of tensors in the file where they differ from those of the fields. They are part of the
 file format: a pilot's digest covers them."""
+
+
+def _no_moment() -> Float32Array:
+    return np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +69,9 @@ class TrainingStatistics:
     inputs; (F + 6, 0) for another core."""
     predictor_residual: Float32Array
     """(F + 6,) root mean square of the predictor's error in training; 1 without a predictor."""
+    state_moment: Float32Array = field(default_factory=_no_moment)
+    """(N + 1, N + 1) second moment of the core's state, with a one appended, in training; empty in
+    files that were written before it was known."""
 
     @property
     def has_predictor(self) -> bool:
@@ -90,16 +99,25 @@ class TrainingStatistics:
                 range; the message names it.
         """
         names = _tensor_names()
-        for name in sorted({*names.values()} ^ {*tensors}):
+        for name in sorted(({*names.values()} ^ {*tensors}) - ({OPTIONAL} - {*tensors})):
             what = 'is missing' if name in names.values() else 'is not a statistic of a pilot'
             raise LiquidPilotError(f'tensor {name!r} {what}')
         _check_shapes(tensors, features, neurons)
         _check_values(tensors)
-        return cls(**{field: np.array(tensors[name], order='C') for field, name in names.items()})
+        return cls(
+            **{
+                field: np.array(tensors[name], order='C')
+                for field, name in names.items()
+                if name in tensors
+            }
+        )
 
     def to_tensors(self) -> dict[str, Float32Array]:
         """Return the arrays by their name in the file."""
-        return {name: getattr(self, field) for field, name in _tensor_names().items()}
+        tensors = {name: getattr(self, field) for field, name in _tensor_names().items()}
+        if not tensors[OPTIONAL].size:
+            del tensors[OPTIONAL]
+        return tensors
 
 
 def _tensor_names() -> dict[str, str]:
@@ -123,6 +141,8 @@ def _check_shapes(tensors: Mapping[str, np.ndarray], features: int, neurons: int
         'predictor_residual': (features + 6,),
         'predictor': (features + 6, neurons + 1 if neurons else 0),
     }
+    if neurons:
+        shapes[OPTIONAL] = (neurons + 1, neurons + 1)
     for name, tensor in tensors.items():
         if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32:
             kind = getattr(tensor, 'dtype', type(tensor).__name__)
@@ -162,6 +182,9 @@ def _check_values(tensors: Mapping[str, np.ndarray]) -> None:
         raise LiquidPilotError("tensor 'receptor_tau_s' must be at most 10 s")
     if tensors['light'][1].min() <= 0.0:
         raise LiquidPilotError("tensor 'light' must have positive spreads")
+    moment = tensors.get(OPTIONAL)
+    if moment is not None and (moment.ndim != 2 or moment.shape[0] != moment.shape[1]):
+        raise LiquidPilotError(f'tensor {OPTIONAL!r} must be square, not {moment.shape}')
     low, high = tensors['receptor_pull']
     if low > high:
         raise LiquidPilotError("tensor 'receptor_pull' must be ordered")

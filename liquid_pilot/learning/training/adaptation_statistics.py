@@ -61,9 +61,10 @@ class _Replay:
     """(R*C,) logarithm of the texture of the blocks, by frame."""
     filter_steps: list[tuple[np.ndarray, np.ndarray, float]] = field(default_factory=list)
     """Error (R, C), gradient (R, C) and elapsed time in s of the temporal filter, by frame."""
-    predictor_pair: tuple[np.ndarray, np.ndarray] | None = None
-    """States (T - 1, N) and the inputs (T - 1, F + 6) of the tick after each; None of a core that
-    is not liquid."""
+    states: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    """(T - 1, N) states of the core after each tick but the last."""
+    next_inputs: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    """(T - 1, F + 6) inputs of the tick after each state."""
 
 
 def fit_statistics(
@@ -117,7 +118,7 @@ def fit_statistics(
         'texture_mean': texture_mean.reshape(BLOCK_GRID),
         'texture_whitening': whitenings[2],
         'usual': np.array(thresholds),
-        **_fit_predictor(replays, specification.features + 6),
+        **_fit_states(replays, pilot.parameters is not None),
     }
     return TrainingStatistics.from_tensors(
         {name: np.asarray(value, np.float32) for name, value in tensors.items()},
@@ -151,7 +152,7 @@ def save_with_statistics(pilot: PilotFile, statistics: TrainingStatistics, path:
 def _replay(
     pilot: PilotFile, episode: Episode, encoder: Encoder, temporal_filter: TemporalFilter
 ) -> _Replay:
-    """Run an episode through temporal filter and encoder, and a liquid core after them."""
+    """Run an episode through temporal filter, encoder and core."""
     specification = pilot.specification
     camera = specification.camera
     focal_px = np.array((camera.fx, -camera.fy))
@@ -171,10 +172,9 @@ def _replay(
         features.append(encoder(state.potential[None]))
         replay.filter_steps.append((step.error, step.gradient, dt_s))
     replay.features = np.array(features)
-    if pilot.parameters is not None:
-        imu = (episode.imu - specification.imu_mean) / specification.imu_scale
-        inputs = np.concatenate([replay.features, imu], 1).astype(np.float32)
-        replay.predictor_pair = _next_input_pair(make_core(pilot), inputs, episode.dt_s)
+    imu = (episode.imu - specification.imu_mean) / specification.imu_scale
+    inputs = np.concatenate([replay.features, imu], 1).astype(np.float32)
+    replay.states, replay.next_inputs = _next_input_pair(make_core(pilot), inputs, episode.dt_s)
     return replay
 
 
@@ -202,27 +202,31 @@ def _next_input_pair(
     return np.array(states), inputs[1:]
 
 
-def _fit_predictor(replays: Sequence[_Replay], outputs: int) -> dict[str, np.ndarray]:
-    """Fit the next inputs to the state and a one, by ridge regression.
+def _fit_states(replays: Sequence[_Replay], is_liquid: bool) -> dict[str, np.ndarray]:
+    """Fit what the states of the core tell: their second moment, and the next inputs.
+
+    The next inputs are fitted to the state and a one by ridge regression, of a liquid core only.
 
     Args:
         replays: the replayed episodes.
-        outputs: number of inputs of the core, F + 6.
+        is_liquid: whether the core is liquid.
 
     Returns:
-        The tensors of the predictor and of its residual.
+        The tensors of the predictor, of its residual and of the moment.
     """
-    pairs = [replay.predictor_pair for replay in replays if replay.predictor_pair is not None]
-    if not pairs:
-        return {'predictor': np.zeros((outputs, 0)), 'predictor_residual': np.ones(outputs)}
-    states = np.concatenate([state for state, _ in pairs]).astype(float)
-    targets = np.concatenate([following for _, following in pairs]).astype(float)
+    states = np.concatenate([replay.states for replay in replays]).astype(float)
+    targets = np.concatenate([replay.next_inputs for replay in replays]).astype(float)
     regressors = np.concatenate([states, np.ones((len(states), 1))], 1)
     moment = regressors.T @ regressors / len(regressors)
-    moment += _RIDGE * np.diag(np.maximum(np.diag(moment), _MIN_MEAN_SQUARE))
-    weights = np.linalg.solve(moment, regressors.T @ targets / len(regressors)).T
-    residual = np.sqrt(np.mean((targets - regressors @ weights.T) ** 2, axis=0))
-    return {'predictor': weights, 'predictor_residual': np.maximum(residual, _MIN_RESIDUAL)}
+    if not is_liquid:
+        outputs = targets.shape[1]
+        predictor, residual = np.zeros((outputs, 0)), np.ones(outputs)
+    else:
+        ridge = _RIDGE * np.diag(np.maximum(np.diag(moment), _MIN_MEAN_SQUARE))
+        predictor = np.linalg.solve(moment + ridge, regressors.T @ targets / len(regressors)).T
+        residual = np.sqrt(np.mean((targets - regressors @ predictor.T) ** 2, axis=0))
+        residual = np.maximum(residual, _MIN_RESIDUAL)
+    return {'predictor': predictor, 'predictor_residual': residual, 'state_moment': moment}
 
 
 def _whitening(rows: np.ndarray) -> np.ndarray:

@@ -30,6 +30,8 @@ from liquid_pilot.onboard.adaptation.frontend import (
 from liquid_pilot.onboard.adaptation.learner_messages import LearnerInput
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
+from liquid_pilot.onboard.inference.aimed_encoder import TURNS
+from liquid_pilot.onboard.inference.correction import Correction, TrustRegion
 from liquid_pilot.onboard.inference.recurrent_cores import IMU_INPUTS, Core
 from liquid_pilot.onboard.inference.stages import (
     Stages,
@@ -37,6 +39,8 @@ from liquid_pilot.onboard.inference.stages import (
     make_speed_stages,
     make_stages,
 )
+from liquid_pilot.onboard.inference.taught_stages import taught_stages
+from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
 from liquid_pilot.onboard.perception.imu import mean_imu
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
 from liquid_pilot.onboard.vehicles.friction_estimator import FrictionState
@@ -90,6 +94,8 @@ class Tick(NamedTuple):
     """Elapsed time within the pilot's bounds, s; the retention may slow the time of the core."""
     frontend_output: FrontendOutput
     """Output of the frontend for the frame; its log-scale of the core includes the retention's."""
+    core_output: npt.NDArray[np.float32]
+    """(M,) outputs of the core, before a lesson's correction and the scale."""
 
 
 class Engine:
@@ -115,6 +121,7 @@ class Engine:
         watch_picture: function that is called in each tick with the preprocessed picture, (1, 3, H,
             W) float32 in [0, 1], which it must neither change nor keep.
         mono16_bits: number of bits that count in pixels of 16 bits (see PixelDepth).
+        mount: how the camera that flies is turned against the vehicle.
 
     Raises:
         LiquidPilotError: the pilot's parts do not fit together, or it cannot adapt.
@@ -130,12 +137,16 @@ class Engine:
         replace_stages: Callable[[Stages], Stages] | None = None,
         watch_picture: Callable[[npt.NDArray[np.float32]], None] | None = None,
         mono16_bits: int = FULL_BITS,
+        mount: CameraMount = STRAIGHT,
     ) -> None:
         specification = pilot.specification
         self.pilot = pilot
         self.watch_picture = watch_picture
         self._replace_stages = replace_stages
-        self._own_stages = make_stages(pilot, source_camera, threads, adaptation, mono16_bits)
+        self._own_stages = make_stages(
+            pilot, source_camera, threads, adaptation, mono16_bits, mount
+        )
+        self._trained_core = self._own_stages.core
         self._use_stages()
         self._imu_mean = np.asarray(specification.imu_mean, np.float64)
         self._imu_scale = np.asarray(specification.imu_scale, np.float64)
@@ -203,6 +214,39 @@ class Engine:
             retention=make_retention(self.pilot, adaptation),
         )
         self._use_stages()
+
+    def teach(self, correction: Correction, trust_region: TrustRegion) -> None:
+        """Fly with a correction from the next tick on, in place of any other.
+
+        Args:
+            correction: what a lesson has taught; one of zeros: fly as trained.
+            trust_region: how far it may move the pilot; what is beyond is cut.
+
+        Raises:
+            LiquidPilotError: it does not fit the pilot; nothing has changed.
+        """
+        self._own_stages = taught_stages(
+            self._own_stages, self.pilot, self._trained_core, correction, trust_region
+        )
+        self._use_stages()
+
+    @property
+    def aim(self) -> CameraMount:
+        """How the camera is believed to be turned, see `teach`."""
+        return self._own_stages.encode.aim
+
+    def turned_inputs(self, tick: Tick) -> npt.NDArray[np.float32]:
+        """Return what the core had read in the last tick in pictures that are turned further.
+
+        Args:
+            tick: the last tick.
+
+        Returns:
+            (3, F + 6), one row for each of `aimed_encoder.TURNS`.
+        """
+        inputs = np.tile(tick.core_inputs, (len(TURNS), 1))
+        inputs[:, :-IMU_INPUTS] = self._own_stages.encode.features_of_turns(TURNS)
+        return inputs
 
     def warm_up(self) -> None:
         """Compile and load everything, so that the first tick takes no longer than the others."""
@@ -275,8 +319,10 @@ class Engine:
         # An overflow is found below; numpy need not warn of it in every tick.
         with np.errstate(over='ignore', invalid='ignore'):
             core, output = stages.core.step(state.core, inputs, core_dt_s, core_scales)
-            total = float(stages.core.neuron_states(core).sum())
-        values = stages.scale.to_command(output.tolist(), frontend.speed_factor)
+            neurons = stages.core.neuron_states(core)
+            total = float(neurons.sum())
+            corrected = stages.correction.correct(neurons, output)
+        values = stages.scale.to_command(corrected.tolist(), frontend.speed_factor)
         values = stages.speed_limit.limit_speed(values, friction)
         friction = stages.friction.with_command(friction, values, dt_s)
         # The sum is finite only if every neuron is; a command may be finite without that.
@@ -293,6 +339,7 @@ class Engine:
             inputs,
             dt_s,
             frontend,
+            output,
         )
 
     def time_constants(

@@ -8,6 +8,7 @@ A tick runs them in this order:
     core_scales  time scales, novelty and friction -> log-scales of the core
     retention    features, and who has the vehicle -> how fast the time of the core passes
     core         features and IMU -> outputs
+    correction   state of the core, outputs -> outputs as a lesson has corrected them
     scale        outputs -> command
     speed_limit  command -> command for the estimated friction
 
@@ -30,6 +31,14 @@ from liquid_pilot.onboard.adaptation.frontend import (
 )
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.adaptation.time_scales import CoreScales
+from liquid_pilot.onboard.inference.aimed_encoder import AimedEncoder
+from liquid_pilot.onboard.inference.correction import (
+    CorrectionStage,
+    NoCorrection,
+    TrustRegion,
+    make_correction_stage,
+    no_correction,
+)
 from liquid_pilot.onboard.inference.encoder import Encoder
 from liquid_pilot.onboard.inference.recurrent_cores import (
     COMMAND_OUTPUTS,
@@ -38,6 +47,7 @@ from liquid_pilot.onboard.inference.recurrent_cores import (
     make_core,
 )
 from liquid_pilot.onboard.inference.retention import NoRetention, Retention, RetentionStage
+from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
 from liquid_pilot.onboard.perception.image_preprocessing import Preprocessor
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
 from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
@@ -118,7 +128,10 @@ class Stages(NamedTuple):
     core: Core
     scale: ActionScaling
     speed_limit: SpeedLimitStage
+    encode: AimedEncoder
+    """The encoder that the frontend uses."""
     retention: RetentionStage = NoRetention()
+    correction: CorrectionStage = NoCorrection()
 
 
 def make_stages(
@@ -127,6 +140,7 @@ def make_stages(
     threads: int,
     adaptation: AdaptationSettings | None,
     mono16_bits: int = FULL_BITS,
+    mount: CameraMount = STRAIGHT,
 ) -> Stages:
     """Return the stages of a pilot.
 
@@ -136,6 +150,7 @@ def make_stages(
         threads: threads of the encoder.
         adaptation: settings of a pilot that adapts; None: it flies as trained.
         mono16_bits: number of bits that count in pixels of 16 bits.
+        mount: how the camera that flies is turned against the vehicle.
 
     Raises:
         LiquidPilotError: the parts of the pilot do not fit together, or it cannot adapt.
@@ -150,8 +165,8 @@ def make_stages(
             f'make {inputs}, and a command has {COMMAND_OUTPUTS}'
         )
     camera = specification.camera
-    preprocess = Preprocessor(camera, source_camera, specification.rectify, mono16_bits)
-    encode = Encoder(
+    preprocess = Preprocessor(camera, source_camera, specification.rectify, mono16_bits, mount)
+    encoder = Encoder(
         pilot.encoder,
         camera.height,
         camera.width,
@@ -159,6 +174,7 @@ def make_stages(
         threads,
         f'{pilot.path}/encoder.onnx',
     )
+    encode = AimedEncoder(encoder, camera, CameraMount.from_degrees(*specification.camera_aim_deg))
     frontend: FrontendStage = PassThroughFrontend(encode)
     if adaptation is not None:
         period_s = 1.0 / specification.rate_hz
@@ -174,7 +190,11 @@ def make_stages(
         core,
         ActionScaling((forward, left, up, turn), specification.steering),
         speed_limit,
+        encode,
         make_retention(pilot, adaptation),
+        make_correction_stage(
+            no_correction(core.neurons, core.motors), TrustRegion(), specification.output_trim
+        ),
     )
 
 

@@ -1,0 +1,77 @@
+"""Lessons: rules that learn a correction from the commands of a human who has taken over.
+
+A lesson sees one `LessonTick` for each tick of the pilot. While a hand commands, the tick says what
+the hand wants, in the units of the core's outputs. A lesson has no clock and does no input or
+output, so that a flight through ROS equals one in process.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from liquid_pilot.onboard.inference.correction import Correction
+from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
+
+Float32Array = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.floating]
+_NO_INPUTS = np.zeros((0, 0), np.float32)
+
+
+class LessonTick(NamedTuple):
+    """One tick of a pilot, for a lesson."""
+
+    dt_s: float
+    """Elapsed time that the core was stepped by, s."""
+    core_inputs: FloatArray
+    """(I,) inputs of the core: features, then the normalised IMU."""
+    state: FloatArray
+    """(N,) state of the core after the tick."""
+    output: FloatArray
+    """(M,) outputs of the core, before any read-out correction."""
+    hand: FloatArray | None
+    """(M,) what the hand commands, in the units of the outputs; None while no hand commands."""
+    aim: CameraMount = STRAIGHT
+    """How the camera was believed to be turned in this tick."""
+    turned_inputs: FloatArray = _NO_INPUTS
+    """(3, I) inputs of the core if the picture were turned further (`aimed_encoder.TURNS`); empty
+    unless the lesson needs them and a hand commands."""
+
+
+class Lesson(Protocol):
+    """A rule that learns a correction of one pilot."""
+
+    needs_turned_pictures: bool
+    """Whether ticks must say what the core had read in pictures that are turned further."""
+
+    def reset(self) -> None:
+        """Return to the pilot as trained, with nothing learned."""
+        ...
+
+    def begin_flight(self) -> None:
+        """Expect the core to start from rest; what was learned stays."""
+        ...
+
+    def observe(self, tick: LessonTick) -> None:
+        """Learn from one tick; without a hand nothing that has been learned changes."""
+        ...
+
+    @property
+    def correction(self) -> Correction:
+        """What has been learned so far."""
+        ...
+
+    @property
+    def taught_s(self) -> float:
+        """How long a hand has taught, s."""
+        ...
+
+    def save(self) -> dict[str, FloatArray]:
+        """Return the arrays of all that was learned, by name."""
+        ...
+
+    def restore(self, parts: dict[str, FloatArray]) -> None:
+        """Take over what `save` returned."""
+        ...
