@@ -11,6 +11,7 @@ NODES = (
     'scene',
     'gazebo',
     'recorder',
+    'hand',
     'dashboard',
     'visualization',
 )

@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 640, 480
 
 def prepare() -> None:
     """Set the environment of this process and its children as a flight sets that of nodes."""
-    from liquid_pilot.nodes.launch import flight_graph
+    from liquid_pilot.nodes.launch import flight_environment
     from liquid_pilot.nodes.launch.flight_options import FlyOptions
 
     for name in ('OMP', 'OPENBLAS', 'MKL', 'NUMBA'):
@@ -34,7 +34,7 @@ def prepare() -> None:
     if 'ROS_DOMAIN_ID' not in os.environ:
         # Given back when this process ends.
         os.environ['ROS_DOMAIN_ID'] = str(ros_domain.reserve())
-    os.environ.update(flight_graph.environment(FlyOptions(), os.environ))
+    os.environ.update(flight_environment.environment(FlyOptions(), os.environ))
 
 
 @contextmanager

@@ -4,7 +4,12 @@ Arguments and nodes come from liquid_pilot/nodes/launch; this file only names th
 """
 
 from launch import LaunchDescription
-from liquid_pilot.nodes.launch import flight_graph, flight_options, launch_description
+from liquid_pilot.nodes.launch import (
+    flight_environment,
+    flight_graph,
+    flight_options,
+    launch_description,
+)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -12,6 +17,6 @@ def generate_launch_description() -> LaunchDescription:
     return launch_description.make_launch_description(
         flight_options.FlyOptions,
         flight_graph.nodes,
-        flight_graph.environment,
+        flight_environment.environment,
         flight_graph.launch_notice,
     )

@@ -34,6 +34,7 @@ NODES = (
     'gazebo',
     'scene',
     'recorder',
+    'hand',
     'dashboard',
     'visualization',
 )

@@ -33,6 +33,7 @@ NODES = (
     'gazebo',
     'scene',
     'recorder',
+    'hand',
     'dashboard',
     'visualization',
 )
@@ -52,10 +53,13 @@ _PARAMETERS = (
 )
 _TYPES = 'get_type_description'
 """A service that every node of Jazzy and later offers."""
+_SERVERS = {'lesson': 'adaptation'}
+"""First parts of names of services to the nodes that offer them, where these differ."""
 _CALLERS = {
     'simulator': (topics.PILOT_RESET, topics.GUARD_ENGAGE),
     'gazebo': (topics.PILOT_RESET, topics.GUARD_ENGAGE),
     'scene': (topics.PILOT_RESET, topics.GUARD_ENGAGE, topics.GUARD_STOP),
+    'hand': (topics.GUARD_ENGAGE, topics.LESSON_ACCEPT, topics.LESSON_UNDO),
     'visualization': ('guard/get_parameters',),
     'dashboard': (topics.GUARD_STOP,),
     COMMANDS: tuple(topics.SERVICES),
@@ -99,9 +103,15 @@ def policy(namespace: str = '') -> str:
     return '\n'.join([*lines, '  </enclaves>', '</policy>', ''])
 
 
+def _server(service: str) -> str:
+    """Return the node that offers a service: that of its name, unless it says another."""
+    first = service.partition('/')[0]
+    return _SERVERS.get(first, first)
+
+
 def _enclave(name: str, namespace: str) -> list[str]:
     published, heard = node_topics(name)
-    served = [service for service in topics.SERVICES if service.partition('/')[0] == name]
+    served = [service for service in topics.SERVICES if _server(service) == name]
     # The nodes of commands are many, and have numbers in their names.
     own = [f'{node}/{_TYPES}' for node in ('/_liquid_pilot_*', 'liquid_pilot_fly')]
     if name != COMMANDS:

@@ -32,7 +32,8 @@ from side_by_side import interleaved_timings, make_wiring, median_ratio, microse
 from liquid_pilot import load_pilot
 from liquid_pilot.learning.models.ltc import LiquidCore, sensory_sums, unfold
 from liquid_pilot.liquid.parameters import LtcParameters
-from liquid_pilot.liquid.recurrent_learning.columns import GROUPS, Columns
+from liquid_pilot.liquid.recurrent_learning.columns import Columns
+from liquid_pilot.liquid.recurrent_learning.groups import GROUPS
 from liquid_pilot.liquid.recurrent_learning.ltc_learning import LtcLearning
 
 UNFOLDS, DT_S, CALLS = 6, 0.05, 20

@@ -62,7 +62,12 @@ def _in_words_of_the_command_line() -> Iterator[None]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fly and return the exit code."""
-    from liquid_pilot.nodes.launch import flight_graph, process_runner, readiness
+    from liquid_pilot.nodes.launch import (
+        flight_environment,
+        flight_graph,
+        process_runner,
+        readiness,
+    )
 
     options = with_run_folder(options_from(arguments))
     notice = flight_graph.startup_notice(options)
@@ -75,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         observer = readiness.call_when_up(options.namespace, lambda: _print(text))
     return process_runner.run(
         flight_graph.nodes(options),
-        flight_graph.environment(options, os.environ),
+        flight_environment.environment(options, os.environ),
         _print,
         observer,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from liquid_pilot.cli.common import add_setting, path, require_ros
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
-from liquid_pilot.nodes.launch.flight_options import check_topic
+from liquid_pilot.nodes.launch.option_checks import check_topic
 from liquid_pilot.nodes.recording.settings import RecordingSettings
 from liquid_pilot.utils.foreign_text import plain_text
 from liquid_pilot.utils.path_checks import check_writable_folder

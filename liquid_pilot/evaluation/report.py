@@ -42,23 +42,36 @@ def summarise(results: Sequence[MissionResult]) -> dict[str, Any]:
     """Return the counts of outcomes and the success rate with its 95 % interval (Wilson).
 
     An aborted mission is not a trial, whoever or whatever has ended it: it says nothing about the
-    pilot.
+    pilot. Nor is one that a human has flown a part of.
     """
-    trials = [result for result in results if result.outcome != 'aborted']
-    counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in OUTCOMES}
+    trials = [result for result in results if result.is_trial]
+    counts = {outcome: sum(result.outcome == outcome for result in trials) for outcome in OUTCOMES}
+    aborted = sum(result.outcome == 'aborted' for result in results)
     low, high = wilson_interval(counts['success'], len(trials))
-    durations = [result.duration_s for result in results if result.outcome == 'success']
+    durations = [result.duration_s for result in trials if result.outcome == 'success']
     return {
         'missions': len(results),
         'trials': len(trials),
         'successes': counts['success'],
         'crashes': counts['crash'],
         'timeouts': counts['timeout'],
-        'aborted': counts['aborted'],
+        'aborted': aborted,
+        'by_hand': len(results) - len(trials) - aborted,
         'success_rate': round(counts['success'] / len(trials), 4) if trials else None,
         'wilson_95': [round(low, 4), round(high, 4)],
         'mean_success_duration_s': round(sum(durations) / len(durations), 3) if durations else None,
     }
+
+
+def not_counted(summary: Mapping[str, Any]) -> str:
+    """Return how many missions are no trials, to be added to a sentence; empty: all are.
+
+    Args:
+        summary: what `summarise` returned.
+    """
+    aborted, by_hand = summary.get('aborted') or 0, summary.get('by_hand') or 0
+    words = f'; {aborted} aborted, not counted' if aborted else ''
+    return words + (f'; {by_hand} flown partly by hand, not counted' if by_hand else '')
 
 
 def write_report(

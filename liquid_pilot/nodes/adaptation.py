@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rclpy.parameter import Parameter
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
@@ -41,9 +42,14 @@ from liquid_pilot.onboard.adaptation.learner_messages import (
 )
 from liquid_pilot.onboard.adaptation.learner_registry import make_learner
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
+from liquid_pilot.onboard.inference.correction import TrustRegion
+from liquid_pilot.onboard.teaching.settings import NO_LESSON, TeachingSettings
 from liquid_pilot.utils.atomic_write import write_atomically
 from liquid_pilot.utils.path_checks import user_path
 from liquid_pilot.utils.settings import extract, setting, setting_from
+
+if TYPE_CHECKING:
+    from liquid_pilot.nodes.common.teaching.lesson_server import LessonServer
 
 _STATE_LOG_PERIOD_S = 0.5
 _FAILED = 'failed'
@@ -68,6 +74,16 @@ class AdaptationParameters:
         'file of the learned time scales, for adaptation/snapshot and adaptation/restore; it is '
         'also written every snapshot_period_s and read at the start; empty: none',
     )
+    lesson: str = setting_from(TeachingSettings, 'lesson')
+    lesson_live: bool = setting(
+        False, 'fly at once with what a hand teaches; false: when it is accepted by lesson/accept'
+    )
+    taught_pilot: str = setting(
+        '', 'folder of the pilot that lesson/save writes; empty: none is written'
+    )
+    max_taught_output: float = setting_from(TrustRegion, 'max_taught_output')
+    max_taught_change: float = setting_from(TrustRegion, 'max_taught_change')
+    max_taught_aim_deg: float = setting_from(TrustRegion, 'max_taught_aim_deg')
     snapshot_period_s: float = setting(
         5.0, 'period at which the snapshot is written', 's', low=0.5, high=3600.0
     )
@@ -75,6 +91,10 @@ class AdaptationParameters:
     def learner_settings(self) -> LearnerSettings:
         """Return the settings of the learner."""
         return extract(LearnerSettings, self)
+
+    def teaching_settings(self) -> TeachingSettings:
+        """Return the settings of the lesson."""
+        return TeachingSettings(self.lesson, trust_region=extract(TrustRegion, self))
 
 
 class AdaptationNode(node_base.LiquidNode):
@@ -101,6 +121,20 @@ class AdaptationNode(node_base.LiquidNode):
         self._learner = make_learner(
             settings.rule, statistics, self._neurons, settings.learner_settings(), pilot
         )
+        self._lesson: LessonServer | None = None
+        if settings.lesson != NO_LESSON:
+            # Imported here, since it needs the network, and learning from traces does not.
+            from liquid_pilot.nodes.common.teaching.lesson_server import LessonServer
+
+            folder = user_path(settings.taught_pilot) if settings.taught_pilot else None
+            self._lesson = LessonServer(
+                self,
+                pilot,
+                settings.teaching_settings(),
+                settings.lesson_live,
+                folder,
+                self._on_lesson_problem,
+            )
         self._flight = ''
         self._ended_flights: set[str] = set()
         self._logged_state = ''
@@ -118,6 +152,7 @@ class AdaptationNode(node_base.LiquidNode):
             (topics.ADAPTATION_RESET, self._reset),
             (topics.ADAPTATION_SNAPSHOT, self._save),
             (topics.ADAPTATION_RESTORE, self._restore),
+            *(() if self._lesson is None else self._lesson.actions()),
         ):
             self.create_service(Trigger, name, self._trigger_handler(action))
         self.create_steady_timer(_STATE_LOG_PERIOD_S, self._log_state_change)
@@ -240,6 +275,12 @@ class AdaptationNode(node_base.LiquidNode):
         response.message = result.reason or ('learning' if request.data else 'as trained')
         return response
 
+    def _on_lesson_problem(self, problem: str) -> None:
+        if problem:
+            self._reporter.problem('lesson', problem, WARNING)
+        else:
+            self._reporter.resolved('lesson')
+
     def _log_state_change(self) -> None:
         state, reason = self._state()
         if state == _FAILED:
@@ -263,7 +304,7 @@ class AdaptationNode(node_base.LiquidNode):
         if not hasattr(self, '_output'):
             return 'loading', {}
         state, reason = self._state()
-        return state, {'reason': reason}
+        return state, {'reason': reason, **(self._lesson.values() if self._lesson else {})}
 
     def close(self) -> None:
         """Save what was learned."""

@@ -1,6 +1,7 @@
 """The guard node: subscribes to `pilot/command` and publishes the setpoint of the vehicle.
 
-While it is disengaged, and while a human has the vehicle, it sends nothing. While it is engaged, it
+While it is disengaged, and while a human has the vehicle, it sends nothing; with `forward_hand` it
+sends the commands of the human. While it is engaged, it
 passes good commands on as they arrive, and its watchdog sends the vehicle's safe command when none
 arrives. It imports neither numba nor ONNX Runtime, so that it survives their failures.
 """
@@ -27,6 +28,7 @@ from liquid_pilot.nodes.common.process.time_slice import FLIGHT_S, request_time_
 from liquid_pilot.nodes.common.publishers.single_publisher import NumberedCallback
 from liquid_pilot.nodes.outputs.base import ReportingOutput
 from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
+from liquid_pilot.nodes.outputs.hand_control import HandControl
 from liquid_pilot.nodes.outputs.monitors import NO_ODOMETRY, GuardMonitors, OdometrySubscription
 from liquid_pilot.nodes.outputs.registry import make_output
 from liquid_pilot.onboard.safety.airborne import AirborneWatch
@@ -81,6 +83,12 @@ class GuardNode(node_base.LiquidNode):
         if not settings.lockstep:
             on_command = NumberedCallback(self._on_command)
         self.create_subscription(TwistStamped, topics.PILOT_COMMAND, on_command, qos.COMMAND)
+        self._hand: HandControl | None = None
+        if settings.forward_hand and not settings.lockstep:
+            self._hand = HandControl(settings.limits(), fence)
+            self.create_subscription(
+                TwistStamped, topics.HAND_COMMAND, self._on_hand_command, qos.COMMAND
+            )
         self.create_service(SetBool, topics.GUARD_ENGAGE, self._on_engage)
         self.create_service(Trigger, topics.GUARD_STOP, self._on_stop)
         if not settings.lockstep:
@@ -120,6 +128,15 @@ class GuardNode(node_base.LiquidNode):
             self._sent_health.tick(self.steady_s(), self._age_s(command.stamp_ns))
         self._reporter.health.tick(self.steady_s(), self.steady_s() - arrived_s)
 
+    def _on_hand_command(self, message: TwistStamped) -> None:
+        """Forward a command of the human who has the vehicle."""
+        assert self._hand is not None
+        decision = self._hand.accept(
+            messages.unpack_command(message), self._now_s(), self._clock_ns(), self._vehicle_state
+        )
+        if decision is not None:
+            self._send(decision.command)
+
     def _answer_lockstep(self) -> None:
         """Answer the pending command in lock-step, with its stamp, which the simulator waits for.
 
@@ -148,6 +165,9 @@ class GuardNode(node_base.LiquidNode):
         self._log_decision(decision)
         if decision.state in (SAFE, STOPPED):
             self._send(self._stamped_now(decision.command))
+        safe = self._hand and self._hand.check(self._now_s())
+        if safe:
+            self._send(self._stamped_now(safe.command))
         self._output.on_decision()
 
     def _check_inputs(self) -> None:
@@ -304,9 +324,15 @@ class GuardNode(node_base.LiquidNode):
         previous = self._guard.state
         self._guard.override(reason)
         self._engage_pending = False
+        what = 'nothing is sent'
+        if self._hand is not None:
+            self._hand.follow(bool(reason), self._now_s())
+            what = f'{self.resolve_topic_name(topics.HAND_COMMAND)} is sent'
         if self._guard.state != previous:
+            # The pilot, and who learns from the human, read it from the status.
+            self._reporter.publish()
             self.get_logger().warning(
-                f'{reason}: nothing is sent'
+                f'{reason}: {what}'
                 if reason
                 else 'the human has given the vehicle back; engage to go on'
             )
@@ -338,6 +364,8 @@ class GuardNode(node_base.LiquidNode):
 
     def _describe(self) -> tuple[str, dict[str, str]]:
         values = {'adapter': self._adapter.name, 'reason': self._guard.reason}
+        if self._hand is not None and self._hand.reason:
+            values['hand'] = self._hand.reason
         values.update({} if self._reporting is None else self._reporting.values)
         if self._guard.state in (*SILENT_STATES, STOPPED):
             failed = self._failed_checks()

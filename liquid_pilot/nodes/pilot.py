@@ -39,6 +39,7 @@ from liquid_pilot.nodes.common.sensors.camera_input import (
 from liquid_pilot.nodes.common.sensors.guard_status import follow_guard
 from liquid_pilot.nodes.common.sensors.sensor_checks import SensorChecks
 from liquid_pilot.nodes.common.sensors.silent_inputs import silence_text
+from liquid_pilot.nodes.common.teaching.lesson_client import make_lesson_client
 from liquid_pilot.onboard.adaptation.time_scales import TimeScales
 from liquid_pilot.onboard.inference import kernels
 from liquid_pilot.onboard.inference.engine import Engine, EngineState
@@ -131,6 +132,9 @@ class PilotNode(node_base.LiquidNode):
         )
         self._camera = CameraInput(
             self, self._on_camera_info, self._on_frame, self._on_refused_frame
+        )
+        self._lesson = make_lesson_client(
+            self, self._engine, settings, self._checks.hand_has_vehicle, self._reporter
         )
         if self._adaptation_client is not None:
             self.create_subscription(
@@ -268,6 +272,7 @@ class PilotNode(node_base.LiquidNode):
             self._checks.check_imu(observation.imu, now_s)
             flight.scales = None if client is None else client.next_scales(settings)
             has_authority = self._checks.pilot_has_authority(now_s)
+            self._lesson.before_tick(now_s)
             tick = self._engine.tick(flight.state, observation, flight.scales, has_authority)
             self._checks.check_tick(tick, now_s)
         except ImuTimeoutError as error:
@@ -283,12 +288,13 @@ class PilotNode(node_base.LiquidNode):
         self._commands.publish(messages.pack_command(tick.command))
         flight.sequence += 1
         flight.rejecting = False
-        self._reporter.resolved_all_except('adaptation', LOST_FRAMES, WRONG_DEPTH)
+        self._reporter.resolved_all_except('adaptation', 'lesson', LOST_FRAMES, WRONG_DEPTH)
         done_s = self.steady_s()
         if flight.frame_s is not None:
             self._reporter.health.tick(done_s, done_s - flight.frame_s)
         if client is not None:
             client.on_tick(tick, done_s)
+        self._lesson.after_tick(tick, flight.identifier)
         if settings.publish_trace or client is not None:
             self._traces.publish(
                 trace_messages.pack_trace(

@@ -11,7 +11,9 @@ from liquid_pilot.interfaces import AttitudeThrust, Command, SensorPacket
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
 from liquid_pilot.onboard.teaching.lesson import LessonTick
 from liquid_pilot.onboard.teaching.lesson_book import LessonBook
-from liquid_pilot.onboard.teaching.registry import TeachingSettings, make_lesson
+from liquid_pilot.onboard.teaching.registry import make_lesson
+from liquid_pilot.onboard.teaching.settings import TeachingSettings
+from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.rollout import InProcessPilot
 from liquid_pilot.simulation.simulator import Simulation
@@ -40,11 +42,12 @@ class TaughtPilot(InProcessPilot):
         adapting: AdaptationSettings | None = None,
     ) -> None:
         self.settings = settings
-        self.book = LessonBook(make_lesson(pilot, settings))
+        self.book = LessonBook(make_lesson(pilot, settings), settings.trust_region)
         """What is learned, and what of it is accepted."""
         self.hand: Hand | None = None
         """The hand; None: nobody is there to take over."""
-        self._scale = np.array(pilot.specification.command_scale, np.float64)
+        specification = pilot.specification
+        self._scaling = ActionScaling(specification.command_scale, specification.steering)
         super().__init__(pilot, simulation, adapting=adapting)
 
     def reset(self) -> None:
@@ -64,7 +67,9 @@ class TaughtPilot(InProcessPilot):
         if setpoint is None or self.tick is None:
             return None
         tick, wanted = self.tick, self.hand and self.hand(packet)
-        hand = None if wanted is None else np.array(wanted.values) / self._scale
+        hand = None
+        if wanted is not None:
+            hand = self._scaling.to_outputs(np.array(wanted.values)).astype(float)
         more = {}
         if hand is not None and self.book.lesson.needs_turned_pictures:
             more['turned_inputs'] = self.engine.turned_inputs(tick)
@@ -85,6 +90,6 @@ class TaughtPilot(InProcessPilot):
             return setpoint
         # While the hand flies, the pilot's own wish is that of the lesson so far.
         self._trying = True
-        self.engine.teach(self.book.lesson.correction, self.settings.trust_region)
+        self.engine.teach(self.book.learned, self.settings.trust_region)
         self.command = wanted
         return cast('Command | AttitudeThrust', self.adapter.convert(wanted, packet.state))

@@ -111,12 +111,12 @@ def test_files_and_folders_where_one_is_expected(offered, monkeypatch, tmp_path)
 
 
 def test_the_script_of_a_checkout_has_commands_of_its_own(offered):
-    assert offered('./run te') == ['test']
+    assert offered('./run te') == ['teach', 'test']
     assert offered('./run do') == ['doctor', 'docs']
     assert offered('./run fly --simul') == ['--simulator']
     assert offered('./run onboard stat') == ['status']
     assert offered('./run onboard inspect forest') == ['forest-ltc']
-    assert offered('liquid-pilot te') == []
+    assert offered('liquid-pilot te') == ['teach']
 
 
 def test_nothing_heavy_is_imported_for_an_answer():

@@ -31,6 +31,7 @@ _SPIN_PERIOD_S = 0.05
 _ADD_NODE_PERIOD_S = 0.4
 """Time after which another node is added while nothing is found, s."""
 _MAX_NODES = 5
+GUARD = 'guard'
 DEFAULT_TIMEOUT_S = 4.0
 """How long nodes are looked for, s. DDS takes up to 3 s if it loses its first messages."""
 _ENGAGE_TYPE = topics.SERVICES[topics.GUARD_ENGAGE].type
@@ -166,35 +167,36 @@ class Connection:
         """Return the fully qualified names of the nodes that publish on /diagnostics."""
         return {name for node in self._nodes for name in node.reporters()}
 
-    def client(self, namespace: str, service: str) -> ServiceClient:
-        """Return the client of a service of a guard.
+    def client(self, namespace: str, service: str, owner: str = GUARD) -> ServiceClient:
+        """Return the client of a service.
 
         Args:
-            namespace: namespace of the guard, without slashes at its ends.
+            namespace: namespace of the node that serves, without slashes at its ends.
             service: the service, one of `nodes.common.topics.SERVICES`.
+            owner: name of the node that serves.
         """
         from std_srvs.srv import SetBool, Trigger
 
         name = '/' + '/'.join(filter(None, (namespace, service)))
         if name not in self._clients:
             kind = SetBool if topics.SERVICES[service].type == _ENGAGE_TYPE else Trigger
-            client = self._clients[name] = ServiceClient(kind, label(namespace))
+            client = self._clients[name] = ServiceClient(kind, label(namespace, owner))
             for node in self._nodes:
                 client.add(node, name)
         return self._clients[name]
 
 
 class ServiceClient:
-    """The clients that the nodes of a connection have for one service of a guard.
+    """The clients that the nodes of a connection have for one service.
 
     Args:
         kind: type of the service.
-        guard: fully qualified name of the guard.
+        owner: fully qualified name of the node that serves.
     """
 
-    def __init__(self, kind: Any, guard: str) -> None:
+    def __init__(self, kind: Any, owner: str) -> None:
         self.srv_type = kind
-        self._guard = guard
+        self._owner = owner
         self._clients: list[tuple[_HiddenNode, Any]] = []
 
     def add(self, node: _HiddenNode, name: str) -> None:
@@ -220,9 +222,9 @@ class ServiceClient:
         return [client.call_async(request) for client in ready]
 
     def is_known(self) -> bool:
-        """Return whether the guard surely knows a client, so that its answer arrives.
+        """Return whether the node that serves surely knows a client, so that its answer arrives.
 
-        A node that has heard the guard is known to it with its subscription, and so with its
+        A node that has heard it is known to it with its subscription, and so with its
         clients, which were made before that.
         """
         return bool(self._known())
@@ -231,7 +233,7 @@ class ServiceClient:
         return [
             client
             for node, client in self._clients
-            if self._guard in node.heard and client.service_is_ready()
+            if self._owner in node.heard and client.service_is_ready()
         ]
 
     def call_async(self, request: Any) -> Any:
@@ -338,9 +340,9 @@ def _announce_often() -> None:
         os.environ[profile_variable()] = str(share_path('config/fastdds_commands.xml'))
 
 
-def label(namespace: str) -> str:
-    """Return the name of the guard of a namespace."""
-    return plain_text('/' + '/'.join(filter(None, (namespace, 'guard'))))
+def label(namespace: str, node: str = GUARD) -> str:
+    """Return the name of a node of a namespace."""
+    return plain_text('/' + '/'.join(filter(None, (namespace, node))))
 
 
 def no_guard_text(namespace: str, others: list[str], timeout_s: float) -> str:

@@ -20,6 +20,7 @@ from liquid_pilot.evaluation.flight_report.markup import (
 )
 from liquid_pilot.evaluation.flight_report.run_folder import RunFolder
 from liquid_pilot.evaluation.flight_report.story import describe, explain_condition
+from liquid_pilot.evaluation.report import not_counted
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.pilot_file.summary import format_counts, summarize
@@ -69,7 +70,7 @@ def header(run: RunFolder, pilot: PilotFile | None) -> tuple[str, str]:
             (
                 f'<b>{text(_result(run))}</b>'
                 + (f': {number(100 * rate, 0, "%")}{interval}' if rate is not None else '')
-                + (f'; {aborted} aborted, not counted' if aborted else '')
+                + not_counted(summary)
             ),
         ),
         ('pilot', _pilot(name, pilot)),

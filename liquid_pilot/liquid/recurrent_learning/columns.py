@@ -7,7 +7,7 @@ stays positive, and one bound on the change means the same for all of a kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,15 +15,8 @@ import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.parameters import LtcParameters
+from liquid_pilot.liquid.recurrent_learning.groups import GROUPS
 
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    'time_constants': ('cm',),
-    'leak': ('gleak', 'vleak'),
-    'synapses': ('w', 'sigma', 'mu', 'erev'),
-    'input_map': ('input_w', 'input_b'),
-    'output_map': ('output_w', 'output_b'),
-}
-"""Name of a group to the parameters in it. 'synapses' has those of sensory synapses too."""
 POSITIVE = frozenset({'cm', 'gleak', 'w'})
 """Parameters whose change is that of their logarithm."""
 NEURON_KINDS = ('cm', 'gleak', 'vleak')

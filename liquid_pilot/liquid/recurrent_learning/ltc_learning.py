@@ -20,7 +20,8 @@ from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.kernel_arguments import folded_synapses, neuron_rows
 from liquid_pilot.liquid.parameters import LtcParameters
 from liquid_pilot.liquid.recurrent_learning import _kernels
-from liquid_pilot.liquid.recurrent_learning.columns import GROUPS, Columns
+from liquid_pilot.liquid.recurrent_learning.columns import Columns
+from liquid_pilot.liquid.recurrent_learning.groups import GROUPS
 from liquid_pilot.liquid.synapse_layout import reachable_range
 
 Float32Array = npt.NDArray[np.float32]

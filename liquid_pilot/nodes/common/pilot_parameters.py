@@ -9,6 +9,7 @@ from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.onboard.adaptation.frontend_settings import FrontendSettings
 from liquid_pilot.onboard.adaptation.novelty_gate import NoveltyGateSettings
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
+from liquid_pilot.onboard.inference.correction import TrustRegion
 from liquid_pilot.onboard.perception.camera_mount import CameraMount, CameraMountSettings
 from liquid_pilot.onboard.perception.compressed_image import CompressedLimits
 from liquid_pilot.onboard.perception.picture_checks import PictureLimits
@@ -175,7 +176,17 @@ class PilotParameters(SensorCheckParameters, FrontendParameters):
         'publishes it, for the adaptation node',
         live=True,
     )
+    teach: bool = setting(
+        False, 'be taught by a hand that takes over: needs a `lesson` of the adaptation node'
+    )
+    max_taught_output: float = setting_from(TrustRegion, 'max_taught_output')
+    max_taught_change: float = setting_from(TrustRegion, 'max_taught_change')
+    max_taught_aim_deg: float = setting_from(TrustRegion, 'max_taught_aim_deg')
     threads: int = setting(1, 'number of threads of the encoder', low=1, high=64)
+
+    def trust_region(self) -> TrustRegion:
+        """Return how far a lesson may move the pilot."""
+        return extract(TrustRegion, self)
 
     def camera_mount(self) -> CameraMount:
         """Return how the camera is turned.

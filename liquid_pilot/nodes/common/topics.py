@@ -21,6 +21,10 @@ TIME_SCALES = 'adaptation/time_scales'
 CMD_VEL = 'cmd_vel'
 ATTITUDE_THRUST = 'attitude_thrust'
 GUARD_OVERRIDE = 'guard/override'
+HAND_COMMAND = 'hand/command'
+JOY = 'joy'
+LESSON_TICK = 'lesson/tick'
+LESSON_CORRECTION = 'lesson/correction'
 MISSION = 'mission'
 EXPERT_COMMAND = 'expert/command'
 OBSTACLES = 'obstacles'
@@ -94,7 +98,7 @@ TOPICS: Mapping[str, Topic] = {
     PILOT_COMMAND: Topic(
         'geometry_msgs/msg/TwistStamped',
         ('pilot', 'simulator'),
-        ('guard', 'dashboard'),
+        ('guard', 'hand', 'dashboard'),
         'COMMAND',
         'command of the network in `base_link`; the stamp is that of the frame. The simulator '
         'publishes it in place of the pilot while the expert demonstrates',
@@ -140,10 +144,41 @@ TOPICS: Mapping[str, Topic] = {
     ),
     GUARD_OVERRIDE: Topic(
         'std_msgs/msg/Bool',
-        ('joystick', 'RC receiver'),
+        ('hand', 'RC receiver'),
         ('guard',),
         'COMMAND',
-        'true while a human has the vehicle; nothing is sent then',
+        'true while a human has the vehicle; nothing is sent then, or with `forward_hand` the '
+        'commands of the human',
+    ),
+    HAND_COMMAND: Topic(
+        'geometry_msgs/msg/TwistStamped',
+        ('hand',),
+        ('guard', 'adaptation'),
+        'COMMAND',
+        'command of the human who has the vehicle, in `base_link`: what a lesson learns from',
+    ),
+    JOY: Topic(
+        'sensor_msgs/msg/Joy',
+        ('joystick driver',),
+        ('hand',),
+        'SENSOR',
+        'axes and buttons of a joystick that takes over',
+    ),
+    LESSON_TICK: Topic(
+        'std_msgs/msg/Float64MultiArray',
+        ('pilot',),
+        ('adaptation',),
+        'TRACE',
+        'a tick while a human has the vehicle, with the parameter `teach: true` '
+        '(docs/reference/ros_interface.md#lessons)',
+    ),
+    LESSON_CORRECTION: Topic(
+        'std_msgs/msg/Float32MultiArray',
+        ('adaptation',),
+        ('pilot',),
+        'LATCHED',
+        'what the lesson has taught so far, and what of it is accepted '
+        '(docs/reference/ros_interface.md#lessons)',
     ),
     MISSION: Topic(
         'std_msgs/msg/Header',
@@ -236,7 +271,10 @@ TOPICS: Mapping[str, Topic] = {
     DIAGNOSTICS: Topic(
         'diagnostic_msgs/msg/DiagnosticArray',
         ('every node',),
-        ('pilot', 'guard', 'simulator', 'gazebo', 'scene', 'visualization', 'dashboard'),
+        (
+            *('pilot', 'guard', 'simulator', 'gazebo', 'scene', 'visualization', 'dashboard'),
+            'hand',
+        ),
         'DIAGNOSTICS',
         'health of each node (docs/reference/ros_interface.md#diagnostics)',
     ),
@@ -250,6 +288,9 @@ RECORDED_TOPICS = (
     PILOT_COMMAND,
     PILOT_TRACE,
     TIME_SCALES,
+    HAND_COMMAND,
+    LESSON_TICK,
+    LESSON_CORRECTION,
     CMD_VEL,
     ATTITUDE_THRUST,
     EXPERT_COMMAND,
@@ -287,6 +328,10 @@ ADAPTATION_ENABLE = 'adaptation/enable'
 ADAPTATION_RESET = 'adaptation/reset'
 ADAPTATION_SNAPSHOT = 'adaptation/snapshot'
 ADAPTATION_RESTORE = 'adaptation/restore'
+LESSON_ACCEPT = 'lesson/accept'
+LESSON_UNDO = 'lesson/undo'
+LESSON_RESET = 'lesson/reset'
+LESSON_SAVE = 'lesson/save'
 
 SERVICES: Mapping[str, Service] = {
     GUARD_ENGAGE: Service(
@@ -306,5 +351,16 @@ SERVICES: Mapping[str, Service] = {
         'std_srvs/srv/Trigger', 'save what was learned to the file of the parameter `snapshot`'
     ),
     ADAPTATION_RESTORE: Service('std_srvs/srv/Trigger', 'restore it from that file'),
+    LESSON_ACCEPT: Service(
+        'std_srvs/srv/Trigger', 'fly with what a hand has taught so far, with a `lesson`'
+    ),
+    LESSON_UNDO: Service(
+        'std_srvs/srv/Trigger', 'take back what was accepted last, and what was taught since'
+    ),
+    LESSON_RESET: Service('std_srvs/srv/Trigger', 'forget all that was taught'),
+    LESSON_SAVE: Service(
+        'std_srvs/srv/Trigger',
+        'save what was accepted as a pilot, in the folder of the parameter `taught_pilot`',
+    ),
 }
 """The services by name, in the order of `docs/reference/topics.md`."""

@@ -59,7 +59,7 @@ def pack_trace(trace: Trace) -> Float64MultiArray:
     ]
     sections += [(name, np.ravel(getattr(trace, name))) for name in ARRAYS]
     message = Float64MultiArray()
-    _pack(message, TRACE_SCHEMA, trace.digest, trace.flight, sections, np.float64)
+    pack_sections(message, TRACE_SCHEMA, trace.digest, trace.flight, sections, np.float64)
     return message
 
 
@@ -73,7 +73,7 @@ def pack_time_scales(proposal: TimeScaleUpdate, digest: str, flight: str) -> Flo
     """
     message = Float32MultiArray()
     sequence = divmod(max(proposal.sequence, 0), SEQUENCE_RADIX)
-    _pack(
+    pack_sections(
         message,
         TIME_SCALES_SCHEMA,
         digest,
@@ -89,7 +89,7 @@ def pack_time_scales(proposal: TimeScaleUpdate, digest: str, flight: str) -> Flo
     return message
 
 
-def _pack(
+def pack_sections(
     message: _MultiArray,
     schema: tuple[str, int],
     digest: str,

@@ -15,19 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from liquid_pilot.nodes.common import topics
-from liquid_pilot.nodes.common.process.dds_profile import (
-    PROFILE_VARIABLES,
-    VEHICLE_PROFILE,
-    profile_variable,
-)
 from liquid_pilot.nodes.common.process.parameter_files import parameters_of
 from liquid_pilot.nodes.launch.flight_options import (
     GAZEBO,
     MUJOCO,
     SCENE,
     FlyOptions,
-    has_statistics,
 )
+from liquid_pilot.nodes.launch.option_checks import has_statistics
 from liquid_pilot.nodes.launch.repeat_command import repeat_command
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.utils.path_checks import user_path
@@ -148,6 +143,7 @@ def _guard(options: FlyOptions) -> NodeSpec:
             # The embedded simulator engages before the first frame, and its sensors are well.
             **({'preflight': False} if options.simulator == MUJOCO else {}),
             **_adapter(options),
+            **options.lesson_parameters('guard'),
             **limits,
         },
         parameter_files=_files(options),
@@ -172,6 +168,7 @@ def _pilot(options: FlyOptions) -> NodeSpec:
             **_pilot_name(options),
             'vehicle': options.vehicle,
             'adaptation': options.adapts,
+            **options.lesson_parameters('pilot'),
         },
         parameter_files=_files(options),
         remappings=options.image_remapping + options.camera_info_remapping,
@@ -184,7 +181,12 @@ def _adaptation(options: FlyOptions) -> NodeSpec:
     return NodeSpec(
         'adaptation',
         'adaptation',
-        parameters={**_clock(options), **_pilot_name(options), **discard},
+        parameters={
+            **_clock(options),
+            **_pilot_name(options),
+            **discard,
+            **options.lesson_parameters('adaptation'),
+        },
         parameter_files=_files(options),
         required=False,
     )
@@ -382,29 +384,3 @@ def launch_notice(options: FlyOptions) -> str:
     """Return what `ros2 launch` prints before the flight; empty: nothing."""
     engage = '' if options.simulated else engage_notice(options)
     return '\n'.join(filter(None, (startup_notice(options), engage)))
-
-
-def environment(options: FlyOptions, present: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables to add to the environment of the nodes.
-
-    Args:
-        options: the options of the flight.
-        present: the environment; nothing that it sets is changed.
-    """
-    added = {name: '1' for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS')}
-    # Below this size glibc keeps the memory of an image and uses it again for the next one.
-    added['MALLOC_MMAP_THRESHOLD_'] = '33554432'
-    if options.simulator == GAZEBO:
-        added['GZ_IP'] = '127.0.0.1'
-    fast_dds = present.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') == 'rmw_fastrtps_cpp'
-    own_profile = not fast_dds or any(name in present for name in PROFILE_VARIABLES)
-    if options.simulated:
-        # Simulated drones stay on this machine unless the user chooses otherwise.
-        added['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-        local = present.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST') == 'LOCALHOST'
-        if local and not own_profile:
-            added[profile_variable()] = str(share_path('config/fastdds.xml'))
-    elif options.simulator == SCENE and not own_profile:
-        # The vehicle may be on another machine: who finds whom is left to the user.
-        added[profile_variable()] = str(share_path(VEHICLE_PROFILE))
-    return {name: value for name, value in added.items() if name not in present}

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
+from liquid_pilot.nodes.launch.option_checks import check_topic, has_statistics
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS
+from liquid_pilot.onboard.teaching.settings import NO_LESSON, TeachingSettings
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.utils.entry_points import Choices
@@ -24,7 +27,6 @@ from liquid_pilot.utils.settings import check_all, declared_settings, setting, s
 MUJOCO, GAZEBO, SCENE = 'mujoco', 'gazebo', 'scene'
 """Values of `simulator`; the fourth is 'none'."""
 _NAMESPACE = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?', re.ASCII)
-_TOPIC = re.compile(r'(~?/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', re.ASCII)
 _OF_GAZEBO = ('gui', 'bridge')
 """Options that mean something in Gazebo only."""
 _OF_A_SCENE = ('anchor', 'engage', 'scene_odom_topic')
@@ -54,6 +56,7 @@ class RunOptions:
         'temporal filter, novelty gate, and the adaptation node; false: fly exactly as trained '
         '(docs/explanation/adaptation.md)',
     )
+    lesson: str = setting_from(TeachingSettings, 'lesson')
     record: bool = setting(False, 'record the topics as a rosbag2 folder in the run folder')
     dashboard: bool = setting(
         False,
@@ -168,6 +171,7 @@ class FlyOptions(RunOptions):
         self._check_demonstration()
         self._check_simulator()
         self._check_conditions()
+        self._check_lesson()
         if self.namespace and not _NAMESPACE.fullmatch(self.namespace):
             raise LiquidPilotError(
                 f'namespace {self.namespace!r} is not valid: use letters, digits and _, parts '
@@ -220,6 +224,18 @@ class FlyOptions(RunOptions):
                 f'pilot {self.pilot} would not steer: with demonstrate:=true the expert does; '
                 'leave one of them out (`liquid-pilot demonstrate --pilot` lets a pilot steer and '
                 'the expert label)'
+            )
+
+    def _check_lesson(self) -> None:
+        if self.lesson == NO_LESSON:
+            return
+        if self.lockstep:
+            raise LiquidPilotError(
+                f'lesson {self.lesson}: nobody can take over in lock-step; set realtime:=true'
+            )
+        if not self.adapt:
+            raise LiquidPilotError(
+                f'lesson {self.lesson}: the adaptation node learns it; leave adapt:=false out'
             )
 
     def _check_simulator(self) -> None:
@@ -296,6 +312,17 @@ class FlyOptions(RunOptions):
             return get_vehicle(self.vehicle).adapters
         return tuple(ADAPTERS)
 
+    def lesson_parameters(self, node: str) -> dict[str, str | bool]:
+        """Return the parameters of a node for the lesson; none without a lesson."""
+        if self.lesson == NO_LESSON:
+            return {}
+        if node == 'guard':
+            # Where it is simulated, nobody has a remote control of the vehicle.
+            return {'forward_hand': True} if self.simulated else {}
+        if node == 'pilot':
+            return {'teach': True}
+        return {'lesson': self.lesson, 'taught_pilot': str(Path(self.out) / 'taught')}
+
     @property
     def simulated(self) -> bool:
         """Whether the vehicle is simulated by this package or by Gazebo."""
@@ -358,37 +385,3 @@ class FlyOptions(RunOptions):
             parent, slash, _ = self.camera_topic.rpartition('/')
             topic = f'{parent}{slash}camera_info'
         return ((topics.CAMERA_INFO, topic),) if topic else ()
-
-
-def check_topic(label: str, topic: str) -> None:
-    """Check that a text can be the name of a topic.
-
-    Args:
-        label: what a message calls it, such as 'camera_topic'.
-        topic: the text.
-
-    Raises:
-        LiquidPilotError: it cannot.
-    """
-    if not _TOPIC.fullmatch(topic):
-        raise LiquidPilotError(
-            f'{label} {topic!r} is not the name of a topic; use letters, digits and _, parts '
-            'joined by /, none beginning with a digit'
-        )
-
-
-def has_statistics(pilot: str) -> bool | None:
-    """Return whether a pilot file has the statistics of its training that adaptation needs.
-
-    Args:
-        pilot: name of a shipped pilot, or its folder.
-
-    Returns:
-        None when there is no such pilot; the pilot node then says so.
-    """
-    from liquid_pilot import pilot_file
-
-    try:
-        return (pilot_file.resolve(pilot) / pilot_file.STATISTICS_FILE).is_file()
-    except LiquidPilotError:
-        return None

@@ -17,7 +17,7 @@ from liquid_pilot.nodes.common.process.dds_profile import (
     VEHICLE_PROFILE,
     profile_variable,
 )
-from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch import flight_environment, flight_graph
 from liquid_pilot.nodes.launch.camera_drivers import DRIVERS, non_empty
 from liquid_pilot.nodes.launch.flight_graph import NodeSpec
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions, autopilot_of, parse_pose
@@ -160,7 +160,7 @@ def _quaternion_product(one: Quaternion, other: Quaternion) -> Quaternion:
 
 def environment(options: HardwareOptions, present: Mapping[str, str]) -> dict[str, str]:
     """Return the variables to add to the environment `present` of the nodes."""
-    added = flight_graph.environment(options.flight_options(), present)
+    added = flight_environment.environment(options.flight_options(), present)
     fast_dds = present.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') == 'rmw_fastrtps_cpp'
     if fast_dds and not any(name in present for name in PROFILE_VARIABLES):
         # Room for large frames; who finds whom is left to the user's discovery range.

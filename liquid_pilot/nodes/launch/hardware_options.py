@@ -11,7 +11,8 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.launch.camera_drivers import DRIVERS, CameraRequest
-from liquid_pilot.nodes.launch.flight_options import SCENE, FlyOptions, RunOptions, check_topic
+from liquid_pilot.nodes.launch.flight_options import SCENE, FlyOptions, RunOptions
+from liquid_pilot.nodes.launch.option_checks import check_topic
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS
 from liquid_pilot.utils.entry_points import Choices, ExtensionNames
 from liquid_pilot.utils.settings import check_all, declared_settings, setting, setting_from

@@ -44,6 +44,7 @@ from liquid_pilot.nodes.missions.mission_node import (
     StopRequestedError,
 )
 from liquid_pilot.nodes.missions.progress import MissionProgress
+from liquid_pilot.onboard.safety.guard import OVERRIDDEN
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.base.condition import label, parse
 from liquid_pilot.simulation.base.mission import Mission, MissionResult
@@ -217,6 +218,8 @@ class MissionRun(ABC):
         if not self._frames:
             self._node.publish_marker(packet.stamp_ns, f'seed {mission.seed}')
         outcome = mission.update(packet)
+        if self._node.guard_status[0] == OVERRIDDEN:
+            mission.hand_s += self._period_ns / NANOSECONDS_PER_SECOND
         self._notes.on_packet(packet)
         if outcome == 'timeout' and (prevented := self._node.prevented_by):
             mission.void_timeout(prevented)

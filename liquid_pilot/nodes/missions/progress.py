@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from liquid_pilot.evaluation.report import format_duration, summarise
+from liquid_pilot.evaluation.report import format_duration, not_counted, summarise
 from liquid_pilot.simulation.base.mission import MissionResult
 from liquid_pilot.utils.foreign_text import plain_lines
 from liquid_pilot.utils.palette import OUTCOMES
@@ -173,15 +173,14 @@ class MissionProgress:
         self._console.print()
         self._console.print(table)
         self._console.print()
-        aborted = summary['aborted']
         if summary['trials']:
             self._console.print(
                 f'{summary["successes"]} of {summary["trials"]} missions succeeded: '
                 f'{100 * summary["success_rate"]:.0f} % (95 % interval {100 * low:.0f} to '
-                f'{100 * high:.0f} %)' + (f'; {aborted} aborted, not counted' if aborted else '')
+                f'{100 * high:.0f} %)' + not_counted(summary)
             )
-        elif aborted:
-            self._console.print(f'{aborted} aborted: no mission counts')
+        elif left_out := not_counted(summary):
+            self._console.print(f'no mission counts{left_out}')
         if files:
             names = ', '.join(file.name for file in files)
             self._console.print(escape(f'{files[0].parent}: {names}'))

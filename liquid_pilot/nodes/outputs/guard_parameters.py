@@ -76,6 +76,11 @@ class GuardParameters(OutputParameters):
         'refuse to engage until the checks pass: camera and IMU rate, clocks, camera geometry, '
         'and the status of the autopilot (docs/explanation/guard.md)',
     )
+    forward_hand: bool = setting(
+        False,
+        'while a human has the vehicle, send the commands on hand/command; false: send nothing, as '
+        'the human has a remote control of the vehicle',
+    )
     min_camera_rate_ratio: float = setting_from(PreflightRequirements, 'min_camera_rate_ratio')
     min_imu_rate_hz: float = setting_from(PreflightRequirements, 'min_imu_rate_hz')
     geofence_radius_m: float = setting_from(Geofence, 'radius_m')

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
+from liquid_pilot.utils.settings import setting
 
 Float32Array = npt.NDArray[np.float32]
 _NO_CHANGE = np.zeros(0, np.float32)
@@ -55,47 +56,71 @@ class Correction(NamedTuple):
 class TrustRegion:
     """How far a correction may move a pilot."""
 
-    max_output: float = 0.2
-    """Largest number that the read-out adds to an output; outputs of one are full speed or turn."""
-    max_change: float = 1.0
-    """Largest change of a parameter, see `Columns`."""
-    max_aim_deg: float = 8.0
-    """Largest angle by which pictures are turned, degrees."""
+    max_taught_output: float = setting(
+        0.2,
+        'largest number that a lesson adds to an output; outputs of one are full speed or turn',
+        low=0.0,
+        high=1.0,
+    )
+    max_taught_change: float = setting(
+        1.0,
+        'largest change of a parameter by a lesson; of a positive one, of its logarithm',
+        low=0.0,
+        high=3.0,
+    )
+    max_taught_aim_deg: float = setting(
+        8.0, 'largest angle by which a lesson turns pictures', 'deg', low=0.0, high=45.0
+    )
 
-    def bounded(self, correction: Correction, neurons: int, motors: int, count: int) -> Correction:
+    def bounded(self, correction: Correction) -> Correction:
         """Return a correction within the bounds; the read-out is bounded where it acts.
 
         Args:
             correction: the correction, of anybody.
-            neurons: number of neurons N of the core.
-            motors: number of outputs M of the core.
-            count: number of changes K that the groups of the correction have in this core.
 
         Raises:
-            LiquidPilotError: it does not fit the core, or is not finite.
+            LiquidPilotError: a number of it is not finite.
         """
-        readout = np.asarray(correction.readout, np.float32)
-        change = np.asarray(correction.change, np.float32)
-        if readout.shape != (motors, neurons + 1):
-            raise LiquidPilotError(
-                f'correction: its read-out has the shape {readout.shape}, this pilot needs '
-                f'{(motors, neurons + 1)}'
-            )
-        if change.shape != (count,):
-            raise LiquidPilotError(
-                f'correction: it changes {change.size} parameters, this pilot has {count} of them'
-            )
-        if not (np.isfinite(readout).all() and np.isfinite(change).all()):
-            raise LiquidPilotError('correction: some of its numbers are not finite')
         angles = np.array(correction.aim, np.float64)
         if not np.isfinite(angles).all():
             raise LiquidPilotError('correction: an angle of its aim is not finite')
-        largest = math.radians(self.max_aim_deg)
+        readout = np.array(correction.readout, np.float32)
+        if not readout[:, :-1].any():
+            # What is added does not depend on the state, and can be bounded here.
+            readout = np.clip(readout, -self.max_taught_output, self.max_taught_output)
+        change = np.asarray(correction.change, np.float32)
+        if not (np.isfinite(readout).all() and np.isfinite(change).all()):
+            raise LiquidPilotError('correction: some of its numbers are not finite')
+        largest = math.radians(self.max_taught_aim_deg)
         yaw, pitch, roll = np.clip(angles, -largest, largest).tolist()
         return correction._replace(
             readout=readout,
-            change=np.clip(change, -self.max_change, self.max_change),
+            change=np.clip(change, -self.max_taught_change, self.max_taught_change),
             aim=CameraMount(yaw, pitch, roll),
+        )
+
+
+def check_fits(correction: Correction, neurons: int, motors: int, count: int) -> None:
+    """Check that a correction fits a core.
+
+    Args:
+        correction: the correction.
+        neurons: number of neurons N of the core.
+        motors: number of outputs M of the core.
+        count: number of changes K that the groups of the correction have in this core.
+
+    Raises:
+        LiquidPilotError: it does not.
+    """
+    if correction.readout.shape != (motors, neurons + 1):
+        raise LiquidPilotError(
+            f'correction: its read-out has the shape {correction.readout.shape}, this pilot needs '
+            f'{(motors, neurons + 1)}'
+        )
+    if correction.change.shape != (count,):
+        raise LiquidPilotError(
+            f'correction: it changes {correction.change.size} parameters, this pilot has {count} '
+            'of them'
         )
 
 
@@ -166,5 +191,5 @@ def make_correction_stage(
     if not (correction.readout.any() or any(trim)):
         return NoCorrection()
     return ReadoutCorrection(
-        correction.readout, trust_region.max_output, np.array(trim, np.float32)
+        correction.readout, trust_region.max_taught_output, np.array(trim, np.float32)
     )

@@ -39,7 +39,7 @@ from liquid_pilot.onboard.inference.stages import (
     make_speed_stages,
     make_stages,
 )
-from liquid_pilot.onboard.inference.taught_stages import taught_stages
+from liquid_pilot.onboard.inference.taught_stages import checked_columns, taught_stages
 from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
 from liquid_pilot.onboard.perception.imu import mean_imu
 from liquid_pilot.onboard.perception.pixel_depth import FULL_BITS
@@ -229,6 +229,11 @@ class Engine:
             self._own_stages, self.pilot, self._trained_core, correction, trust_region
         )
         self._use_stages()
+
+    def check_correction(self, correction: Correction, trust_region: TrustRegion) -> None:
+        """Raise the LiquidPilotError that `teach` would raise."""
+        checked_columns(correction, self.pilot, self._trained_core)
+        trust_region.bounded(correction)
 
     @property
     def aim(self) -> CameraMount:

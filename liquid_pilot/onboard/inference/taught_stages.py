@@ -7,11 +7,32 @@ from liquid_pilot.liquid.recurrent_learning.columns import Columns
 from liquid_pilot.onboard.inference.correction import (
     Correction,
     TrustRegion,
+    check_fits,
     make_correction_stage,
 )
 from liquid_pilot.onboard.inference.recurrent_cores import Core, make_liquid_core
 from liquid_pilot.onboard.inference.stages import Stages
 from liquid_pilot.pilot_file import PilotFile
+
+
+def checked_columns(correction: Correction, pilot: PilotFile, core: Core) -> Columns | None:
+    """Return which parameters a correction changes; None: it changes none.
+
+    Args:
+        correction: the correction.
+        pilot: the pilot file.
+        core: its core.
+
+    Raises:
+        LiquidPilotError: the correction does not fit the pilot.
+    """
+    columns = None
+    if correction.groups:
+        if pilot.ltc_parameters is None:
+            raise LiquidPilotError('correction: only an LTC core has parameters to change')
+        columns = Columns.of(pilot.ltc_parameters, correction.groups)
+    check_fits(correction, core.neurons, core.motors, columns.count if columns else 0)
+    return columns
 
 
 def taught_stages(
@@ -33,13 +54,8 @@ def taught_stages(
     Raises:
         LiquidPilotError: it does not fit the pilot; nothing has changed.
     """
-    core, parameters, columns = trained_core, pilot.ltc_parameters, None
-    if correction.groups:
-        if parameters is None:
-            raise LiquidPilotError('correction: only an LTC core has parameters to change')
-        columns = Columns.of(parameters, correction.groups)
-    count = columns.count if columns else 0
-    bounded = trust_region.bounded(correction, core.neurons, core.motors, count)
+    columns = checked_columns(correction, pilot, trained_core)
+    bounded, core, parameters = trust_region.bounded(correction), trained_core, pilot.ltc_parameters
     if columns is not None and parameters is not None and bounded.change.any():
         changed = columns.changed(parameters, bounded.change)
         core = make_liquid_core(changed, pilot.specification.unfolds)

@@ -157,7 +157,7 @@ def unpack_trace(message: LabelledArray, digest: str | None = None) -> Trace:
         LiquidPilotError: it is not a trace of this version, is truncated, lacks a section, or comes
             from another pilot.
     """
-    source, flight, sections = _unpack(message, TRACE_SCHEMA, digest, np.float64)
+    source, flight, sections = unpack_sections(message, TRACE_SCHEMA, digest, np.float64)
     _require('trace', sections, SCALARS, _REQUIRED_SECTIONS)
     seconds, nanoseconds, sequence, dt_s = (float(sections[name][0]) for name in SCALARS)
     _check_count('trace', seconds, nanoseconds, sequence)
@@ -207,7 +207,7 @@ def unpack_time_scales(message: LabelledArray, digest: str) -> tuple[str, TimeSc
         LiquidPilotError: the message is of another version or pilot, is truncated, or lacks a
             section.
     """
-    _, flight, sections = _unpack(message, TIME_SCALES_SCHEMA, digest, np.float32)
+    _, flight, sections = unpack_sections(message, TIME_SCALES_SCHEMA, digest, np.float32)
     names = ('filter', 'log_cm', 'log_gleak')
     _require('time scales', sections, (), ('sequence', *names))
     if sections['sequence'].size != 2:
@@ -219,7 +219,7 @@ def unpack_time_scales(message: LabelledArray, digest: str) -> tuple[str, TimeSc
     )
 
 
-def _unpack(
+def unpack_sections(
     message: LabelledArray, schema: tuple[str, int], digest: str | None, dtype: type[np.floating]
 ) -> tuple[str, str, dict[str, FloatArray]]:
     """Return the digest, the flight and the sections of a message."""

@@ -21,7 +21,6 @@ further, so that it counts what a turned camera has done to the state in all tic
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -31,38 +30,11 @@ from liquid_pilot.onboard.inference.correction import Correction
 from liquid_pilot.onboard.inference.recurrent_cores import make_core
 from liquid_pilot.onboard.perception.camera_mount import CameraMount
 from liquid_pilot.onboard.teaching.lesson import FloatArray, LessonTick
+from liquid_pilot.onboard.teaching.settings import AimSettings
 from liquid_pilot.pilot_file import PilotFile
-from liquid_pilot.utils.settings import setting
 
 Float64Array = npt.NDArray[np.float64]
 _ANGLES = len(TURNS)
-
-
-@dataclass(frozen=True)
-class AimSettings:
-    """Settings of the lesson that learns angles of the camera and offsets of the outputs."""
-
-    aim_deg: float = setting(
-        15.0, 'by how much the camera may be turned, as one expects', 'deg', low=0.1, high=90.0
-    )
-    trim: float = setting(
-        0.05,
-        'offset of an output, as one expects; outputs of one are full speed or turn',
-        low=1e-3,
-        high=1.0,
-    )
-    hand_error: float = setting(
-        0.3, 'by how much a hand differs from the pilot where both are right', low=0.01, high=10.0
-    )
-    correlation_s: float = setting(
-        0.5, 'time within which differences are one', 's', low=0.01, high=10.0
-    )
-    max_aim_rate_deg_s: float = setting(
-        10.0, 'largest change of an angle per second of a lesson', 'deg/s', low=0.1, high=180.0
-    )
-    max_trim_rate_1_s: float = setting(
-        0.2, 'largest change of an offset per second of a lesson', '1/s', low=1e-3, high=10.0
-    )
 
 
 class AimLesson:

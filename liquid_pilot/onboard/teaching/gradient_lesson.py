@@ -9,38 +9,20 @@ trained counts too, against forgetting.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid.dynamics import LtcDynamics
 from liquid_pilot.liquid.recurrent_learning.ltc_learning import LtcLearning
-from liquid_pilot.onboard.inference.correction import Correction
+from liquid_pilot.onboard.inference.correction import Correction, TrustRegion
 from liquid_pilot.onboard.teaching.lesson import FloatArray, LessonTick
 from liquid_pilot.onboard.teaching.replay import ReplayStream
+from liquid_pilot.onboard.teaching.settings import GradientSettings
 from liquid_pilot.pilot_file import PilotFile
-from liquid_pilot.utils.settings import setting
 
 _FIRST_DECAY, _SECOND_DECAY, _EPSILON = 0.9, 0.99, 1e-6
 """Constants of Adam."""
-
-
-@dataclass(frozen=True)
-class GradientSettings:
-    """Settings of the lesson that moves parameters of the core."""
-
-    learning_rate: float = setting(
-        0.01, 'change of a parameter per tick of a lesson', low=1e-6, high=1.0
-    )
-    replay_weight: float = setting(
-        1.0,
-        'weight of what the pilot does in training against what the hand wants',
-        low=0.0,
-        high=100.0,
-    )
-    max_change: float = setting(1.0, 'largest change of a parameter', low=0.0, high=3.0)
 
 
 class GradientLesson:
@@ -50,6 +32,7 @@ class GradientLesson:
         pilot: the pilot, with training statistics.
         groups: groups of parameters that are learned, see `Columns`.
         settings: settings; None for the defaults.
+        max_change: largest change of a parameter, see `TrustRegion`.
 
     Raises:
         LiquidPilotError: the core is no LTC, there are no statistics, or no such group.
@@ -58,8 +41,13 @@ class GradientLesson:
     needs_turned_pictures = False
 
     def __init__(
-        self, pilot: PilotFile, groups: tuple[str, ...], settings: GradientSettings | None = None
+        self,
+        pilot: PilotFile,
+        groups: tuple[str, ...],
+        settings: GradientSettings | None = None,
+        max_change: float = TrustRegion().max_taught_change,
     ) -> None:
+        self._max_change = max_change
         parameters, specification = pilot.ltc_parameters, pilot.specification
         if parameters is None:
             raise LiquidPilotError(
@@ -132,7 +120,7 @@ class GradientLesson:
         size = np.sqrt(self._second / (1.0 - _SECOND_DECAY**self._steps))
         s = self.settings
         self._change -= s.learning_rate * mean / (size + _EPSILON)
-        np.clip(self._change, -s.max_change, s.max_change, out=self._change)
+        np.clip(self._change, -self._max_change, self._max_change, out=self._change)
         self._load()
 
     def _load(self) -> None:

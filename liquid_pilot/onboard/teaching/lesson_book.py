@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.onboard.inference.correction import Correction
+from liquid_pilot.onboard.inference.correction import Correction, TrustRegion
 from liquid_pilot.onboard.teaching.lesson import FloatArray, Lesson
 
 
@@ -12,13 +12,20 @@ class LessonBook:
 
     Args:
         lesson: the lesson, with nothing learned yet.
+        trust_region: the bounds of what flies.
     """
 
-    def __init__(self, lesson: Lesson) -> None:
+    def __init__(self, lesson: Lesson, trust_region: TrustRegion) -> None:
         self.lesson = lesson
         """The lesson; it goes on learning whatever is accepted."""
+        self._trust_region = trust_region
         self._nothing = lesson.correction
         self._accepted: list[tuple[Correction, dict[str, FloatArray]]] = []
+
+    @property
+    def learned(self) -> Correction:
+        """What has been learned so far, within the bounds."""
+        return self._trust_region.bounded(self.lesson.correction)
 
     @property
     def accepted(self) -> Correction:
@@ -36,7 +43,7 @@ class LessonBook:
         Raises:
             LiquidPilotError: nothing was learned since the last time.
         """
-        correction = self.lesson.correction
+        correction = self.learned
         if correction.equals(self.accepted):
             raise LiquidPilotError(
                 'nothing was learned since the last time; take over and show what you want'

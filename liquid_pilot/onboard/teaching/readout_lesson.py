@@ -19,42 +19,15 @@ quadratic penalties.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.onboard.inference.correction import Correction
 from liquid_pilot.onboard.teaching.lesson import FloatArray, LessonTick
-from liquid_pilot.utils.settings import setting
+from liquid_pilot.onboard.teaching.settings import ReadoutSettings
 
 Float64Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ReadoutSettings:
-    """Settings of the lesson that learns a read-out."""
-
-    replay_weight: float = setting(
-        1.0,
-        'weight of what the pilot does in training against what the hand wants',
-        low=0.0,
-        high=100.0,
-    )
-    ridge_s: float = setting(
-        0.15,
-        'weight of the size of the read-out, as seconds of a lesson',
-        's',
-        low=1e-3,
-        high=100.0,
-    )
-    max_rate_1_s: float = setting(
-        0.2,
-        'largest change of an output per second of a lesson; outputs of one are full speed or turn',
-        '1/s',
-        low=1e-3,
-        high=10.0,
-    )
 
 
 class ReadoutLesson:

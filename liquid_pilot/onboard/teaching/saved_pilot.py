@@ -10,8 +10,9 @@ import numpy as np
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.liquid.recurrent_learning.columns import Columns
 from liquid_pilot.onboard.inference.correction import Correction, TrustRegion
+from liquid_pilot.onboard.inference.recurrent_cores import make_core
+from liquid_pilot.onboard.inference.taught_stages import checked_columns
 from liquid_pilot.pilot_file import PilotFile
 
 
@@ -41,18 +42,16 @@ def save_taught(
             or does not fit; or the folder cannot be written.
     """
     specification, parameters = pilot.specification, pilot.ltc_parameters
-    columns = None
-    if correction.groups and parameters is not None:
-        columns = Columns.of(parameters, correction.groups)
-    motors, neurons = correction.readout.shape[0], correction.readout.shape[1] - 1
-    count = columns.count if columns else 0
-    bounded = trust_region.bounded(correction, neurons, motors, count)
+    columns = checked_columns(correction, pilot, make_core(pilot))
+    bounded = trust_region.bounded(correction)
     if bounded.readout[:, :-1].any():
         raise LiquidPilotError(
             'a read-out of the state cannot be saved as a pilot; keep the lesson in flight, or '
             'choose the lesson `aim`'
         )
-    trim = np.clip(bounded.readout[:, -1], -trust_region.max_output, trust_region.max_output)
+    trim = np.clip(
+        bounded.readout[:, -1], -trust_region.max_taught_output, trust_region.max_taught_output
+    )
     aim_deg = [math.degrees(angle) for angle in bounded.aim]
     card = {**specification.card, 'taught': note} if note else specification.card
     return pilot_file.save(

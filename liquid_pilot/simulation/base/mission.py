@@ -37,9 +37,19 @@ class MissionResult:
     """Heading at each packet, counter-clockwise from east; empty if it was not kept."""
     arrival_radius_m: float = 0.0
     """Horizontal distance to the target at which the mission succeeds; 0 without such a rule."""
+    hand_s: float = 0.0
+    """Time for which a human had the vehicle, s."""
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the outcome says something about the pilot: it does not where the mission was
+        aborted, or a human has flown a part of it.
+        """
+        return self.outcome != 'aborted' and self.hand_s == 0.0
 
     def to_json(self) -> dict[str, object]:
         """Return the entry of this mission in a report."""
+        by_hand = {'hand_s': round(self.hand_s, 3)} if self.hand_s else {}
         return {
             'seed': self.seed,
             'outcome': self.outcome,
@@ -50,6 +60,7 @@ class MissionResult:
             'target_distance_m': (
                 None if math.isnan(self.target_distance_m) else round(self.target_distance_m, 3)
             ),
+            **by_hand,
         }
 
 
@@ -72,6 +83,8 @@ class Mission:
         self.layout = layout
         self._first_ns = 0
         self._last: SensorPacket | None = None
+        self.hand_s = 0.0
+        """Time for which a human had the vehicle so far, s."""
         self._flown_m = 0.0
         self._path: list[tuple[float, float, float, float]] = []
         self._headings_rad: list[float] = []
@@ -137,10 +150,13 @@ class Mission:
     @property
     def result(self) -> MissionResult:
         """The result. A mission that has not ended counts as aborted."""
+        reason = self.reason or 'not finished'
+        if self.hand_s:
+            reason += f'; flown by hand for {self.hand_s:.1f} s'
         return MissionResult(
             seed=self.seed,
             outcome=self.outcome or 'aborted',
-            reason=self.reason or 'not finished',
+            reason=reason,
             duration_s=self.flight_time_s,
             distance_flown_m=self._flown_m,
             target_distance_m=self._last.target_distance_m if self._last else math.nan,
@@ -148,4 +164,5 @@ class Mission:
             path=self._path,
             headings_rad=self._headings_rad,
             arrival_radius_m=self.rules.arrival_radius_m,
+            hand_s=self.hand_s,
         )

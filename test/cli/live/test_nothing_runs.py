@@ -32,6 +32,15 @@ def test_nothing_runs(empty_domain, capsys, command):
     assert f'ROS domain {empty_domain}' in checks[1] and 'LOCALHOST' in checks[2]
 
 
+def test_nothing_can_be_taught(empty_domain, capsys):
+    assert main.main(['teach', 'accept', '--timeout', '0.5']) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    first, *checks = captured.err.splitlines()
+    assert 'nobody offers lesson/accept in 0.5 s: is it flown with --lesson' in first
+    assert len(checks) == 3
+
+
 def test_scripts_get_plain_data_all_the_same(empty_domain, capsys):
     assert main.main(['status', '--json', '--timeout', '0.5']) == 3
     assert '"robots": []' in capsys.readouterr().out

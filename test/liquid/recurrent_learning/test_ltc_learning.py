@@ -10,7 +10,8 @@ from random_parameters import random_parameters
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.liquid import wiring
 from liquid_pilot.liquid.dynamics import LtcDynamics
-from liquid_pilot.liquid.recurrent_learning.columns import GROUPS, Columns
+from liquid_pilot.liquid.recurrent_learning.columns import Columns
+from liquid_pilot.liquid.recurrent_learning.groups import GROUPS
 from liquid_pilot.liquid.recurrent_learning.ltc_learning import LtcLearning
 
 NETS = {

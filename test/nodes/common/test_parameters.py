@@ -9,7 +9,7 @@ import yaml
 from rclpy.parameter import Parameter
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes import dashboard, recorder, visualization
+from liquid_pilot.nodes import dashboard, hand, recorder, visualization
 from liquid_pilot.nodes.adaptation import AdaptationParameters
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
@@ -30,6 +30,7 @@ ALL = {
     'guard': GuardParameters,
     'simulator': simulator_node.SimulatorParameters,
     'recorder': recorder.RecorderParameters,
+    'hand': hand.HandParameters,
     'dashboard': dashboard.DashboardParameters,
     'visualization': visualization.VisualizationParameters,
     'gazebo': gazebo_node.GazeboParameters,

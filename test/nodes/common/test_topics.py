@@ -91,10 +91,12 @@ NODES_OF = {
     'common/diagnostics.py': {'every node'},
     'common/sensors/camera_input.py': {'pilot'},
     'common/sensors/guard_status.py': {'pilot'},
+    'common/teaching/lesson_client.py': {'pilot'},
+    'common/teaching/lesson_server.py': {'adaptation'},
     'views/*.py': {'visualization'},
     **{
         f'{node}.py': {node}
-        for node in ('pilot', 'adaptation', 'guard', 'dashboard', 'visualization')
+        for node in ('pilot', 'adaptation', 'guard', 'hand', 'dashboard', 'visualization')
     },
 }
 """Files of nodes, and the nodes that they are part of."""

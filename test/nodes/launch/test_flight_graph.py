@@ -12,7 +12,7 @@ from liquid_pilot.cli import fly, main
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.process import dds_profile
 from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES, profile_variable
-from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch import flight_environment, flight_graph
 from liquid_pilot.nodes.launch.flight_checks import check_before_start
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
@@ -42,6 +42,7 @@ OTHERS = {
 }
 OTHER_SETS = (
     OTHERS,
+    {'lesson': 'aim', 'realtime': True},
     {'simulator': 'gazebo', 'gui': True, 'condition': 'target:2'},
     {'simulator': 'none', 'adapter': 'mavlink'},
     {
@@ -241,11 +242,10 @@ def test_in_gazebo_the_bridge_is_started_and_all_runs_on_its_clock():
     car = specs(simulator='gazebo', vehicle='rover', pilot='/p', headless=True)
     assert car['guard'].parameters['adapter'] == 'cmd_vel'
     assert car['gazebo'].parameters['vehicle'] == 'rover'
-    added = flight_graph.environment(FlyOptions(simulator='gazebo'), {})
+    added = flight_environment.environment(FlyOptions(simulator='gazebo'), {})
     assert added['GZ_IP'] == '127.0.0.1' and added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-    assert 'GZ_IP' not in flight_graph.environment(
-        FlyOptions(simulator='gazebo'), {'GZ_IP': '10.0.0.1'}
-    )
+    own = {'GZ_IP': '10.0.0.1'}
+    assert 'GZ_IP' not in flight_environment.environment(FlyOptions(simulator='gazebo'), own)
 
 
 def test_another_vehicle_brings_its_limits_to_the_guard():
@@ -318,7 +318,7 @@ def test_the_launch_files_name_no_node_and_no_option_of_their_own(file, options)
     assert [ast.unparse(argument) for argument in call.args][:3] == [
         f'{module}_options.{options.__name__}',
         f'{module}_graph.nodes',
-        f'{module}_graph.environment',
+        'flight_environment.environment' if module == 'flight' else 'hardware_graph.environment',
     ]
 
 
@@ -335,18 +335,18 @@ def test_the_command_of_a_node():
 
 
 def test_simulation_stays_on_this_machine_unless_the_user_says_otherwise():
-    added = flight_graph.environment(FlyOptions(), {})
+    added = flight_environment.environment(FlyOptions(), {})
     assert added['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
     assert os.path.isfile(added[profile_variable()])
     # The other name would make every node of Fast DDS 3 warn.
     assert sum(name in added for name in PROFILE_VARIABLES) == 1
-    wide = flight_graph.environment(FlyOptions(), {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'})
+    wide = flight_environment.environment(FlyOptions(), {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'})
     assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in wide
     assert profile_variable() not in wide
     for name in PROFILE_VARIABLES:
-        own = flight_graph.environment(FlyOptions(), {name: '/x'})
+        own = flight_environment.environment(FlyOptions(), {name: '/x'})
         assert not set(PROFILE_VARIABLES) & set(own)
-    real = flight_graph.environment(FlyOptions(simulator='none'), {'OMP_NUM_THREADS': '4'})
+    real = flight_environment.environment(FlyOptions(simulator='none'), {'OMP_NUM_THREADS': '4'})
     assert set(real) == {'MALLOC_MMAP_THRESHOLD_', 'OPENBLAS_NUM_THREADS'}
 
 
@@ -390,7 +390,7 @@ def test_only_the_variable_that_the_installed_fast_dds_knows_is_set(
         (tmp_path / 'share' / package).mkdir(parents=True)
     monkeypatch.setattr(dds_profile, 'package_prefixes', lambda package: [tmp_path])
     monkeypatch.setenv('ROS_DISTRO', distribution)
-    added = flight_graph.environment(FlyOptions(), {})
+    added = flight_environment.environment(FlyOptions(), {})
     assert [name for name in PROFILE_VARIABLES if name in added] == [expected]
 
 

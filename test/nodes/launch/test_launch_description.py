@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.nodes.launch import flight_checks, flight_graph, hardware_graph
+from liquid_pilot.nodes.launch import (
+    flight_checks,
+    flight_environment,
+    flight_graph,
+    hardware_graph,
+)
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.nodes.launch.run_folder import with_run_folder
@@ -180,7 +185,7 @@ def test_it_starts_the_nodes_of_the_graph(arguments, tmp_path):
             text(context, name): text(context, value)
             for name, value in node.process_description.additional_env
         }
-        assert variables == flight_graph.environment(options, context.environment)
+        assert variables == flight_environment.environment(options, context.environment)
 
 
 def ends(context, found, name, code):

@@ -11,6 +11,7 @@ from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.nodes.common.process.dds_profile import PROFILE_VARIABLES, profile_variable
 from liquid_pilot.nodes.launch import (
     flight_checks,
+    flight_environment,
     flight_graph,
     hardware_graph,
     process_runner,
@@ -150,11 +151,11 @@ def test_a_person_is_told_who_engages():
 
 
 def test_frames_have_room_and_discovery_is_the_users():
-    added = flight_graph.environment(FlyOptions(simulator='scene'), {})
+    added = flight_environment.environment(FlyOptions(simulator='scene'), {})
     assert added[profile_variable()].endswith('config/fastdds_vehicle.xml')
     assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in added and 'GZ_IP' not in added
     for name in PROFILE_VARIABLES:
-        own = flight_graph.environment(FlyOptions(simulator='scene'), {name: '/x'})
+        own = flight_environment.environment(FlyOptions(simulator='scene'), {name: '/x'})
         assert not set(PROFILE_VARIABLES) & set(own)
 
 

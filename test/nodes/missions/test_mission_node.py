@@ -212,7 +212,12 @@ def test_what_keeps_a_pilot_from_flying_is_not_its_failure(asker):
 )
 def test_a_mission_whose_time_is_up_while_its_pilot_could_not_fly_is_aborted(prevented, outcome):
     node = SimpleNamespace(
-        conflict='', prevented_by=prevented, guard_note='', problems='', publish_marker=lambda *_: 0
+        guard_status=('engaged', ''),
+        conflict='',
+        prevented_by=prevented,
+        guard_note='',
+        problems='',
+        publish_marker=lambda *_: 0,
     )
     run = SimpleNamespace(
         _node=node,

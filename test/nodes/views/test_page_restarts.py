@@ -11,7 +11,7 @@ import pytest
 from chromium import PROGRAM, Chromium
 from free_ports import free_port
 
-from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch import flight_environment, flight_graph
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 
 pytestmark = [
@@ -112,7 +112,7 @@ def flight(start_spec, tmp_path, monkeypatch):
     specs = {spec.name: spec for spec in flight_graph.nodes(options)}
     assert set(specs) == {*MISSING, 'dashboard'}
     specs['dashboard'].parameters['port'] = port
-    for name, value in flight_graph.environment(options, os.environ).items():
+    for name, value in flight_environment.environment(options, os.environ).items():
         monkeypatch.setenv(name, value)
     flying = Flight(start_spec, tmp_path, specs)
     flying.address = f'http://127.0.0.1:{port}/'

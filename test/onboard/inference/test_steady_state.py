@@ -16,7 +16,7 @@ import pytest
 
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import CameraGeometry, ImageBuffer, ImuSample, Observation
-from liquid_pilot.nodes.launch import flight_graph
+from liquid_pilot.nodes.launch import flight_environment
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.onboard.inference.engine import Engine
 
@@ -108,7 +108,7 @@ def flight(folder, **changes):
     """Fly five frames in a process whose environment has `changes` (None: unset); what it says."""
     environment = {
         **os.environ,
-        **flight_graph.environment(FlyOptions(), os.environ),
+        **flight_environment.environment(FlyOptions(), os.environ),
         'OMP_NUM_THREADS': '1',
         'OPENBLAS_NUM_THREADS': '1',
         'PYTHONPATH': str(folder or ROOT),

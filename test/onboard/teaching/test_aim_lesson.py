@@ -8,8 +8,9 @@ import pytest
 from liquid_pilot.onboard.inference.aimed_encoder import TURNS
 from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.onboard.perception.camera_mount import STRAIGHT
-from liquid_pilot.onboard.teaching.aim_lesson import AimLesson, AimSettings
+from liquid_pilot.onboard.teaching.aim_lesson import AimLesson
 from liquid_pilot.onboard.teaching.lesson import LessonTick
+from liquid_pilot.onboard.teaching.settings import AimSettings
 
 
 @pytest.fixture

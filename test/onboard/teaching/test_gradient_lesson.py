@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
-from liquid_pilot.liquid.recurrent_learning.columns import GROUPS, Columns
+from liquid_pilot.liquid.recurrent_learning.columns import Columns
+from liquid_pilot.liquid.recurrent_learning.groups import GROUPS
 from liquid_pilot.onboard.inference.correction import TrustRegion
 from liquid_pilot.onboard.inference.recurrent_cores import make_core
-from liquid_pilot.onboard.teaching.gradient_lesson import GradientSettings
 from liquid_pilot.onboard.teaching.lesson import LessonTick
-from liquid_pilot.onboard.teaching.readout_lesson import ReadoutSettings
-from liquid_pilot.onboard.teaching.registry import LESSONS, TeachingSettings, make_lesson
+from liquid_pilot.onboard.teaching.registry import make_lesson
+from liquid_pilot.onboard.teaching.settings import (
+    LESSONS,
+    GradientSettings,
+    ReadoutSettings,
+    TeachingSettings,
+)
 
 LEARNED = ('readout', 'leak', 'synapses', 'input_map', 'output_map', 'all')
 
@@ -77,9 +82,7 @@ def test_only_its_own_parameters_move_within_the_bounds(adaptive_pilot, name):
     assert correction.groups == (
         () if name == 'readout' else tuple(GROUPS) if name == 'all' else (name,)
     )
-    core = make_core(adaptive_pilot)
-    count = correction.change.size
-    bounded = TrustRegion(max_change=0.01).bounded(correction, core.neurons, core.motors, count)
+    bounded = TrustRegion(max_taught_change=0.01).bounded(correction)
     assert np.abs(bounded.change).max(initial=0.0) <= 0.01
 
 

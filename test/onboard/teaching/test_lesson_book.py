@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.onboard.inference.correction import TrustRegion
 from liquid_pilot.onboard.teaching.lesson import LessonTick
 from liquid_pilot.onboard.teaching.lesson_book import LessonBook
 from liquid_pilot.onboard.teaching.readout_lesson import ReadoutLesson
@@ -11,14 +12,14 @@ from liquid_pilot.onboard.teaching.readout_lesson import ReadoutLesson
 
 @pytest.fixture
 def book():
-    return LessonBook(ReadoutLesson(np.eye(3), motors=2))
+    return LessonBook(ReadoutLesson(np.eye(3), motors=2), TrustRegion())
 
 
 def teach(book, value, ticks=40):
     for _ in range(ticks):
         state, hand = np.array([0.5, -0.5]), np.array([value, -value])
         book.lesson.observe(LessonTick(0.05, state, state, np.zeros(2), hand))
-    return book.lesson.correction
+    return book.learned
 
 
 def test_nothing_flies_until_it_is_accepted(book):

@@ -16,6 +16,7 @@ from liquid_pilot.learning.config import TrainingSettings
 from liquid_pilot.nodes.adaptation import AdaptationParameters
 from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.guard import GuardParameters
+from liquid_pilot.nodes.hand import HandParameters
 from liquid_pilot.nodes.launch.flight_options import FlyOptions
 from liquid_pilot.nodes.launch.hardware_options import HardwareOptions
 from liquid_pilot.nodes.missions.gazebo_node import GazeboParameters
@@ -37,6 +38,7 @@ PARAMETERS = {
     'gazebo': GazeboParameters,
     'scene': SceneParameters,
     'recorder': RecorderParameters,
+    'hand': HandParameters,
     'visualization': VisualizationParameters,
 }
 OURS = (

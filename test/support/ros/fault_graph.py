@@ -32,6 +32,7 @@ SERVICES = {
     'pilot/reset': Trigger,
     'adaptation/reset': Trigger,
     'adaptation/enable': SetBool,
+    **{f'lesson/{verb}': Trigger for verb in ('accept', 'undo', 'reset', 'save')},
 }
 
 

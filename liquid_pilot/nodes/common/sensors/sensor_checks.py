@@ -17,7 +17,14 @@ from liquid_pilot.nodes.common.health import format_number
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.onboard.inference.engine import Tick
 from liquid_pilot.onboard.perception.picture_checks import PictureCheck, PictureLimits
-from liquid_pilot.onboard.safety.guard import DISENGAGED, ENGAGED, SAFE, SILENT_STATES, STOPPED
+from liquid_pilot.onboard.safety.guard import (
+    DISENGAGED,
+    ENGAGED,
+    OVERRIDDEN,
+    SAFE,
+    SILENT_STATES,
+    STOPPED,
+)
 from liquid_pilot.onboard.safety.preflight import PROBLEM_SEPARATOR
 from liquid_pilot.onboard.safety.sensor_plausibility import (
     ImuFlightLimits,
@@ -72,6 +79,10 @@ class SensorChecks:
         In the state SAFE they fly it again as soon as one is good.
         """
         return self._guard_says(now_s) not in (STOPPED, *SILENT_STATES)
+
+    def hand_has_vehicle(self, now_s: float) -> bool:
+        """Return whether a human surely has the vehicle."""
+        return self._guard_says(now_s) == OVERRIDDEN
 
     def on_imu(self, sample: ImuSample, now_s: float) -> None:
         """Take a sample that has arrived."""

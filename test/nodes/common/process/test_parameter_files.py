@@ -24,7 +24,7 @@ REFUSED = {
     'another name': (
         below('/**/autopilot', 'x: 1'),
         'names no node that there is; it names /**/autopilot, and there are adaptation, '
-        'dashboard, gazebo, guard, pilot, ',
+        'dashboard, gazebo, guard, hand, pilot, ',
     ),
     'nearly the name': (
         below('/**/pilot', 'threads: 1') + below('/**/gaurd', ONE),

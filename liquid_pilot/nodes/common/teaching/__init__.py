@@ -1,0 +1,1 @@
+"""What pilot and adaptation node say to each other about lessons from a hand."""

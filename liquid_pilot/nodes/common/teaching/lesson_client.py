@@ -1,0 +1,141 @@
+"""The pilot node's side of a lesson: flies what was taught, and says what the lesson needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from std_msgs.msg import Float32MultiArray, Float64MultiArray
+
+from liquid_pilot.interfaces import LiquidPilotError
+from liquid_pilot.nodes.common import qos, topics
+from liquid_pilot.nodes.common.diagnostics import DiagnosticsReporter
+from liquid_pilot.nodes.common.health import WARNING
+from liquid_pilot.nodes.common.node_base import LiquidNode
+from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
+from liquid_pilot.nodes.common.teaching import lesson_messages
+from liquid_pilot.onboard.inference.correction import Correction, no_correction
+from liquid_pilot.onboard.inference.engine import Engine, Tick
+from liquid_pilot.onboard.teaching.lesson import LessonTick
+
+PROBLEM = 'lesson'
+"""Kind of the problems that are reported here."""
+
+
+class LessonSide(Protocol):
+    """What a pilot node does for lessons, before and after each tick."""
+
+    def before_tick(self, now_s: float) -> None:
+        """Let the engine fly what it may fly now."""
+
+    def after_tick(self, tick: Tick, flight: str) -> None:
+        """Publish a tick of which the lesson can learn."""
+
+
+class NoLesson:
+    """The side of a pilot that is not taught: nothing is done."""
+
+    def before_tick(self, now_s: float) -> None:
+        """Do nothing."""
+
+    def after_tick(self, tick: Tick, flight: str) -> None:
+        """Do nothing."""
+
+
+class LessonClient:
+    """Applies corrections between two ticks, and publishes ticks while a hand has the vehicle.
+
+    What is accepted flies. What is not, is the pilot's own wish while a human has the vehicle, when
+    its commands do not reach it, and at no other time.
+    """
+
+    def __init__(
+        self,
+        node: LiquidNode,
+        engine: Engine,
+        settings: PilotParameters,
+        hand_has_vehicle: Callable[[float], bool],
+        reporter: DiagnosticsReporter,
+    ) -> None:
+        """Fly as trained, and subscribe to what is taught.
+
+        Args:
+            node: the pilot node.
+            engine: its engine.
+            settings: its parameters: the trust region of lessons.
+            hand_has_vehicle: function from the steady time in seconds to whether a human has the
+                vehicle, so that no command of the pilot reaches it.
+            reporter: where messages that cannot be used are reported.
+        """
+        self._engine, self._trust_region = engine, settings.trust_region()
+        self._hand_has_vehicle, self._reporter = hand_has_vehicle, reporter
+        nothing = no_correction(engine.core.neurons, engine.core.motors)
+        self._taught = lesson_messages.LessonState(nothing, nothing)
+        self._flown: Correction = nothing
+        self._by_hand = False
+        self._digest = engine.pilot.digest
+        self._ticks = node.create_publisher(Float64MultiArray, topics.LESSON_TICK, qos.TRACE)
+        node.create_subscription(
+            Float32MultiArray, topics.LESSON_CORRECTION, self._on_correction, qos.LATCHED
+        )
+
+    def _on_correction(self, message: Float32MultiArray) -> None:
+        """Take what was taught, from the next tick on."""
+        motors = self._engine.core.motors
+        try:
+            taught = lesson_messages.unpack_lesson_state(message, self._digest, motors)
+            for correction in taught:
+                # Refused here, not in a tick.
+                self._engine.check_correction(correction, self._trust_region)
+        except LiquidPilotError as error:
+            self._reporter.problem(PROBLEM, str(error), WARNING)
+            return
+        self._reporter.resolved(PROBLEM)
+        self._taught = taught
+
+    def before_tick(self, now_s: float) -> None:
+        """Let the engine fly what it may fly now.
+
+        Args:
+            now_s: steady time, s.
+        """
+        self._by_hand = self._hand_has_vehicle(now_s)
+        wanted = self._taught.tried if self._by_hand else self._taught.accepted
+        if wanted is not self._flown:
+            self._engine.teach(wanted, self._trust_region)
+            self._flown = wanted
+
+    def after_tick(self, tick: Tick, flight: str) -> None:
+        """Publish a tick of which the lesson can learn: one while a human has the vehicle.
+
+        Args:
+            tick: the tick.
+            flight: identifier of the flight.
+        """
+        if not self._by_hand:
+            return
+        engine = self._engine
+        lesson_tick = LessonTick(
+            tick.dt_s,
+            tick.core_inputs,
+            np.asarray(engine.core.neuron_states(tick.state.core)),
+            tick.core_output,
+            None,
+            engine.aim,
+            engine.turned_inputs(tick),
+        )
+        self._ticks.publish(lesson_messages.pack_tick(lesson_tick, self._digest, flight))
+
+
+def make_lesson_client(
+    node: LiquidNode,
+    engine: Engine,
+    settings: PilotParameters,
+    hand_has_vehicle: Callable[[float], bool],
+    reporter: DiagnosticsReporter,
+) -> LessonSide:
+    """Return the side of a pilot node; see `LessonClient`."""
+    if not settings.teach:
+        return NoLesson()
+    return LessonClient(node, engine, settings, hand_has_vehicle, reporter)
