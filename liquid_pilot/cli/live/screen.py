@@ -100,6 +100,7 @@ def _rows(robot: Robot) -> Iterator[_Row]:
             yield _Row('adaptation', 'off', OK, ['the pilot is as it was trained'])
     if 'adaptation' in nodes:
         yield _node('adaptation', nodes['adaptation'], nodes['adaptation'].values.get('reason', ''))
+        yield from _lesson(nodes['adaptation'])
     for name in ('simulator', 'gazebo', 'scene'):
         if name in nodes:
             yield _simulator(name, nodes[name])
@@ -173,6 +174,18 @@ def _sensors(report: NodeReport) -> Iterator[_Row]:
             yield _Row(name, f'{rate_hz:.1f} Hz', OK, ['; '.join(filter(None, words))])
         else:
             yield _Row(name, 'nothing', WARNING, ['no message arrives'])
+
+
+def _lesson(adaptation: NodeReport) -> Iterator[_Row]:
+    """Yield the row of what a hand teaches; none where nobody can."""
+    values = adaptation.values
+    if adaptation.state == SILENT or 'lesson' not in values:
+        return
+    lines = [
+        f'taught {values.get("lesson_taught_s", "?")} s: {values.get("lesson_learned", "?")}',
+        f'it flies with: {values.get("lesson_flies", "?")}',
+    ]
+    yield _Row('lesson', values['lesson'], OK, lines)
 
 
 def _simulator(name: str, report: NodeReport) -> _Row:

@@ -75,6 +75,7 @@ def header(run: RunFolder, pilot: PilotFile | None) -> tuple[str, str]:
         ),
         ('pilot', _pilot(name, pilot)),
         ('adapts', _adapts(meta)),
+        *_lesson(meta),
         ('vehicle', text(meta.get('vehicle', 'unknown'))),
         ('condition', _condition(run)),
         ('seeds', text(_seeds(run))),
@@ -143,6 +144,22 @@ def _adapts(meta: dict[str, Any]) -> str:
     if adapt is None:
         return 'unknown'
     return 'yes, online' if adapt else 'no: it flew exactly as trained'
+
+
+def _lesson(meta: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the entry on what a hand has taught; none where nobody has."""
+    if 'lesson_taught_s' not in meta:
+        return []
+    learned, flies = (str(meta.get(f'lesson_{name}', 'unknown')) for name in ('learned', 'flies'))
+    return [
+        (
+            'taught by hand',
+            text(
+                f'{meta["lesson_taught_s"]} s, lesson {meta.get("lesson")}; learned: {learned}; '
+                f'accepted at the end: {flies}'
+            ),
+        )
+    ]
 
 
 def _mode(meta: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,16 +122,16 @@ class MissionNode(node_base.LiquidNode):
         self.create_subscription(
             DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, qos.DIAGNOSTICS
         )
+        self.reported: dict[str, Mapping[str, str]] = {}
+        """What the other nodes say on /diagnostics, by their names."""
         self.traces: list[trace_messages.Trace] = []
         """Traces of the current flight, when the pilot adapts."""
         self.serialised_traces: list[bytes] = []
         """The same of a pilot that flies as trained, for the report, which unpacks them."""
+        trace, keep = topics.PILOT_TRACE, self.serialised_traces.append
         if self.settings.current.adapt:
-            self.create_subscription(
-                Float64MultiArray, topics.PILOT_TRACE, self._on_trace, qos.TRACE
-            )
+            self.create_subscription(Float64MultiArray, trace, self._on_trace, qos.TRACE)
         elif self.settings.current.out:
-            trace, keep = topics.PILOT_TRACE, self.serialised_traces.append
             self.create_subscription(Float64MultiArray, trace, keep, qos.TRACE, raw=True)
         self._reset = self.create_client(Trigger, topics.PILOT_RESET)
         self._engage = self.create_client(SetBool, topics.GUARD_ENGAGE)
@@ -169,6 +169,7 @@ class MissionNode(node_base.LiquidNode):
                 self._problems[name] = status.message
             else:
                 self._problems.pop(name, None)
+            self.reported[name] = status.values
             if name == 'guard':
                 self._guard.update(status.values)
 

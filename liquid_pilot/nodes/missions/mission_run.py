@@ -268,6 +268,13 @@ class MissionRun(ABC):
             return
         self._progress.print_line(f'what it saw, and why it turned: {page}')
 
+    def _lesson(self) -> dict[str, str]:
+        """Return what a hand has taught, as the adaptation node last said it; empty: nothing."""
+        values = self._node.reported.get('adaptation', {})
+        if not float(values.get('lesson_taught_s', 0.0)):
+            return {}
+        return {name: value for name, value in values.items() if name.startswith('lesson')}
+
     def _write(self, pictures: bool) -> list[Path]:
         if self._out is None:
             return []
@@ -292,6 +299,7 @@ class MissionRun(ABC):
             'answer_p99_ms': rounded(self._node.health.latency_ms(0.99)),
             'ros_distro': os.environ.get('ROS_DISTRO', ''),
             'rmw': get_rmw_implementation_identifier(),
+            **self._lesson(),
         }
         if not pictures:
             return write_report(self._out, self._results, meta, pictures=False)

@@ -4,7 +4,7 @@ import { setText } from './draw.js';
 
 const body = document.querySelector('#health tbody');
 const seen = new Set();
-const ORDER = ['pilot', 'camera', 'IMU', 'guard', 'adaptation', 'simulator', 'gazebo', 'scene', 'recorder'];
+const ORDER = ['pilot', 'camera', 'IMU', 'guard', 'adaptation', 'lesson', 'simulator', 'gazebo', 'scene', 'recorder'];
 
 function rate(values, name) {
   const value = Number(values[name]);
@@ -37,6 +37,9 @@ function lines(status) {
       texts.push(`${values.messages ?? '?'} messages`);
     } else {
       texts.push(rate(values, 'rate_hz'), span(values, 'latency', 'takes'));
+    }
+    if (name === 'adaptation' && values.lesson) {
+      found.lesson = { level: 0, text: [`${values.lesson}: taught ${values.lesson_taught_s} s`, values.lesson_learned, `flies with: ${values.lesson_flies}`] };
     }
     if (level) texts.push(message);
     found[name] = { level, text: texts };

@@ -15,6 +15,7 @@ from liquid_pilot.interfaces import LiquidPilotError, VehicleLimits
 from liquid_pilot.nodes.common import messages, qos, topics
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.teaching import lesson_messages
+from liquid_pilot.onboard.teaching.description import describe
 from liquid_pilot.onboard.teaching.lesson_book import LessonBook
 from liquid_pilot.onboard.teaching.registry import make_lesson
 from liquid_pilot.onboard.teaching.saved_pilot import save_taught
@@ -158,16 +159,7 @@ class LessonServer:
 
     def summary(self) -> str:
         """Return what is accepted in one line."""
-        accepted = self._book.accepted
-        if accepted.is_none:
-            return 'nothing'
-        angles = ', '.join(f'{math.degrees(angle):+.1f}' for angle in accepted.aim)
-        trim = ', '.join(f'{value:+.3f}' for value in accepted.readout[:, -1])
-        words = [f'camera turned by {angles} degrees (yaw, pitch, roll)', f'outputs by {trim}']
-        if accepted.change.any():
-            moved, largest = int(np.count_nonzero(accepted.change)), np.abs(accepted.change).max()
-            words.append(f'{moved} parameters by at most {largest:.3f}')
-        return '; '.join(words)
+        return describe(self._book.accepted, self._pilot)
 
     def values(self) -> dict[str, str]:
         """Return what /diagnostics says of the lesson."""
@@ -178,4 +170,6 @@ class LessonServer:
             'lesson_accepted': str(self._book.steps),
             'lesson_aim_deg': ' '.join(f'{math.degrees(angle):.1f}' for angle in learned.aim),
             'lesson_trim': ' '.join(f'{value:.3f}' for value in learned.readout[:, -1]),
+            'lesson_learned': describe(learned, self._pilot),
+            'lesson_flies': self.summary(),
         }
