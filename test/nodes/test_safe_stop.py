@@ -111,8 +111,8 @@ def test_a_stop_holds_until_engaged_again(flying):
     flying.fly(0.6)
     assert {command.values for _, command in flying.outputs} == {SAFE}
     assert flying.commands
-    assert flying.call(flying.engage_client, SetBool.Request(data=True)).success
-    assert flying.settle()
+    # A busy machine gives too few frames for a moment, and the guard refuses then.
+    flying.take_off()
 
 
 def test_disengaged_the_guard_gives_the_safe_command_once_and_is_silent(flying):
@@ -166,8 +166,7 @@ def test_a_human_wins_at_once_and_nothing_flies_again_by_itself(flying):
     flying.spin(0.1)
     flying.fly(0.5)
     assert flying.commands and not flying.outputs
-    assert flying.call(flying.engage_client, SetBool.Request(data=True)).success
-    assert flying.settle()
+    flying.take_off()
 
 
 @pytest.mark.slow
@@ -183,11 +182,7 @@ def test_two_pilots_of_one_name_end_in_the_safe_command_and_one_flies_on(flying,
     refused = flying.call(flying.engage_client, SetBool.Request(data=True))
     assert not refused.success and 'two publishers of /pilot/command' in refused.message
     twin.end()
-    for _ in range(30):
-        flying.fly(0.5)
-        if flying.call(flying.engage_client, SetBool.Request(data=True)).success:
-            break
-    assert flying.settle()
+    flying.take_off()
 
 
 @pytest.mark.slow
@@ -200,13 +195,7 @@ def test_engaging_names_each_check_that_fails(flying):
     assert not refused.success
     for words in ('imu: 0 samples/s', 'camera: its stamps are 2', 'the pilot says "'):
         assert words in refused.message, refused.message
-    for _ in range(60):
-        flying.fly(0.5)
-        answer = flying.call(flying.engage_client, SetBool.Request(data=True))
-        if answer.success:
-            break
-    assert answer.success, answer.message
-    assert flying.settle()
+    flying.take_off()
 
 
 @pytest.mark.slow

@@ -152,10 +152,11 @@ TOPICS: Mapping[str, Topic] = {
     ),
     HAND_COMMAND: Topic(
         'geometry_msgs/msg/TwistStamped',
-        ('hand',),
-        ('guard', 'adaptation'),
+        ('hand', 'guard'),
+        ('guard', 'pilot', 'adaptation'),
         'COMMAND',
-        'command of the human who has the vehicle, in `base_link`: what a lesson learns from',
+        'command of the human who has the vehicle, in `base_link`: what a lesson learns from; the '
+        'guard publishes it from the sticks of a remote control, with `rc_hand`',
     ),
     JOY: Topic(
         'sensor_msgs/msg/Joy',

@@ -318,7 +318,7 @@ class FlyOptions(RunOptions):
             return {}
         if node == 'guard':
             # Where it is simulated, nobody has a remote control of the vehicle.
-            return {'forward_hand': True} if self.simulated else {}
+            return {'forward_hand': True} if self.simulated else {'rc_hand': True}
         if node == 'pilot':
             return {'teach': True}
         return {'lesson': self.lesson, 'taught_pilot': str(Path(self.out) / 'taught')}

@@ -122,17 +122,18 @@ class MissionNode(node_base.LiquidNode):
         self.create_subscription(
             DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, qos.DIAGNOSTICS
         )
-        self.reported: dict[str, Mapping[str, str]] = {}
-        """What the other nodes say on /diagnostics, by their names."""
+        self.reported: dict[str, Mapping[str, str]] = {}  # By node, as on /diagnostics.
         self.traces: list[trace_messages.Trace] = []
         """Traces of the current flight, when the pilot adapts."""
         self.serialised_traces: list[bytes] = []
         """The same of a pilot that flies as trained, for the report, which unpacks them."""
-        trace, keep = topics.PILOT_TRACE, self.serialised_traces.append
+        hear, keep = self.create_subscription, self.serialised_traces.append
         if self.settings.current.adapt:
-            self.create_subscription(Float64MultiArray, trace, self._on_trace, qos.TRACE)
+            self.create_subscription(
+                Float64MultiArray, topics.PILOT_TRACE, self._on_trace, qos.TRACE
+            )
         elif self.settings.current.out:
-            self.create_subscription(Float64MultiArray, trace, keep, qos.TRACE, raw=True)
+            hear(Float64MultiArray, topics.PILOT_TRACE, keep, qos.TRACE, raw=True)
         self._reset = self.create_client(Trigger, topics.PILOT_RESET)
         self._engage = self.create_client(SetBool, topics.GUARD_ENGAGE)
 

@@ -14,11 +14,12 @@ from rclpy.duration import Duration
 from rclpy.publisher import Publisher
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
-from liquid_pilot.interfaces import AttitudeThrust, Command
+from liquid_pilot.interfaces import AttitudeThrust, Command, LiquidPilotError, VehicleLimits
 from liquid_pilot.nodes.common import messages, node_base, qos, topics
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
 from liquid_pilot.onboard.setpoints.settings import AdapterSettings
+from liquid_pilot.onboard.teaching.rc_hand import RcHandSettings
 from liquid_pilot.utils.settings import extract, setting, setting_from
 
 SetpointT = TypeVar('SetpointT', contravariant=True)
@@ -159,6 +160,29 @@ class OutputParameters:
         'file with the key of signed messages: 64 hexadecimal digits or a passphrase; unsigned '
         'messages are ignored then; empty: no signing (mavlink, mavlink_attitude, mavlink_rover)',
     )
+
+    rc_hand: bool = setting_from(RcHandSettings, 'rc_hand')
+    rc_channels: tuple[int, ...] = setting_from(RcHandSettings, 'rc_channels')
+    rc_deadzone: float = setting_from(RcHandSettings, 'rc_deadzone')
+    rc_modes: tuple[str, ...] = setting_from(RcHandSettings, 'rc_modes')
+
+    def limits(self) -> VehicleLimits:
+        """Return the limits of the vehicle."""
+        raise NotImplementedError
+
+    def rc_settings(self) -> RcHandSettings:
+        """Return how the sticks of a remote control are read.
+
+        Raises:
+            LiquidPilotError: there are not four channels.
+        """
+        settings = extract(RcHandSettings, self)
+        if len(settings.rc_channels) != 4:
+            raise LiquidPilotError(
+                f'rc_channels must have four numbers, not {len(settings.rc_channels)}: forward, '
+                'left, up and turn'
+            )
+        return settings
 
     def vehicle_settings(self) -> AdapterSettings:
         """Return the settings of the adapter."""

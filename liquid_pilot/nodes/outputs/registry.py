@@ -26,10 +26,11 @@ from liquid_pilot.onboard.setpoints.registry import ADAPTERS
 
 def _mavlink(node: node_base.LiquidNode, settings: OutputParameters) -> Output[Any]:
     # Imported here, because pymavlink is optional.
-    from liquid_pilot.nodes.outputs.mavlink import MavlinkOutput
+    from liquid_pilot.nodes.outputs.mavlink import MavlinkOutput, RcHand
 
+    hand = RcHand(settings.rc_settings(), settings.limits()) if settings.rc_hand else None
     return MavlinkOutput(
-        node, settings.mavlink_url, settings.mavlink_baud, settings.mavlink_key_file
+        node, settings.mavlink_url, settings.mavlink_baud, settings.mavlink_key_file, hand
     )
 
 

@@ -15,17 +15,24 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from liquid_pilot.interfaces import LiquidPilotError, VehicleState
-from liquid_pilot.onboard.geometry import Vector, attitude_enu_ned, enu_ned, flu_frd, into_body
+from liquid_pilot.onboard.geometry import attitude_enu_ned, enu_ned, flu_frd, into_body
 from liquid_pilot.onboard.safety.preflight import VehicleStatus
-from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget, attitude_mask
+from liquid_pilot.onboard.setpoints.attitude_target import AttitudeTarget
 from liquid_pilot.onboard.setpoints.body_velocity import ForwardTurn
 from liquid_pilot.onboard.setpoints.mavlink_messages import (
     AIRBORNE,
+    RC_CHANNELS,
     ImuReading,
     MessageRequests,
     estimator_fault,
     highres_imu_reading,
     raw_imu_reading,
+)
+from liquid_pilot.onboard.setpoints.mavlink_setpoints import (
+    SetpointMessage,
+    attitude_message,
+    forward_turn_message,
+    velocity_message,
 )
 from liquid_pilot.onboard.setpoints.mavlink_signing import (
     make_parser_class,
@@ -44,12 +51,15 @@ MAX_HALF_AGE_S = 1.0
 """Age of attitude or position beyond which the other alone makes no odometry, s."""
 STREAM_TIMEOUT_S = 1.0
 """Silence of all streams, which had come before, after which the autopilot is not connected, s."""
+MAX_STICKS_AGE_S = 0.5
+"""Age beyond which a position of the sticks says nothing, s."""
 MAX_LANDED_STATE_AGE_S = 3.0
 """Age beyond which it is not known whether the vehicle flies, s."""
 _MAX_IMU_GAP_S = 0.25
 """Time without a message of the better IMU after which the other one is used, s."""
 _BOOT_TIME_TOLERANCE_MS = 1000
 """Time by which the autopilot's time may go back, as messages change places, ms."""
+_MAX_CHANNELS = 18
 _MAX_PARSERS = 8
 """Senders of datagrams that are listened to at a time before one is the peer."""
 _BAD_SIGNATURE = 'Invalid signature'
@@ -59,10 +69,7 @@ _MAV_COMP_ID_ONBOARD_COMPUTER = 191
 _MAV_TYPE_ONBOARD_CONTROLLER = 18
 _MAV_AUTOPILOT_INVALID = 8
 _MAV_STATE_ACTIVE = 4
-_MAV_FRAME_LOCAL_NED, _MAV_FRAME_BODY_NED = 1, 8
 _MAV_CMD_SET_MESSAGE_INTERVAL = 511
-VELOCITY_AND_YAW_RATE = 0b0101_1100_0111
-"""Value of POSITION_TARGET_TYPEMASK by which position, acceleration and yaw are ignored."""
 _MAV_AUTOPILOT_ARDUPILOTMEGA = 3
 _STREAMS = ('HIGHRES_IMU', 'RAW_IMU', 'ATTITUDE_QUATERNION', 'LOCAL_POSITION_NED')
 _TIMED_MESSAGES = ('ATTITUDE_QUATERNION', 'LOCAL_POSITION_NED', 'ATTITUDE', 'SYSTEM_TIME')
@@ -89,9 +96,16 @@ class MavlinkLink:
         transport: the port.
         dialect: pymavlink's module of messages.
         key: key of signed messages: others are ignored then; None: signatures are not looked at.
+        rc_channels: whether the channels of the remote control are needed.
     """
 
-    def __init__(self, transport: Transport, dialect: Any, key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        dialect: Any,
+        key: bytes | None = None,
+        rc_channels: bool = False,
+    ) -> None:
         self._transport, self._dialect = transport, dialect
         self._signing = make_signing(dialect, key)
         self._parser_class = make_parser_class(dialect)
@@ -102,7 +116,7 @@ class MavlinkLink:
         self._heartbeat_s = -math.inf
         self._mode, self._armed, self._ardupilot = '', False, False
         self._polled_s = -math.inf
-        self._requests = MessageRequests()
+        self._requests = MessageRequests(rc_channels)
         self._forget()
         self.ignored_sender: Address | None = None
         """The newest sender of datagrams that is not the peer; None before there was one."""
@@ -110,13 +124,16 @@ class MavlinkLink:
         """Number of messages that were ignored because they are not signed with the key."""
 
     @classmethod
-    def open(cls, url: str, baud: int = 921600, key_file: str = '') -> MavlinkLink:
+    def open(
+        cls, url: str, baud: int = 921600, key_file: str = '', rc_channels: bool = False
+    ) -> MavlinkLink:
         """Open a link over a serial port or UDP.
 
         Args:
             url: such as `/dev/serial0` or `udpin:127.0.0.1:14540`.
             baud: baud rate of a serial port.
             key_file: file with the key of signed messages; empty: messages are not signed.
+            rc_channels: whether the channels of the remote control are needed.
 
         Raises:
             LiquidPilotError: when pymavlink is missing, the port cannot be opened, or the file
@@ -132,12 +149,13 @@ class MavlinkLink:
                 f'the adapter mavlink needs pymavlink and pyserial ({error}); '
                 f'{install_advice("pymavlink", "serial", by_run=False)}'
             ) from None
-        return cls(transport, ardupilotmega, key)
+        return cls(transport, ardupilotmega, key, rc_channels)
 
     def _forget(self) -> None:
         """Forget what an autopilot has reported that has just started."""
         self._flags: int | None = None
         self._airborne: bool | None = None
+        self._sticks: tuple[tuple[int, ...], float] = (), -math.inf
         self._attitude: tuple[Any, ...] | None = None
         self._position: tuple[Any, ...] | None = None
         self._attitude_s = self._position_s = self._imu_s = self._landed_state_s = -math.inf
@@ -266,6 +284,10 @@ class MavlinkLink:
             return True
         elif kind in ('ESTIMATOR_STATUS', 'EKF_STATUS_REPORT'):
             self._flags = message.flags
+        elif kind == RC_CHANNELS:
+            count = min(message.chancount, _MAX_CHANNELS)
+            pulses_us = (getattr(message, f'chan{k}_raw') for k in range(1, count + 1))
+            self._sticks = tuple(pulses_us), self._polled_s
         elif kind == 'EXTENDED_SYS_STATE':
             self._landed_state_s = self._polled_s
             self._airborne = AIRBORNE.get(message.landed_state)
@@ -335,6 +357,11 @@ class MavlinkLink:
             self._airborne if is_recent else None,
         )
 
+    def sticks_us(self, now_s: float) -> tuple[int, ...]:
+        """Return the pulses of the remote control's channels, microseconds; empty: not known."""
+        pulses_us, arrived_s = self._sticks
+        return pulses_us if now_s - arrived_s <= MAX_STICKS_AGE_S else ()
+
     def heartbeat(self) -> None:
         """Send the heartbeat of a companion, only on a new decision of the guard."""
         self._send(
@@ -347,47 +374,21 @@ class MavlinkLink:
         )
 
     def send_velocity(self, setpoint: VelocityNed) -> None:
-        """Send SET_POSITION_TARGET_LOCAL_NED: velocity in the world and yaw rate."""
-        self._send_velocity(_MAV_FRAME_LOCAL_NED, *setpoint)
+        """Send a velocity in the world and a yaw rate."""
+        self._send_setpoint(velocity_message(setpoint))
 
     def send_forward_turn(self, setpoint: ForwardTurn) -> None:
-        """Send SET_POSITION_TARGET_LOCAL_NED: velocity forward and yaw rate."""
-        stamp_ns, forward_m_s, yaw_rate_rad_s = setpoint
-        self._send_velocity(_MAV_FRAME_BODY_NED, stamp_ns, (forward_m_s, 0.0, 0.0), -yaw_rate_rad_s)
-
-    def _send_velocity(
-        self, frame: int, stamp_ns: int, velocity_m_s: Vector, yaw_rate_rad_s: float
-    ) -> None:
-        """Send a velocity in a frame of MAVLink, and a yaw rate about the axis down."""
-        if self._target is not None:
-            self._send(
-                'set_position_target_local_ned',
-                _boot_ms(stamp_ns),
-                self._target,
-                self._component,
-                frame,
-                VELOCITY_AND_YAW_RATE,
-                *[0] * 3,
-                *velocity_m_s,
-                *[0] * 4,
-                yaw_rate_rad_s,
-            )
+        """Send a velocity forward and a yaw rate."""
+        self._send_setpoint(forward_turn_message(setpoint))
 
     def send_attitude(self, setpoint: AttitudeTarget) -> None:
-        """Send SET_ATTITUDE_TARGET: attitude, yaw rate and thrust."""
+        """Send an attitude, a yaw rate and thrust."""
+        self._send_setpoint(attitude_message(setpoint, self._ardupilot))
+
+    def _send_setpoint(self, message: SetpointMessage) -> None:
         if self._target is not None:
-            self._send(
-                'set_attitude_target',
-                _boot_ms(setpoint.stamp_ns),
-                self._target,
-                self._component,
-                attitude_mask(self._ardupilot),
-                setpoint.orientation_frd_ned_wxyz,
-                0,
-                0,
-                -setpoint.yaw_rate_rad_s,
-                setpoint.thrust,
-            )
+            name, boot_ms, fields = message
+            self._send(name, boot_ms, self._target, self._component, *fields)
 
     def _send(self, name: str, *values: Any) -> None:
         try:
@@ -399,8 +400,3 @@ class MavlinkLink:
     def close(self) -> None:
         """Close the port."""
         self._transport.close()
-
-
-def _boot_ms(stamp_ns: int) -> int:
-    """Return a stamp as MAVLink's 32 bits of milliseconds; neither autopilot acts on it."""
-    return stamp_ns // 1_000_000 % 2**32

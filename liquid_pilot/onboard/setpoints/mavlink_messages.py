@@ -34,11 +34,12 @@ ATTITUDE_ESTIMATED, VELOCITY_ESTIMATED, NO_AIDING = 1, 2 | 4, 128
 AIRBORNE = {1: False, 2: True, 3: False, 4: False}
 """Whether the vehicle flies, by MAV_LANDED_STATE: on ground, in air, take-off, landing."""
 _MILLI_G_M_S2 = 9.80665e-3
-IMU, RAW_IMU, ESTIMATOR, ARDUPILOT_ESTIMATOR = (
+IMU, RAW_IMU, ESTIMATOR, ARDUPILOT_ESTIMATOR, RC_CHANNELS = (
     'HIGHRES_IMU',
     'RAW_IMU',
     'ESTIMATOR_STATUS',
     'EKF_STATUS_REPORT',
+    'RC_CHANNELS',
 )
 """Messages that not every autopilot has, or that another one makes superfluous."""
 _MESSAGES = (
@@ -49,6 +50,7 @@ _MESSAGES = (
     (245, 'EXTENDED_SYS_STATE', 5.0),
     (230, ESTIMATOR, 2.0),
     (193, ARDUPILOT_ESTIMATOR, 2.0),
+    (65, RC_CHANNELS, 20.0),
 )
 """Number, type and rate (Hz) of each message."""
 
@@ -179,8 +181,13 @@ class MessageRequest:
 class MessageRequests:
     """Decides which message is to be asked for. Times are seconds of a steady clock."""
 
-    def __init__(self) -> None:
-        """Begin without an autopilot, of which nothing is asked."""
+    def __init__(self, rc_channels: bool = False) -> None:
+        """Begin without an autopilot, of which nothing is asked.
+
+        Args:
+            rc_channels: whether the channels of the remote control are needed.
+        """
+        self._needs_rc_channels = rc_channels
         self._messages = {row[1]: MessageRequest(*row) for row in _MESSAGES}
         self._asked: MessageRequest | None = None
         self._asked_s = -math.inf
@@ -247,6 +254,8 @@ class MessageRequests:
             return other.is_slow or not better.unavailable
         if kind == RAW_IMU:
             return better.unavailable
+        if kind == RC_CHANNELS:
+            return self._needs_rc_channels
         if kind in (ESTIMATOR, ARDUPILOT_ESTIMATOR):
             return ardupilot == (kind == ARDUPILOT_ESTIMATOR)
         return True

@@ -3,7 +3,6 @@
 The guard is a node in this process. The test is the human, who arms and takes off, and the pilot.
 """
 
-import dataclasses
 import time
 
 import pytest
@@ -21,28 +20,19 @@ from autopilot_model import (
 )
 from free_ports import free_port
 from geometry_msgs.msg import TwistStamped
+from guard_parameters import parameters_with
 from mavlink_peer import PX4_OFFBOARD
 from std_srvs.srv import Trigger
 
 from liquid_pilot.interfaces import Command
 from liquid_pilot.nodes.common import messages, node_base, qos
 from liquid_pilot.nodes.guard import GuardNode
-from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
 from liquid_pilot.onboard.safety import airborne
 from liquid_pilot.onboard.safety.airborne import AIRBORNE_UNKNOWN, NOT_AIRBORNE
-from liquid_pilot.utils.settings import setting_from
 
 TIMEOUT_S, COMMAND_S, STEP_S = 0.4, 0.05, 0.01
 RATES = {ATTITUDE: 50.0, POSITION: 50.0, LANDED: 10.0}
 FLYING = [('copter', 'mavlink'), ('copter', 'mavlink_attitude'), ('px4', 'mavlink')]
-
-
-def parameters_with(**defaults):
-    fields = [
-        (name, type(value), setting_from(GuardParameters, name, default=value))
-        for name, value in defaults.items()
-    ]
-    return dataclasses.make_dataclass('Changed', fields, bases=(GuardParameters,), frozen=True)
 
 
 class Flight:

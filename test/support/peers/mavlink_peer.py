@@ -62,6 +62,10 @@ class Peer:
     def landed_state(self, state=mavlink.MAV_LANDED_STATE_IN_AIR):
         return mavlink.MAVLink_extended_sys_state_message(0, state)
 
+    def sticks(self, *pulses_us):
+        raw = [*pulses_us, *[65535] * (18 - len(pulses_us))]
+        return mavlink.MAVLink_rc_channels_message(self.clock_ms, len(pulses_us), *raw, 200)
+
     def received(self):
         """Return the messages that have arrived since the previous call."""
         found = []

@@ -20,7 +20,6 @@ from liquid_pilot.onboard.perception.picture_checks import PictureCheck, Picture
 from liquid_pilot.onboard.safety.guard import (
     DISENGAGED,
     ENGAGED,
-    OVERRIDDEN,
     SAFE,
     SILENT_STATES,
     STOPPED,
@@ -81,8 +80,8 @@ class SensorChecks:
         return self._guard_says(now_s) not in (STOPPED, *SILENT_STATES)
 
     def hand_has_vehicle(self, now_s: float) -> bool:
-        """Return whether a human surely has the vehicle."""
-        return self._guard_says(now_s) == OVERRIDDEN
+        """Return whether the guard surely sends nothing of the pilot, as a human may fly."""
+        return self._guard_says(now_s) in SILENT_STATES
 
     def on_imu(self, sample: ImuSample, now_s: float) -> None:
         """Take a sample that has arrived."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+from geometry_msgs.msg import TwistStamped
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
 from liquid_pilot.interfaces import LiquidPilotError
@@ -19,6 +21,8 @@ from liquid_pilot.onboard.inference.correction import Correction, no_correction
 from liquid_pilot.onboard.inference.engine import Engine, Tick
 from liquid_pilot.onboard.teaching.lesson import LessonTick
 
+HAND_TIMEOUT_S = 0.3
+"""Age from which on a command of the hand says nothing about a tick, s."""
 PROBLEM = 'lesson'
 """Kind of the problems that are reported here."""
 
@@ -46,8 +50,8 @@ class NoLesson:
 class LessonClient:
     """Applies corrections between two ticks, and publishes ticks while a hand has the vehicle.
 
-    What is accepted flies. What is not, is the pilot's own wish while a human has the vehicle, when
-    its commands do not reach it, and at no other time.
+    What is accepted flies. What is not, is the pilot's own wish while a hand commands and the guard
+    lets no command of the pilot through, and at no other time.
     """
 
     def __init__(
@@ -64,8 +68,8 @@ class LessonClient:
             node: the pilot node.
             engine: its engine.
             settings: its parameters: the trust region of lessons.
-            hand_has_vehicle: function from the steady time in seconds to whether a human has the
-                vehicle, so that no command of the pilot reaches it.
+            hand_has_vehicle: function from the steady time in seconds to whether the guard surely
+                lets no command of the pilot through.
             reporter: where messages that cannot be used are reported.
         """
         self._engine, self._trust_region = engine, settings.trust_region()
@@ -76,9 +80,15 @@ class LessonClient:
         self._by_hand = False
         self._digest = engine.pilot.digest
         self._ticks = node.create_publisher(Float64MultiArray, topics.LESSON_TICK, qos.TRACE)
+        self._node, self._heard_s = node, -math.inf
+        node.create_subscription(TwistStamped, topics.HAND_COMMAND, self._on_hand, qos.COMMAND)
         node.create_subscription(
             Float32MultiArray, topics.LESSON_CORRECTION, self._on_correction, qos.LATCHED
         )
+
+    def _on_hand(self, message: TwistStamped) -> None:
+        """Note that a hand commands; what it wants is for the adaptation node."""
+        self._heard_s = self._node.steady_s()
 
     def _on_correction(self, message: Float32MultiArray) -> None:
         """Take what was taught, from the next tick on."""
@@ -100,7 +110,8 @@ class LessonClient:
         Args:
             now_s: steady time, s.
         """
-        self._by_hand = self._hand_has_vehicle(now_s)
+        heard = now_s - self._heard_s <= HAND_TIMEOUT_S
+        self._by_hand = heard and self._hand_has_vehicle(now_s)
         wanted = self._taught.tried if self._by_hand else self._taught.accepted
         if wanted is not self._flown:
             self._engine.teach(wanted, self._trust_region)

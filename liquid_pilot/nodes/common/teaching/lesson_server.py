@@ -15,6 +15,7 @@ from liquid_pilot.interfaces import LiquidPilotError, VehicleLimits
 from liquid_pilot.nodes.common import messages, qos, topics
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.teaching import lesson_messages
+from liquid_pilot.nodes.common.teaching.lesson_client import HAND_TIMEOUT_S
 from liquid_pilot.onboard.teaching.description import describe
 from liquid_pilot.onboard.teaching.lesson_book import LessonBook
 from liquid_pilot.onboard.teaching.registry import make_lesson
@@ -22,9 +23,6 @@ from liquid_pilot.onboard.teaching.saved_pilot import save_taught
 from liquid_pilot.onboard.teaching.settings import TeachingSettings
 from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
 from liquid_pilot.pilot_file import PilotFile
-
-_HAND_TIMEOUT_S = 0.3
-"""Age from which on a command of the hand says nothing about a tick, s."""
 
 
 class _Hand(NamedTuple):
@@ -85,7 +83,7 @@ class LessonServer:
 
     def _on_tick(self, message: Float64MultiArray) -> None:
         hand = self._hand
-        if hand is None or self._node.steady_s() - hand.arrived_s > _HAND_TIMEOUT_S:
+        if hand is None or self._node.steady_s() - hand.arrived_s > HAND_TIMEOUT_S:
             # A human has the vehicle and commands nothing here: there is nothing to learn.
             self._book.lesson.begin_flight()
             return
