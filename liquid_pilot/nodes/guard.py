@@ -8,6 +8,7 @@ arrives. It imports neither numba nor ONNX Runtime, so that it survives their fa
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from geometry_msgs.msg import TwistStamped
@@ -28,7 +29,7 @@ from liquid_pilot.nodes.common.process.time_slice import FLIGHT_S, request_time_
 from liquid_pilot.nodes.common.publishers.single_publisher import NumberedCallback
 from liquid_pilot.nodes.outputs.base import ReportingOutput
 from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
-from liquid_pilot.nodes.outputs.hand_control import HandControl
+from liquid_pilot.nodes.outputs.hand_control import make_hand_control
 from liquid_pilot.nodes.outputs.monitors import NO_ODOMETRY, GuardMonitors, OdometrySubscription
 from liquid_pilot.nodes.outputs.registry import make_output
 from liquid_pilot.onboard.safety.airborne import AirborneWatch
@@ -76,19 +77,18 @@ class GuardNode(node_base.LiquidNode):
         self._odometry_input: OdometrySubscription | None = None
         if self._adapter.needs_odometry or fence:
             self._odometry_input = OdometrySubscription(
-                self, settings.lockstep, self._answer_lockstep, self._on_odometry_publishers
+                self,
+                settings.lockstep,
+                self._answer_lockstep,
+                partial(self._on_publishers, 'odometry publishers'),
             )
         # In lock-step the simulator sees to it that one pilot answers.
         on_command: Any = self._on_lockstep_command
         if not settings.lockstep:
             on_command = NumberedCallback(self._on_command)
         self.create_subscription(TwistStamped, topics.PILOT_COMMAND, on_command, qos.COMMAND)
-        self._hand: HandControl | None = None
-        if settings.forward_hand and not settings.lockstep:
-            self._hand = HandControl(settings.limits(), fence)
-            self.create_subscription(
-                TwistStamped, topics.HAND_COMMAND, self._on_hand_command, qos.COMMAND
-            )
+        report_hands = partial(self._on_publishers, 'hand publishers')
+        self._hand = make_hand_control(self, settings, self._on_hand_command, report_hands)
         self.create_service(SetBool, topics.GUARD_ENGAGE, self._on_engage)
         self.create_service(Trigger, topics.GUARD_STOP, self._on_stop)
         if not settings.lockstep:
@@ -184,12 +184,12 @@ class GuardNode(node_base.LiquidNode):
             else:
                 self._reporter.resolved('output mode')
 
-    def _on_odometry_publishers(self, problem: str) -> None:
-        """Report that odometry has several publishers, or (empty) that it has one again."""
+    def _on_publishers(self, kind: str, problem: str) -> None:
+        """Report that an input has several publishers, or (empty) that it has one again."""
         if problem:
-            self._reporter.problem('odometry publishers', problem)
+            self._reporter.problem(kind, problem)
         else:
-            self._reporter.resolved('odometry publishers')
+            self._reporter.resolved(kind)
 
     def _update_trust(self) -> None:
         """Update the guard's trust state and detect loss of autopilot authority."""
@@ -326,7 +326,7 @@ class GuardNode(node_base.LiquidNode):
         self._engage_pending = False
         what = 'nothing is sent'
         if self._hand is not None:
-            self._hand.follow(bool(reason), self._now_s())
+            self._hand.follow(bool(reason), self._now_s(), self._guard.home_enu_m)
             what = f'{self.resolve_topic_name(topics.HAND_COMMAND)} is sent'
         if self._guard.state != previous:
             # The pilot, and who learns from the human, read it from the status.

@@ -8,7 +8,14 @@ that falls silent leaves the vehicle with the safe command.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from geometry_msgs.msg import TwistStamped
+
 from liquid_pilot.interfaces import Command, VehicleLimits, VehicleState
+from liquid_pilot.nodes.common import node_base, qos, topics
+from liquid_pilot.nodes.common.publishers import single_publisher
+from liquid_pilot.nodes.outputs.guard_parameters import GuardParameters
 from liquid_pilot.onboard.safety.geofence import Geofence
 from liquid_pilot.onboard.safety.guard import SAFE, Decision, Guard
 
@@ -25,15 +32,18 @@ class HandControl:
         self._guard = Guard(limits, fence)
         self._active = False
 
-    def follow(self, overridden: bool, now_s: float) -> None:
+    def follow(
+        self, overridden: bool, now_s: float, home_enu_m: tuple[float, float, float] | None
+    ) -> None:
         """Take notice of whether a human has the vehicle.
 
         Args:
             overridden: whether a human has it.
             now_s: steady time, s.
+            home_enu_m: axis of the geofence, where the pilot was engaged, ENU, m; None: it was not.
         """
         if overridden and not self._active:
-            self._guard.engage(now_s)
+            self._guard.engage(now_s, home_enu_m=home_enu_m)
         elif self._active and not overridden:
             self._guard.disengage(now_s)
         self._active = overridden
@@ -69,3 +79,35 @@ class HandControl:
     def reason(self) -> str:
         """Why the commands of the hand are not sent; empty where they are, or nobody has it."""
         return self._guard.reason if self._active else ''
+
+
+def make_hand_control(
+    node: node_base.LiquidNode,
+    settings: GuardParameters,
+    on_command: Callable[[TwistStamped], None],
+    report: Callable[[str], None],
+) -> HandControl | None:
+    """Subscribe to the commands of a hand; None: the guard does not forward any.
+
+    While two publishers command, nothing of either counts.
+
+    Args:
+        node: the guard node.
+        settings: its parameters.
+        on_command: callback, called with each command.
+        report: callback, called with what is wrong with its publishers, and with an empty text once
+            it is right again.
+    """
+    if settings.lockstep or not settings.forward_hand:
+        return None
+    single_publisher.create_subscription(
+        TwistStamped,
+        topics.HAND_COMMAND,
+        on_command,
+        qos.COMMAND,
+        node=node,
+        report=report,
+        source='hand',
+        lockstep=False,
+    )
+    return HandControl(settings.limits(), settings.fence())

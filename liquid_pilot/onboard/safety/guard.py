@@ -142,12 +142,18 @@ class Guard:
         """Axis of the fence: the first position after engaging, ENU, m; None before it."""
         return self._home
 
-    def engage(self, now_s: float, failed_checks: Sequence[str] = ()) -> tuple[bool, str]:
+    def engage(
+        self,
+        now_s: float,
+        failed_checks: Sequence[str] = (),
+        home_enu_m: tuple[float, float, float] | None = None,
+    ) -> tuple[bool, str]:
         """Let commands through from now on; this ends a stop.
 
         Args:
             now_s: the time, s.
             failed_checks: the checks that do not pass, in words (`onboard.safety.preflight`).
+            home_enu_m: axis of the fence, ENU, m; None: the first position after engaging.
 
         Returns:
             Whether the guard is engaged, and a message for the user.
@@ -167,7 +173,7 @@ class Guard:
         if reasons:
             return False, f'not engaged: {REASON_SEPARATOR.join(reasons)}'
         self._enter_state(ENGAGED, 'waiting for the first command')
-        self._last_accepted_s, self._home = now_s, None
+        self._last_accepted_s, self._home = now_s, home_enu_m
         return True, 'engaged'
 
     def disengage(self, now_s: float, why: str = '') -> tuple[bool, str]:
