@@ -37,7 +37,7 @@ class CommandDerivatives(NamedTuple):
 def to_command(pilot: PilotFile) -> Callable[[npt.NDArray[np.floating]], FloatArray]:
     """Return the function from the outputs of a pilot's core to its command (4,)."""
     specification = pilot.specification
-    scaling = ActionScaling(tuple(specification.command_scale), specification.steering)
+    scaling = ActionScaling.of(specification)
     return lambda outputs: np.array(scaling.to_command(outputs.tolist()))
 
 

@@ -97,8 +97,9 @@ class HandNode(node_base.LiquidNode):
 
     def follow_clock(self) -> None:
         """Take the time from /clock where somebody publishes it, as a simulator does."""
-        simulated = self.count_publishers(topics.CLOCK) > 0
-        if simulated and not self.get_parameter('use_sim_time').value:
+        if self.get_parameter('use_sim_time').value:
+            return
+        if self.count_publishers(topics.CLOCK):
             self.set_parameters([Parameter('use_sim_time', value=True)])
 
     def _on_pilot_command(self, message: TwistStamped) -> None:

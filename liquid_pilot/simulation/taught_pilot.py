@@ -9,11 +9,10 @@ import numpy as np
 
 from liquid_pilot.interfaces import AttitudeThrust, Command, SensorPacket
 from liquid_pilot.onboard.adaptation.settings import AdaptationSettings
-from liquid_pilot.onboard.teaching.lesson import LessonTick
+from liquid_pilot.onboard.teaching.lesson import lesson_tick_of
 from liquid_pilot.onboard.teaching.lesson_book import LessonBook
 from liquid_pilot.onboard.teaching.registry import make_lesson
 from liquid_pilot.onboard.teaching.settings import TeachingSettings
-from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.rollout import InProcessPilot
 from liquid_pilot.simulation.simulator import Simulation
@@ -46,8 +45,6 @@ class TaughtPilot(InProcessPilot):
         """What is learned, and what of it is accepted."""
         self.hand: Hand | None = None
         """The hand; None: nobody is there to take over."""
-        specification = pilot.specification
-        self._scaling = ActionScaling(specification.command_scale, specification.steering)
         super().__init__(pilot, simulation, adapting=adapting)
 
     def reset(self) -> None:
@@ -69,21 +66,10 @@ class TaughtPilot(InProcessPilot):
         tick, wanted = self.tick, self.hand and self.hand(packet)
         hand = None
         if wanted is not None:
-            hand = self._scaling.to_outputs(np.array(wanted.values)).astype(float)
-        more = {}
-        if hand is not None and self.book.lesson.needs_turned_pictures:
-            more['turned_inputs'] = self.engine.turned_inputs(tick)
-        self.book.lesson.observe(
-            LessonTick(
-                tick.dt_s,
-                tick.core_inputs,
-                self.engine.core.neuron_states(tick.state.core),
-                tick.core_output,
-                hand,
-                self.engine.aim,
-                **more,
-            )
-        )
+            hand = self.engine.stages.scale.to_outputs(np.array(wanted.values)).astype(float)
+        lesson = self.book.lesson
+        turned = hand is not None and lesson.needs_turned_pictures
+        lesson.observe(lesson_tick_of(self.engine, tick, hand, turned))
         if wanted is None:
             if self._trying:
                 self.fly_accepted()

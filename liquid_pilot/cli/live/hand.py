@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     words = ['--ros-args']
     if namespace:
         words += ['-r', f'__ns:=/{namespace}']
-    for name in ('vehicle', 'base', 'share'):
+    for name in ('vehicle', *declared_settings(HandSettings)):
         words += ['-p', f'{name}:={getattr(arguments, name)}']
     print(_KEYS, flush=True)
     return node_base.run('hand', hand.HandNode, _work, args=words)

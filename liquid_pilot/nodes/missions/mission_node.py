@@ -127,13 +127,13 @@ class MissionNode(node_base.LiquidNode):
         """Traces of the current flight, when the pilot adapts."""
         self.serialised_traces: list[bytes] = []
         """The same of a pilot that flies as trained, for the report, which unpacks them."""
-        hear, keep = self.create_subscription, self.serialised_traces.append
         if self.settings.current.adapt:
             self.create_subscription(
                 Float64MultiArray, topics.PILOT_TRACE, self._on_trace, qos.TRACE
             )
         elif self.settings.current.out:
-            hear(Float64MultiArray, topics.PILOT_TRACE, keep, qos.TRACE, raw=True)
+            trace, keep = topics.PILOT_TRACE, self.serialised_traces.append
+            self.create_subscription(Float64MultiArray, trace, keep, qos.TRACE, raw=True)
         self._reset = self.create_client(Trigger, topics.PILOT_RESET)
         self._engage = self.create_client(SetBool, topics.GUARD_ENGAGE)
 

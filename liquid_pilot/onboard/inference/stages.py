@@ -181,14 +181,13 @@ def make_stages(
         statistics = pilot.require_statistics()
         frontend = AdaptiveFrontend(statistics, encode, camera, period_s, adaptation.frontend)
     friction, speed_limit = make_speed_stages(pilot, adaptation)
-    forward, left, up, turn = map(float, specification.command_scale)
     return Stages(
         preprocess,
         frontend,
         friction,
         NoveltyCoreScales(core.neurons if core.liquid else 0),
         core,
-        ActionScaling((forward, left, up, turn), specification.steering),
+        ActionScaling.of(specification),
         speed_limit,
         encode,
         make_retention(pilot, adaptation),

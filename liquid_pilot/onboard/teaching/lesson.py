@@ -7,13 +7,16 @@ output, so that a flight through ROS equals one in process.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from liquid_pilot.onboard.inference.correction import Correction
 from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
+
+if TYPE_CHECKING:
+    from liquid_pilot.onboard.inference.engine import Engine, Tick
 
 Float32Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.floating]
@@ -38,6 +41,28 @@ class LessonTick(NamedTuple):
     turned_inputs: FloatArray = _NO_INPUTS
     """(3, I) inputs of the core if the picture were turned further (`aimed_encoder.TURNS`); empty
     unless the lesson needs them and a hand commands."""
+
+
+def lesson_tick_of(
+    engine: Engine, tick: Tick, hand: FloatArray | None, with_turned_pictures: bool
+) -> LessonTick:
+    """Return the last tick of an engine as a lesson sees it.
+
+    Args:
+        engine: the engine.
+        tick: its last tick.
+        hand: what the hand commands, see `LessonTick`.
+        with_turned_pictures: whether the lesson needs pictures that are turned further.
+    """
+    return LessonTick(
+        tick.dt_s,
+        tick.core_inputs,
+        engine.core.neuron_states(tick.state.core),
+        tick.core_output,
+        hand,
+        engine.aim,
+        engine.turned_inputs(tick) if with_turned_pictures else _NO_INPUTS,
+    )
 
 
 class Lesson(Protocol):

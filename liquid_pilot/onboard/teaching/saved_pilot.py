@@ -6,8 +6,6 @@ import math
 import os
 from dataclasses import replace
 
-import numpy as np
-
 from liquid_pilot import pilot_file
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.inference.correction import Correction, TrustRegion
@@ -49,9 +47,6 @@ def save_taught(
             'a read-out of the state cannot be saved as a pilot; keep the lesson in flight, or '
             'choose the lesson `aim`'
         )
-    trim = np.clip(
-        bounded.readout[:, -1], -trust_region.max_taught_output, trust_region.max_taught_output
-    )
     aim_deg = [math.degrees(angle) for angle in bounded.aim]
     card = {**specification.card, 'taught': note} if note else specification.card
     return pilot_file.save(
@@ -60,7 +55,7 @@ def save_taught(
             specification,
             card=card,
             camera_aim_deg=_sum(specification.camera_aim_deg, aim_deg),
-            output_trim=_sum(specification.output_trim, trim.tolist()),
+            output_trim=_sum(specification.output_trim, bounded.readout[:, -1].tolist()),
         ),
         pilot.wiring,
         columns.changed(parameters, bounded.change)

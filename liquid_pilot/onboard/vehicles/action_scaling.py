@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from liquid_pilot.interfaces import STEERING_MODES
+
+if TYPE_CHECKING:
+    # The vehicles are known without pilot files, as for the help of a command.
+    from liquid_pilot.pilot_file import PilotSpecification
 
 YAW_RATE, CURVATURE = STEERING_MODES
 """Meanings of the last motor output."""
@@ -54,6 +59,11 @@ class ActionScaling:
     curvature (1/m)."""
     steering: str = YAW_RATE
     """Meaning of the last output: YAW_RATE, or CURVATURE of the path, as cars steer."""
+
+    @classmethod
+    def of(cls, specification: PilotSpecification) -> ActionScaling:
+        """Return the scale and the meaning of the outputs of a pilot."""
+        return cls(tuple(map(float, specification.command_scale)), specification.steering)
 
     def to_command(self, outputs: list[float], speed_factor: float = 1.0) -> tuple[float, ...]:
         """Return forward, left, up (m/s) and yaw rate (rad/s) for motor outputs.

@@ -17,13 +17,7 @@ from liquid_pilot.nodes.common.health import format_number
 from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.onboard.inference.engine import Tick
 from liquid_pilot.onboard.perception.picture_checks import PictureCheck, PictureLimits
-from liquid_pilot.onboard.safety.guard import (
-    DISENGAGED,
-    ENGAGED,
-    SAFE,
-    SILENT_STATES,
-    STOPPED,
-)
+from liquid_pilot.onboard.safety.guard import DISENGAGED, ENGAGED, SAFE, SILENT_STATES, STOPPED
 from liquid_pilot.onboard.safety.preflight import PROBLEM_SEPARATOR
 from liquid_pilot.onboard.safety.sensor_plausibility import (
     ImuFlightLimits,

@@ -1,1 +1,1 @@
-"""What pilot and adaptation node say to each other about lessons from a hand."""
+"""Both sides of lessons from a hand, pilot and adaptation node, and their messages."""

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
 from geometry_msgs.msg import TwistStamped
 from std_msgs.msg import Float32MultiArray, Float64MultiArray
 
@@ -19,7 +18,7 @@ from liquid_pilot.nodes.common.pilot_parameters import PilotParameters
 from liquid_pilot.nodes.common.teaching import lesson_messages
 from liquid_pilot.onboard.inference.correction import Correction, no_correction
 from liquid_pilot.onboard.inference.engine import Engine, Tick
-from liquid_pilot.onboard.teaching.lesson import LessonTick
+from liquid_pilot.onboard.teaching.lesson import lesson_tick_of
 
 HAND_TIMEOUT_S = 0.3
 """Age from which on a command of the hand says nothing about a tick, s."""
@@ -28,7 +27,7 @@ PROBLEM = 'lesson'
 
 
 class LessonSide(Protocol):
-    """What a pilot node does for lessons, before and after each tick."""
+    """The part of a pilot node that serves lessons, before and after each tick."""
 
     def before_tick(self, now_s: float) -> None:
         """Let the engine fly what it may fly now."""
@@ -126,16 +125,7 @@ class LessonClient:
         """
         if not self._by_hand:
             return
-        engine = self._engine
-        lesson_tick = LessonTick(
-            tick.dt_s,
-            tick.core_inputs,
-            np.asarray(engine.core.neuron_states(tick.state.core)),
-            tick.core_output,
-            None,
-            engine.aim,
-            engine.turned_inputs(tick),
-        )
+        lesson_tick = lesson_tick_of(self._engine, tick, None, with_turned_pictures=True)
         self._ticks.publish(lesson_messages.pack_tick(lesson_tick, self._digest, flight))
 
 

@@ -31,12 +31,12 @@ _MAX_ABS_VALUE = 1e6
 
 
 class LessonState(NamedTuple):
-    """What a lesson has taught."""
+    """The state of a lesson."""
 
     accepted: Correction
-    """What flies."""
+    """The correction that flies."""
     tried: Correction
-    """What was learned so far: the pilot's own wish while a hand has the vehicle."""
+    """The correction that was learned so far: the pilot's own wish while a hand has the vehicle."""
 
 
 def pack_tick(tick: LessonTick, digest: str, flight: str) -> Float64MultiArray:

@@ -63,8 +63,7 @@ class LessonServer:
         self._node, self._pilot, self._settings = node, pilot, settings
         self._live, self._folder, self._report = live, folder, report
         self._book = LessonBook(make_lesson(pilot, settings), settings.trust_region)
-        specification = pilot.specification
-        self._scaling = ActionScaling(specification.command_scale, specification.steering)
+        self._scaling = ActionScaling.of(pilot.specification)
         self._flight = ''
         self._hand: _Hand | None = None
         self._output = node.create_publisher(
