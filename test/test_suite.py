@@ -235,6 +235,7 @@ def test_the_machine_is_measured():
 @pytest.mark.parametrize('workers', [0, 2])
 def test_an_interruption_ends_every_node_and_prints_the_summary(tmp_path, workers):
     log = (tmp_path / 'log').open('w+')
+    said = (tmp_path / 'log').read_text
     process = subprocess.Popen(
         [
             *(sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', f'-n{workers}'),
@@ -250,19 +251,16 @@ def test_an_interruption_ends_every_node_and_prints_the_summary(tmp_path, worker
     try:
         limit_s = time.monotonic() + 120.0
         while not any('liquid_pilot.nodes' in leftovers.name(pid) for pid in leftovers.find(mark)):
-            assert time.monotonic() < limit_s and process.poll() is None, (
-                tmp_path / 'log'
-            ).read_text()
+            assert time.monotonic() < limit_s and process.poll() is None, said()
             time.sleep(0.05)
         # As a terminal does: to the whole group.
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(60) == pytest.ExitCode.INTERRUPTED
+        assert process.wait(60) == pytest.ExitCode.INTERRUPTED, said()
         limit_s = time.monotonic() + 10.0
         while leftovers.find(mark) and time.monotonic() < limit_s:
             time.sleep(0.05)
         assert [leftovers.name(pid) for pid in leftovers.find(mark)] == []
     finally:
         leftovers.end(mark, 0.0)
-    said = (tmp_path / 'log').read_text()
-    assert 'KeyboardInterrupt' in said
-    assert re.search(r'=+ .*in \d+\.\d+s', said), said
+    assert 'KeyboardInterrupt' in said()
+    assert re.search(r'=+ .*in \d+\.\d+s', said()), said()

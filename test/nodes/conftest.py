@@ -13,6 +13,7 @@ import rclpy
 from clock_pilots import clock_pilot  # noqa: F401
 from flight_rig import flying, rig  # noqa: F401
 from gru_pilots import gru_pilot  # noqa: F401
+from rclpy.signals import SignalHandlerOptions
 from small_pilots import (  # noqa: F401
     adaptive_pilot,
     pilot,
@@ -44,7 +45,9 @@ def _shared_memory():
 @pytest.fixture(scope='session')
 def ros():
     """rclpy in this process."""
-    rclpy.init()
+    # No handlers of rclpy: it would end its context before Python hears of Ctrl-C, and what a test
+    # then waits for fails instead of being interrupted.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     yield
     rclpy.try_shutdown()
 
