@@ -3,10 +3,11 @@
     python benchmarks/teaching/lesson_cost.py [--rounds 300]
 
 In turns, in one thread, for the shipped pilot ('forest-ltc'): a tick of the engine; `turned`, the
-three passes of the encoder for pictures that are turned further, in the pilot; `observe`, one tick
-of each lesson, in the adaptation node; and `aimed`, a tick with an accepted aim. Each as the median
-in milliseconds (`ms`), and as the median of its ratio to the tick of the same round (`of_a_tick`).
-The last line printed is one JSON object.
+three passes of the encoder for pictures that are turned further, in the pilot; `rotation`, the turn
+that two pictures tell, in the pilot; `observe`, one tick of each lesson, in the adaptation node;
+and `aimed`, a tick with an accepted aim. Pictures are views of a random scene that passes by. Each
+as the median in milliseconds (`ms`), and as the median of its ratio to the tick of the same round
+(`of_a_tick`). The last line printed is one JSON object.
 """
 
 # ruff: noqa: E402 -- thread pools read the environment when their library is imported
@@ -24,6 +25,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 
 from liquid_pilot import load_pilot
@@ -31,14 +33,16 @@ from liquid_pilot.interfaces import ImageBuffer, ImuSample, Observation
 from liquid_pilot.onboard.inference.correction import TrustRegion, no_correction
 from liquid_pilot.onboard.inference.engine import Engine
 from liquid_pilot.onboard.perception.camera_mount import CameraMount
+from liquid_pilot.onboard.perception.picture_rotation import PictureRotation
 from liquid_pilot.onboard.teaching.lesson import LessonTick
 from liquid_pilot.onboard.teaching.registry import make_lesson
 from liquid_pilot.onboard.teaching.settings import LESSONS, TeachingSettings
 
 
-def observation(rng: np.random.Generator, stamp_ns: int, width: int, height: int) -> Observation:
-    """Return a frame of random pixels, and a sample of the IMU."""
-    pixels = rng.integers(0, 255, 3 * width * height, np.uint8).tobytes()
+def observation(scene: np.ndarray, stamp_ns: int, width: int, height: int) -> Observation:
+    """Return a view of a scene that passes by, and a sample of the IMU."""
+    left = stamp_ns // 25_000_000 % (scene.shape[1] - width)
+    pixels = np.ascontiguousarray(scene[:height, left : left + width]).tobytes()
     image = ImageBuffer(pixels, width, height, 3 * width, 'rgb8')
     return Observation(stamp_ns, image, (ImuSample(stamp_ns, (0.0, 0.0, 0.1), (0.0, 0.0, 9.8)),))
 
@@ -56,20 +60,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--rounds', type=int, default=300)
     rounds = parser.parse_args(arguments).rounds
     pilot, rng = load_pilot('forest-ltc'), np.random.default_rng(1)
-    plain, aimed = Engine(pilot), Engine(pilot)
+    rotation = PictureRotation(pilot.specification.camera)
+    plain, aimed = Engine(pilot, watch_picture=rotation.see), Engine(pilot)
     aim = no_correction(plain.core.neurons, plain.core.motors)._replace(aim=CameraMount(0.1))
     aimed.teach(aim, TrustRegion())
     lessons = {name: make_lesson(pilot, TeachingSettings(lesson=name)) for name in LESSONS}
     for engine in (plain, aimed):
         engine.warm_up()
     camera, states = pilot.specification.camera, [plain.initial_state(), aimed.initial_state()]
+    coarse = rng.integers(0, 255, (camera.height // 3, camera.width, 3), np.uint8)
+    scene = cv2.resize(coarse, (3 * camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
     rows: dict[str, list[float]] = {}
     for k in range(1, rounds + 1):
-        seen = observation(rng, 50_000_000 * k, camera.width, camera.height)
+        seen = observation(scene, 50_000_000 * k, camera.width, camera.height)
         spent, tick = timed(partial(plain.tick, states[0], seen))
         rows.setdefault('tick', []).append(spent)
         spent, turned = timed(partial(plain.turned_inputs, tick))
         rows.setdefault('turned', []).append(spent)
+        spent, turn_rad = timed(rotation.turn_rad)
+        rows.setdefault('rotation', []).append(spent)
         spent, other = timed(partial(aimed.tick, states[1], seen))
         rows.setdefault('aimed', []).append(spent)
         states = [tick.state, other.state]
@@ -80,6 +89,9 @@ def main(arguments: list[str] | None = None) -> None:
             tick.core_output,
             tick.core_output + 0.1,
             turned_inputs=turned,
+            rates_rad_s=tick.imu[:3],
+            picture_rates_rad_s=None if turn_rad is None else turn_rad / tick.dt_s,
+            flown=np.array(tick.command.values),
         )
         for name, lesson in lessons.items():
             spent, _ = timed(partial(lesson.observe, taught))

@@ -134,7 +134,7 @@ class PilotNode(node_base.LiquidNode):
             self, self._on_camera_info, self._on_frame, self._on_refused_frame
         )
         self._lesson = make_lesson_client(
-            self, self._engine, settings, self._checks.hand_has_vehicle, self._reporter
+            self, self._engine, settings, self._checks, self._reporter
         )
         if self._adaptation_client is not None:
             self.create_subscription(

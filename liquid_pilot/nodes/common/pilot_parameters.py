@@ -16,6 +16,7 @@ from liquid_pilot.onboard.perception.picture_checks import PictureLimits
 from liquid_pilot.onboard.perception.pixel_depth import PixelDepth
 from liquid_pilot.onboard.safety.imu_checks import ImuLimits
 from liquid_pilot.onboard.safety.sensor_plausibility import ImuFlightLimits
+from liquid_pilot.onboard.teaching.settings import TeachingSettings
 from liquid_pilot.utils.settings import declared_settings, extract, setting, setting_from
 
 
@@ -176,9 +177,7 @@ class PilotParameters(SensorCheckParameters, FrontendParameters):
         'publishes it, for the adaptation node',
         live=True,
     )
-    teach: bool = setting(
-        False, 'be taught by a hand that takes over: needs a `lesson` of the adaptation node'
-    )
+    lesson: str = setting_from(TeachingSettings, 'lesson')
     max_taught_output: float = setting_from(TrustRegion, 'max_taught_output')
     max_taught_change: float = setting_from(TrustRegion, 'max_taught_change')
     max_taught_aim_deg: float = setting_from(TrustRegion, 'max_taught_aim_deg')

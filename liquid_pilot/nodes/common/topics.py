@@ -170,7 +170,7 @@ TOPICS: Mapping[str, Topic] = {
         ('pilot',),
         ('adaptation',),
         'TRACE',
-        'a tick while a human has the vehicle, with the parameter `teach: true` '
+        'a tick of which a `lesson` can learn: while a human has the vehicle, or any '
         '(docs/reference/ros_interface.md#lessons)',
     ),
     LESSON_CORRECTION: Topic(

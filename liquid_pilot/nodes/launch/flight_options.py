@@ -17,7 +17,7 @@ from liquid_pilot.nodes.common import topics
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.launch.option_checks import check_topic, has_statistics
 from liquid_pilot.onboard.setpoints.registry import ADAPTERS
-from liquid_pilot.onboard.teaching.settings import NO_LESSON, TeachingSettings
+from liquid_pilot.onboard.teaching.settings import NO_LESSON, TeachingSettings, needs_of
 from liquid_pilot.onboard.vehicles.registry import get_vehicle
 from liquid_pilot.simulation.base.condition import parse
 from liquid_pilot.utils.entry_points import Choices
@@ -231,7 +231,8 @@ class FlyOptions(RunOptions):
             return
         if self.lockstep:
             raise LiquidPilotError(
-                f'lesson {self.lesson}: nobody can take over in lock-step; set realtime:=true'
+                f'lesson {self.lesson}: nothing can be taught or learned in lock-step; set '
+                'realtime:=true'
             )
         if not self.adapt:
             raise LiquidPilotError(
@@ -320,8 +321,11 @@ class FlyOptions(RunOptions):
             # Where it is simulated, nobody has a remote control of the vehicle.
             return {'forward_hand': True} if self.simulated else {'rc_hand': True}
         if node == 'pilot':
-            return {'teach': True}
-        return {'lesson': self.lesson, 'taught_pilot': str(Path(self.out) / 'taught')}
+            return {'lesson': self.lesson}
+        folder = str(Path(self.out) / 'taught')
+        taught: dict[str, str | bool] = {'lesson': self.lesson, 'taught_pilot': folder}
+        # Nobody is there to accept what no teacher has taught.
+        return taught if needs_of(self.lesson).hand else {**taught, 'lesson_live': True}
 
     @property
     def simulated(self) -> bool:

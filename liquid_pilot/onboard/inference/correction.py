@@ -57,7 +57,7 @@ class TrustRegion:
     """How far a correction may move a pilot."""
 
     max_taught_output: float = setting(
-        0.2,
+        0.5,
         'largest number that a lesson adds to an output; outputs of one are full speed or turn',
         low=0.0,
         high=1.0,
@@ -69,7 +69,7 @@ class TrustRegion:
         high=3.0,
     )
     max_taught_aim_deg: float = setting(
-        8.0, 'largest angle by which a lesson turns pictures', 'deg', low=0.0, high=45.0
+        30.0, 'largest angle by which a lesson turns pictures', 'deg', low=0.0, high=45.0
     )
 
     def bounded(self, correction: Correction) -> Correction:

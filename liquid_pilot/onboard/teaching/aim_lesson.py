@@ -45,9 +45,6 @@ class AimLesson:
         settings: settings; None for the defaults.
     """
 
-    needs_turned_pictures = True
-    """Whether ticks must say what the core had read in pictures that are turned further."""
-
     def __init__(self, pilot: PilotFile, settings: AimSettings | None = None) -> None:
         self._core = make_core(pilot)
         self.settings = settings or AimSettings()
@@ -76,8 +73,10 @@ class AimLesson:
     def correction(self) -> Correction:
         """What has been learned so far."""
         readout = np.zeros((self._core.motors, self._core.neurons + 1), np.float32)
-        readout[:, -1] = self._learned[_ANGLES:]
-        yaw, pitch, roll = self._learned[:_ANGLES].tolist()
+        s = self.settings
+        readout[:, -1] = np.clip(self._learned[_ANGLES:], -s.max_trim, s.max_trim)
+        largest = math.radians(s.max_aim_deg)
+        yaw, pitch, roll = np.clip(self._learned[:_ANGLES], -largest, largest).tolist()
         return Correction(readout, aim=CameraMount(yaw, pitch, roll))
 
     def observe(self, tick: LessonTick) -> None:

@@ -38,8 +38,6 @@ class GradientLesson:
         LiquidPilotError: the core is no LTC, there are no statistics, or no such group.
     """
 
-    needs_turned_pictures = False
-
     def __init__(
         self,
         pilot: PilotFile,

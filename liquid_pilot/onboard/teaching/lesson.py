@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from liquid_pilot.onboard.inference.correction import Correction
 from liquid_pilot.onboard.perception.camera_mount import STRAIGHT, CameraMount
+from liquid_pilot.onboard.perception.picture_rotation import PictureRotation
 
 if TYPE_CHECKING:
     from liquid_pilot.onboard.inference.engine import Engine, Tick
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Float32Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.floating]
 _NO_INPUTS = np.zeros((0, 0), np.float32)
+_NO_RATES = np.zeros(3)
 
 
 class LessonTick(NamedTuple):
@@ -41,10 +43,23 @@ class LessonTick(NamedTuple):
     turned_inputs: FloatArray = _NO_INPUTS
     """(3, I) inputs of the core if the picture were turned further (`aimed_encoder.TURNS`); empty
     unless the lesson needs them and a hand commands."""
+    rates_rad_s: FloatArray = _NO_RATES
+    """(3,) angular velocity that the gyroscope tells, body FLU, rad/s."""
+    picture_rates_rad_s: FloatArray | None = None
+    """(3,) angular velocity of the camera that pictures tell, in its optical axes, rad/s; None
+    where they do not, or the lesson does not need it."""
+    flown: FloatArray | None = None
+    """(4,) forward, left, up (m/s) and yaw rate (rad/s) that the vehicle was told in the tick
+    before, by whoever commands it; None where it is not known."""
 
 
 def lesson_tick_of(
-    engine: Engine, tick: Tick, hand: FloatArray | None, with_turned_pictures: bool
+    engine: Engine,
+    tick: Tick,
+    hand: FloatArray | None,
+    with_turned_pictures: bool,
+    rotation: PictureRotation | None = None,
+    flown: FloatArray | None = None,
 ) -> LessonTick:
     """Return the last tick of an engine as a lesson sees it.
 
@@ -53,7 +68,10 @@ def lesson_tick_of(
         tick: its last tick.
         hand: what the hand commands, see `LessonTick`.
         with_turned_pictures: whether the lesson needs pictures that are turned further.
+        rotation: what has seen the pictures of the engine; None: the lesson does not need it.
+        flown: see `LessonTick`.
     """
+    turn_rad = None if rotation is None else rotation.turn_rad()
     return LessonTick(
         tick.dt_s,
         tick.core_inputs,
@@ -62,14 +80,14 @@ def lesson_tick_of(
         hand,
         engine.aim,
         engine.turned_inputs(tick) if with_turned_pictures else _NO_INPUTS,
+        tick.imu[:3],
+        None if turn_rad is None else turn_rad / tick.dt_s,
+        flown,
     )
 
 
 class Lesson(Protocol):
     """A rule that learns a correction of one pilot."""
-
-    needs_turned_pictures: bool
-    """Whether ticks must say what the core had read in pictures that are turned further."""
 
     def reset(self) -> None:
         """Return to the pilot as trained, with nothing learned."""
@@ -80,7 +98,7 @@ class Lesson(Protocol):
         ...
 
     def observe(self, tick: LessonTick) -> None:
-        """Learn from one tick; without a hand nothing that has been learned changes."""
+        """Learn from one tick; without a hand nothing changes that is learned from one."""
         ...
 
     @property
@@ -90,7 +108,7 @@ class Lesson(Protocol):
 
     @property
     def taught_s(self) -> float:
-        """How long a hand has taught, s."""
+        """How long there was something to learn from, s."""
         ...
 
     def save(self) -> dict[str, FloatArray]:

@@ -46,8 +46,6 @@ class ReadoutLesson:
         settings: settings; None for the defaults.
     """
 
-    needs_turned_pictures = False
-
     def __init__(
         self, moment: FloatArray, motors: int, settings: ReadoutSettings | None = None
     ) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.onboard.inference.recurrent_cores import make_core
 from liquid_pilot.onboard.teaching.aim_lesson import AimLesson
+from liquid_pilot.onboard.teaching.calibration_lesson import CalibrationLesson
 from liquid_pilot.onboard.teaching.gradient_lesson import GradientLesson
 from liquid_pilot.onboard.teaching.lesson import Lesson
 from liquid_pilot.onboard.teaching.readout_lesson import ReadoutLesson
 from liquid_pilot.onboard.teaching.replay import replayed_moment
-from liquid_pilot.onboard.teaching.settings import AIM, LESSONS, TeachingSettings
+from liquid_pilot.onboard.teaching.settings import AIM, CALIBRATION, LESSONS, TeachingSettings
 from liquid_pilot.pilot_file import PilotFile
 
 
@@ -31,6 +32,8 @@ def make_lesson(pilot: PilotFile, settings: TeachingSettings) -> Lesson:
         )
     if settings.lesson == AIM:
         return AimLesson(pilot, settings.aim)
+    if settings.lesson == CALIBRATION:
+        return CalibrationLesson(pilot, settings.calibration)
     groups = LESSONS[settings.lesson]
     if groups:
         return GradientLesson(

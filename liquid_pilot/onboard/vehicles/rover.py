@@ -19,4 +19,5 @@ VEHICLE = VehicleSpec(
     adapters=('cmd_vel',),
     gazebo_adapter='cmd_vel',
     car_model=BUGGY,
+    camera_pitch_rad=0.14,
 )

@@ -24,6 +24,8 @@ class VehicleSpec(NamedTuple):
     """Name of the adapter in Gazebo; empty: the vehicle has no world there."""
     car_model: CarModel | None = None
     """Model of a car, from which the friction is estimated; None for other vehicles."""
+    camera_pitch_rad: float = 0.0
+    """By how much the camera looks down that its pilots are trained with, rad."""
 
     @property
     def drives(self) -> bool:

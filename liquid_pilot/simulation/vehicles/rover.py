@@ -22,6 +22,7 @@ from liquid_pilot.interfaces import (
 from liquid_pilot.onboard.geometry import rotation_rows
 from liquid_pilot.onboard.vehicles.action_scaling import yaw_rate_to_curvature
 from liquid_pilot.onboard.vehicles.car_model import BUGGY, CarModel
+from liquid_pilot.onboard.vehicles.rover import VEHICLE
 from liquid_pilot.simulation.vehicles.quadrotor import free_state
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class RoverSettings:
     collision_radius_m: float = 0.45
     """Radius of the hull as a disc: about half the width."""
     camera_position_m: tuple[float, float, float] = (0.55, 0.0, 0.45)
-    camera_pitch_rad: float = 0.14
+    camera_pitch_rad: float = VEHICLE.camera_pitch_rad
     """Angle of the camera below the horizontal."""
 
 

@@ -16,7 +16,7 @@ from liquid_pilot.onboard.teaching.lesson import LessonTick
 from liquid_pilot.onboard.teaching.saved_pilot import save_taught
 from liquid_pilot.pilot_file.summary import describe, summarize
 
-BOUNDS = TrustRegion()
+BOUNDS = TrustRegion(max_taught_output=0.2)
 
 
 def commands(pilot, correction=None, count=12):

@@ -20,12 +20,17 @@ from liquid_pilot.onboard.inference.trace import unpack_sections
 from liquid_pilot.onboard.perception.camera_mount import CameraMount
 from liquid_pilot.onboard.teaching.lesson import LessonTick
 
-TICK_SCHEMA = ('liquid_pilot/lesson_tick', 1)
+TICK_SCHEMA = ('liquid_pilot/lesson_tick', 2)
 """Name and version of the content of `lesson/tick`."""
 CORRECTION_SCHEMA = ('liquid_pilot/lesson_correction', 1)
 """Name and version of the content of `lesson/correction`."""
 _GROUP_NAMES = tuple(GROUPS)
-_TICK_SECTIONS = ('dt', 'core_inputs', 'state', 'output', 'aim', 'turned_inputs')
+_TICK_SECTIONS = (
+    *('dt', 'core_inputs', 'state', 'output', 'aim', 'turned_inputs'),
+    *('rates', 'picture_rates', 'flown'),
+)
+_SIZES = {'aim': (3,), 'rates': (3,), 'picture_rates': (0, 3), 'flown': (0, 4)}
+"""Possible numbers of values of sections of a tick."""
 _CORRECTION_SECTIONS = ('aim', 'readout', 'groups', 'change')
 _MAX_ABS_VALUE = 1e6
 
@@ -55,6 +60,9 @@ def pack_tick(tick: LessonTick, digest: str, flight: str) -> Float64MultiArray:
         tick.output,
         tick.aim,
         np.ravel(tick.turned_inputs),
+        tick.rates_rad_s,
+        _or_empty(tick.picture_rates_rad_s),
+        _or_empty(tick.flown),
     )
     sections = list(zip(_TICK_SECTIONS, values, strict=True))
     pack_sections(message, TICK_SCHEMA, digest, flight, sections, np.float64)
@@ -78,7 +86,10 @@ def unpack_tick(
     _, flight, parts = unpack_sections(message, TICK_SCHEMA, digest, np.float64)
     _require('lesson tick', parts, _TICK_SECTIONS)
     inputs, turned = parts['core_inputs'], parts['turned_inputs']
-    if parts['aim'].size != 3 or turned.size not in (0, len(TURNS) * inputs.size):
+    fits = turned.size in (0, len(TURNS) * inputs.size)
+    for name, sizes in _SIZES.items():
+        fits &= parts[name].size in sizes
+    if not fits:
         raise LiquidPilotError('lesson tick: its sections do not fit each other')
     if parts['dt'].size != 1 or not 0.0 < float(parts['dt'][0]) <= 10.0:
         raise LiquidPilotError('lesson tick: its elapsed time is not possible')
@@ -91,7 +102,18 @@ def unpack_tick(
         hand,
         aim,
         turned.reshape(-1, inputs.size) if turned.size else np.zeros((0, 0)),
+        parts['rates'],
+        _or_none(parts['picture_rates']),
+        _or_none(parts['flown']),
     )
+
+
+def _or_empty(values: npt.NDArray[np.floating] | None) -> npt.NDArray[np.floating]:
+    return np.zeros(0) if values is None else values
+
+
+def _or_none(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating] | None:
+    return values if values.size else None
 
 
 def pack_lesson_state(state: LessonState, digest: str) -> Float32MultiArray:

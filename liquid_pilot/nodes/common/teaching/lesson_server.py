@@ -16,11 +16,12 @@ from liquid_pilot.nodes.common import messages, qos, topics
 from liquid_pilot.nodes.common.node_base import LiquidNode
 from liquid_pilot.nodes.common.teaching import lesson_messages
 from liquid_pilot.nodes.common.teaching.lesson_client import HAND_TIMEOUT_S
+from liquid_pilot.onboard.inference.correction import Correction
 from liquid_pilot.onboard.teaching.description import describe
 from liquid_pilot.onboard.teaching.lesson_book import LessonBook
 from liquid_pilot.onboard.teaching.registry import make_lesson
 from liquid_pilot.onboard.teaching.saved_pilot import save_taught
-from liquid_pilot.onboard.teaching.settings import TeachingSettings
+from liquid_pilot.onboard.teaching.settings import TeachingSettings, needs_of
 from liquid_pilot.onboard.vehicles.action_scaling import ActionScaling
 from liquid_pilot.pilot_file import PilotFile
 
@@ -62,6 +63,7 @@ class LessonServer:
         """
         self._node, self._pilot, self._settings = node, pilot, settings
         self._live, self._folder, self._report = live, folder, report
+        self._needs = needs_of(settings.lesson)
         self._book = LessonBook(make_lesson(pilot, settings), settings.trust_region)
         self._scaling = ActionScaling.of(pilot.specification)
         self._flight = ''
@@ -82,14 +84,17 @@ class LessonServer:
 
     def _on_tick(self, message: Float64MultiArray) -> None:
         hand = self._hand
-        if hand is None or self._node.steady_s() - hand.arrived_s > HAND_TIMEOUT_S:
+        if hand is not None and self._node.steady_s() - hand.arrived_s > HAND_TIMEOUT_S:
+            hand = None
+        if hand is None and self._needs.hand:
             # A human has the vehicle and commands nothing here: there is nothing to learn.
             self._book.lesson.begin_flight()
             return
         try:
-            flight, tick = lesson_messages.unpack_tick(
-                message, self._pilot.digest, self._wanted(hand)
-            )
+            wanted = None if hand is None else self._wanted(hand)
+            flight, tick = lesson_messages.unpack_tick(message, self._pilot.digest, wanted)
+            if hand is not None:
+                tick = tick._replace(flown=hand.values)
             if flight != self._flight:
                 self._flight = flight
                 self._book.lesson.begin_flight()
@@ -106,9 +111,13 @@ class LessonServer:
 
     def _publish(self) -> None:
         tried = self._book.learned
-        accepted = tried if self._live else self._book.accepted
-        state = lesson_messages.LessonState(accepted, tried)
+        state = lesson_messages.LessonState(self._flies, tried)
         self._output.publish(lesson_messages.pack_lesson_state(state, self._pilot.digest))
+
+    @property
+    def _flies(self) -> Correction:
+        """What the pilot flies with."""
+        return self._book.learned if self._live else self._book.accepted
 
     # What a user asks for
 
@@ -168,5 +177,5 @@ class LessonServer:
             'lesson_aim_deg': ' '.join(f'{math.degrees(angle):.1f}' for angle in learned.aim),
             'lesson_trim': ' '.join(f'{value:.3f}' for value in learned.readout[:, -1]),
             'lesson_learned': describe(learned, self._pilot),
-            'lesson_flies': self.summary(),
+            'lesson_flies': describe(self._flies, self._pilot),
         }

@@ -25,6 +25,9 @@ TICK = LessonTick(
     None,
     CameraMount(0.1, -0.2, 0.05),
     RNG.normal(size=(3, 8)),
+    RNG.normal(size=3),
+    RNG.normal(size=3),
+    RNG.normal(size=4),
 )
 TAUGHT = Correction(
     RNG.normal(size=(4, 6)).astype(np.float32),
@@ -42,11 +45,14 @@ def test_a_tick_comes_back_with_what_the_hand_wants():
     hand = np.array([0.1, 0.2, 0.3, 0.4])
     flight, found = unpack_tick(pack_tick(TICK, DIGEST, FLIGHT), DIGEST, hand)
     assert flight == FLIGHT and found.dt_s == TICK.dt_s and found.aim == TICK.aim
-    for name in ('core_inputs', 'state', 'output', 'turned_inputs'):
+    arrays = ('core_inputs', 'state', 'output', 'turned_inputs')
+    for name in (*arrays, 'rates_rad_s', 'picture_rates_rad_s', 'flown'):
         assert np.array_equal(getattr(found, name), getattr(TICK, name))
     assert found.hand is hand
-    bare = TICK._replace(turned_inputs=np.zeros((0, 0)))
-    assert unpack_tick(pack_tick(bare, DIGEST, FLIGHT), DIGEST, hand)[1].turned_inputs.size == 0
+    bare = TICK._replace(turned_inputs=np.zeros((0, 0)), picture_rates_rad_s=None, flown=None)
+    found = unpack_tick(pack_tick(bare, DIGEST, FLIGHT), DIGEST, None)[1]
+    assert found.turned_inputs.size == 0 and found.hand is None
+    assert found.picture_rates_rad_s is None and found.flown is None
 
 
 def test_what_was_taught_comes_back():
@@ -69,6 +75,8 @@ def test_what_was_taught_comes_back():
         (lambda m: setattr(label(m, 'dt'), 'size', 2), 'elapsed time'),
         (lambda m: setattr(label(m, 'aim'), 'size', 2), 'do not fit each other'),
         (lambda m: setattr(label(m, 'turned_inputs'), 'size', 23), 'do not fit each other'),
+        (lambda m: setattr(label(m, 'picture_rates'), 'size', 2), 'do not fit each other'),
+        (lambda m: setattr(label(m, 'flown'), 'size', 3), 'do not fit each other'),
         (lambda m: m.data.__setitem__(3, float('nan')), 'not finite, or absurd'),
         (lambda m: m.data.__setitem__(0, -1.0), 'elapsed time'),
     ],

@@ -27,7 +27,7 @@ TAKE_OVER, TURN = 5, 0
 class TaughtFlight(Graph):
     """A flight with a turned camera, and a joystick beside it."""
 
-    def __init__(self, folder, domain):
+    def __init__(self, folder, domain, lesson='aim'):
         kernels.compile_all()
         self.folder = folder / 'run'
         options = FlyOptions(
@@ -35,7 +35,7 @@ class TaughtFlight(Graph):
             seed=17_800_000,
             realtime=True,
             headless=True,
-            lesson='aim',
+            lesson=lesson,
             condition='camera_left:4',
             out=str(self.folder),
         )
@@ -159,3 +159,26 @@ def test_a_hand_flies_teaches_and_gives_back(flight):
         'the pilot flies as trained; all lessons are forgotten',
     )
     assert 'Traceback' not in ''.join(flight.log().values())
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+def test_a_turned_camera_is_found_without_a_teacher(tmp_path):
+    domain = ros_domain.reserve()
+    alone = TaughtFlight(tmp_path, domain, 'calibration')
+    try:
+        assert alone.settle('', 60.0), alone.log()
+        # The camera is turned to the left by 20 degrees.
+        found = alone.wait(
+            lambda: alone.lesson and math.degrees(alone.lesson.accepted.aim.yaw_rad) > 12.0, 60.0
+        )
+        assert found, (alone.lesson, alone.log())
+        aim_deg = [math.degrees(angle) for angle in alone.lesson.accepted.aim]
+        assert max(map(abs, aim_deg[1:])) < 6.0 and aim_deg[0] < 26.0
+        # Nobody has the vehicle but the pilot, and nobody has accepted anything.
+        assert alone.states['guard'].get('state') != 'overridden'
+        assert alone.states['adaptation']['lesson_accepted'] == '0'
+        assert 'camera turned by' in alone.states['adaptation']['lesson_flies']
+    finally:
+        alone.close()
+        ros_domain.release(domain)
