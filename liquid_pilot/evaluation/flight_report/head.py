@@ -147,16 +147,16 @@ def _adapts(meta: dict[str, Any]) -> str:
 
 
 def _lesson(meta: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the entry on what a hand has taught; none where nobody has."""
+    """Return the entry on what a lesson has taught; none without a lesson."""
     if 'lesson_taught_s' not in meta:
         return []
     learned, flies = (str(meta.get(f'lesson_{name}', 'unknown')) for name in ('learned', 'flies'))
     return [
         (
-            'taught by hand',
+            'lesson',
             text(
-                f'{meta["lesson_taught_s"]} s, lesson {meta.get("lesson")}; learned: {learned}; '
-                f'accepted at the end: {flies}'
+                f'{meta.get("lesson")}, for {meta["lesson_taught_s"]} s; learned: {learned}; at '
+                f'the end it flew with: {flies}'
             ),
         )
     ]
