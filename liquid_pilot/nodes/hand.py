@@ -22,14 +22,16 @@ from liquid_pilot.interfaces import Command, CommandValues
 from liquid_pilot.nodes.common import messages, node_base, qos, topics
 from liquid_pilot.nodes.common.flight_settings import FlightSettings
 from liquid_pilot.nodes.common.parameters import Settings
-from liquid_pilot.onboard.teaching.hand_keys import HandKeys, HandSettings
+from liquid_pilot.onboard.teaching.hand_keys import EXPERT, ZERO, HandKeys, HandSettings
 from liquid_pilot.onboard.vehicles.registry import get_vehicle_limits
 from liquid_pilot.utils.settings import setting, setting_from
 
 PERIOD_S = 0.05
 """Period at which the hand commands, s."""
-_PILOT_TIMEOUT_S = 0.5
-"""Age from which on a command of the pilot is nothing that keys can add to, s."""
+_WISH_TIMEOUT_S = 0.5
+"""Age from which on a command of the pilot or the expert is nothing that keys can add to, s."""
+EXPERT_KEY = 'e'
+"""Key that lets the expert of the simulation fly."""
 _JOYSTICK_TIMEOUT_S = 0.5
 """Age from which on a message of a joystick commands nothing: its driver repeats them, s."""
 _NOTHING = (0.0, 0.0, 0.0, 0.0)
@@ -76,14 +78,19 @@ class HandNode(node_base.LiquidNode):
         """What the hand commanded last."""
         self.reports: dict[str, dict[str, str]] = {}
         """What guard and adaptation node of this namespace say on /diagnostics, by their names."""
-        self._pilot: tuple[CommandValues, float] | None = None
+        self._wanted: tuple[CommandValues, float] | None = None
         self._stick: tuple[CommandValues, float] | None = None
         self._buttons: tuple[int, ...] = ()
         self._override = self.create_publisher(Bool, topics.GUARD_OVERRIDE, qos.COMMAND)
         self._commands = self.create_publisher(TwistStamped, topics.HAND_COMMAND, qos.COMMAND)
-        self.create_subscription(
-            TwistStamped, topics.PILOT_COMMAND, self._on_pilot_command, qos.COMMAND
-        )
+        if settings.base == EXPERT:
+            self.create_subscription(
+                TwistStamped, topics.EXPERT_COMMAND, self._on_wanted, qos.SENSOR_RELIABLE
+            )
+        else:
+            self.create_subscription(
+                TwistStamped, topics.PILOT_COMMAND, self._on_wanted, qos.COMMAND
+            )
         self.create_subscription(
             DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, qos.DIAGNOSTICS
         )
@@ -102,8 +109,9 @@ class HandNode(node_base.LiquidNode):
         if self.count_publishers(topics.CLOCK):
             self.set_parameters([Parameter('use_sim_time', value=True)])
 
-    def _on_pilot_command(self, message: TwistStamped) -> None:
-        self._pilot = messages.unpack_command(message).values, self.steady_s()
+    def _on_wanted(self, message: TwistStamped) -> None:
+        """Take what keys can add to: the wish of the pilot, or that of an expert."""
+        self._wanted = messages.unpack_command(message).values, self.steady_s()
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         space = self.get_namespace().rstrip('/')
@@ -142,7 +150,11 @@ class HandNode(node_base.LiquidNode):
 
     def press(self, key: str) -> bool:
         """Take a key, and return whether it commands the vehicle; such a key takes over."""
-        used = self.keys.press(key, self.steady_s())
+        if key == EXPERT_KEY and self.settings.current.base == EXPERT:
+            self.keys.release()
+            used = True
+        else:
+            used = self.keys.press(key, self.steady_s())
         if used:
             self.take_over()
         return used
@@ -204,10 +216,10 @@ class HandNode(node_base.LiquidNode):
 
     def _base(self) -> CommandValues:
         """Return what the keys add to."""
-        if self.settings.current.base == 'zero' or self._pilot is None:
+        if self.settings.current.base == ZERO or self._wanted is None:
             return _NOTHING
-        values, arrived_s = self._pilot
-        return values if self.steady_s() - arrived_s <= _PILOT_TIMEOUT_S else _NOTHING
+        values, arrived_s = self._wanted
+        return values if self.steady_s() - arrived_s <= _WISH_TIMEOUT_S else _NOTHING
 
     def close(self) -> None:
         """Let the vehicle go."""

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     'Takes the vehicle over from the keyboard of this terminal, and gives it back. Keys add to '
-    'what the pilot wants, so that you correct it; with --base zero they alone command. A guard '
+    'what the pilot wants, so that you correct it; with --base zero they alone command; with '
+    '--base expert the expert of the simulation flies, as soon as you press e. A guard '
     'with forward_hand sends these commands to the vehicle, as in simulation with `fly --lesson`. '
     'When you quit, the guard is disengaged: nothing flies on by itself.'
 )
 _KEYS = """\
   arrows      faster, slower, turn left, turn right       w s  up, down       a d  left, right
   space       stop the vehicle, until another key
-  Enter       give the vehicle back: the pilot flies
+  Enter       give the vehicle back: the pilot flies      e    the expert flies (--base expert)
   y u         accept what was taught, undo it             q    quit
 """
 _ESCAPES = {b'[A': 'up', b'[B': 'down', b'[C': 'right', b'[D': 'left'}

@@ -191,9 +191,10 @@ TOPICS: Mapping[str, Topic] = {
     EXPERT_COMMAND: Topic(
         'geometry_msgs/msg/TwistStamped',
         ('simulator',),
-        (),
+        ('hand',),
         'SENSOR_RELIABLE',
-        'command of the expert before noise is added, with `fly --demonstrate`',
+        'command of the expert: before noise is added, with `fly --demonstrate`; for a hand, with '
+        '`fly --lesson`',
     ),
     OBSTACLES: Topic(
         'sensor_msgs/msg/PointCloud2',

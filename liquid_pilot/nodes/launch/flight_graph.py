@@ -217,6 +217,7 @@ def _simulator(options: FlyOptions, shown: bool) -> NodeSpec:
         parameters.update(
             _adapter(options),
             **_changed(options, 'realtime', 'demonstrate'),
+            **options.lesson_parameters('simulator'),
             publish_clock=options.sim_time,
         )
     return NodeSpec(

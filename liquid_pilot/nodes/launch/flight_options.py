@@ -322,6 +322,8 @@ class FlyOptions(RunOptions):
             return {'forward_hand': True} if self.simulated else {'rc_hand': True}
         if node == 'pilot':
             return {'lesson': self.lesson}
+        if node == 'simulator':
+            return {'publish_expert': True}
         folder = str(Path(self.out) / 'taught')
         taught: dict[str, str | bool] = {'lesson': self.lesson, 'taught_pilot': folder}
         # Nobody is there to accept what no teacher has taught.

@@ -130,12 +130,15 @@ class SimulatorMissions(MissionRun):
         engaged, message = False, ''
         start_s = due_s = node.steady_s()
         engage_s = start_s
+        expert = simulation.task.expert(simulation.layout) if node.shows_expert else None
         while True:
             packet = shift_stamps(packet, shift_ns)
             node.check_alive()
             if engaged and self._on_packet(mission, packet) is not None:
                 break
             node.publish(packet, simulation.camera)
+            if expert is not None:
+                node.show_expert(expert.command(packet.state))
             due_s += period_s
             # Even when it is late it listens, or what the guard reports would seem to be missing.
             node.wait(max(due_s - node.steady_s(), _LISTEN_S))

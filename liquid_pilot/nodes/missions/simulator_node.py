@@ -41,6 +41,9 @@ class SimulatorParameters(MissionParameters):
         True, 'publish simulated time on /clock; false: stamps are of the system clock'
     )
     demonstrate: bool = setting_from(FlightSettings, 'demonstrate')
+    publish_expert: bool = setting(
+        False, 'publish in real time what an expert would command, for `liquid-pilot hand`'
+    )
     disturbance: float = setting_from(FlightSettings, 'disturbance')
     response_timeout_s: float = setting(
         10.0,
@@ -83,6 +86,11 @@ class SimulatorNode(MissionNode):
             self._expert = _ExpertPublishers(
                 self.create_publisher(TwistStamped, topics.EXPERT_COMMAND, qos.SENSOR_RELIABLE),
                 self.create_publisher(TwistStamped, topics.PILOT_COMMAND, qos.COMMAND),
+            )
+        self._watching: Publisher | None = None
+        if settings.publish_expert and settings.realtime and not settings.demonstrate:
+            self._watching = self.create_publisher(
+                TwistStamped, topics.EXPERT_COMMAND, qos.SENSOR_RELIABLE
             )
         self._infos = self.create_publisher(CameraInfo, topics.CAMERA_INFO, qos.SENSOR_RELIABLE)
         self._imus = self.create_publisher(Imu, topics.IMU, qos.SENSOR_RELIABLE)
@@ -135,6 +143,16 @@ class SimulatorNode(MissionNode):
     def _publish_frame(self, frame: Observation, camera: CameraGeometry) -> None:
         self._infos.publish(messages.pack_camera_info(camera, frame.stamp_ns))
         self._images.publish(messages.pack_image(frame.image, frame.stamp_ns))
+
+    @property
+    def shows_expert(self) -> bool:
+        """Whether it publishes what an expert would command."""
+        return self._watching is not None
+
+    def show_expert(self, command: Command) -> None:
+        """Publish what an expert would command; nobody flies by it unless a hand takes it over."""
+        if self._watching is not None:
+            self._watching.publish(messages.pack_command(command))
 
     def publish_expert(self, label: Command, executed: Command) -> None:
         """Publish the commands of a demonstration.

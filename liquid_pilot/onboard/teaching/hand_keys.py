@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from liquid_pilot.interfaces import CommandValues, VehicleLimits
 from liquid_pilot.utils.settings import setting
 
+PILOT, ZERO, EXPERT = 'pilot', 'zero', 'expert'
+"""What the keys of a hand can add to."""
 HELD_S = 0.6
 """Time for which a key acts after it was heard last: a keyboard repeats it after half a second, and
 then many times a second, s."""
@@ -38,8 +40,8 @@ class HandSettings:
     base: str = setting(
         'pilot',
         'what keys add to: pilot, the command that the pilot wants, so that one only corrects it; '
-        'or zero',
-        choices=('pilot', 'zero'),
+        'zero; or expert, what the expert of the simulation would command, which then flies',
+        choices=(PILOT, ZERO, EXPERT),
     )
     share: float = setting(
         0.5, 'how much a key adds, as a share of the largest command', low=0.01, high=1.0

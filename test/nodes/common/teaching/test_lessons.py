@@ -9,6 +9,7 @@ import pytest
 import ros_domain
 from diagnostic_msgs.msg import DiagnosticArray
 from fault_graph import SAFE_VALUES, Graph
+from geometry_msgs.msg import TwistStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Joy
 from std_msgs.msg import Float32MultiArray
@@ -45,6 +46,13 @@ class TaughtFlight(Graph):
         self.pilot = load_pilot('forest-ltc')
         super().__init__(folder, domain, specs, ('',))
         hear = self.node.create_subscription
+        self.expert = []
+        hear(
+            TwistStamped,
+            topics.EXPERT_COMMAND,
+            lambda message: self.expert.append(messages.unpack_command(message).values),
+            qos.SENSOR_RELIABLE,
+        )
         hear(Clock, '/clock', self._on_clock, qos.CLOCK)
         hear(Float32MultiArray, topics.LESSON_CORRECTION, self._on_lesson, qos.LATCHED)
         hear(DiagnosticArray, '/diagnostics', self._on_status, qos.DIAGNOSTICS)
@@ -113,6 +121,9 @@ def test_a_hand_flies_teaches_and_gives_back(flight):
     assert flight.settle('', 60.0), flight.log()
     assert answer(flight, 'save')[0] is False
     heard = flight.outputs['']
+    # For a hand that follows it, the simulation says what an expert would command.
+    assert flight.wait(lambda: len(flight.expert) > 10)
+    assert all(0.0 <= values[0] <= 3.0 for values in flight.expert)
 
     # The stick flies the vehicle, within its limits.
     began_s = time.monotonic()
