@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from liquid_pilot.interfaces import LiquidPilotError
-from studies import adaptation, common, driving, no_harm, robustness
+from studies import adaptation, common, cores, driving, no_harm, robustness
 from studies.adaptation import page as adaptation_page
 from studies.adaptation.study import Study as AdaptationStudy
+from studies.cores import page as cores_page
+from studies.cores.study import Study as CoresStudy
 from studies.driving import page as driving_page
 from studies.driving.study import Study as DrivingStudy
 from studies.no_harm import page as no_harm_page
@@ -21,10 +23,14 @@ from studies.robustness.study import Study as RobustnessStudy
 
 STUDIES = {
     'adaptation': (adaptation, AdaptationStudy, adaptation_page),
+    'cores': (cores, CoresStudy, cores_page),
     'driving': (driving, DrivingStudy, driving_page),
     'no_harm': (no_harm, NoHarmStudy, no_harm_page),
     'robustness': (robustness, RobustnessStudy, robustness_page),
 }
+
+COMMITS = {'cores': '77a9f30', 'no_harm': 'a4341ce'}
+"""The commit that holds the missions of a study, where it is another one."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +44,7 @@ def published(name):
     package, study_class, page = STUDIES[name]
     files = common.read_plan(Path(package.__file__).parent, publish=True)
     study, content = study_class(files), common.read_results(files)
-    arguments = (study, content) if name == 'robustness' else (content,)
+    arguments = (study, content) if name in ('cores', 'robustness') else (content,)
     return files, content, page.markdown(study, content), page.pictures(*arguments)
 
 
@@ -64,7 +70,7 @@ def test_the_page_is_made_from_the_results(name):
 def test_a_page_names_the_commit_of_its_missions_and_pilots(name):
     _, content, text, _ = published(name)
     raw = content['raw_data']
-    assert raw['commit'] == ('a4341ce' if name == 'no_harm' else '1f94df6')
+    assert raw['commit'] == COMMITS.get(name, '1f94df6')
     words = f'git worktree add ../liquid_pilot-{raw["commit"]}'
     assert words in text and raw['command'] in text
     # The shipped pilot is in no folder of the study.
