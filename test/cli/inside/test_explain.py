@@ -44,7 +44,7 @@ def run_folder(folder, **changes):
 
 def test_it_says_what_it_can_explain(capsys, place):
     (place / 'empty').mkdir()
-    assert 'there is no nope: neither a shipped pilot (forest-ltc, road-ltc), nor' in refusal(
+    assert 'there is no nope: neither a shipped pilot (forest-ltc, memory-gru, road-ltc), nor' in refusal(
         capsys, 'nope'
     )
     assert 'holds no bag; name a folder with an .mcap' in refusal(capsys, 'empty')
