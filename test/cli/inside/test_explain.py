@@ -44,9 +44,8 @@ def run_folder(folder, **changes):
 
 def test_it_says_what_it_can_explain(capsys, place):
     (place / 'empty').mkdir()
-    assert 'there is no nope: neither a shipped pilot (forest-ltc, memory-gru, road-ltc), nor' in refusal(
-        capsys, 'nope'
-    )
+    shipped = 'neither a shipped pilot (forest-ltc, memory-gru, road-ltc), nor'
+    assert f'there is no nope: {shipped}' in refusal(capsys, 'nope')
     assert 'holds no bag; name a folder with an .mcap' in refusal(capsys, 'empty')
     assert 'leave it out' in refusal(capsys, 'forest-ltc', '--pilot', 'road-ltc')
     assert 'a rover does not take it' in refusal(capsys, 'road-ltc', '--command', 'up')
