@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     rounds = parser.parse_args(arguments).rounds
     pilot, rng = load_pilot('forest-ltc'), np.random.default_rng(1)
     rotation = PictureRotation(pilot.specification.camera)
-    plain, aimed = Engine(pilot, watch_picture=rotation.see), Engine(pilot)
+    plain, aimed = Engine(pilot, watch_picture=rotation.add_picture), Engine(pilot)
     aim = no_correction(plain.core.neurons, plain.core.motors)._replace(aim=CameraMount(0.1))
     aimed.teach(aim, TrustRegion())
     lessons = {name: make_lesson(pilot, TeachingSettings(lesson=name)) for name in LESSONS}

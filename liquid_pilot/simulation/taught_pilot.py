@@ -53,7 +53,7 @@ class TaughtPilot(InProcessPilot):
         super().__init__(pilot, simulation, adapting=adapting)
         if self._needs.picture_rotation:
             self._rotation = PictureRotation(pilot.specification.camera)
-            self.engine.watch_picture = self._rotation.see
+            self.engine.watch_picture = self._rotation.add_picture
 
     def reset(self) -> None:
         """Prepare for the next mission; what was learned and accepted stays."""

@@ -54,7 +54,7 @@ class PictureRotation:
         self._before: npt.NDArray[np.uint8] | None = None
         self._now: npt.NDArray[np.uint8] | None = None
 
-    def see(self, picture: npt.NDArray[np.float32]) -> None:
+    def add_picture(self, picture: npt.NDArray[np.float32]) -> None:
         """Take the next picture; this is quick.
 
         Args:

@@ -19,6 +19,7 @@ class Listening:
         self.health = SimpleNamespace(tick=lambda *values: None)
         self.problems = ''
         self.listened_s = []
+        self.shows_expert = False
         self.steady_s = time.monotonic
 
     def publish(self, packet, camera):

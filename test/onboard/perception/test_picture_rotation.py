@@ -44,15 +44,15 @@ def seen(wide, rotation_vector):
 )
 def test_a_turn_is_found_by_its_angles(turn):
     meter, wide = PictureRotation(CAMERA), scene()
-    meter.see(seen(wide, (0.0, 0.0, 0.0)))
+    meter.add_picture(seen(wide, (0.0, 0.0, 0.0)))
     assert meter.turn_rad() is None
-    meter.see(seen(wide, turn))
+    meter.add_picture(seen(wide, turn))
     assert meter.turn_rad() == pytest.approx(turn, abs=2e-3)
     # The next picture is compared with the last one, not with the first.
-    meter.see(seen(wide, turn))
+    meter.add_picture(seen(wide, turn))
     assert meter.turn_rad() == pytest.approx((0.0, 0.0, 0.0), abs=1e-3)
     meter.forget()
-    meter.see(seen(wide, (0.0, 0.0, 0.0)))
+    meter.add_picture(seen(wide, (0.0, 0.0, 0.0)))
     assert meter.turn_rad() is None
 
 
@@ -75,5 +75,5 @@ def test_points_that_move_without_order_say_nothing():
 def test_a_picture_without_corners_says_nothing(level):
     meter = PictureRotation(CAMERA)
     for _ in range(2):
-        meter.see(np.full((1, 3, 72, 128), level, np.float32))
+        meter.add_picture(np.full((1, 3, 72, 128), level, np.float32))
     assert meter.turn_rad() is None

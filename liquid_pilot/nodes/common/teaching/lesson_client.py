@@ -89,7 +89,7 @@ class LessonClient:
         self._rotation: PictureRotation | None = None
         if self._needs.picture_rotation:
             self._rotation = PictureRotation(engine.pilot.specification.camera)
-            engine.watch_picture = _both(engine.watch_picture, self._rotation.see)
+            engine.watch_picture = _both(engine.watch_picture, self._rotation.add_picture)
         self._flown: FloatArray | None = None
         self._flight = ''
         self._engine, self._trust_region = engine, settings.trust_region()
