@@ -12,6 +12,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from liquid_pilot.evaluation.statistics import holm
 from liquid_pilot.interfaces import LiquidPilotError
 from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.utils.atomic_write import write_atomically
+from liquid_pilot.utils.processes.process_pool import spawned_pool
 from liquid_pilot.utils.progress import ProgressCallback, progress_display
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,6 +180,35 @@ def run(do_steps: Callable[[Display], dict[str, Any]], report: Callable[[], dict
         print('stopped; the same command goes on from here', file=sys.stderr)
         return 130
     return 0
+
+
+def do_jobs(
+    work: Callable[[Any], Any],
+    jobs: Sequence[Any],
+    keep: Callable[[Any, Any], None],
+    workers: int,
+    display: Display,
+    stage: str,
+    planned: int,
+) -> None:
+    """Do the missing jobs of a step in processes, and show them as one progress bar.
+
+    Args:
+        work: function that does a job; importable by its name.
+        jobs: the missing jobs.
+        keep: callback, called with each job and what `work` has returned for it.
+        workers: number of processes.
+        display: where the progress is shown.
+        stage: the name of the bar.
+        planned: the number of jobs of the step, those included that were done before.
+    """
+    if not jobs:
+        return
+    with spawned_pool(min(workers, len(jobs)), ignore_ctrl_c=True) as pool:
+        futures = {pool.submit(work, job): job for job in jobs}
+        for done, future in enumerate(as_completed(futures), 1 + planned - len(jobs)):
+            keep(futures[future], future.result())
+            display.announce(stage, done, planned, math.nan)
 
 
 class Missions:

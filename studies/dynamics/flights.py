@@ -248,11 +248,6 @@ def labelled(flights: Sequence[Flight], pilot: Pilot, noise: np.random.Generator
     return fly(flights, pilot, Privileged(), noise)
 
 
-def dynamics_of(flight: Flight, tick: int) -> Dynamics:
-    """Return the dynamics in a control period."""
-    return flight.first if tick < flight.change else flight.second
-
-
 def targets_of(dynamics: Dynamics) -> dict[str, Any]:
     """Return what a probe looks for in a state, by name."""
     return {

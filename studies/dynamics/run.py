@@ -22,15 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from studies import thread_limits  # noqa: F401
 
-import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import as_completed
 from typing import Any
 
 import numpy as np
 
 from liquid_pilot.utils.atomic_write import atomic_writer
-from liquid_pilot.utils.processes.process_pool import spawned_pool
 from studies import common
 from studies.common import Display, StudyFiles
 from studies.dynamics import judging, networks, page, report
@@ -54,7 +50,7 @@ def train(study: Study, workers: int, display: Display) -> None:
         losses.setdefault(job[1], {})[str(job[2])] = loss
         study.write('search', losses)
 
-    _do(_search, jobs, keep, workers, display, 'search', len(wanted))
+    common.do_jobs(_search, jobs, keep, workers, display, 'search', len(wanted))
     if not study.read('integral'):
         study.write('integral', judging.search_integral(study))
     jobs = [
@@ -64,7 +60,7 @@ def train(study: Study, workers: int, display: Display) -> None:
         if not study.trained_file(kind, seed).exists()
     ]
     count = len(study.cores) * len(study.seeds)
-    _do(_train, jobs, lambda job, loss: None, workers, display, 'training', count)
+    common.do_jobs(_train, jobs, lambda job, loss: None, workers, display, 'training', count)
 
 
 def _search(job: Job) -> float:
@@ -104,7 +100,7 @@ def fly(study: Study, workers: int, display: Display) -> None:
     jobs: list[Job] = [
         (study.files, *each) for each in wanted if not study.flown_file(*each).exists()
     ]
-    _do(_fly, jobs, lambda job, done: None, workers, display, 'flights', len(wanted))
+    common.do_jobs(_fly, jobs, lambda job, done: None, workers, display, 'flights', len(wanted))
 
 
 def _fly(job: Job) -> bool:
@@ -141,35 +137,12 @@ def probe(study: Study, workers: int, display: Display) -> None:
         found.setdefault(job[1], {})[str(job[2])] = shares
         study.write('probe', found)
 
-    _do(_probe, jobs, keep, workers, display, 'probes', len(wanted))
+    common.do_jobs(_probe, jobs, keep, workers, display, 'probes', len(wanted))
 
 
 def _probe(job: Job) -> dict[str, float]:
     files, kind, seed = job
     return judging.probe(Study(files), kind, seed)
-
-
-def _begin() -> None:
-    """Start a worker, which has nothing to prepare."""
-
-
-def _do(
-    work: Callable[[Job], Any],
-    jobs: Sequence[Job],
-    keep: Callable[[Job, Any], None],
-    workers: int,
-    display: Display,
-    name: str,
-    planned: int,
-) -> None:
-    """Do jobs in processes, and keep what they return."""
-    if not jobs:
-        return
-    with spawned_pool(min(workers, len(jobs)), _begin, (), ignore_ctrl_c=True) as pool:
-        futures = {pool.submit(work, job): job for job in jobs}
-        for done, future in enumerate(as_completed(futures), 1 + planned - len(jobs)):
-            keep(futures[future], future.result())
-            display.announce(name, done, planned, math.nan)
 
 
 def main(arguments: list[str] | None = None) -> int:

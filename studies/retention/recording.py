@@ -149,14 +149,10 @@ def record_all(
     paths = {seed: folder / f'{seed}.npz' for seed in seeds}
     jobs = {seed: path for seed, path in paths.items() if not path.is_file()}
     done = len(paths) - len(jobs)
-    with spawned_pool(max(1, min(workers, len(jobs))), _no_start, (), True) as pool:
+    with spawned_pool(max(1, min(workers, len(jobs))), ignore_ctrl_c=True) as pool:
         futures = {seed: pool.submit(record, pilot, seed, conditions, disturbance) for seed in jobs}
         for seed, future in futures.items():
             future.result().save(jobs[seed])
             done += 1
             display.announce('recordings', done, len(paths), 0.0)
     return [Recording.load(path) for path in paths.values()]
-
-
-def _no_start() -> None:
-    """Prepare nothing in a process of the pool."""

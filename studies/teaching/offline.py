@@ -20,6 +20,7 @@ from liquid_pilot.pilot_file import PilotFile
 from liquid_pilot.simulation.base.settings import SimulationSettings
 from liquid_pilot.simulation.simulator import Simulation
 from studies.teaching.lessons import LessonKey, fly_lesson
+from studies.training import copy_pilot
 
 TRAINING_SHARE = 0.8
 """Share of the seconds of a lesson that is learned from; the rest, the last, validates."""
@@ -77,7 +78,7 @@ def tune(
         data=data,
         initialisation=Initialisation(pilot=file),
     )
-    shutil.copytree(tuned.path, folder)
+    copy_pilot(tuned, folder)
     shutil.rmtree(work)
     return pilot_file.load(folder)
 

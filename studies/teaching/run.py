@@ -21,13 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from studies import thread_limits  # noqa: F401
 
-import math
-from concurrent.futures import as_completed
 from typing import Any
 
 from liquid_pilot import pilot_file
 from liquid_pilot.pilot_file import PilotFile
-from liquid_pilot.utils.processes.process_pool import spawned_pool
 from studies import common, outcomes
 from studies.common import Display, Missions
 from studies.teaching import lessons, page, report
@@ -60,17 +57,7 @@ def teach(study: Study, workers: int, display: Display) -> None:
         for seed in study.seeds
     ]
     missing = [job for job in jobs if not job[-1].exists()]
-    if not missing:
-        return
-    with spawned_pool(min(workers, len(missing)), _begin, (), ignore_ctrl_c=True) as pool:
-        futures = [pool.submit(_teach, job) for job in missing]
-        for done, future in enumerate(as_completed(futures), 1 + len(jobs) - len(missing)):
-            future.result()
-            display.announce('lessons', done, len(jobs), math.nan)
-
-
-def _begin() -> None:
-    """Start a worker, which has nothing to prepare."""
+    common.do_jobs(_teach, missing, lambda job, done: None, workers, display, 'lessons', len(jobs))
 
 
 def _teach(job: Job) -> None:

@@ -58,7 +58,7 @@ def score_offline(study: Study, workers: int, display: Display) -> None:
     ]
     done, total = len(found), len(found) + len(jobs)
     display.announce('offline', done, total, math.nan)
-    with spawned_pool(max(1, min(workers, len(jobs))), _no_start, (), True) as pool:
+    with spawned_pool(max(1, min(workers, len(jobs))), ignore_ctrl_c=True) as pool:
         futures = [
             (name, pool.submit(offline.score_pilot, folder, paths, conditions, chosen, study.told))
             for folder, name, chosen in jobs
@@ -68,10 +68,6 @@ def score_offline(study: Study, workers: int, display: Display) -> None:
             done += 1
             write_atomically(path, (json.dumps(found, indent=1) + '\n').encode())
             display.announce('offline', done, total, math.nan)
-
-
-def _no_start() -> None:
-    """Prepare nothing in a process of the pool."""
 
 
 def _offline_arms(study: Study, kind: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ class HandSettings:
     """What the keys of a hand add, and to what."""
 
     base: str = setting(
-        'pilot',
+        PILOT,
         'what keys add to: pilot, the command that the pilot wants, so that one only corrects it; '
         'zero; or expert, what the expert of the simulation would command, which then flies',
         choices=(PILOT, ZERO, EXPERT),

@@ -23,8 +23,8 @@ class WorkerDiedError(LiquidPilotError):
 @contextmanager
 def spawned_pool(
     workers: int,
-    start: Callable[..., None],
-    arguments: tuple[Any, ...],
+    start: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
     ignore_ctrl_c: bool = False,
 ) -> Iterator[ProcessPoolExecutor]:
     """Open a pool of freshly started processes.
@@ -35,7 +35,8 @@ def spawned_pool(
 
     Args:
         workers: number of processes.
-        start: function that each process calls first; importable by its name.
+        start: function that each process calls first; importable by its name. None: there is
+            nothing to prepare.
         arguments: arguments of `start`.
         ignore_ctrl_c: whether workers ignore SIGINT, which a terminal sends to them as well; the
             parent then decides what becomes of their jobs. For the moment between the start of a
@@ -65,12 +66,13 @@ def spawned_pool(
 
 
 def _initialise_worker(
-    start: Callable[..., None], arguments: tuple[Any, ...], ignore_ctrl_c: bool
+    start: Callable[..., None] | None, arguments: tuple[Any, ...], ignore_ctrl_c: bool
 ) -> None:
     if ignore_ctrl_c:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    start(*arguments)
+    if start is not None:
+        start(*arguments)
 
 
 def _exit_with_parent() -> None:
